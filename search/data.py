@@ -1,0 +1,73 @@
+"""The data as the two sides of a study see it: what the search may look at, and a test set that stays sealed.
+
+`SearchData` has no way to the test set. `SealedTest` gives its arrays up only through `unseal`, which verification and
+export call and nothing before them does; `tests/search/test_sealed.py` holds that.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Images", "SealedTest", "SearchData", "TestData"]
+
+Images = NDArray[np.uint8] | NDArray[np.float32]
+"""Inputs: uint8 pixels or float32 features, `(samples, *input_shape)`."""
+
+
+@dataclass(frozen=True, eq=False)
+class SearchData:
+    """Training and validation samples of one data set.
+
+    Attributes:
+        name: The data set's name, or its file's.
+        x_train: `(n_train, *input_shape)`, uint8 or float32, as loaded: scaling happens inside the network.
+        y_train: int32 `(n_train,)`, classes 0..n_classes-1.
+        x_validation: Like `x_train`.
+        y_validation: Like `y_train`.
+        n_classes: Distinct labels in the training file.
+        scale: What a network multiplies its input by: a number, or float32 `input_shape`.
+        offset: What a network adds after scaling: a number, or float32 `input_shape`.
+        fingerprint: SHA-256, hexadecimal, of the training file's arrays before the split.
+    """
+
+    name: str
+    x_train: Images
+    y_train: NDArray[np.int32]
+    x_validation: Images
+    y_validation: NDArray[np.int32]
+    n_classes: int
+    scale: float | NDArray[np.float32]
+    offset: float | NDArray[np.float32]
+    fingerprint: str
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, e.g. `(28, 28)`."""
+        return tuple(self.x_train.shape[1:])
+
+    @property
+    def n_features(self) -> int:
+        """Numbers in one sample."""
+        return int(np.prod(self.input_shape))
+
+
+class TestData(NamedTuple):
+    """The test set, out of its seal: `x` like `SearchData.x_train`, `y` like `SearchData.y_train`."""
+
+    x: Images
+    y: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class SealedTest:
+    """A test set that exists but cannot be read by accident: it has no arrays until `unseal` is called."""
+
+    n_samples: int
+    _open: Callable[[], TestData] = field(repr=False)
+
+    def unseal(self) -> TestData:
+        """The test set. Only for scoring networks whose training is over."""
+        return self._open()

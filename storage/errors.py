@@ -1,0 +1,23 @@
+"""What can go wrong in a way a user can mend: every such error is one clear line and an exit status.
+
+Errors of our own making derive from `HowmanyError` *and* from the builtin that fits, so that a caller who knows nothing
+of us can still catch them. Anything else that escapes is a bug and keeps its traceback.
+"""
+
+__all__ = ["HowmanyError", "MisuseError", "StorageError"]
+
+
+class HowmanyError(Exception):
+    """A failure a user can act on: the message says what must hold, what arrived, and the next step."""
+
+    exit_status = 1
+
+
+class MisuseError(HowmanyError, ValueError):
+    """The request itself is wrong (an unknown name, a value out of range); nothing was changed."""
+
+    exit_status = 2
+
+
+class StorageError(HowmanyError, OSError):
+    """The database cannot be opened, read or written."""

@@ -1,0 +1,87 @@
+"""Frozen records of what the database holds: what every other room sees of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+__all__ = ["CurvePoint", "StudyRecord", "TrialRecord", "TrialState", "VerifiedNetwork"]
+
+TrialState: TypeAlias = Literal["running", "complete", "pruned", "fail", "waiting"]
+"""Optuna's trial states, in lower case."""
+
+
+class CurvePoint(NamedTuple):
+    """One network after one epoch; losses are mean cross-entropies in nats, accuracies shares in 0..1."""
+
+    epoch: int
+    """Counted from 0."""
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One trial. What a trial has not got (yet) is None.
+
+    Attributes:
+        trial_id: The database's key.
+        number: Counted from 0 within the study.
+        state: Where it stands.
+        widths: Hidden widths from input to output.
+        neurons: Sum of `widths`.
+        parameters: Trainable weights and biases.
+        seed: What its initial weights were drawn from.
+        epochs: Epochs trained.
+        best_epoch: Epoch, counted from 0, whose weights were kept.
+        seconds: Wall-clock seconds of training; of a cohort, this trial's share.
+        validation_accuracy: The second objective's value, of complete trials only.
+        reason: Why it was pruned or failed, in words.
+        started: When it began to run.
+        completed: When it ended.
+    """
+
+    trial_id: int
+    number: int
+    state: TrialState
+    widths: tuple[int, ...] | None
+    neurons: int | None
+    parameters: int | None
+    seed: int | None
+    epochs: int | None
+    best_epoch: int | None
+    seconds: float | None
+    validation_accuracy: float | None
+    reason: str | None
+    started: datetime | None
+    completed: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """One study.
+
+    Attributes:
+        study_id: The database's key.
+        name: Unique in the database.
+        attributes: The study's user attributes, JSON values by key. Studies of ours hold `settings`.
+        n_trials: How many trials there are in each state.
+    """
+
+    study_id: int
+    name: str
+    attributes: Mapping[str, Any]
+    n_trials: Mapping[TrialState, int]
+
+
+class VerifiedNetwork(NamedTuple):
+    """One network that verification trained and scored once on the sealed test set."""
+
+    widths: tuple[int, ...]
+    seed: int
+    test_accuracy: float
+    validation_accuracy: float
+    epochs: int
+    seconds: float
