@@ -4,7 +4,7 @@ Errors of our own making derive from `HowmanyError` *and* from the builtin that 
 of us can still catch them. Anything else that escapes is a bug and keeps its traceback.
 """
 
-__all__ = ["HowmanyError", "MisuseError", "StorageError"]
+__all__ = ["HowmanyError", "MisuseError", "NotFoundError", "StorageError"]
 
 
 class HowmanyError(Exception):
@@ -17,6 +17,10 @@ class MisuseError(HowmanyError, ValueError):
     """The request itself is wrong (an unknown name, a value out of range); nothing was changed."""
 
     exit_status = 2
+
+
+class NotFoundError(MisuseError, LookupError):
+    """There is no such study, or no storage yet to look for it in."""
 
 
 class StorageError(HowmanyError, OSError):

@@ -1,0 +1,61 @@
+# howmany: `make` alone shows what there is. Knobs: STUDY=, STORAGE=, NAME=, ARGS=, e.g. make study STUDY=digits ARGS="--trials 40"
+
+STUDY ?= mnist
+NAME ?= $(basename $(notdir $(STUDY)))
+STORAGE ?= sqlite:///howmany.db
+ARGS ?=
+PYTHON ?= python3
+
+HOWMANY = HOWMANY_STORAGE=$(STORAGE) .venv/bin/howmany
+
+.DEFAULT_GOAL := help
+.PHONY: help install study resume answer report dashboard test check lock clean
+
+help:  ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/installed  ## Only prepare .venv
+
+study: .venv/installed  ## Search: create or continue STUDY (mnist, digits, notebook or a .toml path)
+	$(HOWMANY) run $(STUDY) $(ARGS)
+
+resume: .venv/installed  ## Continue an interrupted study from its stored settings
+	$(HOWMANY) resume $(NAME) $(ARGS)
+
+answer: .venv/installed  ## Print the fewest neurons per target accuracy
+	$(HOWMANY) answer $(NAME) $(ARGS)
+
+report: .venv/installed  ## Write what a study found as one HTML file
+	$(HOWMANY) report $(NAME) $(ARGS)
+
+dashboard: .venv/installed  ## Serve optuna-dashboard over the storage
+	$(HOWMANY) dashboard $(ARGS)
+
+test: .venv/developed  ## Run all tests
+	.venv/bin/python -m pytest $(ARGS)
+
+check: .venv/developed  ## Check style, types and the direction of imports
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+lock: .venv/developed  ## Pin the newest versions that pyproject.toml allows
+	.venv/bin/python -m piptools compile -q --upgrade $(PINS) -o requirements.lock pyproject.toml
+	.venv/bin/python -m piptools compile -q --upgrade $(PINS) --all-extras -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean:  ## Remove .venv and caches; studies stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist
+
+PINS = --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --no-annotate
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("howmany needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+.venv/developed: .venv/installed requirements-dev.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	touch $@

@@ -1,0 +1,5 @@
+"""`python -m howmany` is `howmany`."""
+
+from howmany.cli import main
+
+main()

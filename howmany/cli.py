@@ -1,0 +1,199 @@
+"""The command line. Results go to stdout, progress and errors to stderr.
+
+Exit status: 0 success, 1 failure, 2 misuse, 130 interrupted. TensorFlow and Optuna are imported only by the commands that
+train or serve, so that the others start at once.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from howmany import __version__
+from storage.errors import HowmanyError
+
+__all__ = ["main"]
+
+DEFAULT_STORAGE = "sqlite:///howmany.db"
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command and exits: errors of ours are one line, all others keep their traceback."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        cli.main(arguments, prog_name="howmany", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except HowmanyError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_status)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+
+
+def _storage_option(command: Command) -> Command:
+    return click.option(
+        "--storage",
+        "url",
+        metavar="URL",
+        envvar="HOWMANY_STORAGE",
+        default=DEFAULT_STORAGE,
+        show_default=True,
+        help="Database with the studies; also read from HOWMANY_STORAGE.",
+    )(command)
+
+
+def _budget_options(command: Command) -> Command:
+    """Totals of the study: given again, larger, they extend it."""
+    options = (
+        click.option("--trials", type=int, help="Networks to train in all."),
+        click.option("--timeout", type=float, metavar="SECONDS", help="Seconds of training in all."),
+        click.option("--quiet", is_flag=True, help="No progress."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def cli() -> None:
+    """How many neurons does a network need to reach a given accuracy on a data set?
+
+    Example: howmany run digits
+    """
+
+
+@cli.command()
+@click.argument("study")
+@click.option("--name", help="Name of the study in the storage, if not the file's.")
+@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Override any setting; repeatable.")
+@click.option("--seed", type=int, help="Decides every network and every choice of the search.")
+@click.option("--engine", type=click.Choice(["population", "keras"]), help="How networks are trained.")
+@click.option("--data", metavar="PATH", help="An .npz file with x_train, y_train, x_test, y_test.")
+@_budget_options
+@_storage_option
+def run(
+    study: str,
+    name: str | None,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    engine: str | None,
+    data: str | None,
+    trials: int | None,
+    timeout: float | None,
+    quiet: bool,
+    url: str,
+) -> None:
+    """Create or continue STUDY: mnist, digits, notebook, or the path of a TOML file.
+
+    Example: howmany run mnist --trials 200 --set training.epochs=20
+    """
+    from howmany.jobs import run_study
+    from search.config import load
+
+    given = {
+        "name": name,
+        "seed": seed,
+        "engine": engine,
+        "data.name": data,
+        "budget.trials": trials,
+        "budget.timeout": timeout,
+    }
+    run_study(load(study, [*overrides, *_as_overrides(given)]), url, quiet=quiet)
+
+
+@cli.command()
+@click.argument("name")
+@_budget_options
+@_storage_option
+def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, url: str) -> None:
+    """Continue the interrupted study NAME from its stored settings.
+
+    Example: howmany resume mnist --trials 1000
+    """
+    from howmany.jobs import resume_study
+
+    budget = {"budget.trials": trials, "budget.timeout": timeout}
+    resume_study(name, _as_overrides(budget), url, quiet=quiet)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@_storage_option
+def answer(name: str, form: str, url: str) -> None:
+    """Print the fewest neurons per target accuracy that study NAME has found.
+
+    Example: howmany answer mnist --format json
+    """
+    from howmany.jobs import summary_of
+
+    summary = summary_of(name, url)
+    if form == "json":
+        click.echo(json.dumps(summary, indent=2))
+    else:
+        from rich.console import Console
+
+        from dashboards.text import print_answer
+
+        print_answer(Console(), summary)
+
+
+@cli.command()
+@_storage_option
+def studies(url: str) -> None:
+    """List the studies in the storage, and how far along they are.
+
+    Example: howmany studies --storage sqlite:///howmany.db
+    """
+    from rich.console import Console
+
+    from dashboards.text import print_studies
+    from howmany.jobs import all_studies
+
+    print_studies(Console(), all_studies(url))
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default NAME.html.")
+@_storage_option
+def report(name: str, output: Path | None, url: str) -> None:
+    """Write what study NAME found as one HTML file that opens offline.
+
+    Example: howmany report mnist --output mnist.html
+    """
+    from howmany.jobs import write_study_report
+
+    click.echo(write_study_report(name, url, output or Path(f"{name}.html")))
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
+@_storage_option
+def dashboard(host: str, port: int, url: str) -> None:
+    """Serve optuna-dashboard over the storage.
+
+    Example: howmany dashboard --port 8081
+    """
+    from dashboards.server import serve
+
+    serve(url, host=host, port=port)
+
+
+def _as_overrides(given: dict[str, Any]) -> list[str]:
+    """Options that were given, as settings; TOML and JSON write numbers and strings alike."""
+    return [f"{name}={json.dumps(value)}" for name, value in given.items() if value is not None]
+
+
+if __name__ == "__main__":
+    main()

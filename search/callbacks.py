@@ -1,0 +1,48 @@
+"""Keras callbacks of the one-at-a-time engine: thin shells that hand what Keras logs to somebody who decides."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+
+from search.outcome import EpochMetrics
+
+__all__ = ["NonFiniteLossError", "Record", "RefuseNonFinite", "metrics_of"]
+
+METRICS = EpochMetrics._fields
+
+
+class NonFiniteLossError(ArithmeticError):
+    """A network's loss became NaN or infinite: its trial fails, the study goes on."""
+
+
+class RefuseNonFinite(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """Ends a training whose loss is not finite after an epoch.
+
+    Raises:
+        NonFiniteLossError: From `fit`, at the end of that epoch.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Looks at the training loss."""
+        loss = float((logs or {})["loss"])
+        if not math.isfinite(loss):
+            raise NonFiniteLossError(f"loss is {loss} after epoch {epoch}")
+
+
+class Record(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """Hands every epoch's metrics to `record`."""
+
+    def __init__(self, record: Callable[[int, EpochMetrics], None]) -> None:
+        super().__init__()
+        self._record = record
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Passes on what Keras logged."""
+        self._record(epoch, metrics_of(logs or {}))
+
+
+def metrics_of(logs: Mapping[str, Any]) -> EpochMetrics:
+    """Keras's logs of one epoch as our record."""
+    return EpochMetrics(*(float(logs[name]) for name in METRICS))

@@ -1,0 +1,187 @@
+"""The search itself: ask a cohort, train it, tell its trials, until the study's budget is spent."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeAlias
+
+from search.config import StudyConfig
+from search.data import SearchData
+from search.engines import ENGINES, Engine
+from search.front import pareto_front, points_of
+from search.outcome import EpochMetrics, Outcome
+from search.pruning import FinishedCurve, reason_to_prune
+from search.space import describe
+from search.study import OpenStudy, Ticket
+from search.trial import FrontTrial
+from storage.curves import read_curves, write_curves
+from storage.errors import HowmanyError
+from storage.records import CurvePoint, TrialRecord
+from storage.trials import read_trials
+
+__all__ = ["Ending", "Listener", "Progress", "SearchInterruptedError", "search"]
+
+Ending: TypeAlias = Literal["trials", "timeout"]
+"""Which budget ended a search."""
+
+
+class SearchInterruptedError(HowmanyError):
+    """The search was asked to stop and did, at the end of an epoch; its trials wait to be continued."""
+
+    exit_status = 130
+
+
+class Progress(NamedTuple):
+    """Where a search stands, after an epoch.
+
+    Attributes:
+        n_finished: Trials that have ended, pruned and failed ones included.
+        n_pruned: How many of them were pruned.
+        n_failed: How many of them failed.
+        n_trials: The budget.
+        n_training: Networks training now.
+        epoch: The epoch just ended, counted from 0.
+        n_epochs: The protocol's epochs.
+        front: Size and validation accuracy of each member of the front, smallest first.
+    """
+
+    n_finished: int
+    n_pruned: int
+    n_failed: int
+    n_trials: int
+    n_training: int
+    epoch: int
+    n_epochs: int
+    front: Sequence[tuple[int, float]]
+
+
+class Listener(NamedTuple):
+    """Who follows a search.
+
+    Attributes:
+        on_progress: Called after every epoch.
+        on_cohort: Called after every cohort's trials are told; what refreshes figures goes here.
+        echo: Takes the monitor's lines.
+        should_stop: Asked after every epoch; True ends the search there.
+    """
+
+    on_progress: Callable[[Progress], None]
+    on_cohort: Callable[[], None]
+    echo: Callable[[str], None]
+    should_stop: Callable[[], bool]
+
+
+def search(study: OpenStudy, data: SearchData, listener: Listener) -> Ending:
+    """Trains networks until the study's budget is spent.
+
+    Args:
+        study: Where trials come from and go to.
+        data: What they train on.
+        listener: Who follows.
+
+    Returns:
+        Which budget was spent.
+
+    Raises:
+        SearchInterruptedError: `listener.should_stop` said so; the study can be continued.
+    """
+    config = study.config
+    engine = ENGINES[config.engine]()
+    n = engine.cohort_size(data, config.training, config.space.search_space())
+    while True:
+        trials = read_trials(study.database, study.study_id)
+        spent = sum(trial.seconds or 0.0 for trial in trials)
+        if config.budget.timeout is not None and spent >= config.budget.timeout:
+            return "timeout"
+        tickets = study.ask(n)
+        if not tickets:
+            return "trials"
+        _train(study, engine, tickets, data, listener)
+        listener.on_cohort()
+
+
+def _train(
+    study: OpenStudy, engine: Engine, tickets: Sequence[Ticket], data: SearchData, listener: Listener
+) -> None:
+    watch = _Watch(study, tickets, listener)
+    try:
+        outcomes = engine.train(
+            [ticket.network for ticket in tickets],
+            data,
+            study.config.training,
+            batch_seed=study.config.seed,
+            watcher=watch,
+        )
+    except BaseException:
+        study.release(tickets)
+        raise
+    for ticket, outcome in zip(tickets, outcomes, strict=True):
+        study.tell(ticket, outcome)
+
+
+class _Watch:
+    """The study's eyes on a cohort: writes curves down, judges, tells the listener. See `engines.Watcher`."""
+
+    def __init__(self, study: OpenStudy, tickets: Sequence[Ticket], listener: Listener) -> None:
+        self._study, self._tickets, self._listener = study, tickets, listener
+        members = {ticket.number for ticket in tickets}
+        trials = read_trials(study.database, study.study_id)
+        self._before = [trial for trial in trials if trial.number not in members]
+        self._finished = _finished_curves(study, self._before)
+        front = pareto_front(points_of(self._before, study.config.space.size))
+        self._front = [(point.size, point.accuracy) for point in front]
+
+    def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
+        """Writes one epoch of the whole cohort in one transaction."""
+        write_curves(
+            self._study.database,
+            {self._tickets[member].trial_id: [CurvePoint(epoch, *seen)] for member, seen in metrics.items()},
+        )
+        self._monitor(epoch, metrics)
+        self._listener.on_progress(self._progress(epoch, len(metrics)))
+        if self._listener.should_stop():
+            raise SearchInterruptedError("Interrupted.")
+
+    def judge(self, member: int, epoch: int, accuracy: float) -> str | None:
+        """Asks the pruning rule, unless the study prunes nothing."""
+        pruning = self._study.config.pruning
+        if not pruning.enabled:
+            return None
+        return reason_to_prune(self._tickets[member].size, epoch, accuracy, self._finished, pruning.risk)
+
+    def trial(self, member: int) -> FrontTrial:
+        """The member's Optuna trial."""
+        return self._study.trial(self._tickets[member], lambda epoch, accuracy: self.judge(member, epoch, accuracy))
+
+    def _monitor(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
+        every = self._study.config.output.monitor_every
+        if every is None or (epoch + 1) % every:
+            return
+        for member, seen in metrics.items():
+            ticket = self._tickets[member]
+            values = " ".join(f"{name} {value:.4f}" for name, value in seen._asdict().items())
+            self._listener.echo(f"trial {ticket.number} ({describe(ticket.network.architecture)}) epoch {epoch}: {values}")
+
+    def _progress(self, epoch: int, n_training: int) -> Progress:
+        ended = [trial for trial in self._before if trial.state in ("complete", "pruned", "fail")]
+        return Progress(
+            n_finished=len(ended),
+            n_pruned=sum(trial.state == "pruned" for trial in ended),
+            n_failed=sum(trial.state == "fail" for trial in ended),
+            n_trials=self._study.config.n_trials,
+            n_training=n_training,
+            epoch=epoch,
+            n_epochs=self._study.config.training.epochs,
+            front=self._front,
+        )
+
+
+def _finished_curves(study: OpenStudy, trials: Sequence[TrialRecord]) -> list[FinishedCurve]:
+    curves = read_curves(study.database, study.study_id)
+    return [
+        FinishedCurve(
+            study.size(trial.widths), [point.val_accuracy for point in curves[trial.trial_id]], trial.validation_accuracy
+        )
+        for trial in trials
+        if trial.widths is not None and trial.validation_accuracy is not None and trial.trial_id in curves
+    ]

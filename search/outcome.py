@@ -1,0 +1,46 @@
+"""What an engine tells of a network: its metrics after each epoch, and what became of it in the end."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["EpochMetrics", "OnEpochEnd", "Outcome"]
+
+
+class EpochMetrics(NamedTuple):
+    """A network after an epoch: losses are mean cross-entropies in nats, accuracies shares in 0..1."""
+
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outcome:
+    """What became of one network.
+
+    Attributes:
+        state: How its training ended.
+        curve: Its metrics after each epoch.
+        best_epoch: Epoch, counted from 0, whose weights were kept.
+        validation_accuracy: Of the kept weights.
+        seconds: This network's share of the wall-clock training time.
+        weights: `[kernel, bias, ...]` as a stock network holds them; empty if pruned or failed.
+        reason: Why it was pruned or failed.
+    """
+
+    state: Literal["complete", "pruned", "failed"]
+    curve: tuple[EpochMetrics, ...]
+    best_epoch: int
+    validation_accuracy: float
+    seconds: float
+    weights: list[NDArray[np.float32]]
+    reason: str | None
+
+
+OnEpochEnd: TypeAlias = Callable[[int, Mapping[int, EpochMetrics]], Mapping[int, str]]
+"""Takes an epoch and the metrics of every member still training; gives the members to prune, with the reason."""

@@ -1,0 +1,138 @@
+"""Which architecture next: around the front, sometimes anywhere, never twice while there are others.
+
+Half the proposals change a member of the present front a little (a width by a factor near one, a layer more or less);
+the rest are drawn from the whole space, depth uniformly and widths log-uniformly. Architectures that have a trial already,
+running ones included, are passed over. `propose` is pure and cheap, so a whole cohort is proposed in one call; `FrontSampler`
+is the same thing as an `optuna.samplers.BaseSampler`, for whoever asks the study one trial at a time.
+
+Proposals depend on the study's seed and on how many trials there are, not on when or by whom they are asked for: a study
+that was interrupted goes on as if it had not been.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, IntDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from search.space import Architecture, SearchSpace, architecture_of, parameters_of, width_name
+
+__all__ = ["FrontSampler", "distributions", "propose"]
+
+EXPLORE = 0.5
+"""Share of the proposals drawn from the whole space."""
+
+SPREAD = 0.35
+"""Standard deviation of the natural logarithm of a width's change."""
+
+ATTEMPTS = 64
+"""Draws before an architecture that has a trial already is accepted again, with another seed."""
+
+
+def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """The study's dimensions as Optuna knows them: `depth`, and one log-integer width for each possible layer."""
+    width = IntDistribution(space.min_width, space.max_width, log=True)
+    return {
+        "depth": IntDistribution(0, space.max_depth),
+        **{width_name(layer): width for layer in range(1, space.max_depth + 1)},
+    }
+
+
+def propose(
+    space: SearchSpace,
+    front: Sequence[Architecture],
+    tried: Collection[Architecture],
+    n: int,
+    rng: np.random.Generator,
+) -> list[Architecture]:
+    """The next `n` architectures.
+
+    Args:
+        space: Where they must lie.
+        front: Architectures on the present front; may be empty.
+        tried: Architectures that have a trial already.
+        n: How many to propose.
+        rng: Decides all there is to decide.
+
+    Returns:
+        Architectures different from each other and from all tried, as long as `ATTEMPTS` draws find such.
+    """
+    known = set(tried)
+    proposals: list[Architecture] = []
+    for _ in range(n):
+        for _ in range(ATTEMPTS):
+            proposal = _draw(space, front, rng)
+            if proposal not in known:
+                break
+        known.add(proposal)
+        proposals.append(proposal)
+    return proposals
+
+
+def _draw(space: SearchSpace, front: Sequence[Architecture], rng: np.random.Generator) -> Architecture:
+    if not front or rng.random() < EXPLORE:
+        depth = int(rng.integers(space.max_depth + 1))
+        return tuple(_random_width(space, rng) for _ in range(depth))
+    return _mutate(space, front[rng.integers(len(front))], rng)
+
+
+def _random_width(space: SearchSpace, rng: np.random.Generator) -> int:
+    low, high = math.log(space.min_width - 0.5), math.log(space.max_width + 0.5)
+    return int(np.clip(round(math.exp(rng.uniform(low, high))), space.min_width, space.max_width))
+
+
+def _mutate(space: SearchSpace, parent: Architecture, rng: np.random.Generator) -> Architecture:
+    widths = [_near(width, space, rng) for width in parent]
+    change = rng.random()
+    if change < 0.15 and len(widths) < space.max_depth:
+        widths.insert(int(rng.integers(len(widths) + 1)), _random_width(space, rng))
+    elif change > 0.85 and widths:
+        widths.pop(int(rng.integers(len(widths))))
+    return tuple(widths)
+
+
+def _near(width: int, space: SearchSpace, rng: np.random.Generator) -> int:
+    changed = width * math.exp(rng.normal(0.0, SPREAD)) + rng.uniform(-0.5, 0.5)
+    return int(np.clip(round(changed), space.min_width, space.max_width))
+
+
+class FrontSampler(BaseSampler):
+    """`propose` for whoever calls `study.ask()`.
+
+    Args:
+        space: Where proposals lie.
+        seed: The study's seed.
+    """
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        self._space = space
+        self._seed = seed
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The whole space, whatever was tried."""
+        return distributions(self._space)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """One proposal, as trial parameters."""
+        others = [other for other in study.get_trials(deepcopy=False) if other.number < trial.number]
+        tried = [architecture_of(other.params) for other in others if "depth" in other.params]
+        best = [
+            architecture_of(other.params)
+            for other in study.best_trials
+            if other.state is TrialState.COMPLETE and "depth" in other.params
+        ]
+        rng = np.random.default_rng([self._seed, trial.number])
+        return dict(parameters_of(propose(self._space, best, tried, 1, rng)[0]))
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """A parameter that is not of our space: uniformly at random."""
+        sampler = optuna.samplers.RandomSampler(seed=hash((self._seed, trial.number, param_name)) % 2**32)
+        return sampler.sample_independent(study, trial, param_name, param_distribution)
