@@ -16,7 +16,6 @@ __all__ = [
     "Size",
     "best_within",
     "fewest",
-    "front_of",
     "hypervolume",
     "pareto_front",
     "points_of",
@@ -54,13 +53,7 @@ def points_of(trials: Iterable[TrialRecord], size: Size = "neurons") -> list[Fro
     return points
 
 
-def pareto_front(trials: Sequence[TrialRecord], size: Size = "neurons") -> list[TrialRecord]:
-    """The trials on the front, from small to large: `points_of`, `front_of`, and back to the records."""
-    by_number = {trial.number: trial for trial in trials}
-    return [by_number[point.trial] for point in front_of(points_of(trials, size))]
-
-
-def front_of(points: Iterable[FrontPoint]) -> list[FrontPoint]:
+def pareto_front(points: Iterable[FrontPoint]) -> list[FrontPoint]:
     """Points that no other point beats, from small to large.
 
     Args:
@@ -71,7 +64,7 @@ def front_of(points: Iterable[FrontPoint]) -> list[FrontPoint]:
 
     Example:
         >>> a, b, c = FrontPoint(0, 4, 0.90), FrontPoint(1, 8, 0.95), FrontPoint(2, 8, 0.95)
-        >>> [point.trial for point in front_of([c, b, a, FrontPoint(3, 16, 0.94)])]
+        >>> [point.trial for point in pareto_front([c, b, a, FrontPoint(3, 16, 0.94)])]
         [0, 1]
     """
     front: list[FrontPoint] = []
@@ -86,7 +79,7 @@ def fewest(front: Sequence[FrontPoint], target: float) -> FrontPoint | None:
     """The smallest point of a front that reaches an accuracy; None when none does.
 
     Args:
-        front: As `front_of` returns it.
+        front: As `pareto_front` returns it.
         target: Reached by an accuracy equal to it.
 
     Example:
@@ -106,7 +99,7 @@ def staircase(front: Sequence[FrontPoint], max_size: int) -> list[tuple[int, flo
     """The corners of the best accuracy known at each size, for a line to be drawn through them.
 
     Args:
-        front: As `front_of` returns it.
+        front: As `pareto_front` returns it.
         max_size: Where the last step ends; a front that goes further ends at its last point.
 
     Returns:
@@ -146,7 +139,7 @@ def hypervolume(points: Iterable[FrontPoint], *, max_size: int, reference_accura
         1.25
     """
     area, floor, right = 0.0, reference_accuracy, math.log2(max_size + 1)
-    for point in front_of(points):
+    for point in pareto_front(points):
         if point.size < max_size and point.accuracy > floor:
             area += (right - math.log2(point.size + 1)) * (point.accuracy - floor)
             floor = point.accuracy

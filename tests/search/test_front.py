@@ -11,7 +11,6 @@ from search.front import (
     FrontPoint,
     best_within,
     fewest,
-    front_of,
     hypervolume,
     pareto_front,
     points_of,
@@ -66,19 +65,13 @@ def test_size_can_be_parameters() -> None:
     assert points_of([record(0)], "parameters") == [FrontPoint(0, 100, 0.5)]
 
 
-def test_a_front_of_records_is_made_of_those_records() -> None:
-    trials = [record(0, accuracy=0.9), record(1, accuracy=0.8, neurons=2), record(2, accuracy=0.7)]
-    assert pareto_front(trials) == [trials[1], trials[0]]
-    assert pareto_front(trials, "parameters") == [trials[0]]
-
-
 def test_a_front_by_hand() -> None:
     points = [FrontPoint(0, 8, 0.95), FrontPoint(1, 0, 0.92), FrontPoint(2, 4, 0.85), FrontPoint(3, 6, 0.93)]
-    assert [point.trial for point in front_of(points)] == [1, 3, 0]
+    assert [point.trial for point in pareto_front(points)] == [1, 3, 0]
 
 
 def test_of_equals_the_lowest_trial_number_is_on_the_front() -> None:
-    assert front_of([FrontPoint(7, 4, 0.9), FrontPoint(2, 4, 0.9)]) == [FrontPoint(2, 4, 0.9)]
+    assert pareto_front([FrontPoint(7, 4, 0.9), FrontPoint(2, 4, 0.9)]) == [FrontPoint(2, 4, 0.9)]
 
 
 @given(clouds)
@@ -90,12 +83,12 @@ def test_the_front_is_what_brute_force_finds(points: list[FrontPoint]) -> None:
 
     known = [point for point in points if not math.isnan(point.accuracy)]
     expected = {point for point in known if not any(beats(other, point) for other in known)}
-    assert set(front_of(points)) == expected
+    assert set(pareto_front(points)) == expected
 
 
 @given(clouds)
 def test_size_and_accuracy_rise_strictly_along_the_front(points: list[FrontPoint]) -> None:
-    for left, right in itertools.pairwise(front_of(points)):
+    for left, right in itertools.pairwise(pareto_front(points)):
         assert left.size < right.size and left.accuracy < right.accuracy
 
 
@@ -103,20 +96,20 @@ def test_size_and_accuracy_rise_strictly_along_the_front(points: list[FrontPoint
 def test_the_order_of_trials_does_not_matter(points: list[FrontPoint], random) -> None:
     shuffled = list(points)
     random.shuffle(shuffled)
-    assert front_of(shuffled) == front_of(points)
+    assert pareto_front(shuffled) == pareto_front(points)
 
 
 @given(clouds, st.floats(0, 1))
 def test_fewest_is_the_smallest_that_reaches_the_target(points: list[FrontPoint], target: float) -> None:
     reaching = [point.size for point in points if point.accuracy >= target]
-    found = fewest(front_of(points), target)
+    found = fewest(pareto_front(points), target)
     assert (found.size if found else None) == min(reaching, default=None)
 
 
 @given(clouds, sizes)
 def test_best_within_is_the_most_accurate_no_larger(points: list[FrontPoint], size: int) -> None:
     within = [p.accuracy for p in points if p.size <= size and not math.isnan(p.accuracy)]
-    found = best_within(front_of(points), size)
+    found = best_within(pareto_front(points), size)
     assert (found.accuracy if found else None) == max(within, default=None)
 
 
