@@ -47,11 +47,15 @@ def _trained(summary: Mapping[str, Any]) -> str:
 
 
 def _targets(summary: Mapping[str, Any]) -> Table:
-    table = Table(title="Fewest hidden neurons, by validation accuracy of single networks", title_justify="left")
-    for heading in ("accuracy at least", "neurons", "hidden layers", "validation accuracy", "test accuracy"):
+    table = Table(
+        title="Fewest hidden neurons, by the validation accuracy of single networks", title_justify="left"
+    )
+    for heading in ("target", "neurons", "hidden layers", "validation", "test"):
         table.add_column(heading, justify="right")
     for target in summary["targets"]:
-        table.add_row(f"{target['accuracy']:g}", *_target_cells(smallest_on_validation(summary, target["accuracy"])))
+        table.add_row(
+            f"{target['accuracy']:g}", *_target_cells(smallest_on_validation(summary, target["accuracy"]))
+        )
     return table
 
 
@@ -67,8 +71,8 @@ def _target_cells(member: Mapping[str, Any] | None) -> tuple[str, str, str, str]
 
 
 def _front(summary: Mapping[str, Any]) -> Table:
-    table = Table(title="Pareto front", title_justify="left")
-    for heading in ("neurons", "parameters", "hidden layers", "validation accuracy", "trial"):
+    table = Table(title="Pareto front: neurons against validation accuracy", title_justify="left")
+    for heading in ("neurons", "parameters", "hidden layers", "validation", "trial"):
         table.add_column(heading, justify="right")
     for member in summary["front"]:
         table.add_row(

@@ -5,7 +5,6 @@ train or serve, so that the others start at once.
 """
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,7 +23,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits: errors of ours are one line, all others keep their traceback."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         cli.main(arguments, prog_name="howmany", standalone_mode=False)
     except click.ClickException as error:

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from dashboards.text import print_answer
+from howmany.quiet import quiet_libraries
 from search.config import StudyConfig, continued, overridden, stored_config
 from search.summary import summarise
 from storage.engine import DEFAULT_URL, open_engine
@@ -85,6 +86,7 @@ def _is_finished(study: StudyRecord, config: StudyConfig) -> bool:
 
 
 def _search(config: StudyConfig, url: str, *, quiet: bool) -> None:
+    quiet_libraries()
     from howmany.progress import following
     from howmany.stopping import stoppable
     from search.datasets import load

@@ -115,8 +115,7 @@ def _train(
     except BaseException:
         study.release(tickets)
         raise
-    for ticket, outcome in zip(tickets, outcomes, strict=True):
-        study.tell(ticket, outcome)
+    study.tell(tickets, outcomes)
 
 
 class _Watch:

@@ -6,28 +6,41 @@ cohort's unfinished trials go back to waiting, and the next run takes up exactly
 asks for the same architectures, from the same knowledge, as if nothing had happened.
 """
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import Engine as Database
 
 from search.config import StudyConfig, continued, stored_config
 from search.data import SearchData
+from search.front import FrontPoint, pareto_front
 from search.outcome import Outcome
-from search.sampler import FrontSampler
-from search.space import Architecture, Network, n_neurons, n_parameters, parameters_of, width_name
+from search.sampler import FrontSampler, distributions, propose
+from search.space import (
+    Architecture,
+    Network,
+    architecture_of,
+    n_neurons,
+    n_parameters,
+    parameters_of,
+    width_name,
+)
 from search.trial import FrontTrial, Judge
+from storage.cohort_storage import CohortStorage, FinishedTrial
 from storage.errors import MisuseError
 
 __all__ = ["OpenStudy", "Ticket", "open_study"]
 
 ACCURACY = "validation_accuracy"
 """Name of the second objective; the first is `neurons` or `parameters`."""
+
+STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+"""Optuna's state for each outcome of a network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +60,7 @@ class Ticket:
     size: int
 
 
-def open_study(storage: RDBStorage, config: StudyConfig, data: SearchData) -> "OpenStudy":
+def open_study(storage: CohortStorage, config: StudyConfig, data: SearchData) -> "OpenStudy":
     """Creates a study, or continues the one of that name.
 
     Args:
@@ -65,27 +78,28 @@ def open_study(storage: RDBStorage, config: StudyConfig, data: SearchData) -> "O
     return _continue(storage, continued(stored, config), data)
 
 
-def _names(storage: RDBStorage) -> dict[int, str]:
+def _names(storage: CohortStorage) -> dict[int, str]:
     return {study._study_id: study.study_name for study in storage.get_all_studies()}
 
 
-def _create(storage: RDBStorage, config: StudyConfig, data: SearchData) -> "OpenStudy":
+def _create(storage: CohortStorage, config: StudyConfig, data: SearchData) -> "OpenStudy":
     study = optuna.create_study(
         storage=storage,
         study_name=config.name,
         directions=["minimize", "maximize"],
         sampler=FrontSampler(config.space.search_space(), config.seed),
     )
-    study.set_metric_names([config.space.size, ACCURACY])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names([config.space.size, ACCURACY])
     opened = OpenStudy(storage, study, config, data)
-    for architecture in opened.first_architectures():
-        study.enqueue_trial(parameters_of(architecture))
     study.set_user_attr("data", _description(data))
     study.set_user_attr("settings", config.settings())
+    opened.enqueue(opened.first_architectures())
     return opened
 
 
-def _continue(storage: RDBStorage, config: StudyConfig, data: SearchData) -> "OpenStudy":
+def _continue(storage: CohortStorage, config: StudyConfig, data: SearchData) -> "OpenStudy":
     sampler = FrontSampler(config.space.search_space(), config.seed)
     study = optuna.load_study(storage=storage, study_name=config.name, sampler=sampler)
     before = study.user_attrs["data"]["fingerprint"]
@@ -119,12 +133,13 @@ class OpenStudy:
         study_id: The storage's key.
     """
 
-    def __init__(self, storage: RDBStorage, study: optuna.Study, config: StudyConfig, data: SearchData) -> None:
+    def __init__(self, storage: CohortStorage, study: optuna.Study, config: StudyConfig, data: SearchData) -> None:
         self.config = config
         self.optuna = study
         self.study_id = study._study_id
         self._storage = storage
         self._n_features, self._n_classes = data.n_features, data.n_classes
+        self._dimensions = distributions(config.space.search_space())
 
     @property
     def database(self) -> Database:
@@ -135,7 +150,12 @@ class OpenStudy:
         """What is enqueued when the study is made: the ladder, or the architectures the settings list."""
         fixed = self.config.space.architectures
         first = self.config.space.search_space().ladder() if fixed is None else list(fixed)
-        return first[: self.config.n_trials]
+        return first
+
+    def enqueue(self, architectures: Sequence[Architecture]) -> None:
+        """Makes a waiting trial for each architecture, up to the budget."""
+        templates = [self._template(architecture, TrialState.WAITING) for architecture in architectures]
+        self._storage.create_trials(self.study_id, templates, limit=self.config.n_trials)
 
     def size(self, architecture: Architecture) -> int:
         """What the study minimizes."""
@@ -147,80 +167,95 @@ class OpenStudy:
         """The next cohort: what an interrupted run left, else what is enqueued, else up to `n` new trials.
 
         Returns:
-            Running trials; empty when the trials of the budget are all given out.
+            Running trials; empty when all the trials of the budget are given out.
         """
-        begun = self._begun()
-        if begun:
-            return [self._ticket(self._running(trial)) for trial in begun]
         known = self.optuna.get_trials(deepcopy=False)
-        n_enqueued = sum(trial.state is TrialState.WAITING for trial in known)
-        n_left = self.config.n_trials - len(known) + n_enqueued
-        asked = [self.optuna.ask() for _ in range(min(n_enqueued or n, n_left))]
-        return [self._ticket(trial, cohort=asked[0].number) for trial in asked]
+        waiting = [trial for trial in known if trial.state is TrialState.WAITING]
+        if waiting:
+            cohorts = [trial.user_attrs.get("cohort") for trial in waiting]
+            return self._tickets(self._storage.claim_waiting(self.study_id, min(n, cohorts.count(cohorts[0]))))
+        n_left = self.config.n_trials - len(known)
+        templates = [self._template(architecture) for architecture in self._proposals(known, min(n, n_left))]
+        return self._tickets(self._storage.create_trials(self.study_id, templates, limit=self.config.n_trials))
 
     def trial(self, ticket: Ticket, judge: Judge) -> FrontTrial:
         """A ticket's trial in the shape that Keras's pruning callback wants."""
         return FrontTrial(self.optuna, ticket.trial_id, judge)
 
-    def tell(self, ticket: Ticket, outcome: Outcome) -> None:
-        """Writes down what became of a trial."""
-        facts: dict[str, Any] = {
-            "epochs": len(outcome.curve),
-            "best_epoch": outcome.best_epoch,
-            "seconds": round(outcome.seconds, 4),
-        }
-        if outcome.reason is not None:
-            facts["reason"] = outcome.reason
-        for key, value in facts.items():
-            self._storage.set_trial_user_attr(ticket.trial_id, key, value)
-        if outcome.state == "complete":
-            self.optuna.tell(ticket.number, [float(ticket.size), outcome.validation_accuracy])
-        else:
-            self.optuna.tell(
-                ticket.number, state=TrialState.PRUNED if outcome.state == "pruned" else TrialState.FAIL
-            )
+    def tell(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
+        """Writes down what became of a cohort's trials, in one transaction."""
+        self._storage.finish_trials(
+            [_finished(ticket, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)]
+        )
 
     def release(self, tickets: Sequence[Ticket]) -> None:
-        """Gives trials back unfinished: the next `ask` returns them."""
+        """Gives trials back unfinished: they wait, and the next `ask` returns them."""
         for ticket in tickets:
             self._storage.set_trial_state_values(ticket.trial_id, TrialState.WAITING)
 
-    def _begun(self) -> list[FrozenTrial]:
-        """The unfinished trials of the earliest cohort that some run began."""
-        unfinished = self.optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
-        cohorts = {
-            trial: trial.user_attrs.get("cohort", trial.number)
-            for trial in unfinished
-            if "cohort" in trial.user_attrs or trial.state is TrialState.RUNNING
-        }
-        return [trial for trial, cohort in cohorts.items() if cohort == min(cohorts.values())]
+    def _proposals(self, known: Sequence[FrozenTrial], n: int) -> list[Architecture]:
+        points = [
+            FrontPoint(trial.number, int(trial.values[0]), trial.values[1])
+            for trial in known
+            if trial.state is TrialState.COMPLETE
+        ]
+        architectures = {trial.number: architecture_of(trial.params) for trial in known if "depth" in trial.params}
+        front = [architectures[point.trial] for point in pareto_front(points) if point.trial in architectures]
+        rng = np.random.default_rng([self.config.seed, len(known)])
+        return propose(self.config.space.search_space(), front, architectures.values(), max(0, n), rng)
 
-    def _running(self, trial: FrozenTrial) -> optuna.Trial:
-        if trial.state is TrialState.WAITING:
-            self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
-        return optuna.Trial(self.optuna, trial._trial_id)
-
-    def _ticket(self, trial: optuna.Trial, cohort: int | None = None) -> Ticket:
-        """Settles a running trial's architecture and writes down what is known of it before it trains."""
-        space = self.config.space.search_space()
-        depth = trial.suggest_int("depth", 0, space.max_depth)
-        architecture = tuple(
-            trial.suggest_int(width_name(layer), space.min_width, space.max_width, log=True)
-            for layer in range(1, depth + 1)
+    def _template(self, architecture: Architecture, state: TrialState = TrialState.RUNNING) -> FrozenTrial:
+        params = parameters_of(architecture)
+        return create_trial(
+            state=state,
+            params=params,
+            distributions={name: self._dimensions[name] for name in params},
         )
-        network = Network(architecture, self._seed(trial.number))
-        facts = {
-            "cohort": cohort,
-            "widths": list(architecture),
-            "neurons": n_neurons(architecture),
-            "parameters": n_parameters(architecture, self._n_features, self._n_classes),
+
+    def _tickets(self, trial_ids: Sequence[int]) -> list[Ticket]:
+        """Running trials with their networks; what is known before training is written down in one transaction."""
+        trials = {trial._trial_id: trial for trial in self.optuna.get_trials(deepcopy=False)}
+        mine = [trials[trial_id] for trial_id in trial_ids]
+        tickets = [self._ticket(trial) for trial in mine]
+        self._storage.set_attributes(
+            {
+                trial._trial_id: {"cohort": mine[0].number, **self._facts(ticket.network)} | trial.user_attrs
+                for trial, ticket in zip(mine, tickets, strict=True)
+            }
+        )
+        return tickets
+
+    def _ticket(self, trial: FrozenTrial) -> Ticket:
+        params = trial.params or self._suggested(trial)
+        architecture = architecture_of(params)
+        seed = int(np.random.SeedSequence([self.config.seed, trial.number]).generate_state(1)[0]) >> 1
+        return Ticket(trial._trial_id, trial.number, Network(architecture, seed), self.size(architecture))
+
+    def _suggested(self, trial: FrozenTrial) -> dict[str, int]:
+        """Parameters for a trial that somebody enqueued through Optuna, which may have fixed some of them."""
+        asked = optuna.Trial(self.optuna, trial._trial_id)
+        space = self.config.space.search_space()
+        for layer in range(1, asked.suggest_int("depth", 0, space.max_depth) + 1):
+            asked.suggest_int(width_name(layer), space.min_width, space.max_width, log=True)
+        return asked.params
+
+    def _facts(self, network: Network) -> dict[str, Any]:
+        return {
+            "widths": list(network.architecture),
+            "neurons": n_neurons(network.architecture),
+            "parameters": n_parameters(network.architecture, self._n_features, self._n_classes),
             "seed": network.seed,
         }
-        for key, value in facts.items():
-            if value is not None and trial.user_attrs.get(key) != value:
-                trial.set_user_attr(key, value)
-        return Ticket(trial._trial_id, trial.number, network, self.size(architecture))
 
-    def _seed(self, number: int) -> int:
-        """A trial's seed: no two trials of a study share one."""
-        return int(np.random.SeedSequence([self.config.seed, number]).generate_state(1)[0]) >> 1
+
+def _finished(ticket: Ticket, outcome: Outcome) -> FinishedTrial:
+    facts: dict[str, Any] = {
+        "epochs": len(outcome.curve),
+        "best_epoch": outcome.best_epoch,
+        "seconds": round(outcome.seconds, 4),
+    }
+    if outcome.reason is not None:
+        facts["reason"] = outcome.reason
+    complete = outcome.state == "complete"
+    values = [float(ticket.size), outcome.validation_accuracy] if complete else None
+    return FinishedTrial(ticket.trial_id, STATES[outcome.state], values, facts)

@@ -1,7 +1,7 @@
 """What can go wrong in a way a user can mend: every such error is one clear line and an exit status.
 
-Errors of our own making derive from `HowmanyError` *and* from the builtin that fits, so that a caller who knows nothing
-of us can still catch them. Anything else that escapes is a bug and keeps its traceback.
+Errors of our own making derive from `HowmanyError` *and* from the builtin that fits, so that a caller who
+knows nothing of us can still catch them. Anything else that escapes is a bug and keeps its traceback.
 """
 
 __all__ = ["HowmanyError", "MisuseError", "NotFoundError", "StorageError"]

@@ -1,0 +1,30 @@
+"""Keeps libraries from talking where a user reads results and errors."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["quiet_libraries"]
+
+
+def quiet_libraries() -> None:
+    """Imports TensorFlow and Optuna without their greetings; their errors still raise."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _silent_stderr():
+        import tensorflow  # noqa: F401  # TensorFlow's C++ part writes to stderr before any log level counts
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Sends file descriptor 2 nowhere for a while."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
