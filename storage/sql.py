@@ -1,0 +1,56 @@
+"""Small pieces of SQL that both databases understand."""
+
+import math
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+
+__all__ = ["from_null", "has_table", "insert_new", "nan_to_null", "upsert"]
+
+
+def upsert(connection: Connection, table: sa.Table, keys: tuple[str, ...] = ()) -> sa.Insert:
+    """An INSERT that replaces the other columns of a row that is there already.
+
+    Args:
+        connection: Decides on the dialect.
+        table: What to insert into.
+        keys: The columns of a unique constraint; the primary key by default.
+    """
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    keys = keys or tuple(column.name for column in table.primary_key)
+    surrogate = {column.name for column in table.primary_key}
+    return statement.on_conflict_do_update(
+        index_elements=list(keys),
+        set_={
+            column.name: statement.excluded[column.name]
+            for column in table.columns
+            if column.name not in keys and column.name not in surrogate
+        },
+    )
+
+
+def insert_new(connection: Connection, table: sa.Table) -> sa.Insert:
+    """An INSERT that leaves a row that is there already as it is."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def has_table(connection: Connection, table: sa.Table) -> bool:
+    """Whether the database has a table of ours: a study made by Optuna alone has none."""
+    return sa.inspect(connection).has_table(table.name)
+
+
+def nan_to_null(value: float) -> float | None:
+    """NaN as NULL, which SQLite would make of it in any case.
+
+    >>> nan_to_null(float("nan")), nan_to_null(0.5)
+    (None, 0.5)
+    """
+    return None if math.isnan(value) else float(value)
+
+
+def from_null(value: float | None) -> float:
+    """The inverse of `nan_to_null`."""
+    return math.nan if value is None else value

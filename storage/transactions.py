@@ -1,0 +1,92 @@
+"""One transaction at a time: begun so that no lock can fail it half-way, and repeated where that is safe.
+
+On SQLite a writer takes the write lock at its start (BEGIN IMMEDIATE), so what it reads cannot change before
+it writes; the driver's own implicit transactions would begin only at the first change.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from storage.faults import clear_errors, explain, is_transient
+from storage.location import place_of
+
+__all__ = ["BUSY_SECONDS", "PATIENCE_SECONDS", "reading", "write"]
+
+BUSY_SECONDS = 60.0
+"""How long one statement waits for SQLite's lock."""
+
+PATIENCE_SECONDS = 120.0
+"""How long a transaction is repeated while the database is locked, restarting or out of reach."""
+
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 5.0
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection whose statements all see the database at one moment; nothing is kept.
+
+    Raises:
+        StorageError: The database cannot be read.
+    """
+    with clear_errors(place_of(engine.url)), engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")
+        else:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
+
+
+def write(
+    engine: Engine,
+    work: Callable[[Connection], Result],
+    *,
+    idempotent: bool = True,
+    patience_seconds: float = PATIENCE_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Result:
+    """Run `work` in one transaction and commit it.
+
+    Args:
+        engine: Where.
+        work: Called with the connection, again from its start after a passing failure: a lock that is not
+            given up, a lost connection, a server restarting, a deadlock. It must have no other effects.
+        idempotent: Whether running `work` twice does no harm. If not, it is not repeated after a failed
+            commit, which may have been carried out all the same.
+        patience_seconds: For how long to repeat it.
+        clock: Seconds that never go back.
+        sleep: Waits for so many seconds.
+
+    Returns:
+        What `work` returned.
+
+    Raises:
+        StorageError: The database refused, or did not recover in time. Nothing was changed, unless the
+            commit's answer was lost.
+    """
+    deadline = clock() + patience_seconds
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        committing = False
+        try:
+            with engine.connect() as connection:
+                if engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                result = work(connection)
+                committing = True
+                connection.commit()
+                return result
+        except DBAPIError as error:
+            repeatable = is_transient(error) and (idempotent or not committing)
+            if not repeatable or clock() + pause > deadline:
+                raise explain(error, place_of(engine.url)) from error
+        sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

