@@ -11,9 +11,10 @@ def quiet_libraries() -> None:
     """Imports TensorFlow and Optuna without their greetings; their errors still raise."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silent_stderr():
-        import tensorflow  # noqa: F401  # TensorFlow's C++ part writes to stderr before any log level counts
+        import tensorflow as tf  # its C++ part writes to stderr before any log level counts
     import optuna
 
+    tf.get_logger().setLevel("ERROR")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 

@@ -147,6 +147,7 @@ def _train_one(
             validation_data=(data.x_validation, data.y_validation),
             validation_batch_size=len(data.y_validation),
             callbacks=_callbacks(protocol, record, trial),
+            shuffle=False,
             verbose=0,
         )
     except optuna.TrialPruned:

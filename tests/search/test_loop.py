@@ -1,0 +1,174 @@
+"""Whole searches on tiny real networks, in a real database: finished, interrupted, continued."""
+
+import numpy as np
+import pytest
+
+from search.config import StudyConfig, overridden
+from search.data import SearchData
+from search.loop import Listener, SearchInterruptedError, search
+from search.study import open_study
+from storage.curves import read_curves
+from storage.engine import open_engine, optuna_storage
+from storage.errors import MisuseError
+from storage.records import TrialRecord
+from storage.trials import read_study, read_trials
+
+
+class Follower:
+    """Follows a search; stops it after `stop_after` epochs in all, if given."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.n_epochs = 0
+        self.lines: list[str] = []
+        self._stop_after = stop_after
+
+    def listener(self) -> Listener:
+        return Listener(lambda progress: None, lambda: None, self.lines.append, self._should_stop)
+
+    def _should_stop(self) -> bool:
+        self.n_epochs += 1
+        return self.n_epochs == self._stop_after
+
+
+def run(url: str, config: StudyConfig, data: SearchData, stop_after: int | None = None) -> Follower:
+    follower = Follower(stop_after)
+    study = open_study(optuna_storage(url), config, data)
+    search(study, data, follower.listener())
+    return follower
+
+
+def trials_of(url: str, name: str = "tiny") -> list[TrialRecord]:
+    engine = open_engine(url, create=False)
+    return read_trials(engine, read_study(engine, name).study_id)
+
+
+def essence(trials: list[TrialRecord]) -> list[tuple]:
+    """All of a trial that the seed decides."""
+    return [
+        (t.number, t.state, t.widths, t.seed, t.epochs, t.best_epoch, t.validation_accuracy, t.reason) for t in trials
+    ]
+
+
+ENGINES = pytest.mark.parametrize("engine", ["keras", "population"])
+
+
+@ENGINES
+def test_a_study_trains_its_budget_and_writes_everything_down(engine, url, tiny_config, tiny_data):
+    run(url, overridden(tiny_config, [f"engine={engine}"]), tiny_data)
+    trials = trials_of(url)
+    assert [trial.widths for trial in trials[:5]] == [(), (1,), (2,), (4,), (8,)]
+    assert len(trials) == 8
+    assert len({trial.seed for trial in trials}) == 8
+    assert len({trial.widths for trial in trials}) == 8
+    for trial in trials:
+        assert trial.state in ("complete", "pruned")
+        assert trial.neurons == sum(trial.widths)
+        assert trial.parameters and trial.seconds and trial.completed
+        assert trial.best_epoch == trial.epochs - 1
+    best = max(trial.validation_accuracy or 0 for trial in trials)
+    assert best > 0.8
+
+
+@ENGINES
+def test_curves_hold_every_epoch_and_end_in_the_trials_accuracy(engine, url, tiny_config, tiny_data):
+    run(url, overridden(tiny_config, [f"engine={engine}"]), tiny_data)
+    engine_ = open_engine(url, create=False)
+    curves = read_curves(engine_, read_study(engine_, "tiny").study_id)
+    for trial in trials_of(url):
+        curve = curves[trial.trial_id]
+        assert [point.epoch for point in curve] == list(range(trial.epochs))
+        if trial.state == "complete":
+            assert curve[-1].val_accuracy == pytest.approx(trial.validation_accuracy, abs=1e-6)
+
+
+@ENGINES
+def test_a_study_interrupted_at_three_moments_has_the_trials_of_one_that_was_not(
+    engine, tmp_path, tiny_config, tiny_data
+):
+    config = overridden(tiny_config, [f"engine={engine}"])
+    whole, broken = (f"sqlite:///{tmp_path / name}.db" for name in ("whole", "broken"))
+    run(whole, config, tiny_data)
+    for stop_after in (1, 3, 4):
+        with pytest.raises(SearchInterruptedError):
+            run(broken, config, tiny_data, stop_after)
+    assert "running" not in {trial.state for trial in trials_of(broken)}
+    run(broken, config, tiny_data)
+    assert essence(trials_of(broken)) == essence(trials_of(whole))
+
+
+def test_a_finished_study_trains_nothing(url, tiny_config, tiny_data):
+    run(url, tiny_config, tiny_data)
+    before = trials_of(url)
+    assert run(url, tiny_config, tiny_data).n_epochs == 0
+    assert trials_of(url) == before
+
+
+def test_a_larger_budget_extends_a_study(url, tiny_config, tiny_data):
+    run(url, tiny_config, tiny_data)
+    run(url, overridden(tiny_config, ["budget.trials=10"]), tiny_data)
+    assert len(trials_of(url)) == 10
+
+
+def test_a_spent_timeout_ends_a_study(url, tiny_config, tiny_data):
+    run(url, overridden(tiny_config, ["budget.timeout=1e-9"]), tiny_data)
+    assert 0 < len([trial for trial in trials_of(url) if trial.state == "complete"]) < 8
+
+
+def test_the_same_name_on_other_data_is_refused(url, tiny_config, tiny_data):
+    run(url, tiny_config, tiny_data)
+    other = SearchData(**{**vars(tiny_data), "fingerprint": "0" * 64})
+    with pytest.raises(MisuseError, match="was made on other data: fingerprint"):
+        run(url, tiny_config, other)
+
+
+@ENGINES
+def test_a_network_that_diverges_fails_its_trial_and_not_the_study(engine, url, tiny_config, tiny_data):
+    hot = overridden(
+        tiny_config,
+        [f"engine={engine}", "training.learning_rate=1e38", "training.schedule=constant", "budget.trials=3"],
+    )
+    run(url, hot, tiny_data)
+    trials = trials_of(url)
+    assert [trial.state for trial in trials] == ["fail"] * 3
+    assert all("loss" in trial.reason for trial in trials)
+
+
+@ENGINES
+def test_a_converged_network_completes_with_its_best_weights(engine, url, tiny_settings, tiny_data):
+    tiny_settings["training"] = {"protocol": "notebook", "epochs": 40, "patience": 2, "learning_rate": 0.05}
+    run(url, StudyConfig.of({**tiny_settings, "engine": engine}), tiny_data)
+    trials = trials_of(url)
+    assert {trial.state for trial in trials} <= {"complete", "pruned"}
+    early = [trial for trial in trials if trial.state == "complete" and trial.epochs < 40]
+    assert early
+    assert all(trial.best_epoch == trial.epochs - 1 - 2 for trial in early)
+
+
+def test_the_monitor_prints_every_nth_epoch(url, tiny_config, tiny_data):
+    follower = run(url, overridden(tiny_config, ["output.monitor_every=2", "budget.trials=2"]), tiny_data)
+    assert [line.split(":")[0] for line in follower.lines] == ["trial 0 (softmax) epoch 1", "trial 1 (1) epoch 1"]
+
+
+def test_listed_architectures_are_trained_in_order_and_nothing_else(url, tiny_settings, tiny_data):
+    tiny_settings["space"]["architectures"] = [[2], [], [3, 2]]
+    run(url, StudyConfig.of(tiny_settings), tiny_data)
+    assert [trial.widths for trial in trials_of(url)] == [(2,), (), (3, 2)]
+
+
+def test_trials_enqueued_through_optuna_are_trained_next(url, tiny_config, tiny_data):
+    import optuna
+
+    run(url, overridden(tiny_config, ["budget.trials=5"]), tiny_data)
+    optuna.load_study(storage=url, study_name="tiny").enqueue_trial({"depth": 1, "width_1": 7})
+    run(url, overridden(tiny_config, ["budget.trials=6"]), tiny_data)
+    assert trials_of(url)[5].widths == (7,)
+
+
+def test_optuna_reads_the_study_without_our_code(url, tiny_config, tiny_data):
+    import optuna
+
+    run(url, tiny_config, tiny_data)
+    study = optuna.load_study(storage=url, study_name="tiny")
+    assert study.metric_names == ["neurons", "validation_accuracy"]
+    assert study.best_trials
+    assert all(np.isfinite(trial.values).all() for trial in study.best_trials)
