@@ -179,7 +179,7 @@ class CohortStorage(RDBStorage):
             The ids of the trials that are now running, and the caller's.
         """
 
-        def work(connection: Connection) -> list[int]:
+        def work(connection: Connection) -> tuple[list[int], dict[int, int]]:
             waiting = (
                 sa.select(_trials.c.trial_id)
                 .where(_trials.c.study_id == study_id, _trials.c.state == TrialState.WAITING)
@@ -194,14 +194,41 @@ class CohortStorage(RDBStorage):
                     .where(_trials.c.trial_id.in_(claimed))
                     .values(state=TrialState.RUNNING, datetime_start=_now())
                 )
-                if leases is not None:
-                    leases.insert(connection, claimed)
-            return claimed
+            return claimed, {} if leases is None else leases.insert(connection, claimed)
 
-        claimed = write(self.engine, work, idempotent=False)
+        claimed, fences = write(self.engine, work, idempotent=False)
         if leases is not None:
-            leases.note(claimed)
+            leases.note(fences)
         return claimed
+
+    def return_trials(self, trial_ids: Sequence[int], *, leases: Leases | None = None) -> frozenset[int]:
+        """Put running trials back among the waiting, for `claim_waiting` to hand out, in one transaction.
+
+        Args:
+            trial_ids: Which.
+            leases: Whose they are; None asks for no leases.
+
+        Returns:
+            The ids of those that were not: taken by another worker, ended, or deleted.
+        """
+        fences = None if leases is None else leases.fences()
+
+        def work(connection: Connection) -> frozenset[int]:
+            kept = set(trial_ids) - lost_trials(connection, trial_ids, fences)
+            running = (_trials.c.trial_id.in_(kept)) & (_trials.c.state == TrialState.RUNNING)
+            query = sa.select(_trials.c.trial_id).where(running).order_by(_trials.c.trial_id)
+            returned = set(connection.scalars(query.with_for_update()))
+            to_waiting = sa.update(_trials).where(_trials.c.trial_id.in_(returned))
+            connection.execute(to_waiting.values(state=TrialState.WAITING, datetime_start=None))
+            # The row stays, for its fence must not come again.
+            released = sa.update(leases_table).where(leases_table.c.trial_id.in_(returned))
+            connection.execute(released.values(worker_id=None))
+            return frozenset(trial_ids) - returned
+
+        refused = write(self.engine, work) if trial_ids else frozenset()
+        if leases is not None:
+            leases.forget(trial_ids)
+        return refused
 
     def set_attributes(self, attributes: Mapping[int, Mapping[str, Any]]) -> None:
         """Set user attributes of several unfinished trials in one transaction.
@@ -293,7 +320,7 @@ class CohortStorage(RDBStorage):
             For each its id, its number, and when it started, in naive UTC.
         """
 
-        def work(connection: Connection) -> list[tuple[int, int, datetime | None]]:
+        def work(connection: Connection) -> tuple[list[tuple[int, int, datetime | None]], dict[int, int]]:
             # Numbers are counted, so nobody else may create trials in this study meanwhile.
             study = sa.select(_studies.c.study_id).where(_studies.c.study_id == study_id).with_for_update()
             if connection.scalar(study) is None:
@@ -305,7 +332,7 @@ class CohortStorage(RDBStorage):
             ).one()
             kept = templates if limit is None else templates[: max(0, limit - n_trials)]
             if not kept:
-                return []
+                return [], {}
             rows = [_trial_row(study_id, n_trials + i, template) for i, template in enumerate(kept)]
             connection.execute(sa.insert(_trials), rows)
             created = connection.execute(
@@ -317,17 +344,15 @@ class CohortStorage(RDBStorage):
             ).all()
             ids = [trial_id for trial_id, _ in created]
             self._fill(connection, study_id, dict(zip(ids, kept, strict=True)))
-            if leases is not None:
-                leases.insert(connection, _running(ids, kept))
+            fences = {} if leases is None else leases.insert(connection, _running(ids, kept))
             return [
                 (trial_id, number, row["datetime_start"])
                 for (trial_id, number), row in zip(created, rows, strict=True)
-            ]
+            ], fences
 
-        created = write(self.engine, work, idempotent=False)
+        created, fences = write(self.engine, work, idempotent=False)
         if leases is not None:
-            ids = [trial_id for trial_id, _, _ in created]
-            leases.note(_running(ids, templates[: len(ids)]))
+            leases.note(fences)
         return created
 
     def _fill(
@@ -407,6 +432,7 @@ class CohortStorage(RDBStorage):
                 .with_for_update()
             )
         )
+        connection.execute(sa.delete(leases_table).where(leases_table.c.trial_id.in_(asked - lost)))
         ending = [trial for trial in finished if trial.trial_id in open_trials]
         if not ending:
             return frozenset(asked)
@@ -424,7 +450,6 @@ class CohortStorage(RDBStorage):
             .values(state=sa.bindparam("new_state"), datetime_complete=_now()),
             [{"ended": trial.trial_id, "new_state": trial.state} for trial in ending],
         )
-        connection.execute(sa.delete(leases_table).where(leases_table.c.trial_id.in_(open_trials)))
         return frozenset(asked - open_trials)
 
     @contextmanager

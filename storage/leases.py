@@ -27,14 +27,14 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from storage.models import leases, trials, workers
 from storage.processes import Process, ProcessState, state_of, this_process
-from storage.sql import insert_new
+from storage.sql import insert, insert_new
 from storage.transactions import reading, write
 
 __all__ = ["BEATS_PER_LEASE", "LEASE_SECONDS", "Leases", "Sighting", "is_gone", "lost_trials", "observe"]
@@ -72,13 +72,13 @@ class Sighting:
 def observe(
     seen: Mapping[str, Sighting], beats: Mapping[str, int], at_seconds: float, own_beats: int
 ) -> dict[str, Sighting]:
-    """Bring sightings up to date with the counts just read; who is no longer in `beats` is forgotten."""
-    return {
-        worker: known
-        if (known := seen.get(worker)) is not None and known.beat == beat
-        else Sighting(beat, at_seconds, own_beats)
+    """Bring sightings up to date with the counts just read; those of workers not in `beats` stay."""
+    fresh = {
+        worker: Sighting(beat, at_seconds, own_beats)
         for worker, beat in beats.items()
+        if worker not in seen or seen[worker].beat != beat
     }
+    return {**seen, **fresh}
 
 
 def is_gone(
@@ -114,13 +114,17 @@ def is_gone(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Worker:
-    """Another worker, as it describes itself."""
+class _Running(NamedTuple):
+    """A running trial, and what its lease says of its worker."""
 
+    trial_id: int
+    leased: bool
+    """Whether it ever had a lease; trials of other programs have none."""
+    worker_id: str | None
+    """None if it was released."""
     beat: int
     lease_seconds: float
-    process: Process
+    process: Process | None
 
 
 class Leases:
@@ -154,8 +158,8 @@ class Leases:
         self._lock = threading.Lock()
         self._fences: dict[int, int] = {}
         self._own_beats = 0
-        self._workers: dict[str, _Worker] = {}
         self._seen: dict[str, Sighting] = {}
+        self._gone_at_beat: dict[str, int] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -179,7 +183,7 @@ class Leases:
             return dict(self._fences)
 
     def beat(self) -> frozenset[int]:
-        """Tell the others that this worker is alive, and look whether they are.
+        """Tell the others that this worker is alive, and learn which of its trials were taken.
 
         Returns:
             The ids of trials found to have been taken by another worker; they are no longer held.
@@ -188,13 +192,9 @@ class Leases:
             StorageError: The database did not take it.
         """
         before = self.fences()
-        mine, others = write(self._engine, self._beat)
-        now = self._clock()
+        mine = write(self._engine, self._beat)
         with self._lock:
             self._own_beats += 1
-            self._workers = others
-            beats = {worker_id: worker.beat for worker_id, worker in others.items()}
-            self._seen = observe(self._seen, beats, now, self._own_beats)
             lost = frozenset(
                 trial_id
                 for trial_id, fence in before.items()
@@ -207,26 +207,52 @@ class Leases:
         return lost
 
     def acquire(self, trial_ids: Iterable[int]) -> frozenset[int]:
-        """Take the leases of trials that nobody holds or ever held, such as those just made by `study.ask`.
+        """Take the leases of trials that nobody ever held, such as those just made by `study.ask`.
 
         Returns:
             The ids of those won.
+
+        Raises:
+            StorageError: The database did not take it.
         """
-        wanted = set(trial_ids)
-        won = write(self._engine, lambda connection: self._insert(connection, wanted))
-        with self._lock:
-            self._fences |= won
+        wanted = sorted(set(trial_ids))
+
+        def work(connection: Connection) -> dict[int, int]:
+            rows = [{"trial_id": trial_id, "worker_id": self.worker_id, "fence": 1} for trial_id in wanted]
+            self._register(connection, beats=0)
+            connection.execute(insert_new(connection, leases), rows)
+            mine = (leases.c.worker_id == self.worker_id) & leases.c.trial_id.in_(wanted)
+            return _fences(connection, mine)
+
+        won = write(self._engine, work) if wanted else {}
+        self.note(won)
         return frozenset(won)
 
-    def insert(self, connection: Connection, trial_ids: Iterable[int]) -> None:
-        """Take the leases of trials made or claimed in this transaction; call `note` once it is committed."""
-        if self._insert(connection, trial_ids).keys() != set(trial_ids):
-            raise AssertionError("A trial just made or claimed had a lease already.")
+    def insert(self, connection: Connection, trial_ids: Iterable[int]) -> dict[int, int]:
+        """Take the leases of trials that the same transaction makes or claims, whoever held them before.
 
-    def note(self, trial_ids: Iterable[int]) -> None:
+        Returns:
+            Their fences. Once the transaction is committed, hand them to `note`.
+        """
+        wanted = sorted(set(trial_ids))
+        if not wanted:
+            return {}
+        self._register(connection, beats=0)
+        # A fence must never come again, or a former worker's writes would pass.
+        statement = insert(connection, leases).on_conflict_do_update(
+            index_elements=["trial_id"],
+            set_={"worker_id": self.worker_id, "fence": leases.c.fence + 1},
+        )
+        connection.execute(
+            statement,
+            [{"trial_id": trial_id, "worker_id": self.worker_id, "fence": 1} for trial_id in wanted],
+        )
+        return _fences(connection, leases.c.trial_id.in_(wanted))
+
+    def note(self, fences: Mapping[int, int]) -> None:
         """Hold what `insert` took."""
         with self._lock:
-            self._fences |= dict.fromkeys(trial_ids, 1)
+            self._fences |= fences
 
     def forget(self, trial_ids: Iterable[int]) -> None:
         """Hold trials no longer that have ended or were found to be another worker's."""
@@ -254,22 +280,23 @@ class Leases:
     def orphans(self, study_id: int) -> list[int]:
         """The running trials of a study that no living worker trains, by number; counts as a heartbeat.
 
-        A trial that never had a lease (another program's) is one as soon as it is seen.
+        A silent worker has to be seen silent at least twice, `lease_seconds` apart, so call this now and
+        then. The same holds for trials without a lease, which belong to another program. What was released,
+        or held by a process that this host knows to be gone, is there at once.
 
         Raises:
             StorageError: The database cannot be read or written.
         """
         self.beat()
-        query = (
-            sa.select(trials.c.trial_id, leases.c.worker_id)
-            .outerjoin(leases, leases.c.trial_id == trials.c.trial_id)
-            .where(trials.c.study_id == study_id, trials.c.state == "RUNNING")
-            .order_by(trials.c.number)
-        )
         with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
-        gone = self._gone()
-        return [trial_id for trial_id, worker_id in rows if worker_id is None or worker_id in gone]
+            running = _running_trials(connection, study_id)
+        now = self._clock()
+        with self._lock:
+            beats = {_silent_one(trial): trial.beat for trial in running if trial.worker_id != self.worker_id}
+            self._seen = observe(self._seen, beats, now, self._own_beats)
+            orphaned = [trial for trial in running if self._is_orphan(trial, now)]
+            self._gone_at_beat |= {_silent_one(trial): trial.beat for trial in orphaned}
+        return [trial.trial_id for trial in orphaned]
 
     def adopt(self, trial_ids: Iterable[int]) -> frozenset[int]:
         """Take over trials whose workers are gone; of several workers that try, each trial goes to one.
@@ -285,12 +312,13 @@ class Leases:
         """
         wanted = set(trial_ids)
         with self._lock:
-            seen = {worker: self._seen[worker].beat for worker in self._gone_locked()}
-        if not wanted:
-            return frozenset()
-        won = write(self._engine, lambda connection: self._adopt(connection, wanted, seen))
-        with self._lock:
-            self._fences |= won
+            gone_at_beat = dict(self._gone_at_beat)
+        won = (
+            write(self._engine, lambda connection: self._adopt(connection, wanted, gone_at_beat))
+            if wanted
+            else {}
+        )
+        self.note(won)
         return frozenset(won)
 
     def start_heartbeat(self) -> None:
@@ -300,7 +328,6 @@ class Leases:
             StorageError: The database did not take the first heartbeat; later failures are logged and tried
                 again.
         """
-        _living.add(self.worker_id)
         self.beat()
         if self._thread is None:
             self._stop.clear()
@@ -340,24 +367,14 @@ class Leases:
                     _logger.warning("The heartbeat failed and is tried again: %s", error)
                 failing = True
 
-    def _beat(self, connection: Connection) -> tuple[dict[int, int], dict[str, _Worker]]:
-        """Count one up; what this worker holds, and all the others."""
+    def _beat(self, connection: Connection) -> dict[int, int]:
+        """Count one up; the fences of what this worker holds."""
         self._register(connection, beats=1)
-        mine = connection.execute(
-            sa.select(leases.c.trial_id, leases.c.fence).where(leases.c.worker_id == self.worker_id)
-        )
-        held = dict(mine)
-        rows = connection.execute(sa.select(workers).where(workers.c.worker_id != self.worker_id))
-        others = {
-            row.worker_id: _Worker(
-                row.beat, row.lease_seconds, Process(row.host, row.boot, row.pid, row.started)
-            )
-            for row in rows
-        }
-        return held, others
+        return _fences(connection, leases.c.worker_id == self.worker_id)
 
     def _register(self, connection: Connection, *, beats: int) -> None:
         """Make sure of this worker's row, which leases point to, and count its heartbeats up."""
+        _living.add(self.worker_id)
         own = workers.c.worker_id == self.worker_id
         known = connection.execute(sa.update(workers).where(own).values(beat=workers.c.beat + beats))
         if known.rowcount == 0:
@@ -374,29 +391,11 @@ class Leases:
                 },
             )
 
-    def _insert(self, connection: Connection, trial_ids: Iterable[int]) -> dict[int, int]:
-        """Take new leases; the fences of those of `trial_ids` that are this worker's then."""
-        wanted = list(trial_ids)
-        if not wanted:
-            return {}
-        _living.add(self.worker_id)
-        self._register(connection, beats=0)
-        connection.execute(
-            insert_new(connection, leases),
-            [{"trial_id": trial_id, "worker_id": self.worker_id, "fence": 1} for trial_id in sorted(wanted)],
-        )
-        mine = connection.execute(
-            sa.select(leases.c.trial_id, leases.c.fence).where(
-                leases.c.trial_id.in_(wanted), leases.c.worker_id == self.worker_id
-            )
-        )
-        return dict(mine)
-
     def _adopt(
         self, connection: Connection, wanted: set[int], gone_at_beat: Mapping[str, int]
     ) -> dict[int, int]:
-        """Compare and swap: only leases of workers that have still not beaten since they were judged."""
-        running = set(
+        """Compare and swap: only from workers that have still not beaten since they were judged."""
+        running = list(
             connection.scalars(
                 sa.select(trials.c.trial_id)
                 .where(trials.c.trial_id.in_(wanted), trials.c.state == "RUNNING")
@@ -404,28 +403,19 @@ class Leases:
                 .with_for_update(read=True, key_share=True)
             )
         )
-        _living.add(self.worker_id)
         self._register(connection, beats=0)
-        connection.execute(
-            insert_new(connection, leases),
-            [{"trial_id": trial_id, "worker_id": None, "fence": 0} for trial_id in sorted(running)],
-        ) if running else None
-        rows = connection.execute(
-            sa.select(leases.c.trial_id, leases.c.worker_id, leases.c.fence)
-            .where(leases.c.trial_id.in_(running))
-            .order_by(leases.c.trial_id)
-            .with_for_update()
+        unleased = [trial_id for trial_id in running if _unleased(trial_id) in gone_at_beat]
+        if unleased:
+            # Released, as it were; unless its program, or another adopter, has taken its lease by now.
+            rows = [{"trial_id": trial_id, "worker_id": None, "fence": 0} for trial_id in unleased]
+            connection.execute(insert_new(connection, leases), rows)
+        held = sa.select(leases.c.trial_id, leases.c.worker_id, leases.c.fence)
+        rows_found = connection.execute(
+            held.where(leases.c.trial_id.in_(running)).order_by(leases.c.trial_id).with_for_update()
         ).all()
-        # Locked: none of them can beat between this look and the commit.
-        beats = connection.execute(
-            sa.select(workers.c.worker_id, workers.c.beat)
-            .where(workers.c.worker_id.in_(gone_at_beat))
-            .order_by(workers.c.worker_id)
-            .with_for_update()
-        )
-        still_gone = {worker_id for worker_id, beat in beats if gone_at_beat[worker_id] == beat}
+        still_gone = _still_silent(connection, gone_at_beat)
         won: dict[int, int] = {}
-        for trial_id, worker_id, fence in rows:
+        for trial_id, worker_id, fence in rows_found:
             if worker_id == self.worker_id:  # Taken by this very call, whose commit's answer was lost.
                 won[trial_id] = fence
             elif worker_id is None or worker_id in still_gone:
@@ -437,38 +427,32 @@ class Leases:
                 .values(worker_id=self.worker_id, fence=sa.bindparam("new_fence")),
                 [{"adopted": trial_id, "new_fence": fence} for trial_id, fence in won.items()],
             )
-        self._tidy(connection, still_gone)
-        return won
-
-    def _tidy(self, connection: Connection, gone: set[str]) -> None:
-        """Remove the rows of workers that are gone and hold nothing."""
+        # Leave no rows behind of workers that are gone and hold nothing.
         holding = sa.select(leases.c.worker_id).where(leases.c.worker_id.is_not(None))
         connection.execute(
-            sa.delete(workers).where(workers.c.worker_id.in_(gone), workers.c.worker_id.not_in(holding))
+            sa.delete(workers).where(workers.c.worker_id.in_(still_gone), workers.c.worker_id.not_in(holding))
+        )
+        return won
+
+    def _is_orphan(self, trial: _Running, now: float) -> bool:
+        if trial.worker_id == self.worker_id:
+            return False
+        if trial.leased and trial.worker_id is None:
+            return True
+        return is_gone(
+            self._seen[_silent_one(trial)],
+            now,
+            self._own_beats,
+            lease_seconds=max(trial.lease_seconds, self.lease_seconds),
+            process=self._state_of(trial),
         )
 
-    def _gone(self) -> frozenset[str]:
-        with self._lock:
-            return self._gone_locked()
-
-    def _gone_locked(self) -> frozenset[str]:
-        now = self._clock()
-        return frozenset(
-            worker_id
-            for worker_id, worker in self._workers.items()
-            if is_gone(
-                self._seen[worker_id],
-                now,
-                self._own_beats,
-                lease_seconds=max(worker.lease_seconds, self.lease_seconds),
-                process=self._state_of(worker_id, worker.process),
-            )
-        )
-
-    def _state_of(self, worker_id: str, process: Process) -> ProcessState:
-        if process == this_process():
-            return "running" if worker_id in _living else "gone"
-        return state_of(process)
+    def _state_of(self, trial: _Running) -> ProcessState:
+        if trial.process is None:
+            return "unknown"
+        if trial.process == self._process:
+            return "running" if trial.worker_id in _living else "gone"
+        return state_of(trial.process)
 
 
 def lost_trials(
@@ -492,3 +476,54 @@ def lost_trials(
     held = sa.select(leases.c.trial_id, leases.c.fence).where(leases.c.trial_id.in_(wanted))
     rows = connection.execute(held.order_by(leases.c.trial_id).with_for_update())
     return frozenset(wanted.difference(trial_id for trial_id, fence in rows if fences.get(trial_id) == fence))
+
+
+def _running_trials(connection: Connection, study_id: int) -> list[_Running]:
+    query = (
+        sa.select(
+            trials.c.trial_id,
+            leases.c.trial_id.is_not(None).label("leased"),
+            leases.c.worker_id,
+            *(workers.c[name] for name in ("beat", "lease_seconds", "host", "boot", "pid", "started")),
+        )
+        .outerjoin(leases, leases.c.trial_id == trials.c.trial_id)
+        .outerjoin(workers, workers.c.worker_id == leases.c.worker_id)
+        .where(trials.c.study_id == study_id, trials.c.state == "RUNNING")
+        .order_by(trials.c.number)
+    )
+    return [
+        _Running(
+            trial_id=row.trial_id,
+            leased=row.leased,
+            worker_id=row.worker_id,
+            beat=row.beat or 0,
+            lease_seconds=row.lease_seconds or 0.0,
+            process=None if row.pid is None else Process(row.host, row.boot, row.pid, row.started),
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _silent_one(trial: _Running) -> str:
+    """Whose silence counts: the worker's, or for want of a lease the trial's own."""
+    return _unleased(trial.trial_id) if trial.worker_id is None else trial.worker_id
+
+
+def _unleased(trial_id: int) -> str:
+    return f"trial {trial_id}"
+
+
+def _still_silent(connection: Connection, gone_at_beat: Mapping[str, int]) -> set[str]:
+    """The workers that have not beaten since; locked, so that none can until the transaction ends."""
+    beats = connection.execute(
+        sa.select(workers.c.worker_id, workers.c.beat)
+        .where(workers.c.worker_id.in_(gone_at_beat))
+        .order_by(workers.c.worker_id)
+        .with_for_update()
+    )
+    return {worker_id for worker_id, beat in beats if gone_at_beat[worker_id] == beat}
+
+
+def _fences(connection: Connection, condition: sa.ColumnElement[bool]) -> dict[int, int]:
+    rows = connection.execute(sa.select(leases.c.trial_id, leases.c.fence).where(condition))
+    return {trial_id: fence for trial_id, fence in rows}  # noqa: C416  # Rows are no pairs to the type checker.

@@ -6,7 +6,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["from_null", "has_table", "insert_new", "nan_to_null", "upsert"]
+__all__ = ["from_null", "has_table", "insert", "insert_new", "nan_to_null", "upsert"]
+
+
+def insert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can be told what to do about a row that is there already."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def upsert(connection: Connection, table: sa.Table, keys: tuple[str, ...] = ()) -> sa.Insert:
@@ -17,8 +22,7 @@ def upsert(connection: Connection, table: sa.Table, keys: tuple[str, ...] = ()) 
         table: What to insert into.
         keys: The columns of a unique constraint; the primary key by default.
     """
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
+    statement = insert(connection, table)
     keys = keys or tuple(column.name for column in table.primary_key)
     surrogate = {column.name for column in table.primary_key}
     return statement.on_conflict_do_update(
@@ -33,8 +37,7 @@ def upsert(connection: Connection, table: sa.Table, keys: tuple[str, ...] = ()) 
 
 def insert_new(connection: Connection, table: sa.Table) -> sa.Insert:
     """An INSERT that leaves a row that is there already as it is."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
+    return insert(connection, table).on_conflict_do_nothing()
 
 
 def has_table(connection: Connection, table: sa.Table) -> bool:

@@ -40,17 +40,31 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def empty_postgresql(server: str) -> Iterator[str]:
     """The URL of a database of its own on the PostgreSQL server, without tables."""
-    yield from _postgresql(server, "template1")
+    name = f"howmany_{uuid.uuid4().hex}"
+    with _admin(server) as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield _named(server, name)
+    with _admin(server) as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(server: str) -> str:
-    """The name of a database with all tables, to copy."""
-    name = "howmany_template"
+def postgresql_tables(server: str) -> str:
+    """The URL of a database with all tables, for one test after the other."""
+    name = "howmany_tests"
     with _admin(server) as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    open_engine(_named(server, name), create=True).dispose()
-    return name
+    url = _named(server, name)
+    open_engine(url, create=True).dispose()
+    return url
+
+
+@pytest.fixture
+def postgresql(postgresql_tables: str) -> str:
+    """The same database, emptied."""
+    with _admin(postgresql_tables) as connection:
+        connection.exec_driver_sql("TRUNCATE studies, trials, howmany_workers RESTART IDENTITY CASCADE")
+    return postgresql_tables
 
 
 @pytest.fixture(scope="session")
@@ -62,16 +76,13 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a storage with all tables and nothing in them, on each database in turn."""
-    if request.param == "sqlite":
-        path = tmp_path / "study.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        yield f"sqlite:///{path}"
-    else:
-        yield from _postgresql(
-            request.getfixturevalue("server"), request.getfixturevalue("postgresql_template")
-        )
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgresql"))
+    path = tmp_path / "study.db"
+    shutil.copy(request.getfixturevalue("sqlite_template"), path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture
@@ -113,15 +124,6 @@ def template(state: TrialState = TrialState.RUNNING) -> FrozenTrial:
         values=[4.0, 0.5] if state == TrialState.COMPLETE else None,
         user_attrs={"widths": [4]},
     )
-
-
-def _postgresql(server: str, copied: str) -> Iterator[str]:
-    name = f"howmany_{uuid.uuid4().hex}"
-    with _admin(server) as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {copied} STRATEGY FILE_COPY")
-    yield _named(server, name)
-    with _admin(server) as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _named(server: str, database: str) -> str:
