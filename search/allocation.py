@@ -1,0 +1,279 @@
+"""Where verification's next seeds go: the candidates around the crossing, then the sizes that are still open.
+
+Pure: the search's trials and the results so far go in, architectures and numbers of seeds come out. What
+the results mean is `answers`' business, and it holds whatever is trained next, so nothing here has to guard
+the confidence.
+
+    results = {architecture: [] for architecture in candidates(trials, targets, space)}
+    while plan := next_seeds(results, targets, space):
+        ...  # train plan[architecture] fresh seeds of each architecture, score them, append to results
+
+Every candidate first gets `Rule.look` seeds, which settle what is clear. After that only architectures
+whose verdict is open where it bounds an interval get more, `look` at a time up to `cap`, and only while
+there is a fair chance that the seeds up to the cap would settle them: an architecture whose share of seeds
+is all but the required one cannot be settled at all, and the interval says so. Where an interval has an
+open end (the smallest candidate is not too small, the largest not shown to be enough) or a hole (sizes
+between two candidates that nobody tested), sizes are added there.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, fmean
+
+from search.answers import (
+    CAP,
+    SHARES,
+    Evidence,
+    Quantity,
+    Results,
+    bound,
+    by_depth,
+    evidence,
+    interval_ends,
+    verdicts_by_size,
+)
+from search.space import Architecture, SearchSpace, n_neurons
+
+__all__ = ["Rule", "candidates", "next_seeds", "shape_of_size"]
+
+_NORMAL = NormalDist()
+_CLEAR = 4.0
+"""|z| from which a candidate is far from the crossing, not just beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How many seeds, and when to stop.
+
+    Attributes:
+        look: Seeds an architecture gets at a time; between two looks nothing is decided. cap: Seeds an
+            architecture gets at most. least_chance: An open architecture gets more seeds while the chance
+            that they settle it is at least this.
+    """
+
+    look: int = 4
+    cap: int = CAP
+    least_chance: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.look <= self.cap:
+            raise ValueError(f"`look` must be in 1..cap, got look={self.look}, cap={self.cap}.")
+        if not 0.0 <= self.least_chance <= 1.0:
+            raise ValueError(f"`least_chance` must be in 0..1, got {self.least_chance}.")
+
+
+def candidates(
+    trials: Iterable[tuple[Architecture, float]], targets: Iterable[float], space: SearchSpace
+) -> list[Architecture]:
+    """The architectures to verify first: for every target and depth, the sizes around the crossing.
+
+    The crossing is where an isotonic fit of validation accuracy on size, best trial of each size, first
+    reaches the target; between two sizes it is interpolated. Around it go the sizes within a fifth of it,
+    at least three to either side. A depth whose trials do not reach the target gives its largest size.
+    Softmax alone is always a candidate.
+
+    With one hidden layer each size is one width. In deeper networks each size is the shape that did best in
+    the search among its trials of that size, or else the best shape of the nearest size, scaled.
+
+    Args:
+        trials: Architecture and validation accuracy of every complete trial; NaN is left out.
+        targets: Accuracies asked for.
+        space: The study's; nothing outside it is a candidate.
+
+    Returns:
+        Each once, by depth and then from small to large.
+    """
+    best: dict[int, dict[int, tuple[float, Architecture]]] = {}
+    for architecture, accuracy in trials:
+        if architecture and architecture in space and not math.isnan(accuracy):
+            sizes = best.setdefault(len(architecture), {})
+            size = n_neurons(architecture)
+            sizes[size] = max(sizes.get(size, (-1.0, ())), (accuracy, architecture))
+    chosen: set[Architecture] = {()}
+    wanted = sorted(set(targets))
+    for depth, found in best.items():
+        known = {size: architecture for size, (_, architecture) in found.items()}
+        sizes_tried = sorted(found)
+        fitted = _isotonic([found[size][0] for size in sizes_tried])
+        for target in wanted:
+            for size in _around(_crossing(sizes_tried, fitted, target)):
+                if space.min_width * depth <= size <= space.max_width * depth:
+                    chosen.add(shape_of_size(size, depth, known, space))
+    return sorted(chosen, key=lambda architecture: (len(architecture), n_neurons(architecture), architecture))
+
+
+def next_seeds(
+    results: Results, targets: Iterable[float], space: SearchSpace, rule: Rule | None = None
+) -> dict[Architecture, int]:
+    """What to train next: architecture to number of fresh seeds. Empty when nothing more is worth training.
+
+    Args:
+        results: Test accuracies so far. A candidate not trained yet stands with an empty list.
+        targets: Accuracies asked for.
+        space: Bounds the sizes that are added.
+        rule: How many seeds at most, and at a time.
+
+    Returns:
+        Architectures of all depths together, to be trained as one batch, by depth and then from small to
+        large.
+    """
+    rule = rule or Rule()
+    plan: dict[Architecture, int] = {}
+    wanted = sorted(set(targets))
+    for depth, family in by_depth(results).items():
+        fresh = {architecture for architecture, seeds in family.items() if len(seeds) < rule.look}
+        chosen = fresh or {
+            architecture
+            for target in wanted
+            for architecture in _open_questions(depth, family, target, space, rule)
+        }
+        for architecture in sorted(chosen, key=lambda architecture: (n_neurons(architecture), architecture)):
+            plan[architecture] = _to_next_look(len(family.get(architecture, ())), rule)
+    return plan
+
+
+def shape_of_size(
+    size: int, depth: int, known: Mapping[int, Architecture], space: SearchSpace
+) -> Architecture:
+    """The shape that stands for a size: the known one, or the nearest known one scaled in proportion.
+
+    Scaling gives each layer its share rounded down, and what is left over to the layers that lost most, the
+    first ones on a tie; widths outside the space hand their excess on to the others.
+
+    >>> space = SearchSpace(max_depth=2, min_width=1, max_width=16)
+    >>> shape_of_size(20, 2, {20: (12, 8)}, space), shape_of_size(10, 2, {20: (12, 8)}, space)
+    ((12, 8), (6, 4))
+    >>> shape_of_size(7, 1, {}, space), shape_of_size(31, 2, {20: (12, 8)}, space)
+    ((7,), (16, 15))
+    """
+    if size in known:
+        return known[size]
+    model = known[min(known, key=lambda other: (abs(other - size), other))] if known else (1,) * depth
+    exact = [width * size / n_neurons(model) for width in model]
+    widths = [min(max(math.floor(width), space.min_width), space.max_width) for width in exact]
+    while (missing := size - sum(widths)) != 0:
+        step = 1 if missing > 0 else -1
+        movable = [
+            layer for layer in range(depth) if space.min_width <= widths[layer] + step <= space.max_width
+        ]
+        layer = max(movable, key=lambda layer: (step * (exact[layer] - widths[layer]), -layer))
+        widths[layer] += step
+    return tuple(widths)
+
+
+def _open_questions(
+    depth: int, family: Results, target: float, space: SearchSpace, rule: Rule
+) -> set[Architecture]:
+    """The architectures of one depth that would sharpen an answer to one target."""
+    judged = evidence(family, target)
+    known = {n_neurons(architecture): architecture for architecture in family}
+    chosen: set[Architecture] = set()
+    for quantity in SHARES:
+        sizes = verdicts_by_size(judged, quantity)
+        low, high = interval_ends(sizes)
+        between = {size for size, verdict in sizes[low:high] if verdict == "open"}
+        worth = {
+            architecture
+            for architecture, found in judged.items()
+            if n_neurons(architecture) in between and _worth_more(found[quantity], rule)
+        }
+        chosen |= worth
+        if depth:
+            numbers = [size for size, _ in sizes]
+            waiting = {n_neurons(architecture) for architecture in worth}
+            for size in _new_sizes(numbers, low, high, waiting, _clear_ends(known, judged, quantity)):
+                if space.min_width * depth <= size <= space.max_width * depth:
+                    chosen.add(shape_of_size(size, depth, known, space))
+    return chosen
+
+
+def _worth_more(found: Evidence, rule: Rule) -> bool:
+    """Whether seeds up to the cap have a fair chance of settling an open verdict.
+
+    The chance is the predictive one: given z after m seeds and a flat prior, z after M is normal with mean
+    z sqrt(M / m) and variance M / m - 1 (Spiegelhalter, Freedman & Blackburn 1986). One look alone never
+    ends it.
+    """
+    if found.seeds >= rule.cap:
+        return False
+    if found.seeds < 2 * rule.look:
+        return True
+    ratio = rule.cap / found.seeds
+    mean, sd, limit = found.z * math.sqrt(ratio), math.sqrt(ratio - 1.0), bound(rule.cap)
+    chance = _NORMAL.cdf((mean - limit) / sd) + _NORMAL.cdf((-mean - limit) / sd)
+    return chance >= rule.least_chance
+
+
+def _to_next_look(seeds: int, rule: Rule) -> int:
+    """Fresh seeds up to the next multiple of `look`, or to the cap."""
+    return min((seeds // rule.look + 1) * rule.look, rule.cap) - seeds
+
+
+def _clear_ends(
+    known: Mapping[int, Architecture],
+    judged: Mapping[Architecture, Mapping[Quantity, Evidence]],
+    quantity: Quantity,
+) -> tuple[bool, bool]:
+    """Whether the smallest size is clearly enough, and whether the largest is clearly too small."""
+    smallest, largest = judged[known[min(known)]][quantity], judged[known[max(known)]][quantity]
+    return smallest.z > _CLEAR, largest.z < -_CLEAR
+
+
+def _new_sizes(
+    sizes: Sequence[int], low: int, high: int, waiting: set[int], clear: tuple[bool, bool]
+) -> list[int]:
+    """Sizes to add below, above, and in the hole under the first size that is not too small.
+
+    Args:
+        sizes: Tested, ascending.
+        low: Position of the first that is not below; `len(sizes)` when all are.
+        high: Position of the upper end; `len(sizes)` when there is none.
+        waiting: Sizes that get more seeds first: nothing is added beside them.
+        clear: Whether the smallest is clearly enough, and the largest clearly too small: then one long step.
+    """
+    new: list[int] = []
+    if low == 0 and sizes[0] not in waiting:
+        new += [math.floor(0.7 * sizes[0])] if clear[0] and sizes[0] > 3 else [sizes[0] - 2, sizes[0] - 1]
+    if high == len(sizes) and sizes[-1] not in waiting:
+        new += [math.ceil(1.4 * sizes[-1])] if clear[1] else [sizes[-1] + 1, sizes[-1] + 2]
+    if 0 < low < len(sizes) and sizes[low] not in waiting:
+        under, over = sizes[low - 1], sizes[low]
+        gap = over - under - 1
+        new += range(under + 1, over) if gap <= 3 else [under + gap * part // 4 + 1 for part in (1, 2, 3)]
+    return new
+
+
+def _around(crossing: float) -> range:
+    """Sizes within a fifth of the crossing, at least three to either side of it.
+
+    >>> _around(13.0), _around(5.4), _around(60.0)
+    (range(10, 17), range(2, 9), range(48, 73))
+    """
+    reach = max(3.0, 0.2 * crossing)
+    return range(math.floor(crossing - reach + 0.5), math.ceil(crossing + reach - 0.5) + 1)
+
+
+def _crossing(sizes: Sequence[int], fitted: Sequence[float], target: float) -> float:
+    """Where a rising accuracy first reaches the target, interpolated; the largest size when it does not."""
+    place = next((place for place, accuracy in enumerate(fitted) if accuracy >= target), None)
+    if place is None:
+        return float(sizes[-1])
+    if place == 0:
+        return float(sizes[0])
+    rise = fitted[place] - fitted[place - 1]
+    return sizes[place - 1] + (sizes[place] - sizes[place - 1]) * (target - fitted[place - 1]) / rise
+
+
+def _isotonic(values: Sequence[float]) -> list[float]:
+    """The rising sequence nearest to `values` in squares: neighbours that fall are pooled.
+
+    >>> _isotonic([1.0, 3.0, 2.0, 4.0])
+    [1.0, 2.5, 2.5, 4.0]
+    """
+    blocks: list[list[float]] = []
+    for value in values:
+        blocks.append([value])
+        while len(blocks) > 1 and fmean(blocks[-2]) > fmean(blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    return [fmean(block) for block in blocks for _ in block]
