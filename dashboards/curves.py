@@ -1,0 +1,165 @@
+"""Learning curves: validation accuracy after each epoch, of pruned, complete and front trials."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+import plotly.graph_objects as go
+
+from dashboards.style import (
+    FAINT,
+    INK,
+    AccuracyAxis,
+    depth_colour,
+    depth_label,
+    finish,
+    hover_network,
+    percent,
+    short_percent,
+    target_lines,
+)
+from search.front import Size, pareto_front, points_of
+from search.space import Architecture
+from storage.records import CurvePoint, TrialRecord
+
+__all__ = ["Curve", "CurvesInfo", "curves_info", "plot_curves"]
+
+Kind: TypeAlias = Literal["pruned", "complete", "front"]
+
+COMPLETE_COLOUR: Final = "#b7d3e8"
+MAX_BACKGROUND_CURVES: Final = 400
+"""More pruned (or complete) curves than this say nothing more, and make the figure slow to draw."""
+
+
+class Curve(NamedTuple):
+    """One trial's curve."""
+
+    trial: int
+    widths: Architecture
+    kind: Kind
+    epochs: tuple[int, ...]
+    """Counted from 0, as stored; drawn from 1, as epochs trained."""
+    accuracies: tuple[float, ...]
+    """Validation accuracy after each of `epochs`; never NaN."""
+
+
+@dataclass(frozen=True)
+class CurvesInfo:
+    """What the figure shows: curves by trial number, and the accuracies asked for."""
+
+    curves: tuple[Curve, ...]
+    targets: tuple[float, ...]
+
+
+def curves_info(
+    trials: Sequence[TrialRecord],
+    curves: Mapping[int, Sequence[CurvePoint]],
+    targets: Sequence[float],
+    size: Size = "neurons",
+) -> CurvesInfo:
+    """What the figure shows of a study.
+
+    Args:
+        trials: The study's trials; only those that ended pruned or complete are shown.
+        curves: Learning curves by `trial_id`. Points that are not finite are left out.
+        targets: Accuracies asked for.
+        size: What the study minimises; it decides which trials are on the front.
+    """
+    front = {point.trial for point in pareto_front(points_of(trials, size))}
+    shown = [
+        _curve(trial, curves.get(trial.trial_id, ()), trial.number in front)
+        for trial in sorted(trials, key=lambda trial: trial.number)
+        if trial.state in ("pruned", "complete")
+    ]
+    return CurvesInfo(tuple(curve for curve in shown if curve.epochs), tuple(sorted(targets)))
+
+
+def plot_curves(
+    trials: Sequence[TrialRecord],
+    curves: Mapping[int, Sequence[CurvePoint]],
+    targets: Sequence[float],
+    size: Size = "neurons",
+) -> go.Figure:
+    """Draws `curves_info`, whose arguments these are; of very many off the front, an even selection."""
+    info = curves_info(trials, curves, targets, size)
+    figure = go.Figure()
+    title = "Learning curves"
+    if not info.curves:
+        return finish(figure, title, empty="No learning curve has been stored yet.")
+    axis = AccuracyAxis.over([score for curve in info.curves for score in curve.accuracies] + [*info.targets])
+    for kind, name, colour in (("complete", "complete", COMPLETE_COLOUR), ("pruned", "pruned", FAINT)):
+        _draw_background(figure, axis, _of_kind(info, kind), name, colour)
+    drawn: set[int] = set()
+    for curve in _of_kind(info, "front"):
+        _draw_front_member(figure, axis, curve, in_legend=len(curve.widths) not in drawn)
+        drawn.add(len(curve.widths))
+    target_lines(figure, axis, [(target, f"target {short_percent(target)}") for target in info.targets])
+    last = 1 + max(epoch for curve in info.curves for epoch in curve.epochs)
+    figure.update_xaxes(title={"text": "epochs trained"}, range=[0.5, last + 0.5], tickformat="d")
+    if last <= 20:
+        figure.update_xaxes(dtick=1)
+    figure.update_yaxes(axis.layout("validation accuracy"))
+    return finish(figure, title)
+
+
+def _curve(trial: TrialRecord, points: Sequence[CurvePoint], on_front: bool) -> Curve:
+    known = [point for point in sorted(points) if math.isfinite(point.val_accuracy)]
+    kind: Kind = "front" if on_front else "pruned" if trial.state == "pruned" else "complete"
+    epochs = tuple(point.epoch for point in known)
+    return Curve(trial.number, trial.widths or (), kind, epochs, tuple(point.val_accuracy for point in known))
+
+
+def _of_kind(info: CurvesInfo, kind: str) -> list[Curve]:
+    chosen = [curve for curve in info.curves if curve.kind == kind]
+    if kind == "front" or len(chosen) <= MAX_BACKGROUND_CURVES:
+        return chosen
+    return [chosen[len(chosen) * place // MAX_BACKGROUND_CURVES] for place in range(MAX_BACKGROUND_CURVES)]
+
+
+def _draw_background(
+    figure: go.Figure, axis: AccuracyAxis, curves: Sequence[Curve], name: str, colour: str
+) -> None:
+    """All curves of a kind as one trace with gaps: hundreds of traces would make the page crawl."""
+    if not curves:
+        return
+    x: list[int | None] = []
+    y: list[float | None] = []
+    for curve in curves:
+        x += [*(epoch + 1 for epoch in curve.epochs), None]
+        y += [*(round(axis.position(score), 4) for score in curve.accuracies), None]
+    figure.add_scatter(
+        x=x, y=y, mode="lines", name=name, line={"color": colour, "width": 1}, hoverinfo="skip"
+    )
+    if name == "pruned":
+        figure.add_scatter(
+            x=[curve.epochs[-1] + 1 for curve in curves],
+            y=[axis.position(curve.accuracies[-1]) for curve in curves],
+            mode="markers",
+            showlegend=False,
+            marker={"symbol": "x-thin", "size": 5, "line": {"color": "#9aa5b1", "width": 1.2}},
+            text=[_hover(curve, len(curve.epochs) - 1, "pruned here, ") for curve in curves],
+            hovertemplate="%{text}<extra></extra>",
+        )
+
+
+def _draw_front_member(figure: go.Figure, axis: AccuracyAxis, curve: Curve, *, in_legend: bool) -> None:
+    depth = len(curve.widths)
+    figure.add_scatter(
+        x=[epoch + 1 for epoch in curve.epochs],
+        y=[axis.position(score) for score in curve.accuracies],
+        mode="lines" if len(curve.epochs) > 1 else "markers",
+        name=f"front, {depth_label(depth)}",
+        legendgroup=f"depth {depth}",
+        showlegend=in_legend,
+        line={"color": depth_colour(depth), "width": 1.5},
+        opacity=0.85,
+        marker={"color": depth_colour(depth), "size": 7, "line": {"color": INK, "width": 1}},
+        text=[_hover(curve, place) for place in range(len(curve.epochs))],
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _hover(curve: Curve, place: int, what: str = "") -> str:
+    accuracy = f"{what}validation accuracy {percent(curve.accuracies[place])}"
+    return hover_network(curve.widths, accuracy, f"trial {curve.trial}, epoch {curve.epochs[place] + 1}")

@@ -1,0 +1,202 @@
+"""The Pareto front: size against validation accuracy, every trial a mark, targets as lines."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from dashboards.style import (
+    FAINT,
+    INK,
+    AccuracyAxis,
+    depth_colour,
+    depth_label,
+    depth_mark,
+    finish,
+    hover_network,
+    percent,
+    plural,
+    short_percent,
+    size_axis,
+    size_position,
+    target_lines,
+)
+from search.front import FrontPoint, Size, fewest, pareto_front, points_of, staircase
+from search.space import Architecture
+from storage.records import CurvePoint, TrialRecord
+
+__all__ = ["Dot", "FrontInfo", "front_info", "plot_front"]
+
+
+class Dot(NamedTuple):
+    """One trial in the figure."""
+
+    trial: int
+    widths: Architecture
+    size: int
+    accuracy: float
+    """Validation accuracy; of a pruned trial, the best it had shown."""
+    seed: int | None
+    pruned: bool
+    on_front: bool
+
+
+@dataclass(frozen=True)
+class FrontInfo:
+    """What the figure shows.
+
+    Attributes:
+        size: What the size counts.
+        dots: Trials whose accuracy is known, by number.
+        front: The front, from small to large.
+        steps: Corners of the best accuracy known at each size.
+        targets: Each target with the fewest neurons (or parameters) on the front that reach it, or None.
+    """
+
+    size: Size
+    dots: tuple[Dot, ...]
+    front: tuple[FrontPoint, ...]
+    steps: tuple[tuple[int, float], ...]
+    targets: tuple[tuple[float, int | None], ...]
+
+
+def front_info(
+    trials: Sequence[TrialRecord],
+    curves: Mapping[int, Sequence[CurvePoint]],
+    targets: Sequence[float],
+    size: Size = "neurons",
+) -> FrontInfo:
+    """What the figure shows of a study.
+
+    Args:
+        trials: The study's trials, in any order.
+        curves: Learning curves by `trial_id`; only those of pruned trials are looked at.
+        targets: Accuracies asked for.
+        size: What the study minimises.
+    """
+    front = pareto_front(points_of(trials, size))
+    members = {point.trial for point in front}
+    dots = [
+        Dot(
+            trial.number,
+            trial.widths or (),
+            point.size,
+            point.accuracy,
+            trial.seed,
+            trial.state == "pruned",
+            trial.number in members,
+        )
+        for trial in sorted(trials, key=lambda trial: trial.number)
+        for point in (_point(trial, curves.get(trial.trial_id, ()), size),)
+        if point is not None
+    ]
+    reached = [(target, fewest(front, target)) for target in sorted(targets)]
+    return FrontInfo(
+        size,
+        tuple(dots),
+        tuple(front),
+        tuple(staircase(front, max((dot.size for dot in dots), default=0))),
+        tuple((target, point.size if point else None) for target, point in reached),
+    )
+
+
+def plot_front(
+    trials: Sequence[TrialRecord],
+    curves: Mapping[int, Sequence[CurvePoint]],
+    targets: Sequence[float],
+    size: Size = "neurons",
+) -> go.Figure:
+    """Draws `front_info`, whose arguments these are."""
+    info = front_info(trials, curves, targets, size)
+    figure = go.Figure()
+    title = "Pareto front"
+    if not info.dots:
+        return finish(figure, title, empty="No trial has ended yet.")
+    axis = AccuracyAxis.over([*(dot.accuracy for dot in info.dots), *(target for target, _ in info.targets)])
+    _draw_pruned(figure, axis, [dot for dot in info.dots if dot.pruned])
+    _draw_steps(figure, axis, info.steps)
+    for depth in sorted({len(dot.widths) for dot in info.dots if not dot.pruned}):
+        _draw_complete(
+            figure, axis, depth, [dot for dot in info.dots if not dot.pruned and len(dot.widths) == depth]
+        )
+    target_lines(
+        figure, axis, [(target, _target_label(target, least, size)) for target, least in info.targets]
+    )
+    figure.update_xaxes(size_axis((dot.size for dot in info.dots), size))
+    figure.update_yaxes(axis.layout("validation accuracy"))
+    return finish(figure, title)
+
+
+def _point(trial: TrialRecord, curve: Sequence[CurvePoint], size: Size) -> FrontPoint | None:
+    if trial.state != "pruned":
+        return next(iter(points_of([trial], size)), None)
+    count = trial.neurons if size == "neurons" else trial.parameters
+    shown = [point.val_accuracy for point in curve if math.isfinite(point.val_accuracy)]
+    return FrontPoint(trial.number, count, max(shown)) if shown and count is not None else None
+
+
+def _target_label(target: float, least: int | None, size: Size) -> str:
+    found = "not reached" if least is None else plural(least, size.removesuffix("s"))
+    if (size, least) == ("neurons", 0):
+        found = "softmax alone"
+    return f"{short_percent(target)}: {found}"
+
+
+def _draw_pruned(figure: go.Figure, axis: AccuracyAxis, dots: Sequence[Dot]) -> None:
+    if dots:
+        figure.add_scatter(
+            x=[size_position(dot.size) for dot in dots],
+            y=[axis.position(dot.accuracy) for dot in dots],
+            mode="markers",
+            name="pruned, at the best it showed",
+            marker={"color": FAINT, "size": 5, "symbol": "x-thin", "line": {"color": FAINT, "width": 1.5}},
+            text=[_hover(dot) for dot in dots],
+            hovertemplate="%{text}<extra></extra>",
+        )
+
+
+def _draw_steps(figure: go.Figure, axis: AccuracyAxis, steps: Sequence[tuple[int, float]]) -> None:
+    if steps:
+        figure.add_scatter(
+            x=[size_position(size) for size, _ in steps],
+            y=[axis.position(accuracy) for _, accuracy in steps],
+            mode="lines",
+            name="Pareto front",
+            line={"color": INK, "width": 1.5},
+            hoverinfo="skip",
+        )
+
+
+def _draw_complete(figure: go.Figure, axis: AccuracyAxis, depth: int, dots: Sequence[Dot]) -> None:
+    group = f"depth {depth}"
+    figure.add_scatter(  # for the legend alone: the real marks differ in size
+        x=[None],
+        y=[None],
+        mode="markers",
+        name=depth_label(depth),
+        legendgroup=group,
+        marker={"color": depth_colour(depth), "symbol": depth_mark(depth), "size": 9},
+    )
+    figure.add_scatter(
+        x=[size_position(dot.size) for dot in dots],
+        y=[axis.position(dot.accuracy) for dot in dots],
+        mode="markers",
+        legendgroup=group,
+        showlegend=False,
+        marker={
+            "color": depth_colour(depth),
+            "symbol": depth_mark(depth),
+            "size": [11 if dot.on_front else 6 for dot in dots],
+            "opacity": [1.0 if dot.on_front else 0.45 for dot in dots],
+            "line": {"color": [INK if dot.on_front else "white" for dot in dots], "width": 1},
+        },
+        text=[_hover(dot) for dot in dots],
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _hover(dot: Dot) -> str:
+    accuracy = f"validation accuracy {percent(dot.accuracy)}" + (" when pruned" if dot.pruned else "")
+    return hover_network(dot.widths, accuracy, f"trial {dot.trial}, seed {dot.seed}")

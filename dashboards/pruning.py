@@ -1,0 +1,93 @@
+"""What was pruned and when: how long each trial trained, in the order in which trials began."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import plotly.graph_objects as go
+
+from dashboards.style import finish, hover_network, level_line
+from search.space import Architecture
+from storage.records import TrialRecord, TrialState
+
+__all__ = ["PruningBar", "PruningInfo", "plot_pruning", "pruning_info"]
+
+COLOURS: Final[dict[TrialState, str]] = {"complete": "#0072B2", "pruned": "#E69F00", "fail": "#000000"}
+NAMES: Final[dict[TrialState, str]] = {"complete": "complete", "pruned": "pruned", "fail": "failed"}
+
+
+class PruningBar(NamedTuple):
+    """One trial that ended."""
+
+    trial: int
+    state: TrialState
+    widths: Architecture
+    epochs: int
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class PruningInfo:
+    """What the figure shows.
+
+    Attributes:
+        bars: Trials that ended, by number.
+        max_epochs: Epochs of an untouched training.
+        epochs_trained: By all trials that ended.
+        epochs_saved: What pruned trials did not train.
+        median_pruned_after: Epochs after which half of the pruned trials had stopped; None if none was.
+    """
+
+    bars: tuple[PruningBar, ...]
+    max_epochs: int
+    epochs_trained: int
+    epochs_saved: int
+    median_pruned_after: float | None
+
+
+def pruning_info(trials: Sequence[TrialRecord], max_epochs: int) -> PruningInfo:
+    """What the figure shows of a study whose protocol trains `max_epochs` epochs at most."""
+    bars = tuple(
+        PruningBar(trial.number, trial.state, trial.widths or (), trial.epochs or 0, trial.reason)
+        for trial in sorted(trials, key=lambda trial: trial.number)
+        if trial.state in NAMES
+    )
+    pruned = [bar.epochs for bar in bars if bar.state == "pruned"]
+    return PruningInfo(
+        bars,
+        max_epochs,
+        sum(bar.epochs for bar in bars),
+        sum(max_epochs - epochs for epochs in pruned),
+        statistics.median(pruned) if pruned else None,
+    )
+
+
+def plot_pruning(trials: Sequence[TrialRecord], max_epochs: int) -> go.Figure:
+    """Draws `pruning_info`, whose arguments these are."""
+    info = pruning_info(trials, max_epochs)
+    figure = go.Figure()
+    title = "Epochs trained by each trial"
+    if not info.bars:
+        return finish(figure, title, empty="No trial has ended yet.")
+    for state, name in NAMES.items():
+        bars = [bar for bar in info.bars if bar.state == state]
+        if bars:
+            figure.add_bar(
+                x=[bar.trial for bar in bars],
+                y=[bar.epochs for bar in bars],
+                width=1,
+                name=name,
+                marker={"color": COLOURS[state], "line": {"width": 0}, "opacity": 0.75},
+                hovertext=[_hover(bar) for bar in bars],
+                hovertemplate="%{hovertext}<extra></extra>",
+            )
+    level_line(figure, max_epochs)
+    figure.update_xaxes(title={"text": "trial number"}, showgrid=False, tickformat="d")
+    figure.update_yaxes(title={"text": "epochs trained"}, rangemode="tozero", tickformat="d")
+    return finish(figure, title)
+
+
+def _hover(bar: PruningBar) -> str:
+    lines = [f"trial {bar.trial}, {NAMES[bar.state]} after {bar.epochs} epochs"]
+    return hover_network(bar.widths, *lines, *([bar.reason] if bar.reason else []))

@@ -1,0 +1,189 @@
+"""Every verified network: neurons against test accuracy, each seed a mark, with what most seeds reach.
+
+The bar of an architecture spans the middle 80 % of its seeds and its notch is their median. Where the notch
+stands above a target's line, a typical seed reaches the target; where the bar's foot does, nine in ten do.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from dashboards.style import (
+    AccuracyAxis,
+    depth_colour,
+    depth_label,
+    depth_mark,
+    finish,
+    hover_network,
+    percent,
+    plural,
+    short_percent,
+    size_axis,
+    size_position,
+    target_lines,
+)
+from search.space import Architecture
+from storage.records import VerifiedNetwork
+
+__all__ = ["Agreement", "SeedsInfo", "VerifiedArchitecture", "agreement", "plot_seeds", "seeds_info"]
+
+BESIDE = 0.06
+"""How far apart depths are drawn, so that architectures of one size do not hide each other."""
+
+
+class VerifiedArchitecture(NamedTuple):
+    """One architecture with the test accuracy of every seed it was trained from."""
+
+    widths: Architecture
+    seeds: tuple[int, ...]
+    accuracies: tuple[float, ...]
+    """By seed."""
+    median: float
+    tenth: float
+    """Nine seeds in ten reach at least this; interpolated between seeds."""
+    ninetieth: float
+
+
+@dataclass(frozen=True)
+class SeedsInfo:
+    """What the figure shows: architectures by depth, then neurons, and the accuracies asked for."""
+
+    architectures: tuple[VerifiedArchitecture, ...]
+    targets: tuple[float, ...]
+
+
+class Agreement(NamedTuple):
+    """How far validation and test accuracy are apart."""
+
+    gap: float
+    """Mean validation accuracy less mean test accuracy of all verified networks."""
+    chance: float
+    """What two samples of these sizes differ by in 95 cases of 100, though drawn alike."""
+
+    @property
+    def by_more_than_chance(self) -> bool:
+        """Whether the two sets are not alike."""
+        return abs(self.gap) > self.chance
+
+
+def agreement(verified: Sequence[VerifiedNetwork], n_validation: int, n_test: int) -> Agreement:
+    """Compares both accuracies of the verified networks, of which there must be at least one.
+
+    Networks err largely on the same samples, so that more of them do not make chance smaller: it is taken as
+    that of one network, the normal approximation of two binomial shares.
+
+    Example:
+        >>> network = VerifiedNetwork((8,), 0, 0.94, 0.95, 15, 0.4)
+        >>> agreement([network], 9_000, 10_000).by_more_than_chance
+        True
+    """
+    verified = [network for network in verified if _is_scored(network)]
+    validation = statistics.fmean(network.validation_accuracy for network in verified)
+    test = statistics.fmean(network.test_accuracy for network in verified)
+    share = (validation * n_validation + test * n_test) / (n_validation + n_test)
+    return Agreement(
+        validation - test, 1.96 * math.sqrt(share * (1 - share) * (1 / n_validation + 1 / n_test))
+    )
+
+
+def seeds_info(verified: Sequence[VerifiedNetwork], targets: Sequence[float]) -> SeedsInfo:
+    """What the figure shows of verification's results."""
+    by_widths: dict[Architecture, list[VerifiedNetwork]] = {}
+    for network in filter(_is_scored, verified):
+        by_widths.setdefault(network.widths, []).append(network)
+    ordered = sorted(by_widths.items(), key=lambda item: (len(item[0]), sum(item[0]), item[0]))
+    return SeedsInfo(tuple(_summary(widths, seen) for widths, seen in ordered), tuple(sorted(targets)))
+
+
+def plot_seeds(verified: Sequence[VerifiedNetwork], targets: Sequence[float]) -> go.Figure:
+    """Draws `seeds_info`, whose arguments these are."""
+    info = seeds_info(verified, targets)
+    figure = go.Figure()
+    title = "Every verified network"
+    if not info.architectures:
+        return finish(figure, title, empty="Not yet verified on the test set.")
+    axis = AccuracyAxis.over(
+        [*(score for seen in info.architectures for score in seen.accuracies), *info.targets]
+    )
+    for depth in sorted({len(seen.widths) for seen in info.architectures}):
+        _draw_depth(figure, axis, depth, [seen for seen in info.architectures if len(seen.widths) == depth])
+    target_lines(figure, axis, [(target, f"target {short_percent(target)}") for target in info.targets])
+    figure.update_xaxes(size_axis((sum(seen.widths) for seen in info.architectures), "neurons"))
+    figure.update_yaxes(axis.layout("test accuracy"))
+    return finish(figure, title)
+
+
+def _is_scored(network: VerifiedNetwork) -> bool:
+    """Whether its training came to an end that can be scored: a diverged network has no accuracy."""
+    return math.isfinite(network.test_accuracy) and math.isfinite(network.validation_accuracy)
+
+
+def _summary(widths: Architecture, networks: Sequence[VerifiedNetwork]) -> VerifiedArchitecture:
+    by_seed = sorted(networks, key=lambda network: network.seed)
+    scores = tuple(network.test_accuracy for network in by_seed)
+    tenths = statistics.quantiles(scores, n=10, method="inclusive") if len(scores) > 1 else list(scores) * 9
+    seeds = tuple(network.seed for network in by_seed)
+    return VerifiedArchitecture(widths, seeds, scores, statistics.median(scores), tenths[0], tenths[8])
+
+
+def _draw_depth(
+    figure: go.Figure, axis: AccuracyAxis, depth: int, architectures: Sequence[VerifiedArchitecture]
+) -> None:
+    colour, group = depth_colour(depth), f"depth {depth}"
+    places = [size_position(sum(seen.widths)) + BESIDE * max(0, depth - 1) for seen in architectures]
+    figure.add_scatter(
+        x=[place for place, seen in zip(places, architectures, strict=True) for _ in seen.seeds],
+        y=[axis.position(score) for seen in architectures for score in seen.accuracies],
+        mode="markers",
+        name=depth_label(depth),
+        legendgroup=group,
+        marker={"color": colour, "symbol": depth_mark(depth), "size": 5, "opacity": 0.6},
+        text=[
+            hover_network(seen.widths, f"test accuracy {percent(score)}", f"seed {seed}")
+            for seen in architectures
+            for seed, score in zip(seen.seeds, seen.accuracies, strict=True)
+        ],
+        hovertemplate="%{text}<extra></extra>",
+    )
+    medians = [axis.position(seen.median) for seen in architectures]
+    figure.add_scatter(
+        x=places,
+        y=medians,
+        mode="markers",
+        legendgroup=group,
+        showlegend=False,
+        marker={"symbol": "line-ew", "size": 9, "line": {"color": colour, "width": 2.5}},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [
+                axis.position(seen.ninetieth) - middle
+                for seen, middle in zip(architectures, medians, strict=True)
+            ],
+            "arrayminus": [
+                middle - axis.position(seen.tenth)
+                for seen, middle in zip(architectures, medians, strict=True)
+            ],
+            "color": _translucent(colour),
+            "thickness": 8,
+            "width": 0,
+        },
+        text=[
+            hover_network(
+                seen.widths,
+                f"median test accuracy {percent(seen.median)} of {plural(len(seen.seeds), 'seed')}",
+                f"nine in ten reach {percent(seen.tenth)}",
+            )
+            for seen in architectures
+        ],
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _translucent(colour: str) -> str:
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.22)"

@@ -1,0 +1,275 @@
+"""What all figures share: colours, marks, the two axes, the template.
+
+Colours are Okabe & Ito's, which the colour-blind tell apart ("Color Universal Design", 2008), and every depth
+has its own mark besides. Sizes are drawn at `log2(size + 1)`, so that softmax alone (no hidden neurons) has a
+place; accuracies at `-log10(1 - accuracy)`, so that the steps from 90 % to 99 % to 99.9 % are equally high.
+"""
+
+import html
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import plotly.graph_objects as go
+
+from search.front import Size
+from search.space import Architecture, describe
+
+__all__ = [
+    "ACCENT",
+    "DEPTH_COLOURS",
+    "FAINT",
+    "INK",
+    "MUTED",
+    "AccuracyAxis",
+    "depth_colour",
+    "depth_label",
+    "depth_mark",
+    "finish",
+    "hover_network",
+    "level_line",
+    "percent",
+    "plural",
+    "size_axis",
+    "size_position",
+    "target_lines",
+]
+
+INK: Final = "#1f2933"
+MUTED: Final = "#66727f"
+FAINT: Final = "#c3cad2"
+GRID: Final = "#edf0f3"
+ACCENT: Final = "#0072B2"
+DEPTH_COLOURS: Final = ("#4d4d4d", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DEPTH_MARKS: Final = ("diamond", "circle", "square", "triangle-up", "cross", "star", "pentagon")
+FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+ACCURACY_TICKS: Final = (0.0, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
+FINE_TICKS: Final = tuple(percents / 100 for percents in range(100)) + tuple(
+    mills / 1000 for mills in range(991, 1000)
+)
+"""For axes that span little."""
+
+
+def depth_colour(depth: int) -> str:
+    """The colour of networks with `depth` hidden layers; very deep ones share the last."""
+    return DEPTH_COLOURS[min(depth, len(DEPTH_COLOURS) - 1)]
+
+
+def depth_mark(depth: int) -> str:
+    """Plotly's name of the mark of networks with `depth` hidden layers."""
+    return DEPTH_MARKS[min(depth, len(DEPTH_MARKS) - 1)]
+
+
+def depth_label(depth: int) -> str:
+    """How a depth is called.
+
+    >>> [depth_label(depth) for depth in range(3)]
+    ['softmax alone', '1 hidden layer', '2 hidden layers']
+    """
+    return "softmax alone" if depth == 0 else plural(depth, "hidden layer")
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "neuron"), plural(1200, "neuron")
+    ('1 neuron', '1,200 neurons')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def percent(accuracy: float, digits: int = 2) -> str:
+    r"""A share as per cent, never parted at the end of a line.
+
+    >>> percent(0.95013), percent(0.9, digits=1)
+    ('95.01\xa0%', '90.0\xa0%')
+    """
+    return f"{100 * accuracy:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def short_percent(accuracy: float) -> str:
+    r"""A round share as per cent, without noughts at its end.
+
+    >>> short_percent(0.95), short_percent(0.995)
+    ('95\xa0%', '99.5\xa0%')
+    """
+    return f"{100 * accuracy:.6g}\N{NO-BREAK SPACE}%"
+
+
+def hover_network(widths: Architecture, *lines: str) -> str:
+    """What is shown over a network's mark: its layers in bold, then lines of plain text."""
+    heading = f"<b>{describe(widths)}</b> ({plural(sum(widths), 'neuron')})"
+    return "<br>".join([heading, *(html.escape(line) for line in lines)])
+
+
+def size_position(size: int) -> float:
+    """Where a size is drawn along its axis."""
+    return math.log2(size + 1)
+
+
+def size_axis(sizes: Iterable[int], size: Size) -> dict[str, Any]:
+    """Plotly's settings of an axis that shows `sizes`: ticks at 0 and round numbers among them."""
+    known = sorted(sizes) or [0, 1]
+    low, high = known[0], max(known[-1], known[0] + 1)
+    round_numbers = [2**power for power in range(high.bit_length())]
+    if size == "parameters":
+        round_numbers = [lead * 10**power for power in range(len(str(high))) for lead in (1, 2, 5)]
+    ticks = [tick for tick in [0, *round_numbers] if low <= tick <= high] or [low, high]
+    left, right = size_position(low), size_position(high)
+    margin = 0.03 * (right - left) + 0.02
+    return {
+        "title": {"text": "hidden neurons" if size == "neurons" else "parameters"},
+        "tickvals": [size_position(tick) for tick in ticks],
+        "ticktext": [f"{tick:,}" for tick in ticks],
+        "range": [left - margin, right + margin],
+    }
+
+
+@dataclass(frozen=True)
+class AccuracyAxis:
+    """An axis of accuracies, spread towards 100 %.
+
+    Attributes:
+        low: The lowest accuracy shown.
+        high: The highest accuracy shown.
+        least_error: Drawn in place of no error at all, which would lie infinitely high.
+    """
+
+    low: float
+    high: float
+    least_error: float
+
+    @classmethod
+    def over(cls, accuracies: Iterable[float]) -> "AccuracyAxis":
+        """The axis that shows all of these; NaN is ignored, nothing at all shows 0 to 90 %."""
+        known = [accuracy for accuracy in accuracies if math.isfinite(accuracy)] or [0.0, 0.9]
+        errors = [1.0 - accuracy for accuracy in known if accuracy < 1.0]
+        return cls(min(known), max(known), min([0.1, *errors]) / 2)
+
+    def position(self, accuracy: float) -> float:
+        """Where an accuracy is drawn."""
+        return -math.log10(max(1.0 - accuracy, self.least_error))
+
+    def layout(self, title: str) -> dict[str, Any]:
+        """Plotly's settings of this axis."""
+        bottom, top = self.position(self.low), self.position(self.high)
+        margin = 0.05 * (top - bottom) + 0.02
+        ticks = self._ticks(ACCURACY_TICKS, bottom - margin, top + margin)
+        if len(ticks) <= 3:
+            ticks = self._ticks(FINE_TICKS, bottom - margin, top + margin)
+        if self.high >= 1.0:
+            ticks.append(1.0)
+        return {
+            "title": {"text": title},
+            "tickvals": [self.position(tick) for tick in ticks],
+            "ticktext": [short_percent(tick) for tick in ticks],
+            "range": [bottom - margin, top + margin],
+        }
+
+    def _ticks(self, accuracies: Iterable[float], bottom: float, top: float) -> list[float]:
+        """Those of `accuracies` that lie within two positions and can be told from 100 %."""
+        return [
+            accuracy
+            for accuracy in accuracies
+            if 1.0 - accuracy > self.least_error and bottom <= self.position(accuracy) <= top
+        ]
+
+
+def target_lines(figure: go.Figure, axis: AccuracyAxis, targets: Iterable[tuple[float, str]]) -> None:
+    """Draws each target accuracy as a dashed line, labelled at the left, where few networks are."""
+    for accuracy, label in targets:
+        height = axis.position(accuracy)
+        level_line(figure, height)
+        figure.add_annotation(
+            text=label,
+            xref="paper",
+            x=0.005,
+            xanchor="left",
+            y=height,
+            yanchor="bottom",
+            showarrow=False,
+            font={"size": 12, "color": MUTED},
+            bgcolor="rgba(255,255,255,0.7)",
+            borderpad=1,
+        )
+
+
+def level_line(figure: go.Figure, height: float) -> None:
+    """Draws a dashed line across the figure, over the grid and under the data."""
+    line = {"color": "#9aa5b1", "width": 1.2, "dash": "5px,4px"}
+    figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=height, y1=height, line=line, layer="between")
+
+
+def finish(figure: go.Figure, title: str, *, empty: str | None = None) -> go.Figure:
+    """Gives a figure its title and the common template; `empty` is said where there is nothing to draw."""
+    figure.update_layout(template=_TEMPLATE, title={"text": title})
+    if empty is not None:
+        figure.update_layout(xaxis={"visible": False}, yaxis={"visible": False})
+        figure.add_annotation(
+            text=empty,
+            xref="paper",
+            yref="paper",
+            x=0.5,
+            y=0.5,
+            showarrow=False,
+            font={"size": 16, "color": MUTED},
+        )
+    return figure
+
+
+_AXIS: Final = {
+    "gridcolor": GRID,
+    "linecolor": FAINT,
+    "tickcolor": FAINT,
+    "ticks": "outside",
+    "ticklen": 5,
+    "showline": True,
+    "zeroline": False,
+    "title": {"standoff": 12, "font": {"size": 13, "color": MUTED}},
+    "tickfont": {"size": 12, "color": MUTED},
+}
+
+_TEMPLATE: Final = go.layout.Template(
+    layout={
+        "font": {"family": FONT, "size": 13, "color": INK},
+        "title": {
+            "x": 0,
+            "xref": "paper",
+            "xanchor": "left",
+            "y": 0.97,
+            "yanchor": "top",
+            "font": {"size": 17},
+        },
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": -0.2,
+            "yanchor": "top",
+            "font": {"size": 12},
+            "itemsizing": "constant",
+            "bgcolor": "rgba(0,0,0,0)",
+        },
+        "margin": {"l": 64, "r": 24, "t": 60, "b": 56},
+        "height": 460,
+        "hoverlabel": {
+            "bgcolor": "white",
+            "bordercolor": FAINT,
+            "font": {"family": FONT, "size": 12, "color": INK},
+        },
+        "hovermode": "closest",
+        "bargap": 0,
+        "modebar": {
+            "remove": ["lasso2d", "select2d", "autoScale2d"],
+            "color": FAINT,
+            "activecolor": MUTED,
+            "bgcolor": "rgba(0,0,0,0)",
+        },
+    }
+)

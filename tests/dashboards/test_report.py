@@ -1,0 +1,161 @@
+"""The report: it holds the facts, says of which set, fetches nothing, and shows hostile text as text."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from plotly.offline import get_plotlyjs
+from synthetic import START, make_answer, make_study, make_verified
+
+from dashboards.page import POLICY
+from dashboards.report import ReportData, ReportError, render_report, write_report
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&"
+
+
+def data(*, verified: bool = False, **changes: Any) -> ReportData:
+    trials, curves = make_study(70)
+    report = ReportData(
+        study="mnist",
+        answer=make_answer(trials, verified=verified),
+        settings={"seed": 3, "space": {"max_depth": 3}, "training": {"epochs": 15, "patience": None}},
+        trials=trials,
+        curves=curves,
+        command="howmany run mnist --seed 3",
+        verified=make_verified() if verified else (),
+        environment={"Python": "3.11.2"},
+        samples={"training": 51_000, "validation": 9_000, "test": 10_000},
+        generated=START,
+    )
+    return replace(report, **changes)
+
+
+def rendered(report: ReportData) -> str:
+    """The report without Plotly's own code, its no-break spaces plain."""
+    return render_report(report).replace(get_plotlyjs(), "").replace("\xa0", " ")
+
+
+def prose(text: str) -> str:
+    """What a reader reads, but for the figures."""
+    without_code = re.sub(r"<(script|style)\b.*?</\1>", " ", text, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", without_code))
+
+
+def test_before_verification_every_size_says_so() -> None:
+    text = prose(rendered(data()))
+    assert "accuracy of 90 %, 95 % and 99 % on mnist, with its 10 classes?" in text
+    assert "95 % validation accuracy" in text
+    assert "99 % validation accuracy not reached" in text
+    assert text.count("not yet verified") > 3
+    assert "typically" not in text
+
+
+def test_after_verification_the_answer_is_of_the_test_set() -> None:
+    text = prose(rendered(data(verified=True)))
+    assert "95 % test accuracy 13 neurons typically (12 to 14), one layer of 13" in text
+    assert "14 to be safe (12 to 14): at least 90 % of seeds reach it" in text
+    assert "12 with luck" in text
+    assert "99 % test accuracy not shown" in text
+    assert "2 hidden layers 13 (12 to 14)" in text
+    assert "95.10 % ± 0.20" in text
+    assert "not yet verified" not in text
+
+
+def test_it_says_whether_validation_and_test_agree() -> None:
+    report = data(verified=True)
+    assert "The two agree." in rendered(report)
+    lower = [network._replace(test_accuracy=network.test_accuracy - 0.02) for network in report.verified]
+    assert "disagree by more than chance" in rendered(replace(report, verified=lower))
+
+
+def test_the_front_is_listed_with_its_trials() -> None:
+    report = data()
+    text = rendered(report)
+    for member in report.answer["front"]:
+        assert f'<td class="number">{100 * member["validation_accuracy"]:.2f} %</td>' in text
+
+
+def test_it_tells_how_the_study_was_run_and_how_to_repeat_it() -> None:
+    text = prose(rendered(data()))
+    assert "training.epochs 15" in text and "training.patience none" in text
+    assert "Python 3.11.2" in text and "Validation samples 9,000" in text
+    assert "howmany run mnist --seed 3" in text
+    assert re.search(
+        r"Of \d+ trials that ended, \d+ were pruned, half of them within [\d.]+ of 15 epochs", text
+    )
+
+
+def test_accuracy_is_never_said_without_its_set() -> None:
+    """But for the question itself and headings, which speak of no measurement."""
+    for verified in (False, True):
+        text = prose(rendered(data(verified=verified)))
+        for general in ("to reach an accuracy of", "Accuracy by depth"):
+            text = text.replace(general, "")
+        bare = re.findall(r"(?<!validation )(?<!Validation )(?<!test )(?<!Test )accuracy\w*", text)
+        assert bare == []
+
+
+def test_nothing_is_fetched() -> None:
+    text = rendered(data(verified=True))
+    assert f'content="{POLICY}"' in text
+    assert not re.search(r"<(script|img|iframe|link)[^>]*\b(src|href)\b", text)
+    assert not re.search(r"https?://", text)
+    assert "@import" not in text and "url(" not in text
+    assert render_report(data()).count(get_plotlyjs()) == 1
+
+
+def test_hostile_names_are_shown_as_text() -> None:
+    report = data()
+    trials = [replace(trial, reason=HOSTILE) for trial in report.trials]
+    answer = {**report.answer, "dataset": HOSTILE, "study": HOSTILE}
+    hostile = replace(
+        report,
+        study=HOSTILE,
+        answer=answer,
+        trials=trials,
+        settings={HOSTILE: HOSTILE},
+        environment={HOSTILE: HOSTILE},
+        command=HOSTILE,
+    )
+    text = rendered(hostile)
+    assert "<script>alert" not in text and "<img" not in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert text.count("</script>") == text.count("<script")
+
+
+def test_a_study_without_trials_has_a_report() -> None:
+    answer = make_answer([], verified=False)
+    text = prose(rendered(data(trials=[], curves={}, answer=answer)))
+    assert "No trial is complete yet." in text
+
+
+def test_parameters_are_answered_in_parameters() -> None:
+    report = data(settings={"space": {"size": "parameters"}})
+    reaching = [one["parameters"] for one in report.answer["front"] if one["validation_accuracy"] >= 0.9]
+    text = prose(rendered(report))
+    assert "How many parameters does a network need" in text
+    assert f"90 % validation accuracy {min(reaching):,} parameters" in text
+
+
+def test_by_default_the_command_names_the_study() -> None:
+    assert "<pre>howmany run mnist</pre>" in rendered(data(command=""))
+
+
+def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    write_report(path, data())
+    assert "<h1>How many neurons?</h1>" in path.read_text("utf-8")
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("name", ["missing/report.html", "folder"])
+def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ReportError, match="`--output`") as caught:
+        write_report(tmp_path / name, data())
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_status == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["folder"]

@@ -1,0 +1,249 @@
+"""The dashboard's guard with real WSGI calls, its server with real sockets, figures in a real study."""
+
+import http.client
+import json
+import socket
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import validator
+
+import optuna
+import pytest
+from synthetic import make_study
+
+from dashboards.curves import plot_curves
+from dashboards.front import plot_front
+from dashboards.saved import save_curves_figure, save_front_figure, save_note
+from dashboards.server import HEADERS, Guard, ServerError, _listen, make_app, serve
+from storage.engine import optuna_storage
+from storage.errors import HowmanyError, MisuseError
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/studies.db"
+
+
+@pytest.fixture
+def study(url: str) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        storage=optuna_storage(url), study_name="mnist", directions=["minimize", "maximize"]
+    )
+
+
+def call(app: Any, path: str = "/api/studies", method: str = "GET", **environ: str) -> tuple[str, Any, bytes]:
+    """One request, checked against the WSGI specification."""
+    answer: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        answer[:] = [status, headers]
+        return lambda _: None
+
+    request: dict[str, Any] = {"PATH_INFO": path, "REQUEST_METHOD": method, "HTTP_HOST": "localhost:8080"}
+    request |= {"SCRIPT_NAME": "", "QUERY_STRING": ""}
+    request |= environ
+    setup_testing_defaults(request)
+    if not environ.get("HTTP_HOST", "present"):
+        del request["HTTP_HOST"]
+    body = validator(app)(request, start_response)
+    content = b"".join(body)
+    body.close()
+    return answer[0], answer[1], content
+
+
+def hello(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """An application behind the guard."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+
+
+# The guard
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:8080", "LOCALHOST:9", "localhost.:80", "127.0.0.1:8080", "[::1]:8080"]
+)
+def test_loopback_names_are_served_at_any_port(host: str) -> None:
+    """Any port: an SSH tunnel may end at another."""
+    assert call(Guard(hello, "127.0.0.1"), HTTP_HOST=host)[0] == "200 OK"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example:8080",
+        "evil@localhost",
+        "localhost:8080,evil.example",
+        "192.168.1.5",
+        "localhost:",
+        "[::1",
+        "",
+    ],
+)
+def test_other_names_are_refused(host: str) -> None:
+    status, headers, body = call(Guard(hello, "127.0.0.1"), HTTP_HOST=host)
+    assert status == "403 Forbidden"
+    assert b"Host header must name this machine" in body
+    assert set(HEADERS) <= set(headers)
+
+
+def test_the_address_listened_at_is_served() -> None:
+    assert call(Guard(hello, "192.168.1.5"), HTTP_HOST="192.168.1.5:8080")[0] == "200 OK"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("192.168.1.5:8080", "200 OK"),
+        ("[fe80::1]:8080", "200 OK"),
+        (socket.gethostname(), "200 OK"),
+        ("evil.example", "403 Forbidden"),
+    ],
+)
+def test_listening_everywhere_takes_addresses_but_no_foreign_names(host: str, status: str) -> None:
+    assert call(Guard(hello, "0.0.0.0"), HTTP_HOST=host)[0] == status
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize(
+    ("says", "status"),
+    [
+        ({}, "200 OK"),
+        ({"HTTP_ORIGIN": "http://localhost:8080"}, "200 OK"),
+        ({"HTTP_ORIGIN": "https://localhost:8080"}, "200 OK"),
+        ({"HTTP_ORIGIN": "http://localhost:8080", "HTTP_SEC_FETCH_SITE": "same-origin"}, "200 OK"),
+        ({"HTTP_ORIGIN": "http://evil.example"}, "403 Forbidden"),
+        ({"HTTP_ORIGIN": "http://localhost:9999"}, "403 Forbidden"),
+        ({"HTTP_ORIGIN": "null"}, "403 Forbidden"),
+        ({"HTTP_ORIGIN": ""}, "403 Forbidden"),
+        ({"HTTP_SEC_FETCH_SITE": "cross-site"}, "403 Forbidden"),
+        ({"HTTP_SEC_FETCH_SITE": "same-site"}, "403 Forbidden"),
+    ],
+)
+def test_changes_must_come_from_the_dashboard_itself(method: str, says: dict[str, str], status: str) -> None:
+    app = Guard(hello, "127.0.0.1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # wsgiref's validator knows fewer methods than HTTP has
+        assert call(app, method=method, **says)[0] == status
+
+
+def test_reading_from_a_link_elsewhere_is_allowed() -> None:
+    assert call(Guard(hello, "127.0.0.1"), HTTP_SEC_FETCH_SITE="cross-site")[0] == "200 OK"
+
+
+def test_every_answer_forbids_framing_and_guessing() -> None:
+    headers = call(Guard(hello, "127.0.0.1"))[1]
+    assert ("X-Frame-Options", "DENY") in headers
+    assert ("X-Content-Type-Options", "nosniff") in headers
+    assert any("frame-ancestors 'none'" in value for name, value in headers if "Policy" in name)
+
+
+# The real dashboard behind it
+
+
+def test_the_dashboard_lists_studies(url: str, study: optuna.Study) -> None:
+    _, headers, body = call(make_app(url))
+    assert [summary["study_name"] for summary in json.loads(body)["study_summaries"]] == ["mnist"]
+    assert ("X-Frame-Options", "DENY") in headers
+
+
+def test_a_foreign_page_cannot_delete_a_study(url: str, study: optuna.Study) -> None:
+    app = make_app(url)
+    attack = {"HTTP_ORIGIN": "http://evil.example", "CONTENT_TYPE": "application/json"}
+    assert call(app, f"/api/studies/{study._study_id}", "DELETE", **attack)[0] == "403 Forbidden"
+    assert len(json.loads(call(app)[2])["study_summaries"]) == 1
+
+
+@pytest.mark.parametrize("path", ["missing.db", "no/folder/studies.db"])
+def test_a_missing_database_is_one_line_and_stays_missing(tmp_path: Path, path: str) -> None:
+    with pytest.raises(HowmanyError) as caught:
+        serve(f"sqlite:///{tmp_path}/{path}", port=0)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+# Listening
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that another program listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
+def test_a_taken_port_is_one_line(url: str, study: optuna.Study, taken: int) -> None:
+    with pytest.raises(ServerError, match=rf"Port {taken} of 127\.0\.0\.1 must be free.*--port") as caught:
+        serve(url, port=taken)
+    assert caught.value.exit_status == 1
+
+
+def test_an_address_elsewhere_is_one_line() -> None:
+    with pytest.raises(ServerError, match="must be able to listen at"):
+        _listen("192.0.2.1", 0)
+
+
+def test_a_name_that_is_no_address_is_misuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MisuseError, match="`--host`"):
+        _listen("no such host", 0)
+
+
+def test_an_impossible_port_is_misuse() -> None:
+    with pytest.raises(MisuseError, match="`--port`"):
+        _listen("127.0.0.1", 70_000)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_it_serves_and_warns_when_others_can_reach_it(
+    url: str, study: optuna.Study, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    answers: list[int] = []
+
+    def ask_then_interrupt(server: Any) -> None:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+        connection.request("GET", "/api/meta")
+        answers.append(connection.getresponse().status)
+        connection.close()
+        thread.join()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("socketserver.BaseServer.serve_forever", ask_then_interrupt)
+    serve(url, host=host, port=0, say=said.append)
+    assert answers == [200]
+    assert [line.partition(" ")[0] for line in said] == (
+        ["Dashboard", "Dashboard"] if host == "127.0.0.1" else ["Warning:", "Dashboard", "Dashboard"]
+    )
+    assert "http://127.0.0.1:" in said[-2]
+
+
+# Figures and notes kept in a study
+
+
+def test_saved_figures_replace_each_other(url: str, study: optuna.Study) -> None:
+    trials, curves = make_study(60)
+    for n_trials in (60, 20):
+        save_front_figure(study, plot_front(trials[:n_trials], curves, (0.9,)))
+        save_curves_figure(study, plot_curves(trials[:n_trials], curves, (0.9,)))
+    body = call(make_app(url), f"/api/studies/{study._study_id}")[2]
+    saved = {one["id"]: json.loads(one["graph_object"]) for one in json.loads(body)["plotly_graph_objects"]}
+    assert sorted(saved) == ["howmany-front", "howmany-learning-curves"]
+    assert saved["howmany-front"]["layout"]["title"]["text"] == "Pareto front"
+
+
+def test_a_note_is_saved_once(study: optuna.Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    from optuna_dashboard import get_note
+
+    save_note(study, "95 %: 13 neurons")
+    before = study._storage.get_study_system_attrs(study._study_id)
+    save_note(study, "95 %: 13 neurons")
+    assert study._storage.get_study_system_attrs(study._study_id) == before
+    assert get_note(study) == "95 %: 13 neurons"
