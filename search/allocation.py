@@ -42,14 +42,14 @@ _CLEAR = 4.0
 """|z| from which a candidate is far from the crossing, not just beside it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """How many seeds, and when to stop.
 
     Attributes:
-        look: Seeds an architecture gets at a time; between two looks nothing is decided. cap: Seeds an
-            architecture gets at most. least_chance: An open architecture gets more seeds while the chance
-            that they settle it is at least this.
+        look: Seeds an architecture gets at a time; between two looks nothing is decided.
+        cap: Seeds an architecture gets at most. Any number keeps the confidence.
+        least_chance: An open architecture gets more seeds while they settle it with at least this chance.
     """
 
     look: int = 4

@@ -139,6 +139,7 @@ Verdict: TypeAlias = Literal["below", "open", "at least"]
 _NORMAL = NormalDist()
 _BOUNDARY = 2.35
 _FLATNESS = 0.1
+"""1/2 - Delta: 0 would be Pocock's level boundary."""
 _LATER_ERROR = 0.0025
 _SURPRISE = 0.15
 _TOLERANCE = 1e-6
@@ -153,9 +154,11 @@ class Evidence(NamedTuple):
     """What the seeds of one architecture say about one required share of one target.
 
     Attributes:
-        seeds: Accuracies seen. share: Of them that reach the target; NaN without seeds. z: Standard normal
-            if p(n) were exactly the required share; above 0 speaks for more. 0 below `FEWEST_SEEDS`.
-            verdict: Where z and the share agree and z is beyond the bound.
+        seeds: Accuracies seen.
+        share: Of them that reach the target; NaN without seeds.
+        z: Standard normal if p(n) were exactly the required share; above 0 speaks for more. 0 when there are
+            fewer than `FEWEST_SEEDS`.
+        verdict: Where the pass count agrees and |z| is beyond the bound.
     """
 
     seeds: int
