@@ -69,7 +69,7 @@ class TestNextSeeds:
 
     def test_a_larger_cap_goes_on(self):
         results = rising(range(1, 9), seeds=SPREAD * 5)
-        assert next_seeds(results, [0.95], SPACE, Rule(cap=40, least_chance=0.0)) == {(5,): 4}
+        assert next_seeds(results, [0.95], SPACE, Rule(cap=40, least_chance=0.0)) == {(5,): 20}
 
     def test_downward_when_the_smallest_is_enough(self):
         assert set(next_seeds(rising((6, 7, 8)), [0.945], SPACE)) == {(4,)}
