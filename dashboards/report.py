@@ -33,9 +33,9 @@ __all__ = ["ReportData", "ReportError", "render_report", "write_report"]
 CLAIMS: Final = {
     "typical": ("typically", "the median seed reaches it"),
     "reliable": ("to be safe", "at least 90 % of seeds reach it"),
-    "possible": ("with luck", "some seed reaches it"),
+    "possible": ("with luck", "one seed in twenty reaches it"),
 }
-"""The three answers to a target: how each is put, and what it means."""
+"""The three answers to a target: how each is put, and what it means; `search.answers` derives them."""
 
 NOT_VERIFIED: Final = "not yet verified"
 
@@ -172,7 +172,7 @@ def _effort(report: ReportData) -> str:
     if report.verified:
         more = plural(len(report.verified), "network")
         return searched + (
-            f"Verification trained {more} more, from other seeds, and scored each once on the sealed test "
+            f"Verification trained {more} more and scored each once on the sealed test "
             "set. Sizes in brackets are 95 % intervals of the size itself."
         )
     return searched + (
@@ -187,7 +187,9 @@ def _card(target: Mapping[str, Any], report: ReportData) -> Markup:
     if not found and not report.verified:
         return _card_before_verification(target["accuracy"], report)
     if not found:
-        return _box(heading, "not shown", ["No size was shown to reach it."], settled=False)
+        reasons = {claim: _why_not(target, claim) for claim in CLAIMS}
+        lines = [f"{CLAIMS[claim][0]}: {reason}" for claim, reason in reasons.items()]
+        return _box(heading, "no answer", lines, settled=False)
     first = next(iter(found))
     adverb, _ = CLAIMS[first]
     best = found[first]
@@ -198,6 +200,7 @@ def _card(target: Mapping[str, Any], report: ReportData) -> Markup:
     for claim, other in list(found.items())[1:]:
         adverb, meaning = CLAIMS[claim]
         lines.append(f"{other['neurons']:,} {adverb} ({_interval(other)}): {meaning}")
+    lines += [f"{CLAIMS[claim][0]}: {_why_not(target, claim)}" for claim in CLAIMS if claim not in found]
     return _box(heading, plural(best["neurons"], "neuron"), lines, settled=True)
 
 
@@ -227,9 +230,18 @@ def _box(heading: str, number: str, lines: Iterable[str], *, settled: bool) -> M
 def _by_depth_rows(targets: Iterable[Mapping[str, Any]]) -> Iterator[list[str]]:
     for target in targets:
         for depth, answers in sorted(target["by_depth"].items(), key=lambda item: int(item[0])):
-            found = [answers[claim] for claim in CLAIMS]
-            cells = [f"{one['neurons']:,} ({_interval(one)})" if one else "not shown" for one in found]
+            cells = [
+                f"{answers[claim]['neurons']:,} ({_interval(answers[claim])})"
+                if answers[claim]
+                else _why_not(answers, claim)
+                for claim in CLAIMS
+            ]
             yield [short_percent(target["accuracy"]), depth_label(int(depth)), *cells]
+
+
+def _why_not(answers: Mapping[str, Any], claim: str) -> str:
+    """The reason that an answer is null, where one is given."""
+    return str(answers.get("unanswered", {}).get(claim, "not shown"))
 
 
 def _layers(widths: Sequence[int]) -> str:

@@ -57,10 +57,19 @@ def test_after_verification_the_answer_is_of_the_test_set() -> None:
     assert "95 % test accuracy 13 neurons typically (12 to 14), one layer of 13" in text
     assert "14 to be safe (12 to 14): at least 90 % of seeds reach it" in text
     assert "12 with luck" in text
-    assert "99 % test accuracy not shown" in text
+    assert "99 % test accuracy no answer typically: not reached up to 32 neurons" in text
     assert "2 hidden layers 13 (12 to 14)" in text
     assert "95.10 % ± 0.20" in text
     assert "not yet verified" not in text
+
+
+def test_an_answer_that_needs_more_seeds_says_so() -> None:
+    report = data(verified=True)
+    target = report.answer["targets"][0]
+    target |= {"reliable": None, "unanswered": {"reliable": "needs more seeds (at least 14 neurons)"}}
+    text = prose(rendered(report))
+    assert "to be safe: needs more seeds (at least 14 neurons)" in text
+    assert "13 neurons typically" in text
 
 
 def test_it_says_whether_validation_and_test_agree() -> None:
