@@ -9,9 +9,10 @@ Imports Optuna; import this module only where Optuna is used anyway.
 """
 
 import copy
+import functools
 import json
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,7 +25,7 @@ from optuna.distributions import (
     distribution_to_json,
     json_to_distribution,
 )
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _VersionManager
 from optuna.trial import FrozenTrial, TrialState
@@ -66,6 +67,26 @@ class FinishedTrial(NamedTuple):
     """User attributes to set with it: JSON values by key."""
 
 
+def _clearly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A storage's method, with `StorageError` in place of what Optuna says of a failing database."""
+
+    @functools.wraps(method)
+    def call(self: "CohortStorage", *arguments: Any, **named: Any) -> Any:
+        with clear_errors(place_of(self.engine.url)):
+            return method(self, *arguments, **named)
+
+    return call
+
+
+def _inherited_clearly(cls: type["CohortStorage"]) -> type["CohortStorage"]:
+    """Let every operation of Optuna's storages fail clearly, and those that Optuna's cache calls."""
+    names = [name for name in dir(BaseStorage) if not name.startswith("_")]
+    for name in (*names, "_get_trials", "_set_trial_param", "_get_best_trial_id"):
+        setattr(cls, name, _clearly(getattr(cls, name)))
+    return cls
+
+
+@_inherited_clearly
 class CohortStorage(RDBStorage):
     """An RDBStorage on SQLite or PostgreSQL, opened by `storage.engine`.
 
@@ -455,14 +476,13 @@ class CohortStorage(RDBStorage):
     @contextmanager
     def _write_lock(self) -> Iterator[None]:
         """Let the next session of this thread hold SQLite's write lock from its start."""
-        with clear_errors(place_of(self.engine.url)):
-            if self.engine.dialect.name == "sqlite":
-                try:
-                    self.scoped_session().connection().exec_driver_sql("BEGIN IMMEDIATE")
-                except BaseException:
-                    self.scoped_session.remove()
-                    raise
-            yield
+        if self.engine.dialect.name == "sqlite":
+            try:
+                self.scoped_session().connection().exec_driver_sql("BEGIN IMMEDIATE")
+            except BaseException:
+                self.scoped_session.remove()
+                raise
+        yield
 
 
 def _now() -> datetime:

