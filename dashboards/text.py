@@ -1,4 +1,4 @@
-"""A study's answer as text for a terminal: the answer per target and the front, from the object of `search.summary`."""
+"""A study's answer as text for a terminal, from the object of `search.summary`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,11 +15,22 @@ __all__ = ["print_answer", "print_studies"]
 STATES: tuple[TrialState, ...] = ("complete", "pruned", "fail", "running", "waiting")
 
 
-def print_answer(console: Console, summary: Mapping[str, Any]) -> None:
-    """Prints the answer per target, the front, and what was trained for it."""
+def print_answer(console: Console, summary: Mapping[str, Any], statements: Sequence[str]) -> None:
+    """Prints what was trained, the front, and the answer per target.
+
+    Args:
+        console: Where to.
+        summary: See `search.summary`.
+        statements: The answers as sentences; empty before verification.
+    """
     console.print(f"Study '{summary['study']}' on {summary['dataset']}: {_trained(summary)}", highlight=False)
-    console.print(_targets(summary))
     console.print(_front(summary))
+    if statements:
+        console.print(_verified(summary))
+        for statement in statements:
+            console.print(f"{statement}.", highlight=False, soft_wrap=True)
+    else:
+        console.print(_not_yet_verified(summary))
 
 
 def print_studies(console: Console, studies: Sequence[StudyRecord]) -> None:
@@ -46,33 +57,49 @@ def _trained(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _targets(summary: Mapping[str, Any]) -> Table:
-    table = Table(
-        title="Fewest hidden neurons, by the validation accuracy of single networks", title_justify="left"
-    )
-    for heading in ("target", "neurons", "hidden layers", "validation", "test"):
+def _verified(summary: Mapping[str, Any]) -> Table:
+    """The answers over all depths, then for each depth; intervals of the number of neurons in brackets."""
+    table = Table(title="Fewest hidden neurons, by test accuracy (95 % interval)", title_justify="left")
+    for heading in ("target", "hidden layers", "with luck", "typically", "to be safe"):
         table.add_column(heading, justify="right")
     for target in summary["targets"]:
-        table.add_row(
-            f"{target['accuracy']:g}", *_target_cells(smallest_on_validation(summary, target["accuracy"]))
-        )
+        for depth, answers in {"any": target, **target["by_depth"]}.items():
+            cells = (_answer_cell(answers, quantity) for quantity in ("possible", "typical", "reliable"))
+            table.add_row(f"{target['accuracy']:g}" if depth == "any" else "", depth, *cells)
+        table.add_section()
     return table
 
 
-def _target_cells(member: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
+def _answer_cell(answers: Mapping[str, Any], quantity: str) -> str:
+    answer = answers[quantity]
+    if answer is None:
+        return str(answers["unanswered"][quantity])
+    low, high = answer["interval"]
+    return f"{answer['neurons']} ({low}-{high})"
+
+
+def _not_yet_verified(summary: Mapping[str, Any]) -> Table:
+    table = Table(title="Fewest hidden neurons, by the validation accuracy of single networks", title_justify="left")
+    for heading in ("target", "neurons", "hidden layers", "validation", "test"):
+        table.add_column(heading, justify="right")
+    for target in summary["targets"]:
+        member = smallest_on_validation(summary, target["accuracy"])
+        table.add_row(f"{target['accuracy']:g}", *_member_cells(member))
+    return table
+
+
+def _member_cells(member: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
     if member is None:
         return ("not reached", "", "", "")
-    return (
-        str(member["neurons"]),
-        describe(tuple(member["widths"])),
-        f"{member['validation_accuracy']:.4f}",
-        "not yet verified",
-    )
+    layers = describe(tuple(member["widths"]))
+    return (str(member["neurons"]), layers, f"{member['validation_accuracy']:.4f}", "not yet verified")
 
 
 def _front(summary: Mapping[str, Any]) -> Table:
-    table = Table(title="Pareto front: neurons against validation accuracy", title_justify="left")
-    for heading in ("neurons", "parameters", "hidden layers", "validation", "trial"):
+    table = Table(
+        title="Pareto front: neurons against validation accuracy; mean test accuracy (seeds)", title_justify="left"
+    )
+    for heading in ("neurons", "parameters", "hidden layers", "validation", "test", "trial"):
         table.add_column(heading, justify="right")
     for member in summary["front"]:
         table.add_row(
@@ -80,6 +107,11 @@ def _front(summary: Mapping[str, Any]) -> Table:
             f"{member['parameters']:,}",
             describe(tuple(member["widths"])),
             f"{member['validation_accuracy']:.4f}",
+            _test_cell(member["test_accuracy"]),
             str(member["trial"]),
         )
     return table
+
+
+def _test_cell(spread: Mapping[str, Any] | None) -> str:
+    return "" if spread is None else f"{spread['mean']:.4f} ({spread['seeds']})"

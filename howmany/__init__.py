@@ -1,7 +1,7 @@
 """How many neurons does a network need to reach a given accuracy on a data set?
 
-The front door: the command line in `howmany.cli`, and the few names below for programs. Importing this package loads
-neither TensorFlow nor Optuna.
+The front door: the command line in `howmany.cli`, and the few names below for programs. Importing this
+package loads neither TensorFlow nor Optuna.
 """
 
 from search.config import StudyConfig, load

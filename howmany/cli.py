@@ -1,7 +1,7 @@
 """The command line. Results go to stdout, progress and errors to stderr.
 
-Exit status: 0 success, 1 failure, 2 misuse, 130 interrupted. TensorFlow and Optuna are imported only by the commands that
-train or serve, so that the others start at once.
+Exit status: 0 success, 1 failure, 2 misuse, 130 interrupted. TensorFlow and Optuna are imported only by the
+commands that train or serve, so that the others start at once.
 """
 
 import json
@@ -125,6 +125,23 @@ def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, ur
 
 @cli.command()
 @click.argument("name")
+@click.option("--target", "targets", type=float, multiple=True, help="Another accuracy to answer for; repeatable.")
+@click.option("--seeds", type=int, help="Most seeds per candidate.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@_storage_option
+def verify(name: str, targets: tuple[float, ...], seeds: int | None, quiet: bool, url: str) -> None:
+    """Score what study NAME has found on the sealed test set, from more seeds or for more targets.
+
+    Example: howmany verify mnist --target 0.96 --seeds 40
+    """
+    from howmany.jobs import verify_study
+
+    more = {"budget.targets": list(targets) or None, "budget.verification_seeds": seeds}
+    verify_study(name, _as_overrides(more), url, quiet=quiet)
+
+
+@cli.command()
+@click.argument("name")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @_storage_option
 def answer(name: str, form: str, url: str) -> None:
@@ -132,17 +149,12 @@ def answer(name: str, form: str, url: str) -> None:
 
     Example: howmany answer mnist --format json
     """
-    from howmany.jobs import summary_of
+    from howmany.jobs import print_answer_of, summary_of
 
-    summary = summary_of(name, url)
     if form == "json":
-        click.echo(json.dumps(summary, indent=2))
+        click.echo(json.dumps(summary_of(name, url), indent=2))
     else:
-        from rich.console import Console
-
-        from dashboards.text import print_answer
-
-        print_answer(Console(), summary)
+        print_answer_of(name, url)
 
 
 @cli.command()
@@ -171,7 +183,9 @@ def report(name: str, output: Path | None, url: str) -> None:
     """
     from howmany.jobs import write_study_report
 
-    click.echo(write_study_report(name, url, output or Path(f"{name}.html")))
+    path = output or Path(f"{name}.html")
+    write_study_report(name, url, path)
+    click.echo(path)
 
 
 @cli.command()

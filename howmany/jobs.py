@@ -1,10 +1,12 @@
 """What the commands do: the rooms put together.
 
-Everything that can be wrong with a request is found before the storage is touched: first in the settings, then in the data.
+Everything that can be wrong with a request is found before the storage is touched: first in the settings,
+then in the data.
 """
 
 import shlex
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,24 @@ from rich.console import Console
 
 from dashboards.text import print_answer
 from howmany.quiet import quiet_libraries
-from search.config import StudyConfig, continued, overridden, stored_config
-from search.summary import summarise
+from search.config import StudyConfig, command_for, continued, is_finished, overridden, stored_config
+from search.summary import statements, summarise
+from storage.curves import read_curves
 from storage.engine import DEFAULT_URL, open_engine
 from storage.errors import NotFoundError
 from storage.records import StudyRecord
+from storage.results import read_results
 from storage.trials import read_studies, read_study, read_trials
 
-__all__ = ["all_studies", "resume_study", "run_study", "summary_of", "write_study_report"]
+__all__ = [
+    "all_studies",
+    "print_answer_of",
+    "resume_study",
+    "run_study",
+    "summary_of",
+    "verify_study",
+    "write_study_report",
+]
 
 
 def run_study(config: StudyConfig, url: str, *, quiet: bool) -> None:
@@ -37,9 +49,9 @@ def run_study(config: StudyConfig, url: str, *, quiet: bool) -> None:
     stored = _stored(config.name, url)
     if stored is not None:
         config = continued(stored_config(config.name, stored.attributes), config)
-    if stored is None or not _is_finished(stored, config):
-        _search(config, url, quiet=quiet)
-    print_answer(Console(), summary_of(config.name, url))
+    if stored is None or not is_finished(stored, config):
+        _work(config, url, quiet=quiet)
+    _tell(config, url)
 
 
 def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool) -> None:
@@ -59,6 +71,25 @@ def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool) 
     run_study(overridden(stored, overrides), url, quiet=quiet)
 
 
+def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool) -> None:
+    """Verifies what a study has found so far; nothing is searched.
+
+    Args:
+        name: The study.
+        overrides: More targets or seeds, as `dotted.name=value`.
+        url: The storage.
+        quiet: Show no progress.
+
+    Raises:
+        MisuseError: There is no such study.
+        SearchInterruptedError: The user stopped it; it can be continued.
+    """
+    stored = stored_config(name, read_study(open_engine(url, create=False), name).attributes)
+    config = continued(stored, overridden(stored, overrides))
+    _work(config, url, quiet=quiet, searching=False)
+    _tell(config, url)
+
+
 def all_studies(url: str) -> list[StudyRecord]:
     """Every study in the storage."""
     return read_studies(open_engine(url, create=False))
@@ -69,7 +100,36 @@ def summary_of(name: str, url: str) -> dict[str, Any]:
     engine = open_engine(url, create=False)
     study = read_study(engine, name)
     config = stored_config(name, study.attributes)
-    return summarise(study, config, read_trials(engine, study.study_id))
+    trials = read_trials(engine, study.study_id)
+    return summarise(study, config, trials, read_results(engine, study.study_id))
+
+
+def write_study_report(name: str, url: str, output: Path) -> None:
+    """Writes what a study found as one HTML file.
+
+    Raises:
+        MisuseError: There is no such study.
+        ReportError: The file cannot be written.
+    """
+    from dashboards.report import ReportData, write_report
+
+    engine = open_engine(url, create=False)
+    study = read_study(engine, name)
+    config = stored_config(name, study.attributes)
+    data = study.attributes["data"]
+    report = ReportData(
+        study=name,
+        answer=summary_of(name, url),
+        settings=config.settings(),
+        trials=read_trials(engine, study.study_id),
+        curves=read_curves(engine, study.study_id),
+        command=command_for(config),
+        verified=read_results(engine, study.study_id),
+        environment=study.attributes["environment"],
+        samples={kind: data[f"n_{kind}"] for kind in ("training", "validation", "test")},
+        generated=datetime.now(UTC),
+    )
+    write_report(output, report)
 
 
 def _stored(name: str, url: str) -> StudyRecord | None:
@@ -80,33 +140,59 @@ def _stored(name: str, url: str) -> StudyRecord | None:
         return None
 
 
-def _is_finished(study: StudyRecord, config: StudyConfig) -> bool:
-    ended = sum(study.n_trials.get(state, 0) for state in ("complete", "pruned", "fail"))
-    return ended >= config.n_trials
+def print_answer_of(name: str, url: str) -> None:
+    """Prints what a study has found."""
+    engine = open_engine(url, create=False)
+    study = read_study(engine, name)
+    config = stored_config(name, study.attributes)
+    verified = read_results(engine, study.study_id)
+    summary = summarise(study, config, read_trials(engine, study.study_id), verified)
+    print_answer(Console(), summary, statements(config, verified))
 
 
-def _search(config: StudyConfig, url: str, *, quiet: bool) -> None:
+def _tell(config: StudyConfig, url: str) -> None:
+    """Prints the answer, and where there is more to see."""
+    print_answer_of(config.name, url)
+    option = _storage_option(url)
+    Console(stderr=True).print(
+        f"Report: `howmany report {config.name}{option}`. Dashboard: `howmany dashboard{option}`.",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _work(config: StudyConfig, url: str, *, quiet: bool, searching: bool = True) -> None:
+    """Searches and verifies until nothing is left to do."""
     quiet_libraries()
+    from howmany.figures import Figures
     from howmany.progress import following
     from howmany.stopping import stoppable
     from search.datasets import load
     from search.loop import Listener, SearchInterruptedError, search
     from search.study import open_study
+    from search.verification import verify
     from storage.engine import optuna_storage
 
     console = Console(stderr=True)
     choice = config.data
-    data, _ = load(
+    data, sealed = load(
         choice.name, validation=choice.validation, validation_share=choice.validation_share, seed=config.seed
     )
-    study = open_study(optuna_storage(url), config, data)
+    study = open_study(optuna_storage(url), config, data, sealed.n_samples)
+    figures = Figures(study)
     try:
         with stoppable(console.print) as should_stop, following(console, quiet=quiet) as show:
-            search(study, data, Listener(show, lambda: None, console.print, should_stop))
+            listener = Listener(show, figures.refresh_if_old, console.print, should_stop)
+            if searching and search(study, data, listener) == "timeout":
+                console.print("The study's timeout is spent; a larger `--timeout` extends it.")
+            verify(study, data, sealed, listener)
     except (SearchInterruptedError, KeyboardInterrupt):
         raise SearchInterruptedError(
             f"Interrupted; nothing is lost. Continue with `howmany resume {config.name}{_storage_option(url)}`."
         ) from None
+    figures.refresh()
+    if searching:
+        study.finish()
 
 
 def _storage_option(url: str) -> str:

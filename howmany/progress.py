@@ -5,7 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from search.loop import Progress as Standing
 
@@ -35,35 +43,39 @@ def following(console: Console, *, quiet: bool) -> Iterator[Show]:
 
 
 def describe(standing: Standing) -> str:
-    """Where a search stands, in a line.
+    """Where a study stands, in a line.
 
-    >>> describe(Standing(70, 40, 1, 500, 16, 4, 15, [(0, 0.921), (8, 0.9132), (16, 0.947)]))
-    '70 of 500 networks (40 pruned, 1 failed), 16 training, epoch 5 of 15; front 0: 0.921, 8: 0.913, 16: 0.947'
+    >>> describe(Standing("search", 70, 500, 16, 4, 15, 40, 1, [(0, 0.921), (8, 0.9132), (16, 0.947)]))
+    'search: 70 of 500 networks (40 pruned, 1 failed), 16 training, epoch 5 of 15; front 0: 0.921, 8: 0.913, 16: 0.947'
+    >>> describe(Standing("verification", 70, 136, 66, 4, 15))
+    'verification: 70 of 136 networks, 66 training, epoch 5 of 15'
     """
-    return (
-        f"{standing.n_finished} of {standing.n_trials} networks ({_ended(standing)}), {standing.n_training} training, "
-        f"epoch {standing.epoch + 1} of {standing.n_epochs}; front {_front(standing.front)}"
+    line = (
+        f"{standing.stage}: {standing.n_finished} of {standing.n_networks} networks{_ended(standing)}, "
+        f"{standing.n_training} training, epoch {standing.epoch + 1} of {standing.n_epochs}"
     )
+    return f"{line}; front {_front(standing.front)}" if standing.front else line
 
 
 def _ended(standing: Standing) -> str:
-    failed = f", {standing.n_failed} failed" if standing.n_failed else ""
-    return f"{standing.n_pruned} pruned{failed}"
+    ends = {"pruned": standing.n_pruned, "failed": standing.n_failed}
+    told = ", ".join(f"{count} {end}" for end, count in ends.items() if count)
+    return f" ({told})" if told else ""
 
 
 def _front(front: Sequence[tuple[int, float]], most: int = 5) -> str:
     """The front's ends and what lies evenly between them; sizes with validation accuracies."""
     if len(front) > most:
         front = [front[round(k * (len(front) - 1) / (most - 1))] for k in range(most)]
-    return ", ".join(f"{size}: {accuracy:.3f}" for size, accuracy in front) or "empty so far"
+    return ", ".join(f"{size}: {accuracy:.3f}" for size, accuracy in front)
 
 
 def _bar(console: Console) -> Progress:
     return Progress(
-        TextColumn("networks"),
+        TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[ended]} · {task.fields[front]}", markup=False),
+        TextColumn("{task.fields[more]}", markup=False),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,
@@ -71,15 +83,17 @@ def _bar(console: Console) -> Progress:
 
 
 def _on_bar(bar: Progress) -> Show:
-    task = bar.add_task("", total=None, ended="", front="")
+    tasks: dict[str, TaskID] = {}
 
     def show(standing: Standing) -> None:
+        if standing.stage not in tasks:
+            tasks[standing.stage] = bar.add_task(standing.stage, total=None, more="")
+        front = f"front {_front(standing.front, most=3)}" if standing.front else ""
         bar.update(
-            task,
-            total=standing.n_trials,
+            tasks[standing.stage],
+            total=standing.n_networks,
             completed=standing.n_finished,
-            ended=_ended(standing),
-            front=f"front {_front(standing.front, most=3)}",
+            more=f"{_ended(standing)} {front}".strip(),
         )
 
     return show

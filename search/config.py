@@ -4,6 +4,8 @@ A study file is TOML. Every setting has a dotted name (`training.epochs`) that e
 """
 
 import difflib
+import json
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
@@ -16,6 +18,7 @@ from pydantic_core import ErrorDetails
 from search.protocol import Protocol
 from search.space import SearchSpace
 from storage.errors import MisuseError
+from storage.records import StudyRecord
 
 __all__ = [
     "BudgetConfig",
@@ -25,7 +28,9 @@ __all__ = [
     "SettingsError",
     "SpaceConfig",
     "StudyConfig",
+    "command_for",
     "continued",
+    "is_finished",
     "load",
     "overridden",
     "shipped_studies",
@@ -67,7 +72,9 @@ class SpaceConfig(_Settings):
     @model_validator(mode="after")
     def _widths_in_order(self) -> "SpaceConfig":
         if self.min_width > self.max_width:
-            raise ValueError(f"`space.min_width` must be at most `space.max_width`, got {self.min_width} > {self.max_width}.")
+            raise ValueError(
+                f"`space.min_width` must be at most `space.max_width`, got {self.min_width} > {self.max_width}."
+            )
         for architecture in self.architectures or ():
             if architecture not in self.search_space():
                 raise ValueError(
@@ -185,7 +192,8 @@ def overridden(config: StudyConfig, overrides: Sequence[str]) -> StudyConfig:
 def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     """The settings with which a study goes on when it is run again.
 
-    Budgets are totals and the larger one counts; what is said while training is as given; nothing else may differ.
+    Budgets are totals and the larger one counts; what is said while training is as given; nothing else may
+    differ.
 
     Raises:
         SettingsError: Something else differs.
@@ -205,6 +213,24 @@ def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
         verification_seeds=max(old.verification_seeds, new.verification_seeds),
     )
     return stored.model_copy(update={"budget": budget, "output": given.output})
+
+
+def is_finished(study: StudyRecord, config: StudyConfig) -> bool:
+    """Whether a study has spent the budget of `config`, and nothing waits or runs."""
+    unfinished = study.n_trials.get("waiting", 0) + study.n_trials.get("running", 0)
+    return not unfinished and study.attributes.get("finished") == config.budget.model_dump(mode="json")
+
+
+def command_for(config: StudyConfig) -> str:
+    """A command that creates a study of these settings: the nearest shipped file and all that differs from it."""
+    base = config.name if config.name in shipped_studies() else "digits"
+    shipped, wanted = (dict(_flat(settings.settings())) for settings in (load(base), config))
+    options = [
+        shlex.quote(f"{name}={json.dumps(value)}")
+        for name, value in wanted.items()
+        if value != shipped.get(name) and value is not None
+    ]
+    return " --set ".join([f"howmany run {base}", *options])
 
 
 def stored_config(name: str, attributes: Mapping[str, Any]) -> StudyConfig:
@@ -228,7 +254,9 @@ def _read(study: str) -> dict[str, Any]:
             raise SettingsError(f"Study file '{study}' cannot be read: {_reason(error)}.") from None
     else:
         names = ", ".join(shipped_studies())
-        raise SettingsError(f"Unknown study '{study}'{_hint(study, shipped_studies()) or '.'} Shipped: {names}; or give a .toml path.")
+        raise SettingsError(
+            f"Unknown study '{study}'{_hint(study, shipped_studies()) or '.'} Shipped: {names}; or give a .toml path."
+        )
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -1,13 +1,14 @@
 """The two engines: they train networks and report every epoch; what that means for a study is the watcher's business.
 
-`keras` trains one stock `keras.Sequential` after another, with Keras's own callbacks and Optuna's; it is the reference,
-and the way for any model. `population` trains a whole cohort as one Keras model. Given the same networks, data and batch
-seed they give the same networks to rounding.
+`keras` trains one stock `keras.Sequential` after another, with Keras's own callbacks and Optuna's; it is the
+reference, and the way for any model. `population` trains a whole cohort as one Keras model. Given the same
+networks, data and batch seed they give the same networks to rounding.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol as Interface
+from typing import Any
+from typing import Protocol as Interface
 
 import keras
 import numpy as np
@@ -45,7 +46,13 @@ class Engine(Interface):
         """How many networks should be handed to `train` at once."""
 
     def train(
-        self, networks: Sequence[Network], data: SearchData, protocol: Protocol, *, batch_seed: int, watcher: Watcher
+        self,
+        networks: Sequence[Network],
+        data: SearchData,
+        protocol: Protocol,
+        *,
+        batch_seed: int,
+        watcher: Watcher,
     ) -> list[Outcome]:
         """Trains networks to their end, or to where the watcher prunes them.
 
@@ -69,7 +76,13 @@ class KerasEngine:
         return 1
 
     def train(
-        self, networks: Sequence[Network], data: SearchData, protocol: Protocol, *, batch_seed: int, watcher: Watcher
+        self,
+        networks: Sequence[Network],
+        data: SearchData,
+        protocol: Protocol,
+        *,
+        batch_seed: int,
+        watcher: Watcher,
     ) -> list[Outcome]:
         """See `Engine.train`."""
         return [
@@ -87,7 +100,13 @@ class PopulationEngine:
         return cohort_size(data, protocol, space)
 
     def train(
-        self, networks: Sequence[Network], data: SearchData, protocol: Protocol, *, batch_seed: int, watcher: Watcher
+        self,
+        networks: Sequence[Network],
+        data: SearchData,
+        protocol: Protocol,
+        *,
+        batch_seed: int,
+        watcher: Watcher,
     ) -> list[Outcome]:
         """See `Engine.train`."""
         from search.population import train_cohort
@@ -173,7 +192,12 @@ def _callbacks(
 
 
 def _outcome(
-    model: keras.Sequential, state: Any, reason: str | None, curve: list[EpochMetrics], protocol: Protocol, seconds: float
+    model: keras.Sequential,
+    state: Any,
+    reason: str | None,
+    curve: list[EpochMetrics],
+    protocol: Protocol,
+    seconds: float,
 ) -> Outcome:
     accuracies = [metrics.val_accuracy for metrics in curve]
     best = len(curve) - 1

@@ -1,15 +1,12 @@
 """The search itself: ask a cohort, train it, tell its trials, until the study's budget is spent."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-from search.config import StudyConfig
 from search.data import SearchData
 from search.engines import ENGINES, Engine
 from search.front import pareto_front, points_of
-from search.outcome import EpochMetrics, Outcome
+from search.outcome import EpochMetrics
 from search.pruning import FinishedCurve, reason_to_prune
 from search.space import describe
 from search.study import OpenStudy, Ticket
@@ -19,7 +16,7 @@ from storage.errors import HowmanyError
 from storage.records import CurvePoint, TrialRecord
 from storage.trials import read_trials
 
-__all__ = ["Ending", "Listener", "Progress", "SearchInterruptedError", "search"]
+__all__ = ["Ending", "Listener", "Progress", "SearchInterruptedError", "finished_curves", "search"]
 
 Ending: TypeAlias = Literal["trials", "timeout"]
 """Which budget ended a search."""
@@ -32,27 +29,29 @@ class SearchInterruptedError(HowmanyError):
 
 
 class Progress(NamedTuple):
-    """Where a search stands, after an epoch.
+    """Where a search or a verification stands, after an epoch.
 
     Attributes:
-        n_finished: Trials that have ended, pruned and failed ones included.
-        n_pruned: How many of them were pruned.
-        n_failed: How many of them failed.
-        n_trials: The budget.
+        stage: Which of the two.
+        n_finished: Networks that have ended, pruned and failed ones included.
+        n_networks: Networks in all: the budget, or what verification has planned so far.
         n_training: Networks training now.
         epoch: The epoch just ended, counted from 0.
         n_epochs: The protocol's epochs.
+        n_pruned: Of the finished ones.
+        n_failed: Of the finished ones.
         front: Size and validation accuracy of each member of the front, smallest first.
     """
 
+    stage: Literal["search", "verification"]
     n_finished: int
-    n_pruned: int
-    n_failed: int
-    n_trials: int
+    n_networks: int
     n_training: int
     epoch: int
     n_epochs: int
-    front: Sequence[tuple[int, float]]
+    n_pruned: int = 0
+    n_failed: int = 0
+    front: Sequence[tuple[int, float]] = ()
 
 
 class Listener(NamedTuple):
@@ -100,9 +99,7 @@ def search(study: OpenStudy, data: SearchData, listener: Listener) -> Ending:
         listener.on_cohort()
 
 
-def _train(
-    study: OpenStudy, engine: Engine, tickets: Sequence[Ticket], data: SearchData, listener: Listener
-) -> None:
+def _train(study: OpenStudy, engine: Engine, tickets: Sequence[Ticket], data: SearchData, listener: Listener) -> None:
     watch = _Watch(study, tickets, listener)
     try:
         outcomes = engine.train(
@@ -126,7 +123,7 @@ class _Watch:
         members = {ticket.number for ticket in tickets}
         trials = read_trials(study.database, study.study_id)
         self._before = [trial for trial in trials if trial.number not in members]
-        self._finished = _finished_curves(study, self._before)
+        self._finished = finished_curves(study, self._before, read_curves(study.database, study.study_id))
         front = pareto_front(points_of(self._before, study.config.space.size))
         self._front = [(point.size, point.accuracy) for point in front]
 
@@ -159,27 +156,34 @@ class _Watch:
         for member, seen in metrics.items():
             ticket = self._tickets[member]
             values = " ".join(f"{name} {value:.4f}" for name, value in seen._asdict().items())
-            self._listener.echo(f"trial {ticket.number} ({describe(ticket.network.architecture)}) epoch {epoch}: {values}")
+            self._listener.echo(
+                f"trial {ticket.number} ({describe(ticket.network.architecture)}) epoch {epoch}: {values}"
+            )
 
     def _progress(self, epoch: int, n_training: int) -> Progress:
         ended = [trial for trial in self._before if trial.state in ("complete", "pruned", "fail")]
         return Progress(
+            stage="search",
             n_finished=len(ended),
-            n_pruned=sum(trial.state == "pruned" for trial in ended),
-            n_failed=sum(trial.state == "fail" for trial in ended),
-            n_trials=self._study.config.n_trials,
+            n_networks=self._study.config.n_trials,
             n_training=n_training,
             epoch=epoch,
             n_epochs=self._study.config.training.epochs,
+            n_pruned=sum(trial.state == "pruned" for trial in ended),
+            n_failed=sum(trial.state == "fail" for trial in ended),
             front=self._front,
         )
 
 
-def _finished_curves(study: OpenStudy, trials: Sequence[TrialRecord]) -> list[FinishedCurve]:
-    curves = read_curves(study.database, study.study_id)
+def finished_curves(
+    study: OpenStudy, trials: Sequence[TrialRecord], curves: Mapping[int, Sequence[CurvePoint]]
+) -> list[FinishedCurve]:
+    """The complete ones of these trials, as the pruning rule wants them; `curves` by trial id."""
     return [
         FinishedCurve(
-            study.size(trial.widths), [point.val_accuracy for point in curves[trial.trial_id]], trial.validation_accuracy
+            study.size(trial.widths),
+            [point.val_accuracy for point in curves[trial.trial_id]],
+            trial.validation_accuracy,
         )
         for trial in trials
         if trial.widths is not None and trial.validation_accuracy is not None and trial.trial_id in curves

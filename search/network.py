@@ -1,9 +1,10 @@
 """One architecture as a stock `keras.Sequential`: the reference that every engine must agree with.
 
-Inputs are raw samples (uint8 pixels as loaded); scaling is the network's first layer, so a stored or exported network
-takes what the data set holds.
+Inputs are raw samples (uint8 pixels as loaded); scaling is the network's first layer, so a stored or exported
+network takes what the data set holds.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -26,7 +27,8 @@ def layer_seeds(network: Network) -> list[int]:
 def build(network: Network, data: SearchData, activation: str) -> keras.Sequential:
     """A network with its initial weights, not compiled.
 
-    Layers: `Rescaling` (raw samples to floats), `Flatten`, one `Dense` per hidden width, `Dense` with softmax.
+    Layers: `Rescaling` (raw samples to floats), `Flatten`, one `Dense` per hidden width, `Dense` with
+    softmax.
     """
     *hidden_seeds, output_seed = layer_seeds(network)
     return keras.Sequential(
@@ -51,7 +53,7 @@ def initial_weights(network: Network, n_features: int, n_classes: int) -> list[N
     """
     sizes = (n_features, *network.architecture, n_classes)
     weights: list[NDArray[np.float32]] = []
-    for fan_in, fan_out, seed in zip(sizes, sizes[1:], layer_seeds(network), strict=False):
+    for (fan_in, fan_out), seed in zip(pairwise(sizes), layer_seeds(network), strict=True):
         weights.append(keras.ops.convert_to_numpy(_glorot(seed)((fan_in, fan_out))))
         weights.append(np.zeros(fan_out, np.float32))
     return weights
@@ -69,9 +71,7 @@ class ProtocolSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type
         self.protocol = protocol
         self.n_train = n_train
         n_steps = protocol.epochs * n_batches(n_train, protocol.batch_size)
-        self.table = np.array(
-            [learning_rate_at(protocol, step + 0.5, n_steps) for step in range(n_steps)], np.float32
-        )
+        self.table = np.array([learning_rate_at(protocol, step + 0.5, n_steps) for step in range(n_steps)], np.float32)
 
     def __call__(self, step: Any) -> Any:
         """The learning rate of optimizer step `step`, counted from 0; the last one after the end."""
@@ -84,4 +84,3 @@ class ProtocolSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type
 
 def _glorot(seed: int) -> keras.initializers.Initializer:
     return keras.initializers.GlorotUniform(seed=seed)
-

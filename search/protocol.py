@@ -1,11 +1,11 @@
 """How a network is trained: one definition, shared by every engine.
 
-A protocol fixes all that decides a network's accuracy besides its architecture, its seed and the data. `PROTOCOLS`
-holds the two that ship; a study file picks one by name and may change any field of it.
+A protocol fixes all that decides a network's accuracy besides its architecture, its seed and the data.
+`PROTOCOLS` holds the two that ship; a study file picks one by name and may change any field of it.
 
-Both engines see the training images in the same order: epoch `e` of a study uses `batch_order(seed, e, n)`, cut into
-whole batches. What is left over when the batch size does not divide the training set sits out that epoch; the next
-epoch's order leaves out others.
+Both engines see the training images in the same order: epoch `e` of a study uses `batch_order(seed, e, n)`,
+cut into whole batches. What is left over when the batch size does not divide the training set sits out that
+epoch; the next epoch's order leaves out others.
 """
 
 import math
@@ -43,9 +43,10 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
 class Protocol(BaseModel):
     """Batch size, epochs, learning rate, stopping and activation of every network of a study.
 
-    The optimizer is Adam with Keras's defaults but for the learning rate. With `patience` set, a network that has not
-    improved its validation accuracy for that many epochs is complete, and its best weights are restored; without, it
-    trains all its epochs and keeps the last weights, as a schedule that ends at zero wants.
+    The optimizer is Adam with Keras's defaults but for the learning rate. With `patience` set, a network that
+    has not improved its validation accuracy for that many epochs is complete, and its best weights are
+    restored; without, it trains all its epochs and keeps the last weights, as a schedule that ends at zero
+    wants.
 
     Example:
         >>> Protocol(protocol="notebook").patience
@@ -104,8 +105,9 @@ def batch_order(seed: int, epoch: int, n_samples: int, batch_size: int) -> NDArr
 def learning_rate_at(protocol: Protocol, step: float, n_steps: int) -> float:
     """The learning rate at one optimizer step of a whole training.
 
-    `one_cycle` rises linearly from 0 to `learning_rate` over the first `warmup` share of the steps, then falls to 0
-    along half a cosine (Smith & Topin 2017, arXiv 1708.07120, with the cosine of Loshchilov & Hutter 2016).
+    `one_cycle` rises linearly from 0 to `learning_rate` over the first `warmup` share of the steps, then
+    falls to 0 along half a cosine (Smith & Topin 2017, arXiv 1708.07120, with the cosine of Loshchilov &
+    Hutter 2016).
 
     Args:
         protocol: Gives the shape, the peak and the share of warm-up.

@@ -1,12 +1,13 @@
 """Which architecture next: around the front, sometimes anywhere, never twice while there are others.
 
-Half the proposals change a member of the present front a little (a width by a factor near one, a layer more or less);
-the rest are drawn from the whole space, depth uniformly and widths log-uniformly. Architectures that have a trial already,
-running ones included, are passed over. `propose` is pure and cheap, so a whole cohort is proposed in one call; `FrontSampler`
-is the same thing as an `optuna.samplers.BaseSampler`, for whoever asks the study one trial at a time.
+Half the proposals change a member of the present front a little (a width by a factor near one, a layer more
+or less); the rest are drawn from the whole space, depth uniformly and widths log-uniformly. Architectures
+that have a trial already, running ones included, are passed over. `propose` is pure and cheap, so a whole
+cohort is proposed in one call; `FrontSampler` is the same thing as an `optuna.samplers.BaseSampler`, for
+whoever asks the study one trial at a time.
 
-Proposals depend on the study's seed and on how many trials there are, not on when or by whom they are asked for: a study
-that was interrupted goes on as if it had not been.
+Proposals depend on the study's seed and on how many trials there are, not on when or by whom they are asked
+for: a study that was interrupted goes on as if it had not been.
 """
 
 import math
@@ -77,7 +78,7 @@ def _draw(space: SearchSpace, front: Sequence[Architecture], rng: np.random.Gene
     if not front or rng.random() < EXPLORE:
         depth = int(rng.integers(space.max_depth + 1))
         return tuple(_random_width(space, rng) for _ in range(depth))
-    return _mutate(space, front[rng.integers(len(front))], rng)
+    return _mutate(space, front[int(rng.integers(len(front)))], rng)
 
 
 def _random_width(space: SearchSpace, rng: np.random.Generator) -> int:

@@ -1,11 +1,13 @@
 """Architectures and their sizes, and how they map to the parameters of an Optuna trial.
 
-An architecture is the tuple of its hidden widths: `()` is softmax alone, `(16,)` one hidden layer of 16 units. In a
-trial it is `depth` plus one `width_K` for each hidden layer K = 1..depth, so the search space is conditional on depth.
+An architecture is the tuple of its hidden widths: `()` is softmax alone, `(16,)` one hidden layer of 16
+units. In a trial it is `depth` plus one `width_K` for each hidden layer K = 1..depth, so the search space is
+conditional on depth.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 __all__ = [
@@ -74,7 +76,7 @@ def n_parameters(architecture: Architecture, n_features: int, n_classes: int) ->
     (7850, 12730)
     """
     sizes = (n_features, *architecture, n_classes)
-    return sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(sizes, sizes[1:], strict=False))
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
 
 
 def describe(architecture: Architecture) -> str:

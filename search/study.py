@@ -1,9 +1,10 @@
 """A study in the storage: created or continued, its trials asked for and told.
 
-It is an ordinary Optuna study with two named objectives, and all there is to know about it lives in the storage, so any
-process may take it up where another left it. Trials that train together form a cohort. When a run is interrupted, its
-cohort's unfinished trials go back to waiting, and the next run takes up exactly those before it asks for new ones: it then
-asks for the same architectures, from the same knowledge, as if nothing had happened.
+It is an ordinary Optuna study with two named objectives, and all there is to know about it lives in the
+storage, so any process may take it up where another left it. Trials that train together form a cohort. When a
+run is interrupted, its cohort's unfinished trials go back to waiting, and the next run takes up exactly those
+before it asks for new ones: it then asks for the same architectures, from the same knowledge, as if nothing
+had happened.
 """
 
 import warnings
@@ -18,6 +19,7 @@ from sqlalchemy import Engine as Database
 
 from search.config import StudyConfig, continued, stored_config
 from search.data import SearchData
+from search.environment import environment
 from search.front import FrontPoint, pareto_front
 from search.outcome import Outcome
 from search.sampler import FrontSampler, distributions, propose
@@ -60,20 +62,21 @@ class Ticket:
     size: int
 
 
-def open_study(storage: CohortStorage, config: StudyConfig, data: SearchData) -> "OpenStudy":
+def open_study(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int = 0) -> "OpenStudy":
     """Creates a study, or continues the one of that name.
 
     Args:
         storage: Where it lives.
         config: Its settings. A budget larger than the stored one extends it.
         data: What it trains on.
+        n_test: Samples in the sealed test set, for the record.
 
     Raises:
         MisuseError: There is a study of that name with other settings, other data, or that is not ours.
     """
     known = {name: study_id for study_id, name in _names(storage).items()}
     if config.name not in known:
-        return _create(storage, config, data)
+        return _create(storage, config, data, n_test)
     stored = stored_config(config.name, storage.get_study_user_attrs(known[config.name]))
     return _continue(storage, continued(stored, config), data)
 
@@ -82,7 +85,7 @@ def _names(storage: CohortStorage) -> dict[int, str]:
     return {study._study_id: study.study_name for study in storage.get_all_studies()}
 
 
-def _create(storage: CohortStorage, config: StudyConfig, data: SearchData) -> "OpenStudy":
+def _create(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int) -> "OpenStudy":
     study = optuna.create_study(
         storage=storage,
         study_name=config.name,
@@ -93,7 +96,8 @@ def _create(storage: CohortStorage, config: StudyConfig, data: SearchData) -> "O
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names([config.space.size, ACCURACY])
     opened = OpenStudy(storage, study, config, data)
-    study.set_user_attr("data", _description(data))
+    study.set_user_attr("data", _description(data, n_test))
+    study.set_user_attr("environment", environment())
     study.set_user_attr("settings", config.settings())
     opened.enqueue(opened.first_architectures())
     return opened
@@ -113,13 +117,14 @@ def _continue(storage: CohortStorage, config: StudyConfig, data: SearchData) -> 
     return OpenStudy(storage, study, config, data)
 
 
-def _description(data: SearchData) -> dict[str, Any]:
+def _description(data: SearchData, n_test: int) -> dict[str, Any]:
     return {
         "name": data.name,
         "n_classes": data.n_classes,
         "input_shape": list(data.input_shape),
-        "n_train": len(data.y_train),
+        "n_training": len(data.y_train),
         "n_validation": len(data.y_validation),
+        "n_test": n_test,
         "fingerprint": data.fingerprint,
     }
 
@@ -149,8 +154,7 @@ class OpenStudy:
     def first_architectures(self) -> list[Architecture]:
         """What is enqueued when the study is made: the ladder, or the architectures the settings list."""
         fixed = self.config.space.architectures
-        first = self.config.space.search_space().ladder() if fixed is None else list(fixed)
-        return first
+        return self.config.space.search_space().ladder() if fixed is None else list(fixed)
 
     def enqueue(self, architectures: Sequence[Architecture]) -> None:
         """Makes a waiting trial for each architecture, up to the budget."""
@@ -187,6 +191,10 @@ class OpenStudy:
         self._storage.finish_trials(
             [_finished(ticket, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)]
         )
+
+    def finish(self) -> None:
+        """Writes down that the budget is spent: who runs the study again needs to train nothing."""
+        self.optuna.set_user_attr("finished", self.config.budget.model_dump(mode="json"))
 
     def release(self, tickets: Sequence[Ticket]) -> None:
         """Gives trials back unfinished: they wait, and the next `ask` returns them."""

@@ -1,8 +1,8 @@
 """An Optuna trial that can be pruned in a study with two objectives.
 
-Optuna's own `Trial.report` and `Trial.should_prune` refuse to work as soon as a study has more than one objective
-(optuna issue #3450). In a study of sizes against accuracies only one of the two is uncertain, so a report is just the
-accuracy, and whether to go on is a question to the front. `FrontTrial` answers it, and so
+Optuna's own `Trial.report` and `Trial.should_prune` refuse to work as soon as a study has more than one
+objective (optuna issue #3450). In a study of sizes against accuracies only one of the two is uncertain, so a
+report is just the accuracy, and whether to go on is a question to the front. `FrontTrial` answers it, and so
 `optuna_integration.KerasPruningCallback` works as it is.
 """
 
@@ -19,7 +19,8 @@ Judge = Callable[[int, float], str | None]
 class FrontTrial(optuna.Trial):
     """A running trial whose reports go to a judge instead of Optuna's pruner.
 
-    Nothing is written to Optuna's intermediate values, which its TPE sampler cannot read in a study with two objectives.
+    Nothing is written to Optuna's intermediate values, which its TPE sampler cannot read in a study with two
+    objectives.
 
     Args:
         study: The study, with any number of objectives.

@@ -58,7 +58,10 @@ def test_any_setting_can_be_overridden(override, value):
             "`space.min_width` must be at most `space.max_width`, got 200 > 128.",
         ),
         ("space.architectures=[[4, 200]]", "`space.architectures` must lie within the space, got [4, 200]"),
-        ("training.schedule=cosine", "`training.schedule` must be one of 'one_cycle' or 'constant', got 'cosine'."),
+        (
+            "training.schedule=cosine",
+            "`training.schedule` must be one of 'one_cycle' or 'constant', got 'cosine'.",
+        ),
         ("name=a b", "`name` must match"),
         ("nonsense", "`--set` takes name=value such as training.epochs=20, got 'nonsense'."),
         ("seed.x=1", "Unknown setting `seed.x`: `seed` has no settings of its own."),

@@ -66,7 +66,7 @@ def test_a_study_trains_its_budget_and_writes_everything_down(engine, url, tiny_
         assert trial.parameters and trial.seconds and trial.completed
         assert trial.best_epoch == trial.epochs - 1
     best = max(trial.validation_accuracy or 0 for trial in trials)
-    assert best > 0.8
+    assert best > 0.7
 
 
 @ENGINES
@@ -146,7 +146,10 @@ def test_a_converged_network_completes_with_its_best_weights(engine, url, tiny_s
 
 def test_the_monitor_prints_every_nth_epoch(url, tiny_config, tiny_data):
     follower = run(url, overridden(tiny_config, ["output.monitor_every=2", "budget.trials=2"]), tiny_data)
-    assert [line.split(":")[0] for line in follower.lines] == ["trial 0 (softmax) epoch 1", "trial 1 (1) epoch 1"]
+    assert [line.split(":")[0] for line in follower.lines] == [
+        "trial 0 (softmax) epoch 1",
+        "trial 1 (1) epoch 1",
+    ]
 
 
 def test_listed_architectures_are_trained_in_order_and_nothing_else(url, tiny_settings, tiny_data):

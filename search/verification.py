@@ -1,0 +1,153 @@
+"""Candidates retrained from many seeds and scored, once each, on the sealed test set.
+
+Which candidates and how many seeds is `allocation`'s business, what the scores mean is `answers`'; here networks
+are trained. A cohort's scores are written in one transaction, and what to train next follows from what is written,
+so a verification that was interrupted goes on from there.
+
+Every network has a seed of its own for its initial weights. All share one order of the training samples, so that they
+can train together: the correlation that this leaves between them was measured and is nil (`docs/decisions/0006-answers.md`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+import numpy as np
+
+from search.allocation import Rule, candidates, next_seeds
+from search.answers import collect
+from search.data import SealedTest, SearchData
+from search.engines import ENGINES
+from search.loop import Listener, Progress, SearchInterruptedError, finished_curves
+from search.outcome import EpochMetrics, Outcome
+from search.population import evaluate
+from search.protocol import Protocol
+from search.pruning import expected_final
+from search.space import Architecture, Network
+from search.study import OpenStudy
+from search.trial import FrontTrial
+from storage.curves import read_curves
+from storage.records import VerifiedNetwork
+from storage.results import read_results, write_results
+from storage.trials import read_trials
+
+__all__ = ["verify"]
+
+Results = dict[Architecture, list[float]]
+
+
+def verify(study: OpenStudy, data: SearchData, sealed: SealedTest, listener: Listener) -> None:
+    """Trains and scores networks until every target of the study is settled, or as many seeds as allowed are spent.
+
+    Args:
+        study: Whose front is verified, by its own engine and protocol.
+        data: What the search trained on.
+        sealed: Opened only to score networks whose training is over.
+        listener: Who follows.
+
+    Raises:
+        SearchInterruptedError: `listener.should_stop` said so; the cohorts scored so far are kept.
+    """
+    config = study.config
+    if config.budget.verification_seeds == 0:
+        return
+    space = config.space.search_space()
+    rule = Rule(cap=config.budget.verification_seeds, look=min(Rule.look, config.budget.verification_seeds))
+    engine = ENGINES[config.engine]()
+    n = engine.cohort_size(data, config.training, space)
+    while plan := next_seeds(results := _results(study), config.budget.targets, space, rule):
+        n_finished = sum(map(len, results.values()))
+        n_networks = n_finished + sum(plan.values())
+        planned = _networks(plan, results, config.seed)
+        while cohort := list(islice(planned, n)):
+            watch = _Watch(listener, n_finished, n_networks, config.training.epochs)
+            outcomes = engine.train(cohort, data, config.training, batch_seed=_batch_seed(config.seed), watcher=watch)
+            scored = _scored(cohort, outcomes, data, sealed, config.training)
+            write_results(study.database, study.study_id, scored)
+            n_finished += len(cohort)
+        listener.on_cohort()
+
+
+def _results(study: OpenStudy) -> Results:
+    """What is known of every candidate; an empty list where nothing is yet."""
+    space, targets = study.config.space.search_space(), study.config.budget.targets
+    first: Results = {architecture: [] for architecture in candidates(_evidence(study), targets, space)}
+    return {**first, **collect(read_results(study.database, study.study_id))}
+
+
+def _evidence(study: OpenStudy) -> list[tuple[Architecture, float]]:
+    """Every trial with its validation accuracy; of those that were pruned, the one to expect of them at their end."""
+    trials = read_trials(study.database, study.study_id)
+    curves = read_curves(study.database, study.study_id)
+    finished = finished_curves(study, trials, curves)
+    found = []
+    for trial in trials:
+        if trial.widths is not None and trial.validation_accuracy is not None:
+            found.append((trial.widths, trial.validation_accuracy))
+        elif trial.widths is not None and trial.state == "pruned" and trial.trial_id in curves:
+            last = curves[trial.trial_id][-1]
+            found.append((trial.widths, expected_final(last.epoch, last.val_accuracy, finished)))
+    return found
+
+
+def _networks(plan: Mapping[Architecture, int], done: Results, seed: int) -> Iterator[Network]:
+    """The planned networks, each architecture's seeds going on where the trained ones end."""
+    for architecture, n_seeds in plan.items():
+        before = len(done.get(architecture, ()))
+        for index in range(before, before + n_seeds):
+            yield Network(architecture, network_seed(seed, index))
+
+
+def network_seed(seed: int, index: int) -> int:
+    """The seed of an architecture's network `index` in a study of that seed; no trial of the search has it."""
+    return int(np.random.SeedSequence([seed, index, 1]).generate_state(1)[0]) >> 1
+
+
+def _batch_seed(seed: int) -> int:
+    """Decides the order of the training samples, another one than the search had."""
+    return int(np.random.SeedSequence([seed, 2]).generate_state(1)[0])
+
+
+def _scored(
+    networks: Sequence[Network],
+    outcomes: Sequence[Outcome],
+    data: SearchData,
+    sealed: SealedTest,
+    protocol: Protocol,
+) -> list[VerifiedNetwork]:
+    """Trained networks with their test accuracy; one that failed to train has none, and counts as 0."""
+    trained = [outcome for outcome in outcomes if outcome.state == "complete"]
+    accuracies = iter(evaluate([outcome.weights for outcome in trained], *sealed.unseal(), data, protocol))
+    return [
+        VerifiedNetwork(
+            widths=network.architecture,
+            seed=network.seed,
+            test_accuracy=float(next(accuracies)) if outcome.state == "complete" else 0.0,
+            validation_accuracy=outcome.validation_accuracy,
+            epochs=len(outcome.curve),
+            seconds=outcome.seconds,
+        )
+        for network, outcome in zip(networks, outcomes, strict=True)
+    ]
+
+
+class _Watch:
+    """Shows progress and stops when asked; nothing is recorded and nothing pruned. See `engines.Watcher`."""
+
+    def __init__(self, listener: Listener, n_finished: int, n_networks: int, n_epochs: int) -> None:
+        self._listener = listener
+        self._n_finished, self._n_networks, self._n_epochs = n_finished, n_networks, n_epochs
+
+    def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
+        """Takes note of an epoch."""
+        self._listener.on_progress(
+            Progress("verification", self._n_finished, self._n_networks, len(metrics), epoch, self._n_epochs)
+        )
+        if self._listener.should_stop():
+            raise SearchInterruptedError("Interrupted.")
+
+    def judge(self, member: int, epoch: int, accuracy: float) -> None:
+        """Every network trains to its end."""
+
+    def trial(self, member: int) -> FrontTrial | None:
+        """None: no trial of the study is behind it."""
+        return None
