@@ -75,9 +75,7 @@ class CheckpointStore:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def save(
-        self, key: str, arrays: "Mapping[str, NDArray[Any]]", meta: Mapping[str, Any], *, fence: int = 0
-    ) -> None:
+    def save(self, key: str, arrays: "Mapping[str, NDArray[Any]]", meta: Mapping[str, Any], *, fence: int = 0) -> None:
         """Save a checkpoint and replace the key's earlier ones.
 
         Args:

@@ -125,9 +125,7 @@ class CohortStorage(RDBStorage):
     def __setstate__(self, state: dict[Any, Any]) -> None:
         self.__init__(state["url"])  # type: ignore[misc]  # Opening is all there is to restore.
 
-    def set_trial_state_values(
-        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
-    ) -> bool:
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """As in Optuna, but a waiting trial starts running once only, on SQLite too."""
         with self._write_lock():
             return super().set_trial_state_values(trial_id, state, values)
@@ -346,11 +344,7 @@ class CohortStorage(RDBStorage):
             study = sa.select(_studies.c.study_id).where(_studies.c.study_id == study_id).with_for_update()
             if connection.scalar(study) is None:
                 raise KeyError(models.NOT_FOUND_MSG)
-            n_trials, last_id = connection.execute(
-                sa.select(sa.func.count(), sa.func.max(_trials.c.trial_id)).where(
-                    _trials.c.study_id == study_id
-                )
-            ).one()
+            n_trials, last_id = _last(connection, study_id)
             kept = templates if limit is None else templates[: max(0, limit - n_trials)]
             if not kept:
                 return [], {}
@@ -358,17 +352,14 @@ class CohortStorage(RDBStorage):
             connection.execute(sa.insert(_trials), rows)
             created = connection.execute(
                 sa.select(_trials.c.trial_id, _trials.c.number)
-                .where(
-                    _trials.c.study_id == study_id, _trials.c.trial_id > (-1 if last_id is None else last_id)
-                )
+                .where(_trials.c.study_id == study_id, _trials.c.trial_id > last_id)
                 .order_by(_trials.c.number)
             ).all()
             ids = [trial_id for trial_id, _ in created]
             self._fill(connection, study_id, dict(zip(ids, kept, strict=True)))
             fences = {} if leases is None else leases.insert(connection, _running(ids, kept))
             return [
-                (trial_id, number, row["datetime_start"])
-                for (trial_id, number), row in zip(created, rows, strict=True)
+                (trial_id, number, row["datetime_start"]) for (trial_id, number), row in zip(created, rows, strict=True)
             ], fences
 
         created, fences = write(self.engine, work, idempotent=False)
@@ -376,9 +367,7 @@ class CohortStorage(RDBStorage):
             leases.note(fences)
         return created
 
-    def _fill(
-        self, connection: Connection, study_id: int, templates: Mapping[int, FrozenTrial | None]
-    ) -> None:
+    def _fill(self, connection: Connection, study_id: int, templates: Mapping[int, FrozenTrial | None]) -> None:
         """Write what new trials' templates hold."""
         params: list[Row] = []
         values: list[Row] = []
@@ -485,6 +474,16 @@ class CohortStorage(RDBStorage):
         yield
 
 
+def _last(connection: Connection, study_id: int) -> tuple[int, int]:
+    """How many trials a study has, and the id of its last one, -1 for none.
+
+    A trial's number is how many were there before it, so the last one tells without counting.
+    """
+    own = sa.select(_trials.c.number, _trials.c.trial_id).where(_trials.c.study_id == study_id)
+    last = connection.execute(own.order_by(_trials.c.trial_id.desc()).limit(1)).one_or_none()
+    return (0, -1) if last is None else (last.number + 1, last.trial_id)
+
+
 def _now() -> datetime:
     """As Optuna stores times: UTC, without saying so."""
     return datetime.now(UTC).replace(tzinfo=None)
@@ -534,10 +533,7 @@ def _value_rows(trial_id: int, values: Sequence[float]) -> list[Row]:
 
 
 def _attribute_rows(trial_id: int, attributes: Mapping[str, Any]) -> list[Row]:
-    return [
-        {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
-        for key, value in attributes.items()
-    ]
+    return [{"trial_id": trial_id, "key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
 
 
 def _intermediate_rows(trial_id: int, values: Mapping[int, float]) -> list[Row]:

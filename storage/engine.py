@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from storage.errors import StorageError
 from storage.faults import clear_errors
@@ -40,6 +43,9 @@ __all__ = ["DEFAULT_URL", "network_file_system", "open_engine", "optuna_storage"
 
 _CONNECT_SECONDS = 10
 """How long to wait for a PostgreSQL server that does not answer."""
+
+_PING_AFTER_SECONDS = 1.0
+"""A PostgreSQL connection that lay idle for longer is tried before it is used."""
 
 _MIGRATION_LOCK = 0x686F776D616E79
 """PostgreSQL's advisory lock under which tables are made: "howmany" in ASCII."""
@@ -74,11 +80,7 @@ def open_engine(url: str = DEFAULT_URL, *, create: bool) -> Engine:
             program's, or was made by a newer release of howmany or Optuna, or an Optuna too old.
     """
     parsed = parse_url(url)
-    engine = (
-        _sqlite(parsed, create=create)
-        if parsed.drivername == "sqlite"
-        else _postgresql(parsed, create=create)
-    )
+    engine = _sqlite(parsed, create=create) if parsed.drivername == "sqlite" else _postgresql(parsed, create=create)
     place = place_of(parsed)
     try:
         with clear_errors(place):
@@ -121,9 +123,7 @@ def _sqlite(url: URL, *, create: bool) -> Engine:
     query, read_only = _opening_mode(path, create=create)
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(
-            f"{path.as_uri()}?{query}", uri=True, timeout=BUSY_SECONDS, check_same_thread=False
-        )
+        return sqlite3.connect(f"{path.as_uri()}?{query}", uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
 
     engine = sa.create_engine(url, creator=connect)
 
@@ -161,16 +161,36 @@ def _postgresql(url: URL, *, create: bool) -> Engine:
         raise missing
     defaults = {"connect_timeout": _CONNECT_SECONDS, "application_name": "howmany"}
     try:
-        return sa.create_engine(
+        engine = sa.create_engine(
             url,
-            pool_pre_ping=True,
-            # Prepared statements do not survive a connection pooler that works by transaction.
-            connect_args={"prepare_threshold": None}
-            | {key: value for key, value in defaults.items() if key not in url.query},
+            connect_args={key: value for key, value in defaults.items() if key not in url.query},
             execution_options={} if create else {"postgresql_readonly": True},
         )
     except ImportError as error:  # psycopg without a libpq
         raise missing from error
+    _ping_after_idling(engine)
+    return engine
+
+
+def _ping_after_idling(engine: Engine) -> None:
+    """Replace connections that a server's restart has cut, as `pool_pre_ping` does, but without asking each time.
+
+    Bookkeeping is bursts of short transactions, of which a ping would take a tenth.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def remember(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ping(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        idle_since = record.info.get("idle_since")
+        if idle_since is None or time.monotonic() - idle_since < _PING_AFTER_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error  # The pool then opens another.
 
 
 def _read_versions(connection: Connection) -> Versions:
@@ -211,9 +231,7 @@ def _judge(versions: Versions, known: tuple[str, ...], place: str, *, create: bo
     if versions.has_studies:
         return
     if is_file and versions.n_tables > 0:
-        raise StorageError(
-            f"The storage must be a database of studies, and {place} holds another program's tables."
-        )
+        raise StorageError(f"The storage must be a database of studies, and {place} holds another program's tables.")
     if not create:
         raise no_studies(place)
 
@@ -229,9 +247,7 @@ def _optuna_revisions() -> tuple[str, ...]:
     folder = Path(spec.submodule_search_locations[0], "storages", "_rdb", "alembic", "versions")
     after: dict[str | None, str] = {}
     for file in folder.glob("*.py"):
-        names = dict(
-            re.findall(r'^(revision|down_revision)\s*=\s*["\']([^"\']+)', file.read_text("utf-8"), re.M)
-        )
+        names = dict(re.findall(r'^(revision|down_revision)\s*=\s*["\']([^"\']+)', file.read_text("utf-8"), re.M))
         if "revision" in names:
             after[names.get("down_revision")] = names["revision"]
     chain: list[str] = []

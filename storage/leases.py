@@ -313,11 +313,7 @@ class Leases:
         wanted = set(trial_ids)
         with self._lock:
             gone_at_beat = dict(self._gone_at_beat)
-        won = (
-            write(self._engine, lambda connection: self._adopt(connection, wanted, gone_at_beat))
-            if wanted
-            else {}
-        )
+        won = write(self._engine, lambda connection: self._adopt(connection, wanted, gone_at_beat)) if wanted else {}
         self.note(won)
         return frozenset(won)
 
@@ -349,9 +345,7 @@ class Leases:
             write(
                 self._engine,
                 # Foreign keys set the worker of any lease left to NULL.
-                lambda connection: connection.execute(
-                    sa.delete(workers).where(workers.c.worker_id == self.worker_id)
-                ),
+                lambda connection: connection.execute(sa.delete(workers).where(workers.c.worker_id == self.worker_id)),
             )
         except OSError as error:
             _logger.warning("The leases could not be given up, and expire by themselves: %s", error)
@@ -391,9 +385,7 @@ class Leases:
                 },
             )
 
-    def _adopt(
-        self, connection: Connection, wanted: set[int], gone_at_beat: Mapping[str, int]
-    ) -> dict[int, int]:
+    def _adopt(self, connection: Connection, wanted: set[int], gone_at_beat: Mapping[str, int]) -> dict[int, int]:
         """Compare and swap: only from workers that have still not beaten since they were judged."""
         running = list(
             connection.scalars(
@@ -455,9 +447,7 @@ class Leases:
         return state_of(trial.process)
 
 
-def lost_trials(
-    connection: Connection, trial_ids: Iterable[int], fences: Mapping[int, int] | None
-) -> frozenset[int]:
+def lost_trials(connection: Connection, trial_ids: Iterable[int], fences: Mapping[int, int] | None) -> frozenset[int]:
     """Which trials a worker may no longer write to; the others stay as they are until the transaction ends.
 
     Args:
@@ -467,12 +457,8 @@ def lost_trials(
     """
     wanted = set(trial_ids)
     if fences is None:
-        existing = (
-            sa.select(trials.c.trial_id).where(trials.c.trial_id.in_(wanted)).order_by(trials.c.trial_id)
-        )
-        return frozenset(
-            wanted.difference(connection.scalars(existing.with_for_update(read=True, key_share=True)))
-        )
+        existing = sa.select(trials.c.trial_id).where(trials.c.trial_id.in_(wanted)).order_by(trials.c.trial_id)
+        return frozenset(wanted.difference(connection.scalars(existing.with_for_update(read=True, key_share=True))))
     held = sa.select(leases.c.trial_id, leases.c.fence).where(leases.c.trial_id.in_(wanted))
     rows = connection.execute(held.order_by(leases.c.trial_id).with_for_update())
     return frozenset(wanted.difference(trial_id for trial_id, fence in rows if fences.get(trial_id) == fence))

@@ -58,12 +58,7 @@ def parse_url(url: str) -> URL:
         )
     if scheme != "sqlite":
         return parsed.set(drivername="postgresql+psycopg")
-    if (
-        parsed.host
-        or parsed.query
-        or not parsed.database
-        or parsed.database.startswith((":memory:", "file:"))
-    ):
+    if parsed.host or parsed.query or not parsed.database or parsed.database.startswith((":memory:", "file:")):
         raise MisuseError(
             "A SQLite `storage` must name a file, as sqlite:///relative/path.db or "
             f"sqlite:////absolute/path.db, and no options, got {_harmless(url)!r}."
@@ -121,13 +116,10 @@ def _check_sqlite_file(path: Path, *, create: bool) -> None:
     if not path.is_file():
         raise MisuseError(f"The storage must be an ordinary file, and {path} is not. Name another.")
     if not os.access(path, os.R_OK):
-        raise StorageError(
-            f"The storage {path} must be readable by you. Change its permissions or name another."
-        )
+        raise StorageError(f"The storage {path} must be readable by you. Change its permissions or name another.")
     if create and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         raise StorageError(
-            f"The storage {path} and its folder must be writable by you. "
-            "Change their permissions or name another."
+            f"The storage {path} and its folder must be writable by you. Change their permissions or name another."
         )
     damage = _damage(path)
     if damage:
@@ -138,25 +130,21 @@ def _check_sqlite_file(path: Path, *, create: bool) -> None:
 
 def _check_missing_file(path: Path, *, create: bool) -> None:
     if path.is_symlink():
-        raise MisuseError(
-            f"The storage {path} is a link to a file that does not exist. Mend it or name another."
-        )
+        raise MisuseError(f"The storage {path} is a link to a file that does not exist. Mend it or name another.")
     if not path.parent.is_dir():
         raise MisuseError(f"The storage's folder {path.parent} must exist. Create it or name another.")
     if not create:
         raise no_studies(str(path))
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise StorageError(
-            f"The storage's folder {path.parent} must be writable by you. "
-            "Change its permissions or name another."
+            f"The storage's folder {path.parent} must be writable by you. Change its permissions or name another."
         )
 
 
 def no_studies(place: str) -> NotFoundError:
     """What to raise when there is nothing to read."""
     return NotFoundError(
-        f"There are no studies in {place} yet. "
-        "Start one with `howmany run STUDY`, or name the storage with --storage."
+        f"There are no studies in {place} yet. Start one with `howmany run STUDY`, or name the storage with --storage."
     )
 
 

@@ -110,9 +110,7 @@ def read_trials(engine: Engine, study_id: int) -> list[TrialRecord]:
             ).all()
         )
     return [
-        _trial(
-            trial_id, number, state, started, completed, described.get(trial_id, {}), accuracies.get(trial_id)
-        )
+        _trial(trial_id, number, state, started, completed, described.get(trial_id, {}), accuracies.get(trial_id))
         for trial_id, number, state, started, completed in rows
     ]
 
@@ -125,9 +123,7 @@ def _studies(connection: Connection, condition: sa.ColumnElement[bool]) -> list[
     attributes: dict[int, dict[str, Any]] = {study_id: {} for study_id, _ in names}
     counts: dict[int, dict[TrialState, int]] = {study_id: dict.fromkeys(_STATES, 0) for study_id, _ in names}
     for study_id, key, value_json in connection.execute(
-        sa.select(
-            study_user_attributes.c.study_id, study_user_attributes.c.key, study_user_attributes.c.value_json
-        )
+        sa.select(study_user_attributes.c.study_id, study_user_attributes.c.key, study_user_attributes.c.value_json)
         .join(studies, studies.c.study_id == study_user_attributes.c.study_id)
         .where(condition)
         .order_by(study_user_attributes.c.key)

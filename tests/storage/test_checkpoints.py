@@ -33,9 +33,7 @@ def only_file(store: CheckpointStore) -> Path:
 
 dtypes = st.sampled_from(["?", "i1", "u1", "i8", "f2", "f4", "f8", "c8", ">f4", ">i2"]).map(np.dtype)
 arrays = dtypes.flatmap(
-    lambda dtype: numpy_st.arrays(
-        dtype, numpy_st.array_shapes(min_dims=0, min_side=0, max_dims=3, max_side=4)
-    )
+    lambda dtype: numpy_st.arrays(dtype, numpy_st.array_shapes(min_dims=0, min_side=0, max_dims=3, max_side=4))
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -100,9 +98,7 @@ def test_a_key_that_could_leave_the_folder_is_refused(store: CheckpointStore, ke
             action(key)
 
 
-def test_a_missing_one_is_none_without_a_notice(
-    store: CheckpointStore, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_missing_one_is_none_without_a_notice(store: CheckpointStore, caplog: pytest.LogCaptureFixture) -> None:
     assert store.load("key") is None
     store.remove("key")
     assert caplog.text == ""
@@ -138,9 +134,7 @@ def test_a_folder_deleted_meanwhile_is_made_again(store: CheckpointStore) -> Non
     assert store.load("key") is not None
 
 
-def test_a_folder_deleted_while_saving_is_made_again(
-    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_deleted_while_saving_is_made_again(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
     fsync, deleted = os.fsync, []
 
     def delete_once(descriptor: int) -> None:
@@ -211,9 +205,7 @@ for epoch in range(1_000_000):
 def test_a_process_killed_while_saving_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     for n_saved in (1, 2, 4):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SAVER, str(tmp_path)], stdout=subprocess.PIPE, text=True
-        )
+        process = subprocess.Popen([sys.executable, "-c", SAVER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         acknowledged = [int(process.stdout.readline()) for _ in range(n_saved)][-1]
         process.send_signal(signal.SIGKILL)

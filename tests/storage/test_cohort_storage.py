@@ -124,9 +124,7 @@ def test_finished_and_missing_trials_are_not_changed(storage: CohortStorage, new
     assert not storage.get_trial(running).params
 
 
-def test_a_cohort_ends_in_one_transaction_with_its_curves(
-    storage: CohortStorage, new_study: NewStudy
-) -> None:
+def test_a_cohort_ends_in_one_transaction_with_its_curves(storage: CohortStorage, new_study: NewStudy) -> None:
     study_id = new_study()
     ids = storage.create_trials(study_id, [None] * 4)
     point = CurvePoint(0, 1.0, 0.5, 1.0, 0.5)
@@ -148,9 +146,7 @@ def test_a_cohort_ends_in_one_transaction_with_its_curves(
     assert read_curves(storage.engine, study_id) == {key: [point] for key in ids}
 
 
-def test_what_has_ended_or_gone_is_reported_and_the_rest_ends(
-    storage: CohortStorage, new_study: NewStudy
-) -> None:
+def test_what_has_ended_or_gone_is_reported_and_the_rest_ends(storage: CohortStorage, new_study: NewStudy) -> None:
     study_id = new_study()
     ended, running = storage.create_trials(study_id, [create_trial(state=TrialState.FAIL), None])
     finished = [FinishedTrial(trial_id, TrialState.PRUNED) for trial_id in (ended, running, 98_765)]
@@ -167,9 +163,7 @@ def test_what_has_ended_or_gone_is_reported_and_the_rest_ends(
         FinishedTrial(1, TrialState.COMPLETE, [1.0, float("nan")]),
     ],
 )
-def test_an_end_that_optuna_does_not_know_is_a_value_error(
-    storage: CohortStorage, wrong: FinishedTrial
-) -> None:
+def test_an_end_that_optuna_does_not_know_is_a_value_error(storage: CohortStorage, wrong: FinishedTrial) -> None:
     with pytest.raises(ValueError, match="trial"):
         storage.finish_trials([wrong])
 

@@ -98,9 +98,7 @@ def of_another_program(path: Path) -> None:
         (of_another_program, "another program's tables"),
     ],
 )
-def test_an_unusable_file_is_refused_and_left_alone(
-    made: Path, change: Change, said: str, create: bool
-) -> None:
+def test_an_unusable_file_is_refused_and_left_alone(made: Path, change: Change, said: str, create: bool) -> None:
     change(made)
     before = snapshot(made.parent)
     with pytest.raises(StorageError, match=said) as caught:
@@ -196,17 +194,13 @@ def test_a_read_only_folder_is_refused(open_to_all: Path) -> None:
     assert snapshot(open_to_all) == {}
 
 
-def test_a_read_only_file_is_refused_for_writing_and_read_otherwise(
-    open_to_all: Path, sqlite_template: Path
-) -> None:
+def test_a_read_only_file_is_refused_for_writing_and_read_otherwise(open_to_all: Path, sqlite_template: Path) -> None:
     path = open_to_all / "study.db"
     path.write_bytes(sqlite_template.read_bytes())
     path.chmod(0o444)
     open_to_all.chmod(0o555)
     before = snapshot(open_to_all)
-    assert "must be writable by you" in as_nobody(
-        lambda: open_engine(sqlite_url(path), create=True).dispose()
-    )
+    assert "must be writable by you" in as_nobody(lambda: open_engine(sqlite_url(path), create=True).dispose())
 
     def read() -> None:
         engine = open_engine(sqlite_url(path), create=False)
@@ -273,9 +267,7 @@ def test_a_new_sqlite_file_has_a_write_ahead_log_foreign_keys_and_patience(tmp_p
 def test_optuna_itself_opens_what_we_made(url: str) -> None:
     CohortStorage(url).engine.dispose()
     plain = (
-        optuna.storages.RDBStorage(
-            str(make_url(url).render_as_string(False)).replace("://", "+psycopg://", 1)
-        )
+        optuna.storages.RDBStorage(str(make_url(url).render_as_string(False)).replace("://", "+psycopg://", 1))
         if url.startswith("postgresql")
         else optuna.storages.RDBStorage(url)
     )
@@ -288,9 +280,7 @@ def test_an_empty_postgresql_database_gets_its_tables_in_one_go(empty_postgresql
         open_engine(empty_postgresql, create=False)
     engine = open_engine(empty_postgresql, create=True)
     with engine.connect() as connection:
-        assert (
-            connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar() == HEAD_REVISION
-        )
+        assert connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar() == HEAD_REVISION
     engine.dispose()
     open_engine(empty_postgresql, create=False).dispose()
 
@@ -313,14 +303,9 @@ CREATE = "import sys; from storage.engine import open_engine; open_engine(sys.ar
 def test_several_processes_create_a_storage_together(
     database: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    url = (
-        sqlite_url(tmp_path / "study.db")
-        if database == "sqlite"
-        else request.getfixturevalue("empty_postgresql")
-    )
+    url = sqlite_url(tmp_path / "study.db") if database == "sqlite" else request.getfixturevalue("empty_postgresql")
     processes = [
-        subprocess.Popen([sys.executable, "-c", CREATE, url], stderr=subprocess.PIPE, text=True)
-        for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", CREATE, url], stderr=subprocess.PIPE, text=True) for _ in range(3)
     ]
     said = [process.communicate()[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], said

@@ -132,9 +132,7 @@ def test_trials_are_leased_as_they_are_made_and_claimed(
     assert observer.orphans(study_id) == []
 
 
-def test_a_finished_trial_is_no_longer_held(
-    storage: CohortStorage, new_study: NewStudy, observer: Leases
-) -> None:
+def test_a_finished_trial_is_no_longer_held(storage: CohortStorage, new_study: NewStudy, observer: Leases) -> None:
     study_id = new_study()
     ids = storage.create_trials(study_id, [None, None], leases=observer)
     assert storage.finish_trials([FinishedTrial(ids[0], TrialState.PRUNED)], leases=observer) == frozenset()

@@ -46,9 +46,7 @@ def test_a_relative_sqlite_path_becomes_absolute(tmp_path: Path, monkeypatch: py
     assert parse_url("sqlite:///a b.db").database == str(tmp_path / "a b.db")
 
 
-@pytest.mark.parametrize(
-    "url", ["postgres://u:p@h:1/d", "postgresql://u:p@h:1/d", "postgresql+psycopg2://u:p@h:1/d"]
-)
+@pytest.mark.parametrize("url", ["postgres://u:p@h:1/d", "postgresql://u:p@h:1/d", "postgresql+psycopg2://u:p@h:1/d"])
 def test_every_postgresql_url_means_psycopg_3(url: str) -> None:
     parsed = parse_url(url)
     assert parsed.drivername == "postgresql+psycopg"

@@ -43,13 +43,9 @@ def same(left: object, right: object) -> bool:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(curve=st.lists(points, unique_by=lambda point: point.epoch, max_size=5))
-def test_a_curve_comes_back_bit_by_bit_in_epoch_order(
-    storage: CohortStorage, curve: list[CurvePoint]
-) -> None:
+def test_a_curve_comes_back_bit_by_bit_in_epoch_order(storage: CohortStorage, curve: list[CurvePoint]) -> None:
     studies = {study.study_name: study._study_id for study in storage.get_all_studies()}
-    study_id = studies.get("curves") or storage.create_new_study(
-        [optuna.study.StudyDirection.MINIMIZE], "curves"
-    )
+    study_id = studies.get("curves") or storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], "curves")
     [trial_id] = storage.create_trials(study_id, [None])
     assert write_curves(storage.engine, {trial_id: curve}) == frozenset()
     expected = sorted(curve, key=lambda point: point.epoch)
@@ -138,9 +134,7 @@ def test_results_of_a_missing_study_are_an_error(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["ours", "dashboard"])
-def test_deleting_a_study_through_optuna_deletes_what_is_ours(
-    url: str, plain: bool, new_study: NewStudy
-) -> None:
+def test_deleting_a_study_through_optuna_deletes_what_is_ours(url: str, plain: bool, new_study: NewStudy) -> None:
     """Also by Optuna's own storage, as the dashboard opens it, without foreign keys on SQLite."""
     engine = open_engine(url, create=True)
     storage = CohortStorage(url)
@@ -148,11 +142,7 @@ def test_deleting_a_study_through_optuna_deletes_what_is_ours(
     [trial_id] = storage.create_trials(study_id, [None])
     write_curves(engine, {trial_id: [CurvePoint(0, 1, 0, 1, 0)]})
     write_results(engine, study_id, [VerifiedNetwork((4,), 1, 0.5, 0.5, 3, 1.0)])
-    deleting = (
-        optuna.storages.RDBStorage(url.replace("postgresql://", "postgresql+psycopg://"))
-        if plain
-        else storage
-    )
+    deleting = optuna.storages.RDBStorage(url.replace("postgresql://", "postgresql+psycopg://")) if plain else storage
     deleting.delete_study(study_id)
     assert (count(engine, "howmany_curves"), count(engine, "howmany_results")) == (0, 0)
     for opened in (engine, deleting.engine, storage.engine):
@@ -177,9 +167,7 @@ def test_a_trial_record_holds_what_the_trial_has(storage: CohortStorage, new_stu
     assert before < record.started <= record.completed < datetime.now(UTC) + timedelta(seconds=1)
 
 
-def test_what_a_trial_lacks_or_holds_in_another_form_is_none(
-    storage: CohortStorage, new_study: NewStudy
-) -> None:
+def test_what_a_trial_lacks_or_holds_in_another_form_is_none(storage: CohortStorage, new_study: NewStudy) -> None:
     study_id = new_study()
     strange = {"widths": "12-8", "neurons": "many", "epochs": True, "seconds": None, "reason": 3, "seed": 0.5}
     storage.create_trials(study_id, [create_trial(state=TrialState.WAITING, user_attrs=strange)])
@@ -198,9 +186,7 @@ def test_no_widths_are_softmax_alone(storage: CohortStorage, new_study: NewStudy
     assert read_trials(storage.engine, study_id)[0].widths == ()
 
 
-def test_reading_trials_takes_as_many_queries_for_many_as_for_one(
-    engine: Engine, new_study: NewStudy
-) -> None:
+def test_reading_trials_takes_as_many_queries_for_many_as_for_one(engine: Engine, new_study: NewStudy) -> None:
     statements: list[object] = []
     event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
     n_statements = []

@@ -113,9 +113,7 @@ def test_a_failure_that_is_not_the_databases_passes_through_and_nothing_is_kept(
         assert connection.exec_driver_sql("SELECT count(*) FROM studies").scalar() == 0
 
 
-def test_a_writer_waits_for_the_lock(
-    storage: CohortStorage, new_study: Callable[..., int], tmp_path: Path
-) -> None:
+def test_a_writer_waits_for_the_lock(storage: CohortStorage, new_study: Callable[..., int], tmp_path: Path) -> None:
     if storage.engine.dialect.name != "sqlite":
         pytest.skip("Only SQLite locks the whole database.")
     study_id = new_study()
@@ -177,6 +175,23 @@ def test_a_server_that_restarts_is_waited_for(postgresql: str, restart_server: C
     write_curves(storage.engine, {trial_id: [POINT]})
     assert read_curves(storage.engine, study_id) == {trial_id: [POINT]}
     storage.engine.dispose()
+
+
+def test_a_connection_cut_while_idle_is_replaced_for_optuna_too(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.engine._PING_AFTER_SECONDS", 0.0)
+    storage = CohortStorage(postgresql)
+    assert storage.get_all_studies() == []
+    admin = open_engine(postgresql, create=True)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
+    assert storage.get_all_studies() == []
+    for engine in (storage.engine, admin):
+        engine.dispose()
 
 
 @pytest.mark.parametrize(
