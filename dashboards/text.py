@@ -1,16 +1,18 @@
 """A study's answer as text for a terminal, from the object of `search.summary`."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from search.space import describe
+from search.config import ReferenceConfig
+from search.space import Architecture, describe
 from search.summary import smallest_on_validation
 from storage.records import StudyRecord, TrialState
 
-__all__ = ["print_answer", "print_studies"]
+__all__ = ["print_answer", "print_comparison", "print_studies"]
 
 STATES: tuple[TrialState, ...] = ("complete", "pruned", "fail", "running", "waiting")
 
@@ -23,7 +25,8 @@ def print_answer(console: Console, summary: Mapping[str, Any], statements: Seque
         summary: See `search.summary`.
         statements: The answers as sentences; empty before verification.
     """
-    console.print(f"Study '{summary['study']}' on {summary['dataset']}: {_trained(summary)}", highlight=False)
+    heading = f"Study '{summary['study']}' on {summary['dataset']}: {_trained(summary)}"
+    console.print(heading, highlight=False, soft_wrap=True)
     console.print(_front(summary))
     if statements:
         console.print(_verified(summary))
@@ -31,6 +34,25 @@ def print_answer(console: Console, summary: Mapping[str, Any], statements: Seque
             console.print(f"{statement}.", highlight=False, soft_wrap=True)
     else:
         console.print(_not_yet_verified(summary))
+
+
+def print_comparison(
+    console: Console, reference: ReferenceConfig, results: Mapping[Architecture, Sequence[float]]
+) -> None:
+    """Prints verified test accuracies beside somebody else's.
+
+    Args:
+        console: Where to.
+        reference: Their figures, in the order of `results`.
+        results: Test accuracies of each listed architecture, one a seed.
+    """
+    table = Table(title=f"Test accuracy beside {reference.source}", title_justify="left")
+    for heading in ("hidden layers", "theirs", "ours, mean", "sd", "least", "most", "seeds"):
+        table.add_column(heading, justify="right")
+    for theirs, (architecture, ours) in zip(reference.test_accuracy, results.items(), strict=True):
+        measured = (f"{fmean(ours):.4f}", f"{stdev(ours):.4f}", f"{min(ours):.4f}", f"{max(ours):.4f}")
+        table.add_row(describe(architecture), f"{theirs:.4f}", *measured, str(len(ours)))
+    console.print(table)
 
 
 def print_studies(console: Console, studies: Sequence[StudyRecord]) -> None:

@@ -7,13 +7,15 @@ then in the data.
 import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from dashboards.text import print_answer
+from dashboards.text import print_answer, print_comparison
 from howmany.quiet import quiet_libraries
+from search.answers import collect
 from search.config import StudyConfig, command_for, continued, is_finished, overridden, stored_config
 from search.summary import statements, summarise
 from storage.curves import read_curves
@@ -147,7 +149,12 @@ def print_answer_of(name: str, url: str) -> None:
     config = stored_config(name, study.attributes)
     verified = read_results(engine, study.study_id)
     summary = summarise(study, config, read_trials(engine, study.study_id), verified)
-    print_answer(Console(), summary, statements(config, verified))
+    console = Console()
+    print_answer(console, summary, statements(config, verified))
+    results = collect(verified)
+    listed = {architecture: results.get(architecture, []) for architecture in config.space.architectures or ()}
+    if config.reference is not None and all(len(accuracies) > 1 for accuracies in listed.values()):
+        print_comparison(console, config.reference, listed)
 
 
 def _tell(config: StudyConfig, url: str) -> None:
@@ -174,6 +181,7 @@ def _work(config: StudyConfig, url: str, *, quiet: bool, searching: bool = True)
     from storage.engine import optuna_storage
 
     console = Console(stderr=True)
+    say = partial(console.print, soft_wrap=True, highlight=False, markup=False)
     choice = config.data
     data, sealed = load(
         choice.name, validation=choice.validation, validation_share=choice.validation_share, seed=config.seed
@@ -181,10 +189,10 @@ def _work(config: StudyConfig, url: str, *, quiet: bool, searching: bool = True)
     study = open_study(optuna_storage(url), config, data, sealed.n_samples)
     figures = Figures(study)
     try:
-        with stoppable(console.print) as should_stop, following(console, quiet=quiet) as show:
-            listener = Listener(show, figures.refresh_if_old, console.print, should_stop)
+        with stoppable(say) as should_stop, following(console, quiet=quiet) as show:
+            listener = Listener(show, figures.refresh_if_old, say, should_stop)
             if searching and search(study, data, listener) == "timeout":
-                console.print("The study's timeout is spent; a larger `--timeout` extends it.")
+                say("The study's timeout is spent; a larger `--timeout` extends it.")
             verify(study, data, sealed, listener)
     except (SearchInterruptedError, KeyboardInterrupt):
         raise SearchInterruptedError(

@@ -25,6 +25,7 @@ __all__ = [
     "DataConfig",
     "OutputConfig",
     "PruningConfig",
+    "ReferenceConfig",
     "SettingsError",
     "SpaceConfig",
     "StudyConfig",
@@ -39,7 +40,7 @@ __all__ = [
 
 Accuracy = Annotated[float, Field(gt=0, lt=1)]
 
-CHANGEABLE = ("budget.", "output.")
+CHANGEABLE = ("budget.", "output.", "reference")
 """Prefixes of the settings in which a continued study may differ: they change no network."""
 
 
@@ -119,6 +120,14 @@ class OutputConfig(_Settings):
     """Print each network's metrics every this many epochs; None never does."""
 
 
+class ReferenceConfig(_Settings):
+    """Figures that somebody else got for the listed architectures, to print beside ours."""
+
+    source: str
+    test_accuracy: tuple[Accuracy, ...]
+    """One for each of `space.architectures`, in order."""
+
+
 class StudyConfig(_Settings):
     """All settings of a study.
 
@@ -139,6 +148,17 @@ class StudyConfig(_Settings):
     pruning: PruningConfig = PruningConfig()
     budget: BudgetConfig
     output: OutputConfig = OutputConfig()
+    reference: ReferenceConfig | None = None
+
+    @model_validator(mode="after")
+    def _a_figure_for_each_architecture(self) -> "StudyConfig":
+        listed = self.space.architectures or ()
+        if self.reference is not None and len(self.reference.test_accuracy) != len(listed):
+            raise ValueError(
+                f"`reference.test_accuracy` must have a figure for each of the {len(listed)} `space.architectures`, "
+                f"got {len(self.reference.test_accuracy)}."
+            )
+        return self
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "StudyConfig":

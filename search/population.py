@@ -154,7 +154,7 @@ def evaluate(
     model = _population(shape, data, protocol)
     model.load(Layout(architectures, shape), dict(enumerate(weights)), {}, 0)
     _, accuracies = model.score(tf.constant(flat(x)), tf.constant(np.asarray(y, np.int32)))
-    return np.asarray(accuracies.numpy()[: len(weights)], np.float64)
+    return np.asarray(accuracies.numpy()[model.layout.slots], np.float64)
 
 
 def cohort_size(data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
@@ -257,12 +257,13 @@ class _Cohort:
 
     def _record(self, logs: Mapping[str, NDArray[np.float32]], share: float) -> dict[int, EpochMetrics]:
         seen = {}
-        for index, position in enumerate(self.placed):
+        slots = self._model.layout.slots if self._model else []
+        for slot, position in zip(slots, self.placed, strict=True):
             member = self.members[position]
             if member.state != "training":
                 continue
             member.seconds += share
-            metrics = EpochMetrics(*(float(logs[name][index]) for name in EpochMetrics._fields))
+            metrics = EpochMetrics(*(float(logs[name][slot]) for name in EpochMetrics._fields))
             broken = next((n for n in ("loss", "val_loss") if not np.isfinite(getattr(metrics, n))), None)
             if broken:
                 self._end(
@@ -302,7 +303,7 @@ class _Cohort:
 
     def _shrinks(self) -> bool:
         stay = self.training
-        return bool(stay) and self._shape_of(stay).multiply_adds * SHRINK <= self.shape.multiply_adds
+        return bool(stay) and self._shape_of(stay).n_weights * SHRINK <= self.shape.n_weights
 
     def _shape_of(self, positions: Sequence[int]) -> Shape:
         return shape_of([self.networks[position].architecture for position in positions], *self._sizes)

@@ -6,7 +6,7 @@ loops over them inside XLA, on pixels that stay on the device as uint8. Members'
 gradient it would see alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from search.data import Images, SearchData
 from search.network import ProtocolSchedule
-from search.population_layout import TILE, Layout, Packed, Shape, Weights, pack, sizes, unpack
+from search.population_layout import Kind, Layout, Shape, Weights, pack, unpack
 from search.protocol import Protocol, n_batches
 
 __all__ = ["DeviceData", "FusedAdam", "Population"]
@@ -104,7 +104,7 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         self._activation = ACTIVATIONS[protocol.activation]
         n_train = len(device_data.data.y_train)
         self._batches = (n_batches(n_train, protocol.batch_size), min(protocol.batch_size, n_train))
-        for size in sizes(shape):
+        for size in shape.sizes:
             self.add_weight(shape=size, initializer="zeros")
         self._tables = {
             name: self.add_weight(
@@ -187,14 +187,14 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
                 tape.watch(values)
                 logits = self._logits(values, x, tables)
                 loss = tf.reduce_mean(cross_entropies(logits, y), axis=1)
-                total = tf.reduce_sum(tf.where(tables["members"], loss, 0.0))
+                total = tf.reduce_sum(tf.where(tables["members"] > 0, loss, 0.0))
             gradients = tape.gradient(total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             values, slots = self.optimizer.moved(values, gradients, slots, start + i)
             return i + 1, values, slots, losses + loss, hits + tf.reduce_mean(correct(logits, y), axis=1)
 
         values = [tf.convert_to_tensor(variable) for variable in self.trainable_variables]
         slots = [tf.convert_to_tensor(variable) for variable in self.optimizer.slots]
-        zeros = tf.zeros(self.shape.members)
+        zeros = tf.zeros(self.shape.slots)
         _, values, slots, losses, hits = tf.while_loop(
             lambda i, *_: i < n_batches, step, (0, values, slots, zeros, zeros)
         )
@@ -233,62 +233,66 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
             hit = tf.where(fresh, correct(logits, labels), 0.0)
             return i + 1, losses + tf.reduce_sum(loss, axis=1), hits + tf.reduce_sum(hit, axis=1)
 
-        zeros = tf.zeros(self.shape.members)
+        zeros = tf.zeros(self.shape.slots)
         _, losses, hits = tf.while_loop(lambda i, *_: i < n_chunks, step, (0, zeros, zeros))
         return losses / n_samples, hits / n_samples
 
     def _logits(self, values: Tensors, x: Any, tables: dict[str, Any] | None = None) -> Any:
-        """Class scores, `(members, classes, samples)`, for scaled samples `(samples, features)`."""
+        """Class scores, `(slots, classes, samples)`, for scaled samples `(samples, features)`."""
         tables = tables or {name: tf.convert_to_tensor(table) for name, table in self._tables.items()}
-        shape, n_samples = self.shape, tf.shape(x)[0]
-        packed = Packed.of(values)
-        products = tf.matmul(packed.first_kernel, x, transpose_b=True)
-        hidden = [self._activation(products + packed.first_bias[:, None])]
-        for layer, (kernel, bias) in enumerate(zip(packed.kernels, packed.biases, strict=True), start=1):
-            sums = routed(self._tiled(kernel, hidden[-1], tables, f"inputs_{layer}"), tables, f"sums_{layer}")
-            units = self._activation(sums + bias[:, None])
-            hidden.append(tf.where(tables[f"units_{layer}"][:, None], units, 0.0))
-        logits = tf.zeros((shape.members * shape.n_classes, n_samples))
-        if shape.output_tiles:
-            rows = tf.concat(hidden, 0) if len(hidden) > 1 else hidden[0]
-            logits += routed(self._tiled(packed.output_kernel, rows, tables, "inputs"), tables, "sums")
-        if shape.softmax:
-            logits += routed(products, tables, "scores")
-        return tf.reshape(logits, (shape.members, shape.n_classes, -1)) + packed.output_bias[:, :, None]
-
-    def _tiled(self, kernel: Any, rows: Any, tables: dict[str, Any], name: str) -> Any:
-        """Each tile's output rows, `(tiles * outputs, samples)`."""
-        n_tiles, n_outputs, _ = kernel.shape
-        inputs = tf.reshape(routed(rows, tables, name), (n_tiles, TILE, -1))
-        return tf.reshape(tf.matmul(kernel, inputs), (n_tiles * n_outputs, -1))
+        shape, n_layers = self.shape, len(self.shape.hidden)
+        first_kernel, first_bias, output_bias, *later = values
+        biases, kernels = later[:n_layers], iter(later[n_layers:])
+        products = tf.matmul(first_kernel, x, transpose_b=True)
+        hidden = [self._activation(products[: shape.first] + first_bias[:, None])]
+        for layer, (kinds, bias) in enumerate(zip(shape.hidden, biases, strict=True), start=1):
+            inputs = gathered(hidden[-1], tables[f"forward_{layer}"], tables[f"backward_{layer}"])
+            hidden.append(self._activation(multiplied(inputs, kinds, kernels) + bias[:, None]))
+        scores = products[shape.first :]
+        if shape.outputs:
+            inputs = gathered(tf.concat(hidden, 0), tables["forward"], tables["backward"])
+            scores = tf.concat([multiplied(inputs, shape.outputs, kernels), scores], 0)
+        return tf.reshape(scores, (shape.slots, shape.n_classes, -1)) + output_bias[:, :, None]
 
 
-def routed(rows: Any, tables: dict[str, Any], name: str) -> Any:
-    """Sums of rows by the tables of a `Route`; its gradient gathers too, where TensorFlow's would scatter."""
-    forward, backward = tables[f"{name}_forward"], tables[f"{name}_backward"]
+def multiplied(inputs: Any, kinds: Sequence[Kind], kernels: Iterator[Any]) -> Any:
+    """Each block's output rows, `(rows, samples)`, kind after kind; takes a kernel for each kind."""
+    outputs = []
+    for rows, kind in zip(tf.split(inputs, [k.inputs * k.count for k in kinds]), kinds, strict=True):
+        blocks = tf.matmul(next(kernels), tf.reshape(rows, (kind.count, kind.inputs, -1)))
+        outputs.append(tf.reshape(blocks, (kind.count * kind.outputs, -1)))
+    return tf.concat(outputs, 0)
+
+
+def gathered(rows: Any, forward: Any, backward: Any) -> Any:
+    """The rows of a `Gather`; its gradient gathers too, where TensorFlow's would scatter."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # tensorflow is untyped
-    def route(x: Any) -> tuple[Any, Any]:
-        return _gathered(x, forward), lambda upstream: _gathered(upstream, backward)
+    def gather(x: Any) -> tuple[Any, Any]:
+        return _take(x, forward), lambda upstream: _take(upstream, backward)
 
-    return route(rows)
+    return gather(rows)
 
 
-def _gathered(x: Any, table: Any) -> Any:
-    terms = [
-        tf.where(rows[:, None] >= 0, tf.gather(x, tf.maximum(rows, 0)), 0.0)
-        for rows in tf.unstack(table, axis=0)
-    ]
-    return tf.add_n(terms) if len(terms) > 1 else terms[0]
+def _take(x: Any, rows: Any) -> Any:
+    return tf.where(rows[:, None] >= 0, tf.gather(x, tf.maximum(rows, 0)), 0.0)
 
 
 def cross_entropies(logits: Any, labels: Any) -> Any:
-    """Float32 `(members, samples)`, in nats, from logits `(members, classes, samples)` and labels `(samples,)`."""
+    """Float32 `(slots, samples)`, in nats, from logits `(slots, classes, samples)` and labels `(samples,)`."""
     targets = tf.one_hot(labels, logits.shape[1], axis=0)
-    shifted = logits - tf.stop_gradient(tf.reduce_max(logits, axis=1, keepdims=True))
-    return tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=1)) - tf.reduce_sum(shifted * targets, axis=1)
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # tensorflow is untyped
+    def losses(logits: Any) -> tuple[Any, Any]:
+        top = tf.reduce_max(logits, axis=1, keepdims=True)
+        powers = tf.exp(logits - top)
+        total = tf.reduce_sum(powers, axis=1, keepdims=True)
+        loss = tf.math.log(total) + top - tf.reduce_sum(logits * targets, axis=1, keepdims=True)
+        return loss[:, 0], lambda upstream: upstream[:, None] * (powers / total - targets)
+
+    return losses(logits)
 
 
 def correct(logits: Any, labels: Any) -> Any:
-    """Float32 `(members, samples)`: 1 where the highest score, the first of equals, is the label's."""
+    """Float32 `(slots, samples)`: 1 where the highest score, the first of equals, is the label's."""
     return tf.cast(tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels), tf.float32)

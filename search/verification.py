@@ -4,17 +4,18 @@ Which candidates and how many seeds is `allocation`'s business, what the scores 
 are trained. A cohort's scores are written in one transaction, and what to train next follows from what is written,
 so a verification that was interrupted goes on from there.
 
-Every network has a seed of its own for its initial weights. All share one order of the training samples, so that they
-can train together: the correlation that this leaves between them was measured and is nil (`docs/decisions/0006-answers.md`).
+An architecture's networks differ in their initial weights and in the order of their training samples, so that they are
+independent of each other: with a constant learning rate, networks that share the order end up alike
+(`docs/decisions/0006-answers.md`). Networks that train together share it, so a cohort has each architecture once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 
 import numpy as np
 
 from search.allocation import Rule, candidates, next_seeds
 from search.answers import collect
+from search.config import StudyConfig
 from search.data import SealedTest, SearchData
 from search.engines import ENGINES
 from search.loop import Listener, Progress, SearchInterruptedError, finished_curves
@@ -48,30 +49,38 @@ def verify(study: OpenStudy, data: SearchData, sealed: SealedTest, listener: Lis
         SearchInterruptedError: `listener.should_stop` said so; the cohorts scored so far are kept.
     """
     config = study.config
-    if config.budget.verification_seeds == 0:
-        return
-    space = config.space.search_space()
-    rule = Rule(cap=config.budget.verification_seeds, look=min(Rule.look, config.budget.verification_seeds))
     engine = ENGINES[config.engine]()
-    n = engine.cohort_size(data, config.training, space)
-    while plan := next_seeds(results := _results(study), config.budget.targets, space, rule):
+    n = engine.cohort_size(data, config.training, config.space.search_space())
+    while plan := _plan(config, results := _results(study)):
         n_finished = sum(map(len, results.values()))
         n_networks = n_finished + sum(plan.values())
-        planned = _networks(plan, results, config.seed)
-        while cohort := list(islice(planned, n)):
+        for index, cohort in _cohorts(plan, results, config.seed, n):
             watch = _Watch(listener, n_finished, n_networks, config.training.epochs)
-            outcomes = engine.train(cohort, data, config.training, batch_seed=_batch_seed(config.seed), watcher=watch)
+            outcomes = engine.train(
+                cohort, data, config.training, batch_seed=_batch_seed(config.seed, index), watcher=watch
+            )
             scored = _scored(cohort, outcomes, data, sealed, config.training)
             write_results(study.database, study.study_id, scored)
             n_finished += len(cohort)
         listener.on_cohort()
 
 
+def _plan(config: StudyConfig, results: Results) -> dict[Architecture, int]:
+    """How many more seeds of which architectures: where they decide, or the same for all that the settings list."""
+    cap = config.budget.verification_seeds
+    if cap == 0:
+        return {}
+    if config.space.architectures is None:
+        rule = Rule(cap=cap, look=min(Rule.look, cap))
+        return next_seeds(results, config.budget.targets, config.space.search_space(), rule)
+    return {listed: cap - len(results[listed]) for listed in config.space.architectures if len(results[listed]) < cap}
+
+
 def _results(study: OpenStudy) -> Results:
     """What is known of every candidate; an empty list where nothing is yet."""
-    space, targets = study.config.space.search_space(), study.config.budget.targets
-    first: Results = {architecture: [] for architecture in candidates(_evidence(study), targets, space)}
-    return {**first, **collect(read_results(study.database, study.study_id))}
+    space, targets = study.config.space, study.config.budget.targets
+    first = space.architectures or candidates(_evidence(study), targets, space.search_space())
+    return {**{architecture: [] for architecture in first}, **collect(read_results(study.database, study.study_id))}
 
 
 def _evidence(study: OpenStudy) -> list[tuple[Architecture, float]]:
@@ -89,12 +98,16 @@ def _evidence(study: OpenStudy) -> list[tuple[Architecture, float]]:
     return found
 
 
-def _networks(plan: Mapping[Architecture, int], done: Results, seed: int) -> Iterator[Network]:
-    """The planned networks, each architecture's seeds going on where the trained ones end."""
+def _cohorts(plan: Mapping[Architecture, int], done: Results, seed: int, n: int) -> Iterator[tuple[int, list[Network]]]:
+    """The planned networks in cohorts of at most `n`, each architecture once in a cohort, with the cohort's index."""
+    by_index: dict[int, list[Network]] = {}
     for architecture, n_seeds in plan.items():
         before = len(done.get(architecture, ()))
         for index in range(before, before + n_seeds):
-            yield Network(architecture, network_seed(seed, index))
+            by_index.setdefault(index, []).append(Network(architecture, network_seed(seed, index)))
+    for index, networks in sorted(by_index.items()):
+        for start in range(0, len(networks), n):
+            yield index, networks[start : start + n]
 
 
 def network_seed(seed: int, index: int) -> int:
@@ -102,9 +115,9 @@ def network_seed(seed: int, index: int) -> int:
     return int(np.random.SeedSequence([seed, index, 1]).generate_state(1)[0]) >> 1
 
 
-def _batch_seed(seed: int) -> int:
-    """Decides the order of the training samples, another one than the search had."""
-    return int(np.random.SeedSequence([seed, 2]).generate_state(1)[0])
+def _batch_seed(seed: int, index: int) -> int:
+    """Decides the order of the training samples of every architecture's network `index`."""
+    return int(np.random.SeedSequence([seed, index, 2]).generate_state(1)[0])
 
 
 def _scored(
