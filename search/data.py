@@ -61,6 +61,9 @@ class TestData(NamedTuple):
     y: NDArray[np.int32]
 
 
+TestData.__test__ = False  # type: ignore[attr-defined]  # its name would make pytest collect it
+
+
 @dataclass(frozen=True, eq=False)
 class SealedTest:
     """A test set that exists but cannot be read by accident: it has no arrays until `unseal` is called."""

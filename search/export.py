@@ -11,30 +11,30 @@ and returns class probabilities:
 | `tflite-int8` | 1 | int8 `q`; the probability is `(q + 128) / 256` |
 
 A network of this project is a few dense layers, so LiteRT and ONNX graphs are written down directly rather
-than through a converter; `docs/decisions/0007-export.md` has the measurements behind that. INT8 follows the
-LiteRT quantisation specification: asymmetric int8 activations, symmetric int8 kernels with one scale each,
-int32 biases. Nothing is drawn at random: the same network gives the same bytes, but for `.keras`, whose
-archive holds its date.
+than through a converter, LiteRT by `search.litert`, ONNX here; `docs/decisions/0007-export.md` has the measurements
+behind that. Nothing is drawn at random: the same network gives the same bytes, but for `.keras`, whose archive
+holds its date.
 """
 
 import contextlib
-import importlib
 import math
 import os
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from search import litert
 from search.data import Images, SearchData, TestData
-from storage.errors import HowmanyError, MisuseError
+from search.network import save
+from search.stack import ExportError, labels_of, optional, stack_of
+from storage.errors import MisuseError
 
-__all__ = ["FORMATS", "ExportError", "ExportReport", "export", "format_of"]
+__all__ = ["DEFAULT_TOLERANCE", "FORMATS", "ExportError", "ExportReport", "check_request", "export", "format_of"]
 
 DEFAULT_TOLERANCE: Final = 0.005
 """Test accuracy that an exported file may lose: half a percentage point."""
@@ -43,15 +43,8 @@ ONNX_OPSET: Final = 13
 ONNX_IR_VERSION: Final = 7
 """Old enough for any runtime since 2020, new enough for a softmax over the last axis only."""
 
-INT8_TRIM_PERCENT: Final = 0.1
-"""Share of calibration values beyond either end of a layer's INT8 range: outliers cost the rest."""
-
 PREDICT_BATCH: Final = 4096
 """Samples scored at once; bounds memory, changes no result."""
-
-
-class ExportError(HowmanyError, ValueError):
-    """The network cannot be had in this format, or the file that came out is worse than it may be."""
 
 
 @dataclass(frozen=True)
@@ -75,28 +68,6 @@ class ExportReport:
     accuracy_before: float
     accuracy_after: float
     labels_changed: int
-
-
-class _Layer(NamedTuple):
-    """One dense layer: kernel float32 `(fan_in, fan_out)`, bias float32 `(fan_out,)`."""
-
-    kernel: NDArray[np.float32]
-    bias: NDArray[np.float32]
-    activation: str
-
-
-ONE: Final = np.ones((), np.float32)
-ZERO: Final = np.zeros((), np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class _Stack:
-    """A network's arithmetic: `x * scale + offset`, flattened, then dense layers, the last with softmax."""
-
-    input_shape: tuple[int, ...]
-    scale: NDArray[np.float32]
-    offset: NDArray[np.float32]
-    layers: tuple[_Layer, ...]
 
 
 class _Format(NamedTuple):
@@ -143,12 +114,8 @@ def export(
             that are not finite, or the file loses more than `tolerance`.
     """
     path = Path(path)
-    name = format_of(path) if fmt is None else _checked_format(fmt, path)
-    if not 0.0 <= tolerance <= 1.0:
-        raise MisuseError(f"`tolerance` must be from 0 to 1, got {tolerance}.")
+    name = check_request(path, fmt, tolerance)
     form = FORMATS[name]
-    for package in form.packages:
-        _optional(package)
     _require_finite(network)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial{form.suffix}")
     try:
@@ -163,6 +130,29 @@ def export(
         with contextlib.suppress(OSError):
             partial.unlink()
     return report
+
+
+def check_request(path: Path, fmt: str | None, tolerance: float) -> str:
+    """Refuse what no network could be exported as; for callers who have to train one first.
+
+    Args:
+        path: As for `export`.
+        fmt: As for `export`.
+        tolerance: As for `export`.
+
+    Returns:
+        The format.
+
+    Raises:
+        MisuseError: Unknown format, a name that does not fit it, or a tolerance out of range.
+        ExportError: A package is missing.
+    """
+    name = format_of(path) if fmt is None else _checked_format(fmt, path)
+    if not 0.0 <= tolerance <= 1.0:
+        raise MisuseError(f"`tolerance` must be from 0 to 1, got {tolerance}.")
+    for package in FORMATS[name].packages:
+        optional(package)
+    return name
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
@@ -234,53 +224,11 @@ def _checked(
     return report
 
 
-def _optional(module: str) -> Any:
-    """An optional module, or one line that says how to get it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ExportError(
-            f"This format needs '{module}', which cannot be imported. Run `pip install howmany[export]`."
-        ) from error
-
-
-def _stack_of(network: keras.Sequential) -> _Stack:
-    """Read a network's layers; refuse any that `search.network.build` does not make."""
-    scale, offset = ONE, ZERO
-    layers: list[_Layer] = []
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Rescaling) and not layers:
-            scale, offset = np.asarray(layer.scale, np.float32), np.asarray(layer.offset, np.float32)
-        elif isinstance(layer, keras.layers.Dense):
-            kernel, bias = layer.get_weights()
-            layers.append(_Layer(kernel, bias, layer.activation.__name__))
-        elif not isinstance(layer, keras.layers.Flatten):
-            raise ExportError(
-                f"This format holds rescaling and dense layers only, got {type(layer).__name__}."
-                " Export as .keras instead."
-            )
-    hidden = {layer.activation for layer in layers[:-1]}
-    if not layers or layers[-1].activation != "softmax" or not hidden <= {"relu", "tanh", "sigmoid"}:
-        raise ExportError(
-            "This format holds hidden layers with relu, tanh or sigmoid and an output layer with softmax,"
-            f" got {', '.join(layer.activation for layer in layers) or 'no layer'}. Export as .keras instead."
-        )
-    return _Stack(tuple(network.input_shape[1:]), scale, offset, tuple(layers))
-
-
 # --- Keras -----------------------------------------------------------------------------------------------
 
 
 def _write_keras(network: keras.Sequential, path: Path, data: SearchData) -> None:
-    """Save without optimizer, loss and schedule: any Keras 3 loads the file, with nothing of ours there."""
-    bare = keras.Sequential.from_config(network.get_config())  # clone_model would compile it too
-    bare.set_weights(network.get_weights())
-    with warnings.catch_warnings():
-        # Keras 3.15 reads TensorFlow 2.21 variables in a way that NumPy 2 deprecates.
-        warnings.filterwarnings(
-            "ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning
-        )
-        bare.save(path)
+    save(network, path)
 
 
 def _run_keras(path: Path, x: Images) -> NDArray[np.intp]:
@@ -289,13 +237,7 @@ def _run_keras(path: Path, x: Images) -> NDArray[np.intp]:
 
 def _keras_labels(network: keras.Sequential, x: Images) -> NDArray[np.intp]:
     chunks = (x[start : start + PREDICT_BATCH] for start in range(0, len(x), PREDICT_BATCH))
-    return _labels([keras.ops.convert_to_numpy(network(chunk, training=False)) for chunk in chunks])
-
-
-def _labels(scores: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
-    """The class of the highest score in each row; of equal ones the first."""
-    labels: NDArray[np.intp] = np.concatenate(scores).argmax(axis=1)
-    return labels
+    return labels_of([keras.ops.convert_to_numpy(network(chunk, training=False)) for chunk in chunks])
 
 
 # --- ONNX ------------------------------------------------------------------------------------------------
@@ -303,8 +245,8 @@ def _labels(scores: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
 
 def _write_onnx(network: keras.Sequential, path: Path, data: SearchData) -> None:
     """Cast, Mul, Add, Flatten, then Gemm and its activation for each layer."""
-    onnx = _optional("onnx")
-    helper, stack = onnx.helper, _stack_of(network)
+    onnx = optional("onnx")
+    helper, stack = onnx.helper, stack_of(network)
     element = onnx.TensorProto.UINT8 if data.x_train.dtype == np.uint8 else onnx.TensorProto.FLOAT
     constants = {"scale": stack.scale, "offset": stack.offset}
     nodes = [
@@ -338,313 +280,18 @@ def _write_onnx(network: keras.Sequential, path: Path, data: SearchData) -> None
 
 
 def _run_onnx(path: Path, x: Images) -> NDArray[np.intp]:
-    runtime = _optional("onnxruntime")
+    runtime = optional("onnxruntime")
     options = runtime.SessionOptions()
     options.log_severity_level = 3
     session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     chunks = (x[start : start + PREDICT_BATCH] for start in range(0, len(x), PREDICT_BATCH))
-    return _labels([session.run(None, {"sample": chunk})[0] for chunk in chunks])
+    return labels_of([session.run(None, {"sample": chunk})[0] for chunk in chunks])
 
-
-# --- LiteRT ----------------------------------------------------------------------------------------------
-
-
-class _Quantization(NamedTuple):
-    """`real = scale * (stored - zero_point)`."""
-
-    scale: float
-    zero_point: int
-
-    def store(self, real: NDArray[Any], dtype: type[np.signedinteger[Any]]) -> NDArray[Any]:
-        """Real numbers as integers of `dtype`, rounded, cut off at its ends."""
-        limits = np.iinfo(dtype)
-        stored: NDArray[Any] = np.clip(np.rint(real / self.scale) + self.zero_point, limits.min, limits.max)
-        return stored.astype(dtype)
-
-
-PIXELS_UINT8: Final = _Quantization(1.0, 0)
-PIXELS_INT8: Final = _Quantization(1.0, -128)
-"""Raw pixels stand for themselves, exactly, however bright the brightest is."""
-
-FIXED_INT8: Final = {
-    "softmax": _Quantization(1 / 256, -128),
-    "sigmoid": _Quantization(1 / 256, -128),
-    "tanh": _Quantization(1 / 128, 0),
-}
-"""Outputs whose range is known beforehand; the LiteRT specification fixes these scales."""
-
-
-class _LiteRTGraph:
-    """A LiteRT model under construction: tensors are numbered, operators run in the order they are added."""
-
-    def __init__(self) -> None:
-        self._schema = _optional("ai_edge_litert.schema_py_generated")
-        self._codes: dict[tuple[str, int], int] = {}
-        self._model = self._schema.ModelT()
-        self._model.version = 3
-        self._model.description = "howmany"
-        self._model.operatorCodes = []
-        self._model.buffers = [self._schema.BufferT()]  # buffer 0 means: no constant
-        self._graph = self._schema.SubGraphT()
-        self._graph.name = "howmany"
-        self._graph.tensors = []
-        self._graph.operators = []
-        self._model.subgraphs = [self._graph]
-
-    def tensor(
-        self,
-        name: str,
-        shape: Sequence[int] | NDArray[np.int32],
-        dtype: Any,
-        quantization: _Quantization | None = None,
-        constant: NDArray[Any] | None = None,
-    ) -> int:
-        """Add a tensor, with its value where it is constant; returns its number."""
-        tensor = self._schema.TensorT()
-        tensor.name = name
-        tensor.shape = np.array(shape, np.int32)
-        tensor.type = getattr(self._schema.TensorType, np.dtype(dtype).name.upper())
-        tensor.buffer = 0
-        if constant is not None:
-            buffer = self._schema.BufferT()
-            little_endian = np.ascontiguousarray(constant, np.dtype(dtype).newbyteorder("<"))
-            buffer.data = np.frombuffer(little_endian.tobytes(), np.uint8)
-            tensor.buffer = len(self._model.buffers)
-            self._model.buffers.append(buffer)
-        if quantization is not None:
-            tensor.quantization = self._schema.QuantizationParametersT()
-            tensor.quantization.scale = np.array([quantization.scale], np.float32)
-            tensor.quantization.zeroPoint = np.array([quantization.zero_point], np.int64)
-        self._graph.tensors.append(tensor)
-        return len(self._graph.tensors) - 1
-
-    def constant(self, name: str, value: NDArray[Any], quantization: _Quantization | None = None) -> int:
-        """Add a constant tensor; returns its number."""
-        return self.tensor(name, value.shape, value.dtype, quantization, value)
-
-    def operator(
-        self, code: str, inputs: Sequence[int], output: int, *, version: int = 1, **options: Any
-    ) -> int:
-        """Add the builtin operator `code` with its options; returns `output`."""
-        operator = self._schema.OperatorT()
-        operator.opcodeIndex = self._code(code, version)
-        operator.inputs = np.array(inputs, np.int32)
-        operator.outputs = np.array([output], np.int32)
-        title = "".join(word.capitalize() for word in code.split("_")) + "Options"
-        if options:
-            operator.builtinOptionsType = getattr(self._schema.BuiltinOptions, title)
-            operator.builtinOptions = getattr(self._schema, title + "T")()
-            for name, value in options.items():
-                setattr(operator.builtinOptions, name, value)
-        self._graph.operators.append(operator)
-        return output
-
-    def serialize(self, source: int, target: int) -> bytes:
-        """The finished file, from the input tensor `source` to the output tensor `target`."""
-        self._graph.inputs = np.array([source], np.int32)
-        self._graph.outputs = np.array([target], np.int32)
-        builder = _optional("flatbuffers").Builder(1024)
-        builder.Finish(self._model.Pack(builder), file_identifier=b"TFL3")
-        return bytes(builder.Output())
-
-    def _code(self, code: str, version: int) -> int:
-        if (code, version) not in self._codes:
-            entry = self._schema.OperatorCodeT()
-            entry.builtinCode = getattr(self._schema.BuiltinOperator, code)
-            entry.deprecatedBuiltinCode = entry.builtinCode  # where readers before 2020 look
-            entry.version = version
-            self._codes[code, version] = len(self._codes)
-            self._model.operatorCodes.append(entry)
-        return self._codes[code, version]
-
-    def reshape(self, source: int, n_features: int, dtype: Any, quantization: _Quantization | None) -> int:
-        """Flatten one sample."""
-        shape = np.array([1, n_features], np.int32)
-        target = self.tensor("features", shape, dtype, quantization)
-        return self.operator("RESHAPE", [source, self.constant("shape", shape)], target, newShape=shape)
-
-    def rescale(self, source: int, stack: _Stack) -> int:
-        """Float arithmetic of the rescaling layer on a float32 sample."""
-        shape = (1, *stack.input_shape)
-        steps = (("MUL", "scale", stack.scale, 1), ("ADD", "offset", stack.offset, 0))
-        for code, name, value, identity in steps:
-            if np.any(value != identity):
-                target = self.tensor(f"after_{name}", shape, np.float32)
-                operands = [source, self.constant(name, value)]
-                source = self.operator(code, operands, target, fusedActivationFunction=0)
-        return source
-
-    def dense(
-        self,
-        source: int,
-        layer: _Layer,
-        index: int,
-        dtype: Any,
-        constants: tuple[int, int],
-        quantizations: tuple[_Quantization | None, _Quantization | None] = (None, None),
-    ) -> int:
-        """A dense layer; relu is fused into it, any other activation is an operator behind it.
-
-        Args:
-            source: The tensor that comes in.
-            layer: Gives the width and the activation.
-            index: Counted from 0; names the tensors.
-            dtype: Of what goes out, float32 or int8.
-            constants: Numbers of the kernel and bias tensors.
-            quantizations: Of the sums and of what the activation makes of them; None where float.
-        """
-        shape, quantized = (1, len(layer.bias)), dtype == np.int8
-        fused = self._schema.ActivationFunctionType.RELU if layer.activation == "relu" else 0
-        sums = self.operator(
-            "FULLY_CONNECTED",
-            [source, *constants],
-            self.tensor(f"sum_{index}", shape, dtype, quantizations[0]),
-            version=4 if quantized else 1,
-            fusedActivationFunction=fused,
-        )
-        if fused:
-            return sums
-        code = {"softmax": "SOFTMAX", "sigmoid": "LOGISTIC", "tanh": "TANH"}[layer.activation]
-        name = "probabilities" if layer.activation == "softmax" else f"hidden_{index}"
-        options = {"beta": 1.0} if code == "SOFTMAX" else {}
-        target = self.tensor(name, shape, dtype, quantizations[1])
-        return self.operator(code, [sums], target, version=2 if quantized else 1, **options)
-
-
-def _write_tflite(network: keras.Sequential, path: Path, data: SearchData) -> None:
-    """Float32 arithmetic throughout, in Keras's order."""
-    graph, stack = _LiteRTGraph(), _stack_of(network)
-    shape = (1, *stack.input_shape)
-    if data.x_train.dtype == np.uint8:  # CAST would say it plainer, but LiteRT Micro has none from uint8
-        sample = graph.tensor("sample", shape, np.uint8, PIXELS_UINT8)
-        hidden = graph.operator("DEQUANTIZE", [sample], graph.tensor("number", shape, np.float32))
-    else:
-        sample = hidden = graph.tensor("sample", shape, np.float32)
-    hidden = graph.reshape(graph.rescale(hidden, stack), data.n_features, np.float32, None)
-    for index, layer in enumerate(stack.layers):
-        kernel = graph.constant(f"kernel_{index}", layer.kernel.T)
-        hidden = graph.dense(
-            hidden, layer, index, np.float32, (kernel, graph.constant(f"bias_{index}", layer.bias))
-        )
-    path.write_bytes(graph.serialize(sample, hidden))
-
-
-def _write_tflite_int8(network: keras.Sequential, path: Path, data: SearchData) -> None:
-    """Integer arithmetic from the pixels to the probabilities; float32 features are rescaled in float first.
-
-    Pixels are integers as they come: the rescaling is folded into the first layer. Features may differ in
-    size by orders of magnitude, which one integer scale could not hold, so they are quantised once rescaled.
-    """
-    graph, stack = _LiteRTGraph(), _stack_of(network)
-    shape = (1, *stack.input_shape)
-    if data.x_train.dtype == np.uint8:
-        stack = _folded(stack)
-        activations, stored = data.x_train.reshape(len(data.x_train), -1).astype(np.float32), PIXELS_INT8
-        sample = real = graph.tensor("sample", shape, np.uint8, PIXELS_UINT8)
-    else:
-        scaled = data.x_train * stack.scale + stack.offset
-        activations, stored = scaled.reshape(len(scaled), -1), _range_of(scaled, trim=0.0)
-        sample = graph.tensor("sample", shape, np.float32)
-        real = graph.rescale(sample, stack)
-    hidden = graph.operator("QUANTIZE", [real], graph.tensor("stored", shape, np.int8, stored))
-    hidden = graph.reshape(hidden, data.n_features, np.int8, stored)
-    for index, layer in enumerate(stack.layers):
-        sums, activations = _forward(layer, activations)
-        before = _calibrated(layer.activation, sums)
-        after = FIXED_INT8.get(layer.activation, before)
-        constants = _integer_constants(graph, layer, index, stored)
-        hidden = graph.dense(hidden, layer, index, np.int8, constants, (before, after))
-        stored = after
-    path.write_bytes(graph.serialize(sample, hidden))
-
-
-def _integer_constants(
-    graph: _LiteRTGraph, layer: _Layer, index: int, source: _Quantization
-) -> tuple[int, int]:
-    """Add a layer's kernel, int8 `(fan_out, fan_in)`, and bias, int32 in units of input times kernel."""
-    kernel_stored = _Quantization(float(np.abs(layer.kernel).max()) / 127 or 1.0, 0)
-    bias_stored = _Quantization(source.scale * kernel_stored.scale, 0)
-    kernel = kernel_stored.store(layer.kernel.T, np.int8)
-    bias = bias_stored.store(layer.bias, np.int32)
-    return (
-        graph.constant(f"kernel_{index}", kernel, kernel_stored),
-        graph.constant(f"bias_{index}", bias, bias_stored),
-    )
-
-
-def _folded(stack: _Stack) -> _Stack:
-    """The same network with the rescaling done by its first kernel and bias; in float64, rounded once."""
-    first = stack.layers[0]
-    kernel = first.kernel.astype(np.float64)
-    scale = np.broadcast_to(stack.scale, stack.input_shape).reshape(-1, 1)
-    offset = np.broadcast_to(stack.offset, stack.input_shape).reshape(-1)
-    folded = first._replace(
-        kernel=(kernel * scale).astype(np.float32), bias=(first.bias + offset @ kernel).astype(np.float32)
-    )
-    return _Stack(stack.input_shape, ONE, ZERO, (folded, *stack.layers[1:]))
-
-
-def _forward(layer: _Layer, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A layer's weighted sums for samples `(n, fan_in)`, and what its activation makes of them."""
-    sums = x @ layer.kernel + layer.bias
-    match layer.activation:
-        case "relu":
-            return sums, np.maximum(sums, 0)
-        case "tanh":
-            return sums, np.tanh(sums)
-        case "sigmoid":
-            return sums, np.asarray(0.5 + 0.5 * np.tanh(0.5 * sums), np.float32)
-        case _:
-            return sums, sums  # softmax ends a network: nothing reads it
-
-
-def _calibrated(activation: str, sums: NDArray[np.float32]) -> _Quantization:
-    """The int8 quantisation of a layer's weighted sums, after relu where that is fused in.
-
-    Sums before softmax matter only near the highest of their sample: one that lies ln 256 below it has less
-    than one step of the output's probability, so the range need not reach further down than that.
-
-    Args:
-        activation: What follows the sums.
-        sums: Of the training samples, `(n, width)`.
-    """
-    if activation == "relu":
-        return _range_of(np.maximum(sums, 0))
-    if activation == "softmax":
-        floor = np.percentile(sums.max(axis=1), INT8_TRIM_PERCENT) - math.log(256)
-        return _range_of(np.maximum(sums, np.float32(floor)))
-    return _range_of(sums)
-
-
-def _range_of(values: NDArray[np.float32], trim: float = INT8_TRIM_PERCENT) -> _Quantization:
-    """The int8 quantisation that holds all values but `trim` percent at either end, and 0 exactly."""
-    low, high = (float(end) for end in np.percentile(values, [trim, 100.0 - trim]))
-    low, high = min(low, 0.0), max(high, 0.0)
-    scale = (high - low) / 255 or 1.0
-    return _Quantization(scale, int(np.clip(round(-128 - low / scale), -128, 127)))
-
-
-def _run_tflite(path: Path, x: Images) -> NDArray[np.intp]:
-    """Sample by sample, as a device would; without XNNPACK, which announces itself on stderr."""
-    interpreters = _optional("ai_edge_litert.interpreter")
-    plain = interpreters.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = interpreters.Interpreter(str(path), experimental_op_resolver_type=plain, num_threads=1)
-    interpreter.allocate_tensors()
-    source, target = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-    scores = []
-    for sample in x:
-        interpreter.set_tensor(source, sample[np.newaxis])
-        interpreter.invoke()
-        scores.append(interpreter.get_tensor(target))
-    return _labels(scores)
-
-
-_LITERT: Final = ("ai_edge_litert.interpreter", "ai_edge_litert.schema_py_generated", "flatbuffers")
 
 FORMATS: Final[dict[str, _Format]] = {
     "keras": _Format(".keras", (), _write_keras, _run_keras),
-    "tflite": _Format(".tflite", _LITERT, _write_tflite, _run_tflite),
-    "tflite-int8": _Format(".tflite", _LITERT, _write_tflite_int8, _run_tflite),
+    "tflite": _Format(".tflite", litert.PACKAGES, litert.write_float, litert.run),
+    "tflite-int8": _Format(".tflite", litert.PACKAGES, litert.write_int8, litert.run),
     "onnx": _Format(".onnx", ("onnx", "onnxruntime"), _write_onnx, _run_onnx),
 }
 """Every format, by name."""

@@ -4,7 +4,9 @@ Inputs are raw samples (uint8 pixels as loaded); scaling is the network's first 
 network takes what the data set holds.
 """
 
+import warnings
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,7 +17,7 @@ from search.data import SearchData
 from search.protocol import Protocol, learning_rate_at, n_batches
 from search.space import Network
 
-__all__ = ["ProtocolSchedule", "build", "initial_weights", "optimizer"]
+__all__ = ["ProtocolSchedule", "build", "initial_weights", "optimizer", "save"]
 
 
 def layer_seeds(network: Network) -> list[int]:
@@ -57,6 +59,17 @@ def initial_weights(network: Network, n_features: int, n_classes: int) -> list[N
         weights.append(keras.ops.convert_to_numpy(_glorot(seed)((fan_in, fan_out))))
         weights.append(np.zeros(fan_out, np.float32))
     return weights
+
+
+def save(network: keras.Sequential, path: Path) -> None:
+    """Writes a `.keras` file without optimizer, loss and schedule: any Keras 3 loads it, with nothing of ours there."""
+    if network.compiled:
+        weights, network = network.get_weights(), keras.Sequential.from_config(network.get_config())
+        network.set_weights(weights)  # clone_model would compile it too
+    with warnings.catch_warnings():
+        # Keras 3.15 reads TensorFlow 2.21 variables in a way that NumPy 2 deprecates.
+        warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
+        network.save(path)
 
 
 def optimizer(protocol: Protocol, n_train: int) -> keras.optimizers.Optimizer:

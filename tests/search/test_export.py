@@ -14,7 +14,7 @@ import pytest
 
 from search import export as export_module
 from search.data import SearchData
-from search.data import TestData as HeldOut  # pytest would collect a name that starts with Test
+from search.data import TestData as HeldOut
 from search.datasets import load
 from search.export import FORMATS, ExportError, ExportReport, export, format_of
 from search.network import build
@@ -79,9 +79,7 @@ def probabilities(path: Path, x: np.ndarray) -> np.ndarray:
             path.read_bytes(), providers=["CPUExecutionProvider"]
         )
         return session.run(["probabilities"], {"sample": x})[0]
-    interpreter = importlib.import_module("ai_edge_litert.interpreter").Interpreter(
-        model_content=path.read_bytes()
-    )
+    interpreter = importlib.import_module("ai_edge_litert.interpreter").Interpreter(model_content=path.read_bytes())
     interpreter.allocate_tensors()
     (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
     assert source["dtype"] == x.dtype
@@ -202,17 +200,13 @@ class TestInt8:
         other = replace(data, x_validation=data.x_validation * 0)
         dark = replace(data, x_train=data.x_train // 4)
         contents = []
-        for index, (given, scored) in enumerate(
-            [(data, test), (other, HeldOut(test.x[:5], test.y[:5])), (dark, test)]
-        ):
+        for index, (given, scored) in enumerate([(data, test), (other, HeldOut(test.x[:5], test.y[:5])), (dark, test)]):
             path = tmp_path / f"{index}.tflite"
             export(small, "tflite-int8", path, given, scored, tolerance=1.0)
             contents.append(path.read_bytes())
         assert contents[0] == contents[1] != contents[2]
 
-    def test_a_dead_layer_is_no_division_by_zero(
-        self, digits: tuple[SearchData, HeldOut], tmp_path: Path
-    ) -> None:
+    def test_a_dead_layer_is_no_division_by_zero(self, digits: tuple[SearchData, HeldOut], tmp_path: Path) -> None:
         network = build(Network((4,), 0), digits[0], "relu")
         network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
         report = export(network, "tflite-int8", tmp_path / "dead.tflite", *digits)
@@ -247,15 +241,11 @@ class TestRefusals:
         path = tmp_path / FILES[fmt]
         path.write_text("older")
         message = refusal(ExportError, small, fmt, path, *digits, tolerance=0.01)
-        assert message.startswith(
-            f"An exported file must not lose more than 0.01 test accuracy; as {fmt} it fell"
-        )
+        assert message.startswith(f"An exported file must not lose more than 0.01 test accuracy; as {fmt} it fell")
         assert [file.name for file in tmp_path.iterdir()] == [path.name]
         assert path.read_text() == "older"
 
-    def test_tolerance_counts_real_quantisation_loss(
-        self, digits: tuple[SearchData, HeldOut], tmp_path: Path
-    ) -> None:
+    def test_tolerance_counts_real_quantisation_loss(self, digits: tuple[SearchData, HeldOut], tmp_path: Path) -> None:
         """One kernel value far above the others leaves INT8 no steps for them."""
         network = trained((), digits[0], "relu")
         kernel, bias = network.get_weights()
@@ -293,9 +283,7 @@ class TestRefusals:
         assert message.startswith(f"'{path}' must be a file that can be written, got: ")
         assert sorted(tmp_path.rglob("*")) == before
 
-    def test_unknown_format(
-        self, small: keras.Sequential, digits: tuple[SearchData, HeldOut], tmp_path: Path
-    ) -> None:
+    def test_unknown_format(self, small: keras.Sequential, digits: tuple[SearchData, HeldOut], tmp_path: Path) -> None:
         message = refusal(MisuseError, small, "h5", tmp_path / "a.h5", *digits)
         assert message == "`format` must be one of keras, tflite, tflite-int8, onnx, got 'h5'."
 
