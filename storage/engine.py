@@ -44,6 +44,8 @@ __all__ = ["DEFAULT_URL", "network_file_system", "open_engine", "optuna_storage"
 _CONNECT_SECONDS = 10
 """How long to wait for a PostgreSQL server that does not answer."""
 
+_N_JOURNAL_ATTEMPTS = 40
+
 _PING_AFTER_SECONDS = 1.0
 """A PostgreSQL connection that lay idle for longer is tried before it is used."""
 
@@ -259,20 +261,21 @@ def _optuna_revisions() -> tuple[str, ...]:
 def _use_write_ahead_log(engine: Engine) -> None:
     """Let readers and one writer work side by side; the file remembers it.
 
-    Left alone on a network file system, where the log's shared memory cannot work. SQLite does not wait for
-    the lock this takes, so two processes that open a new file together have to try again.
+    Left alone on a network file system, where the log's shared memory cannot work, and in a file that somebody
+    else keeps busy: it works without, and the next to open it tries again. SQLite does not wait for the lock this
+    takes, so two processes that open a new file together have to repeat it.
     """
     if engine.dialect.name != "sqlite" or network_file_system(sqlite_path(engine.url)):
         return
     with engine.connect() as connection:
         if connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal":
             return
-        for attempt in range(100):
+        for _ in range(_N_JOURNAL_ATTEMPTS):
             try:
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
                 return
             except sa.exc.OperationalError as error:
-                if "locked" not in str(error) or attempt == 99:
+                if "locked" not in str(error):
                     raise
                 time.sleep(0.05)
 

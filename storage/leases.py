@@ -34,10 +34,19 @@ from sqlalchemy import Connection, Engine
 
 from storage.models import leases, trials, workers
 from storage.processes import Process, ProcessState, state_of, this_process
-from storage.sql import insert, insert_new
+from storage.sql import has_table, insert, insert_new
 from storage.transactions import reading, write
 
-__all__ = ["BEATS_PER_LEASE", "LEASE_SECONDS", "Leases", "Sighting", "is_gone", "lost_trials", "observe"]
+__all__ = [
+    "BEATS_PER_LEASE",
+    "LEASE_SECONDS",
+    "Leases",
+    "Sighting",
+    "foreign_hosts",
+    "is_gone",
+    "lost_trials",
+    "observe",
+]
 
 LEASE_SECONDS = 30.0
 """How long a worker on another host may be silent."""
@@ -445,6 +454,22 @@ class Leases:
         if trial.process == self._process:
             return "running" if trial.worker_id in _living else "gone"
         return state_of(trial.process)
+
+
+def foreign_hosts(engine: Engine) -> list[str]:
+    """The names of other machines that have workers at this storage: on SQLite, something to warn of.
+
+    Containers on this machine are not foreign. Machines that do not tell their kernel's boot are never named.
+
+    Raises:
+        StorageError: The database cannot be read.
+    """
+    here = this_process().boot.partition(" ")[0]
+    with reading(engine) as connection:
+        if not here or not has_table(connection, workers):
+            return []
+        rows = connection.execute(sa.select(workers.c.host, workers.c.boot).distinct())
+        return sorted({host for host, boot in rows if boot and boot.partition(" ")[0] != here})
 
 
 def lost_trials(connection: Connection, trial_ids: Iterable[int], fences: Mapping[int, int] | None) -> frozenset[int]:

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from storage.cohort_storage import CohortStorage, FinishedTrial
 from storage.curves import read_curves, write_curves
-from storage.leases import BEATS_PER_LEASE, PATIENCE_WITH_RUNNING, Leases, Sighting, is_gone, observe
+from storage.leases import BEATS_PER_LEASE, PATIENCE_WITH_RUNNING, Leases, Sighting, foreign_hosts, is_gone, observe
 from storage.processes import Process, ProcessState, state_of, this_process
 from storage.records import CurvePoint
 
@@ -154,6 +154,13 @@ def test_what_is_held_already_cannot_be_acquired(
 def test_a_lease_of_no_time_is_refused(engine: Engine) -> None:
     with pytest.raises(ValueError, match="above 0"):
         Leases(engine, lease_seconds=0)
+
+
+def test_machines_other_than_this_are_named(engine: Engine, observer: Leases, remote: Leases) -> None:
+    observer.beat()
+    assert foreign_hosts(engine) == []
+    remote.beat()
+    assert foreign_hosts(engine) == ["elsewhere"]
 
 
 # Taking over.
