@@ -1,13 +1,15 @@
 """The `population` engine: a cohort of networks trained as one Keras model, and taken apart again.
 
-`train_cohort` places networks in a `Population`, lets Keras's `fit` train it epoch by epoch, and at the end of each epoch
-decides who stays: a member leaves when it is pruned, has failed, or has converged. Once those who are left need much
-less arithmetic, they move to a smaller model. Every member is what it would have been alone.
+`train_cohort` places networks in a `Population`, lets Keras's `fit` train it epoch by epoch, and at each epoch's end
+decides who stays: a member leaves when it is pruned, has failed, or has converged. When a smaller model would save
+more time than it takes to compile, those who are left move there. Every member is what it would have been alone.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import keras
@@ -19,14 +21,30 @@ from search.data import Images, SearchData
 from search.network import build, initial_weights
 from search.outcome import EpochMetrics, OnEpochEnd, Outcome
 from search.population_layout import Layout, Shape, Weights, shape_of
-from search.population_model import DeviceData, Population, flat
+from search.population_model import SCORE_CHUNK, DeviceData, Population, flat
 from search.protocol import Protocol, batch_order, n_batches
 from search.space import Network, SearchSpace
 
 __all__ = ["Checkpoint", "Member", "Snapshot", "cohort_size", "evaluate", "extract", "train_cohort"]
 
-SHRINK = 1.5
-"""A cohort moves to a smaller model when that cuts its arithmetic by this factor: a compilation costs about an epoch."""
+COMPILE_SECONDS = 1.5
+"""About what XLA takes to compile one shape (benchmarks/population_speed.py)."""
+
+WORK_PER_SECOND = 1e11
+"""About how many multiply-adds a second two cores do in large matrix products, see `Shape.work`."""
+
+
+STEP_SECONDS = 4e-4
+"""About what an optimizer step takes however small the networks (benchmarks/population_speed.py)."""
+
+OVERHEAD_SHARE = 0.1
+"""Largest share of `STEP_SECONDS` in a step that a cohort should have."""
+
+MEMORY_BYTES = 2e9
+"""What a cohort may take."""
+
+MAX_MODELS = 16
+"""Models kept for later cohorts; the oldest is forgotten first."""
 
 
 @dataclass(eq=False)
@@ -66,16 +84,20 @@ class Snapshot:
         networks: The cohort's.
         members: Their states, in order.
         placed: Positions of the members in the model, in the order they lie there.
+        shape: The model's.
+        known: Shapes compiled before: which one a cohort trains in decides how its sums are rounded.
     """
 
     epoch: int
     networks: tuple[Network, ...]
     members: tuple[Member, ...]
     placed: tuple[int, ...]
+    shape: Shape
+    known: tuple[Shape, ...]
 
 
 Checkpoint = Callable[[int, Callable[[], Snapshot]], None]
-"""Called after each epoch's leavers have left, with the epoch and a function that takes a snapshot. May raise to stop."""
+"""Called once an epoch's leavers have left, with the epoch and what takes a snapshot. May raise to stop there."""
 
 
 def train_cohort(
@@ -106,8 +128,7 @@ def train_cohort(
     """
     cohort = _Cohort(networks, data, protocol, on_epoch_end, on_checkpoint, start)
     while cohort.training:
-        model = cohort.enter(_population(cohort.shape, data, protocol))
-        model.fit(
+        cohort.enter().fit(
             _orders(batch_seed, cohort.epoch, len(data.y_train), protocol),
             initial_epoch=cohort.epoch,
             epochs=protocol.epochs,
@@ -151,23 +172,83 @@ def evaluate(
     """
     architectures = tuple(tuple(len(bias) for bias in stock[1:-1:2]) for stock in weights)
     shape = shape_of(architectures, data.n_features, data.n_classes)
-    model = _population(shape, data, protocol)
+    model = Population(shape, _populations.device(data, protocol), protocol)
     model.load(Layout(architectures, shape), dict(enumerate(weights)), {}, 0)
     _, accuracies = model.score(tf.constant(flat(x)), tf.constant(np.asarray(y, np.int32)))
     return np.asarray(accuracies.numpy()[model.layout.slots], np.float64)
 
 
+def settle(need: Shape, known: Sequence[Shape], n_samples: int) -> Shape:
+    """The model that a cohort should train in: one that is compiled already, or a new one, whichever takes less time.
+
+    Args:
+        need: The tightest shape that holds the cohort.
+        known: Shapes compiled already.
+        n_samples: Samples each member has yet to be trained on, over all epochs left.
+
+    Returns:
+        One of `known`, or a new shape. The new one is as roomy as costs little beside compiling it, so that later
+        cohorts fit too: where an epoch is short all the cohorts of a study share one program.
+    """
+
+    def seconds(shape: Shape) -> float:
+        return shape.work * n_samples / WORK_PER_SECOND
+
+    tight = need.roomier(0.0)
+    roomy = [need.roomier(slack) for slack in (2.0, 1.0, 0.5)]
+    roomy.insert(0, reduce(Shape.joined, known, roomy[0]))
+    new = next((s for s in roomy if seconds(s) - seconds(tight) <= COMPILE_SECONDS / 4), tight)
+    fitting = [shape for shape in known if shape.holds(need)]
+    best = min(fitting, key=seconds, default=new)
+    return best if seconds(best) <= seconds(new) + COMPILE_SECONDS else new
+
+
 def cohort_size(data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
     """How many networks should train together.
+
+    As few as make the fixed cost of an optimizer step a small share of it (`OVERHEAD_SHARE`), so that the sampler
+    learns often; no more than memory allows.
+
+    Args:
+        data: Gives the size of the first layer and of the batch.
+        protocol: Gives the batch size.
+        space: Gives the sizes of a typical network: depths uniform, widths log-uniform.
 
     Returns:
         At least 1.
     """
-    return 64
+    batch = min(protocol.batch_size, len(data.y_train))
+    typical = shape_of(_typical(space), data.n_features, data.n_classes)
+    n_typical = len(_typical(space))
+    step_seconds = typical.work * batch / WORK_PER_SECOND / n_typical
+    copies, activations = 8, 4 * SCORE_CHUNK * sum(typical.rows)
+    member_bytes = 4 * (copies * typical.n_weights + activations) / n_typical
+    enough = math.ceil(STEP_SECONDS * (1 / OVERHEAD_SHARE - 1) / step_seconds)
+    return max(1, min(enough, int(MEMORY_BYTES / member_bytes)))
+
+
+def _typical(space: SearchSpace) -> list[tuple[int, ...]]:
+    """Networks at the deciles of the space's widths, as many of each depth."""
+    shares = (np.arange(10) + 0.5) / 10
+    widths = np.round(space.min_width * (space.max_width / space.min_width) ** shares).astype(int).tolist()
+    shifts = range(space.max_depth)
+    return [
+        tuple(widths[(index + 3 * shift) % len(widths)] for shift in shifts[:depth])
+        for depth in range(space.max_depth + 1)
+        for index in range(len(widths))
+    ]
 
 
 class _Cohort:
-    """The members of a cohort, who of them is in the model, and the decisions at an epoch's end."""
+    """The members of a cohort, where they train next, and the decisions at an epoch's end.
+
+    Attributes:
+        networks: What trains.
+        members: How each stands.
+        epoch: Epochs trained so far.
+        placed: Members in the model in which the next epoch is trained, in the order they lie there.
+        shape: That model's.
+    """
 
     def __init__(
         self,
@@ -179,118 +260,128 @@ class _Cohort:
         start: Snapshot | None,
     ) -> None:
         self.networks = tuple(networks)
-        self.protocol = protocol
-        self._n_steps = n_batches(len(data.y_train), protocol.batch_size)
-        self._sizes = (data.n_features, data.n_classes)
+        self._data, self._protocol = data, protocol
         self._on_epoch_end, self._on_checkpoint = on_epoch_end, on_checkpoint
+        self._steps = n_batches(len(data.y_train), protocol.batch_size)
         self._model: Population | None = None
+        self._slots: dict[int, int] = {}
         self._clock = time.perf_counter()
         if start is None:
             self.epoch = 0
-            self.members = [Member(weights=initial_weights(network, *self._sizes)) for network in networks]
-            self.placed = self.training
+            self.members = [
+                Member(weights=initial_weights(network, data.n_features, data.n_classes)) for network in networks
+            ]
+            self.placed, self.shape = self.training, self._settled()
         else:
-            self.epoch, self.members, self.placed = (
-                start.epoch,
-                [_copy(m) for m in start.members],
-                list(start.placed),
-            )
+            _populations.remember(start.known, data, protocol)
+            self.epoch, self.members = start.epoch, list(map(_copy, start.members))
+            self.placed, self.shape = list(start.placed), start.shape
 
     @property
     def training(self) -> list[int]:
         """Members that have not left."""
         return [position for position, member in enumerate(self.members) if member.state == "training"]
 
-    @property
-    def shape(self) -> Shape:
-        """What the model must hold."""
-        return self._shape_of(self.placed)
-
-    def enter(self, model: Population) -> Population:
-        """Puts the members into a model."""
-        layout = Layout(tuple(self.networks[position].architecture for position in self.placed), model.shape)
-        here = {
-            index: self.members[p]
-            for index, p in enumerate(self.placed)
-            if self.members[p].state == "training"
-        }
+    def enter(self) -> Population:
+        """Puts the members into their model."""
+        model = _populations.get(self.shape, self._data, self._protocol)
+        layout = Layout(tuple(self.networks[position].architecture for position in self.placed), self.shape)
+        here = [(index, self.members[position]) for index, position in enumerate(self.placed)]
+        training = {index: member for index, member in here if member.state == "training"}
         model.load(
             layout,
-            {index: member.weights for index, member in here.items()},
-            {index: member.slots for index, member in here.items() if member.slots is not None},
-            self.epoch * self._n_steps,
+            {index: member.weights for index, member in training.items()},
+            {index: member.slots for index, member in training.items() if member.slots is not None},
+            self.epoch * self._steps,
         )
-        self._model = model
+        self._model, self._slots = model, dict(zip(self.placed, range(len(self.placed)), strict=True))
         return model
 
     def leave(self) -> None:
-        """Takes the members out of the model, and closes ranks."""
+        """Takes the members out of the model."""
         self._fetch()
-        self.placed = self.training
         self._model = None
 
     def end_epoch(self, epoch: int, logs: Mapping[str, NDArray[np.float32]]) -> bool:
         """Takes the metrics of an epoch, lets members leave.
 
         Returns:
-            Whether those who stay should move to another model.
+            Whether the model has to be left: those who stay move to another, or nobody stays.
         """
         self.epoch = epoch + 1
-        now = time.perf_counter()
-        share = (now - self._clock) / len(self.training)
+        share = (time.perf_counter() - self._clock) / len(self.training)
         seen = self._record({name: np.asarray(values) for name, values in logs.items()}, share)
         self._keep_best(seen)
         verdicts = self._on_epoch_end(epoch, seen) if self._on_epoch_end else {}
         for position, reason in verdicts.items():
             self._end(position, "pruned", reason)
         self._complete([position for position in seen if position not in verdicts])
+        moves = self._moves()
         if self._on_checkpoint:
             self._on_checkpoint(epoch, self.snapshot)
         self._clock = time.perf_counter()
-        return not self.training or self._shrinks()
+        return moves or not self.training
 
     def snapshot(self) -> Snapshot:
         """The cohort as it is, copied."""
         self._fetch()
-        placed = self.training if self._shrinks() else self.placed
-        return Snapshot(self.epoch, self.networks, tuple(map(_copy, self.members)), tuple(placed))
+        known = _populations.known(self._data, self._protocol)
+        members = tuple(map(_copy, self.members))
+        return Snapshot(self.epoch, self.networks, members, tuple(self.placed), self.shape, known)
+
+    def _moves(self) -> bool:
+        if not self.training:
+            return False
+        shape = self._settled()
+        if shape == self.shape:
+            return False
+        self.placed, self.shape = self.training, shape
+        return True
+
+    def _settled(self) -> Shape:
+        architectures = [self.networks[position].architecture for position in self.training]
+        need = shape_of(architectures, self._data.n_features, self._data.n_classes)
+        epochs = self._protocol.epochs - self.epoch
+        if self._protocol.patience is not None:
+            epochs = min(epochs, self._protocol.patience)
+        known = _populations.known(self._data, self._protocol)
+        shape = settle(need, known, epochs * len(self._data.y_train))
+        _populations.remember([shape], self._data, self._protocol)
+        return shape
 
     def _record(self, logs: Mapping[str, NDArray[np.float32]], share: float) -> dict[int, EpochMetrics]:
-        seen = {}
-        slots = self._model.layout.slots if self._model else []
-        for slot, position in zip(slots, self.placed, strict=True):
-            member = self.members[position]
+        assert self._model is not None
+        seen: dict[int, EpochMetrics] = {}
+        for position, index in self._slots.items():
+            member, slot = self.members[position], self._model.layout.slots[index]
             if member.state != "training":
                 continue
             member.seconds += share
             metrics = EpochMetrics(*(float(logs[name][slot]) for name in EpochMetrics._fields))
             broken = next((n for n in ("loss", "val_loss") if not np.isfinite(getattr(metrics, n))), None)
             if broken:
-                self._end(
-                    position, "failed", f"{broken} is {getattr(metrics, broken)} after epoch {self.epoch - 1}"
-                )
+                self._end(position, "failed", f"{broken} is {getattr(metrics, broken)} after epoch {self.epoch - 1}")
             else:
                 member.curve.append(metrics)
                 seen[position] = metrics
         return seen
 
     def _keep_best(self, seen: Mapping[int, EpochMetrics]) -> None:
-        if not self.protocol.restores_best:
+        if not self._protocol.restores_best:
             return
         better = [position for position in seen if self.members[position].best_epoch == self.epoch - 1]
         for position, weights in self._weights(better).items():
             self.members[position].best_weights = weights
 
     def _complete(self, positions: Sequence[int]) -> None:
-        patience = self.protocol.patience
-        last = self.epoch == self.protocol.epochs
+        patience = self._protocol.patience
+        last = self.epoch == self._protocol.epochs
         done = [
             position
             for position in positions
-            if last
-            or (patience is not None and self.epoch - 1 - self.members[position].best_epoch >= patience)
+            if last or (patience is not None and self.epoch - 1 - self.members[position].best_epoch >= patience)
         ]
-        kept = {} if self.protocol.restores_best else self._weights(done)
+        kept = {} if self._protocol.restores_best else self._weights(done)
         for position in done:
             member = self.members[position]
             member.weights = kept.get(position, member.best_weights)
@@ -301,17 +392,10 @@ class _Cohort:
         member.state, member.reason = state, reason
         member.weights, member.slots, member.best_weights = [], None, []
 
-    def _shrinks(self) -> bool:
-        stay = self.training
-        return bool(stay) and self._shape_of(stay).n_weights * SHRINK <= self.shape.n_weights
-
-    def _shape_of(self, positions: Sequence[int]) -> Shape:
-        return shape_of([self.networks[position].architecture for position in positions], *self._sizes)
-
     def _weights(self, positions: Sequence[int]) -> dict[int, Weights]:
         if self._model is None or not positions:
             return {}
-        found = self._model.weights_of([self.placed.index(position) for position in positions])
+        found = self._model.weights_of([self._slots[position] for position in positions])
         return dict(zip(positions, found.values(), strict=True))
 
     def _fetch(self) -> None:
@@ -319,7 +403,7 @@ class _Cohort:
         if self._model is None:
             return
         training = self.training
-        slots = self._model.slots_of([self.placed.index(position) for position in training])
+        slots = self._model.slots_of([self._slots[position] for position in training])
         for (position, weights), found in zip(self._weights(training).items(), slots.values(), strict=True):
             self.members[position].weights, self.members[position].slots = weights, found
 
@@ -371,17 +455,35 @@ class _Populations:
     def __init__(self) -> None:
         self._key: tuple[SearchData, Protocol] | None = None
         self._device: DeviceData | None = None
-        self._models: dict[Shape, Population] = {}
+        self._models: dict[Shape, Population | None] = {}
+
+    def device(self, data: SearchData, protocol: Protocol) -> DeviceData:
+        """The data where networks train; forgets all models if it was other data, or another protocol."""
+        if self._device is None or self._key is None or self._key[0] is not data or self._key[1] != protocol:
+            self._models.clear()
+            self._key, self._device = (data, protocol), DeviceData(data)
+        return self._device
+
+    def known(self, data: SearchData, protocol: Protocol) -> tuple[Shape, ...]:
+        """Shapes seen so far, oldest first."""
+        self.device(data, protocol)
+        return tuple(self._models)
+
+    def remember(self, shapes: Iterable[Shape], data: SearchData, protocol: Protocol) -> None:
+        """Takes shapes as known; their models are built when first needed."""
+        self.device(data, protocol)
+        for shape in shapes:
+            self._models.setdefault(shape, None)
+        while len(self._models) > MAX_MODELS:
+            del self._models[next(iter(self._models))]
 
     def get(self, shape: Shape, data: SearchData, protocol: Protocol) -> Population:
         """The model of a shape, built if there is none yet."""
-        if self._key is None or self._key[0] is not data or self._key[1] != protocol:
-            self._models.clear()
-            self._key, self._device = (data, protocol), DeviceData(data)
-        assert self._device is not None
-        if shape not in self._models:
-            self._models[shape] = Population(shape, self._device, protocol)
-        return self._models[shape]
+        device = self.device(data, protocol)
+        model = self._models.get(shape)
+        if model is None:
+            model = self._models[shape] = Population(shape, device, protocol)
+        return model
 
 
-_population = _Populations().get
+_populations = _Populations()

@@ -15,9 +15,10 @@ grid, so that cohorts of one study can share compiled programs.
 """
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
@@ -38,16 +39,16 @@ Index: TypeAlias = tuple[int | slice, ...]
 
 
 class Kind(NamedTuple):
-    """Blocks of one size: `outputs` by `inputs`, `count` of them."""
+    """Blocks of one size: `outputs` by `inputs`, `blocks` of them."""
 
     inputs: int
     outputs: int
-    count: int
+    blocks: int
 
     @property
     def size(self) -> int:
         """Weights in all blocks."""
-        return self.inputs * self.outputs * self.count
+        return self.inputs * self.outputs * self.blocks
 
 
 class Gather(NamedTuple):
@@ -85,12 +86,12 @@ class Shape:
     @property
     def slots(self) -> int:
         """Networks it can hold."""
-        return sum(kind.count for kind in self.outputs) + self.softmax
+        return sum(kind.blocks for kind in self.outputs) + self.softmax
 
     @property
     def rows(self) -> tuple[int, ...]:
         """Rows of activations after each hidden layer."""
-        return (self.first, *(sum(kind.outputs * kind.count for kind in kinds) for kinds in self.hidden))
+        return (self.first, *(sum(kind.outputs * kind.blocks for kind in kinds) for kinds in self.hidden))
 
     @property
     def sizes(self) -> list[tuple[int, ...]]:
@@ -101,32 +102,73 @@ class Shape:
             (self.first,),
             (self.slots, self.n_classes),
             *((rows,) for rows in self.rows[1:]),
-            *((kind.count, kind.outputs, kind.inputs) for kind in later),
+            *((kind.blocks, kind.outputs, kind.inputs) for kind in later),
         ]
 
     @property
+    def work(self) -> float:
+        """Multiply-adds to train a sample, in terms of those of one large matrix product, padding included.
+
+        The first layers are multiplied twice a step, forward and for their gradient. Later layers are three small
+        products, which run at about a third of the rate (docs/decisions/0003).
+        """
+        later = sum(kind.size for kinds in (*self.hidden, self.outputs) for kind in kinds)
+        return 2.0 * self.n_features * (self.first + self.softmax * self.n_classes) + 9.0 * later
+
+    @property
     def n_weights(self) -> int:
-        """Trainable numbers, padding included; also, nearly, the multiplications of a sample's forward pass."""
-        return sum(int(np.prod(size)) for size in self.sizes)
+        """Trainable numbers, padding included."""
+        return sum(math.prod(size) for size in self.sizes)
 
     def holds(self, other: "Shape") -> bool:
         """Whether a cohort of another shape fits into this one."""
-        mine, its = self._counts(), other._counts()
-        return all(mine[key] >= its[key] for key in its)
-
-    def _counts(self) -> Counter[tuple[int | str, ...]]:
-        counts: Counter[tuple[int | str, ...]] = Counter(
-            {("features",): self.n_features, ("classes",): self.n_classes, ("first",): self.first}
+        return (
+            (self.n_features, self.n_classes) == (other.n_features, other.n_classes)
+            and self.first >= other.first
+            and self.softmax >= other.softmax
+            and len(self.hidden) >= len(other.hidden)
+            and all(map(_hold, self.hidden, other.hidden))
+            and _hold(self.outputs, other.outputs)
         )
-        counts["softmax",] = self.softmax
-        for layer, kinds in enumerate((self.outputs, *self.hidden)):
-            for kind in kinds:
-                counts[layer, kind.inputs, kind.outputs] = kind.count
-        return counts
+
+    def joined(self, other: "Shape") -> "Shape":
+        """With room for what either holds."""
+        pairs = itertools.zip_longest(self.hidden, other.hidden, fillvalue=())
+        return replace(
+            self,
+            first=max(self.first, other.first),
+            softmax=max(self.softmax, other.softmax),
+            hidden=tuple(itertools.starmap(_join, pairs)),
+            outputs=_join(self.outputs, other.outputs),
+        )
+
+    def roomier(self, slack: float) -> "Shape":
+        """With room for about `slack` standard deviations more of each kind, rounded up.
+
+        Counts of a random cohort vary like a Poisson variable's, by their square root. Kinds that are missing, of sides
+        that occur, get room too.
+        """
+
+        def kinds(given: tuple[Kind, ...]) -> tuple[Kind, ...]:
+            counts = {(kind.inputs, kind.outputs): kind.blocks for kind in given}
+            if slack:
+                sides = itertools.product({i for i, _ in counts}, {o for _, o in counts})
+                counts = dict.fromkeys(sides, 0) | counts
+            return tuple(Kind(*sides, round_up(_more(n, slack), steps=2)) for sides, n in sorted(counts.items()))
+
+        members = sum(kind.blocks for kind in self.outputs)
+        mean = self.first / members if members else 0.0
+        return replace(
+            self,
+            first=round_up(math.ceil(mean * _more(members, slack)), steps=8),
+            softmax=round_up(_more(self.softmax, slack), steps=2),
+            hidden=tuple(map(kinds, self.hidden)),
+            outputs=kinds(self.outputs),
+        )
 
 
 def shape_of(architectures: Sequence[Architecture], n_features: int, n_classes: int) -> Shape:
-    """The rounded-up shape of a cohort of these architectures."""
+    """The tightest shape that holds a cohort of these architectures."""
     depth = max(map(len, architectures))
     hidden = [
         Counter((class_of(a[layer - 1]), class_of(a[layer])) for a in architectures if len(a) > layer)
@@ -136,8 +178,8 @@ def shape_of(architectures: Sequence[Architecture], n_features: int, n_classes: 
     return Shape(
         n_features=n_features,
         n_classes=n_classes,
-        first=round_up(sum(a[0] for a in architectures if a), steps=8),
-        softmax=round_up(sum(not a for a in architectures), steps=1),
+        first=sum(a[0] for a in architectures if a),
+        softmax=sum(not a for a in architectures),
         hidden=tuple(map(_kinds, hidden)),
         outputs=_kinds(outputs),
     )
@@ -160,12 +202,40 @@ def round_up(n: int, steps: int) -> int:
     >>> [round_up(n, steps=1) for n in (1, 3, 5, 64)]
     [1, 4, 8, 64]
     """
-    step = max(1, 2 ** max(0, (n - 1).bit_length() - 1) // steps)
+    step: int = max(1, 2 ** max(0, (n - 1).bit_length() - 1) // steps)
     return -(-n // step) * step
 
 
 def _kinds(counts: Mapping[tuple[int, int], int]) -> tuple[Kind, ...]:
-    return tuple(Kind(*sides, round_up(count, steps=2)) for sides, count in sorted(counts.items()))
+    return tuple(Kind(*sides, count) for sides, count in sorted(counts.items()))
+
+
+def _join(some: tuple[Kind, ...], others: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    counts = Counter({(kind.inputs, kind.outputs): kind.blocks for kind in some})
+    return _kinds(counts | Counter({(kind.inputs, kind.outputs): kind.blocks for kind in others}))
+
+
+def _more(count: int, slack: float) -> int:
+    return count + math.ceil(slack * math.sqrt(max(1, count)))
+
+
+def _hold(kinds: tuple[Kind, ...], needed: tuple[Kind, ...]) -> bool:
+    return _assign([(kind.inputs, kind.outputs) for kind in needed for _ in range(kind.blocks)], kinds) is not None
+
+
+def _assign(sides: Sequence[tuple[int, int]], kinds: Sequence[Kind]) -> list[int] | None:
+    """Each block's kind: the largest goes first, to the smallest kind with room. None if one finds no room."""
+    free = [kind.blocks for kind in kinds]
+    by_size = sorted(range(len(kinds)), key=lambda i: kinds[i].inputs * kinds[i].outputs)
+    chosen = [0] * len(sides)
+    for block in sorted(range(len(sides)), key=lambda i: -sides[i][0] * sides[i][1]):
+        inputs, outputs = sides[block]
+        fits = (i for i in by_size if free[i] and kinds[i].inputs >= inputs and kinds[i].outputs >= outputs)
+        kind = next(fits, None)
+        if kind is None:
+            return None
+        chosen[block], free[kind] = kind, free[kind] - 1
+    return chosen
 
 
 class _Block(NamedTuple):
@@ -214,7 +284,11 @@ class Layout:
         """For each hidden layer after the first, each member's block."""
         return [
             _place(
-                {m: (class_of(a[layer - 1]), class_of(a[layer])) for m, a in enumerate(self.architectures) if len(a) > layer},
+                {
+                    m: (class_of(a[layer - 1]), class_of(a[layer]))
+                    for m, a in enumerate(self.architectures)
+                    if len(a) > layer
+                },
                 kinds,
             )
             for layer, kinds in enumerate(self.shape.hidden, start=1)
@@ -240,7 +314,7 @@ class Layout:
         """All that the program is told of the architectures, by name.
 
         `forward_L` and `backward_L` gather the inputs of hidden layer L >= 1, counted from 0; `forward` and `backward`
-        those of the output layer, from the rows of all hidden layers. `members`, `(slots,)`, is 1 where a slot is taken.
+        those of the output layer, from the rows of all hidden layers. `members`, `(slots,)`, is 1 in taken slots.
         """
         members = np.zeros(self.shape.slots, np.int32)
         members[self.slots] = 1
@@ -274,13 +348,14 @@ class Layout:
 
 
 def _place(sides: Mapping[int, tuple[int, int]], kinds: Sequence[Kind]) -> dict[int, _Block]:
-    input_starts = [0, *itertools.accumulate(kind.inputs * kind.count for kind in kinds)]
-    output_starts = [0, *itertools.accumulate(kind.outputs * kind.count for kind in kinds)]
-    index = {(kind.inputs, kind.outputs): i for i, kind in enumerate(kinds)}
+    input_starts = [0, *itertools.accumulate(kind.inputs * kind.blocks for kind in kinds)]
+    output_starts = [0, *itertools.accumulate(kind.outputs * kind.blocks for kind in kinds)]
+    chosen = _assign(list(sides.values()), kinds)
+    assert chosen is not None, "A layout's shape must hold its architectures."
     taken: Counter[int] = Counter()
     blocks = {}
-    for member, (inputs, outputs) in sides.items():
-        kind = index[inputs, outputs]
+    for member, kind in zip(sides, chosen, strict=True):
+        inputs, outputs = kinds[kind].inputs, kinds[kind].outputs
         place = taken[kind]
         blocks[member] = _Block(kind, place, input_starts[kind] + place * inputs, output_starts[kind] + place * outputs)
         taken[kind] += 1
@@ -289,7 +364,7 @@ def _place(sides: Mapping[int, tuple[int, int]], kinds: Sequence[Kind]) -> dict[
 
 def _linked(links: Mapping[int, slice], n_sources: int, kinds: Sequence[Kind]) -> Gather:
     gather = Gather(
-        np.full(sum(kind.inputs * kind.count for kind in kinds), -1, np.int32), np.full(n_sources, -1, np.int32)
+        np.full(sum(kind.inputs * kind.blocks for kind in kinds), -1, np.int32), np.full(n_sources, -1, np.int32)
     )
     for start, rows in links.items():
         n_rows = rows.stop - rows.start
@@ -319,9 +394,7 @@ def _places(layout: Layout, member: int) -> list[tuple[int, Index]]:
     if not architecture:
         return [(0, (first,)), slot]
     places: list[tuple[int, Index]] = [(0, (first,)), (1, (first,))]
-    kernels = itertools.accumulate(
-        (len(kinds) for kinds in layout.shape.hidden), initial=3 + len(layout.shape.hidden)
-    )
+    kernels = itertools.accumulate((len(kinds) for kinds in layout.shape.hidden), initial=3 + len(layout.shape.hidden))
     starts = list(kernels)
     for layer in range(1, len(architecture)):
         block = layout.hidden[layer - 1][member]

@@ -1,9 +1,9 @@
 """A cohort as one `keras.Model`: one compiled call trains every member for an epoch and validates it.
 
 The model is built for a `Shape`, not for architectures: those come in as tables, so the same model, and its compiled
-program, trains one cohort after another. `fit` takes a data set of one element an epoch, the epoch's batches; `train_step`
-loops over them inside XLA, on pixels that stay on the device as uint8. Members' losses are summed, so each sees the
-gradient it would see alone.
+program, trains one cohort after another. `fit` takes a data set of one element an epoch, the epoch's batches;
+`train_step` loops over them inside XLA, on pixels that stay on the device as uint8. Members' losses are summed, so
+each sees the gradient it would see alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -56,9 +56,7 @@ def flat(x: Images) -> Images:
 class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # keras is untyped
     """Keras's Adam as a pure function of its state, so that XLA fuses a step into one pass over the weights."""
 
-    def moved(
-        self, values: Tensors, gradients: Tensors, slots: Tensors, step: Any
-    ) -> tuple[Tensors, Tensors]:
+    def moved(self, values: Tensors, gradients: Tensors, slots: Tensors, step: Any) -> tuple[Tensors, Tensors]:
         """Weights and slots after optimizer step `step`, counted from 0: the arithmetic of `Adam.update_step`.
 
         Args:
@@ -72,12 +70,8 @@ class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # keras is untype
         alpha = self._learning_rate(step) * correction
         n = len(values)
         first = [m + (g - m) * (1 - self.beta_1) for m, g in zip(slots[:n], gradients, strict=True)]
-        second = [
-            v + (tf.square(g) - v) * (1 - self.beta_2) for v, g in zip(slots[n:], gradients, strict=True)
-        ]
-        moved = [
-            w - m * alpha / (tf.sqrt(v) + self.epsilon) for w, m, v in zip(values, first, second, strict=True)
-        ]
+        second = [v + (tf.square(g) - v) * (1 - self.beta_2) for v, g in zip(slots[n:], gradients, strict=True)]
+        moved = [w - m * alpha / (tf.sqrt(v) + self.epsilon) for w, m, v in zip(values, first, second, strict=True)]
         return moved, first + second
 
     @property
@@ -136,9 +130,7 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         self.layout = layout
         for variable, array in zip(self.trainable_variables, pack(layout, weights), strict=True):
             variable.assign(array)
-        moments = [
-            array for which in (0, 1) for array in pack(layout, {m: s[which] for m, s in slots.items()})
-        ]
+        moments = [array for which in (0, 1) for array in pack(layout, {m: s[which] for m, s in slots.items()})]
         for variable, array in zip(self.optimizer.slots, moments, strict=True):
             variable.assign(array)
         for name, table in layout.tables().items():
@@ -198,9 +190,7 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         _, values, slots, losses, hits = tf.while_loop(
             lambda i, *_: i < n_batches, step, (0, values, slots, zeros, zeros)
         )
-        for variable, value in zip(
-            [*self.trainable_variables, *self.optimizer.slots], values + slots, strict=True
-        ):
+        for variable, value in zip([*self.trainable_variables, *self.optimizer.slots], values + slots, strict=True):
             variable.assign(value)
         self.optimizer.iterations.assign_add(n_batches)
         val_loss, val_accuracy = self._score(values, tables, self._data.x_validation, self._data.y_validation)
@@ -258,9 +248,9 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
 def multiplied(inputs: Any, kinds: Sequence[Kind], kernels: Iterator[Any]) -> Any:
     """Each block's output rows, `(rows, samples)`, kind after kind; takes a kernel for each kind."""
     outputs = []
-    for rows, kind in zip(tf.split(inputs, [k.inputs * k.count for k in kinds]), kinds, strict=True):
-        blocks = tf.matmul(next(kernels), tf.reshape(rows, (kind.count, kind.inputs, -1)))
-        outputs.append(tf.reshape(blocks, (kind.count * kind.outputs, -1)))
+    for rows, kind in zip(tf.split(inputs, [k.inputs * k.blocks for k in kinds]), kinds, strict=True):
+        blocks = tf.matmul(next(kernels), tf.reshape(rows, (kind.blocks, kind.inputs, -1)))
+        outputs.append(tf.reshape(blocks, (kind.blocks * kind.outputs, -1)))
     return tf.concat(outputs, 0)
 
 

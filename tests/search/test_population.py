@@ -1,19 +1,27 @@
-"""The population engine gives the networks that stock Keras gives."""
+"""The population engine gives the networks that stock Keras gives, whatever becomes of their neighbours."""
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
+from sklearn.datasets import load_digits
 
+from search import population
 from search.data import SearchData
-from search.network import build, optimizer
-from search.population import train_cohort
+from search.network import build, initial_weights, optimizer
+from search.outcome import EpochMetrics, Outcome
+from search.population import Snapshot, cohort_size, evaluate, extract, settle, train_cohort
+from search.population_layout import shape_of
 from search.protocol import Protocol, batch_order
-from search.space import Network
+from search.space import Network, SearchSpace
 
 MIXED = [
     Network((), 1),
@@ -25,49 +33,216 @@ MIXED = [
     Network((), 7),
     Network((50, 2, 9), 8),
 ]
-"""Depths 0 to 3, widths within a tile, of several tiles, and next to a tile's edge."""
+"""Depths 0 to 3, widths of both classes and next to their edge."""
 
 
-def blobs(n_train: int = 256, n_validation: int = 100, n_features: int = 20, classes: int = 4) -> SearchData:
-    """Overlapping classes of uint8 pixels."""
+def blobs(n_train: int = 256, n_validation: int = 100) -> SearchData:
+    """Four overlapping classes of 4 by 5 uint8 pixels."""
     rng = np.random.default_rng(0)
-    centers = rng.uniform(40, 200, (classes, n_features))
-    y = rng.integers(0, classes, n_train + n_validation).astype(np.int32)
-    x = (
-        np.clip(centers[y] + rng.normal(0, 60, (len(y), n_features)), 0, 255)
-        .astype(np.uint8)
-        .reshape(-1, 4, 5)
-    )
-    return SearchData(
-        "blobs", x[:n_train], y[:n_train], x[n_train:], y[n_train:], classes, 1 / 255, 0.0, "0" * 64
-    )
+    centers = rng.uniform(40, 200, (4, 20))
+    y = rng.integers(0, 4, n_train + n_validation).astype(np.int32)
+    x = np.clip(centers[y] + rng.normal(0, 60, (len(y), 20)), 0, 255).astype(np.uint8).reshape(-1, 4, 5)
+    return SearchData("blobs", x[:n_train], y[:n_train], x[n_train:], y[n_train:], 4, 1 / 255, 0.0, "0" * 64)
 
 
-def stock(
-    network: Network, data: SearchData, protocol: Protocol, batch_seed: int, n_steps: int
-) -> keras.Sequential:
-    """The reference: stock Keras over the same batches."""
-    model = build(network, data, protocol.activation)
-    model.compile(
-        optimizer(protocol, len(data.y_train)), "sparse_categorical_crossentropy", metrics=["accuracy"]
-    )
-    for rows in batch_order(batch_seed, 0, len(data.y_train), protocol.batch_size)[:n_steps]:
-        model.train_on_batch(data.x_train[rows], data.y_train[rows])
-    return model
+BLOBS = blobs()
+SHORT = Protocol(batch_size=64, epochs=4, learning_rate=5e-3)
 
 
 def relative(found: list[NDArray[np.float32]], wanted: list[NDArray[np.float32]]) -> float:
     return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(found, wanted, strict=True))
 
 
+def equal(one: Outcome, other: Outcome) -> bool:
+    """Bit for bit, clocks apart."""
+    fields = ("state", "curve", "best_epoch", "validation_accuracy", "reason")
+    return all(getattr(one, name) == getattr(other, name) for name in fields) and all(
+        map(np.array_equal, one.weights, other.weights)
+    )
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
 def test_first_steps_match_stock(activation: str) -> None:
-    """The same initial weights and batches give stock Keras's weights after four steps."""
-    data = blobs()
-    protocol = Protocol(
-        batch_size=64, epochs=1, learning_rate=1e-3, schedule="constant", activation=activation
+    """The same initial weights and batches give stock Keras's weights after four steps, and its metrics."""
+    protocol = Protocol(batch_size=64, epochs=1, learning_rate=1e-3, schedule="constant", activation=activation)
+    for network, outcome in zip(MIXED, train_cohort(MIXED, BLOBS, protocol, batch_seed=3), strict=True):
+        model = build(network, BLOBS, activation)
+        model.compile(
+            optimizer(protocol, 256), "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=True
+        )
+        logs = [
+            model.train_on_batch(BLOBS.x_train[rows], BLOBS.y_train[rows], return_dict=True)
+            for rows in batch_order(3, 0, 256, 64)
+        ]
+        trained = [float(np.mean([log[name] for log in logs])) for name in ("loss", "accuracy")]
+        scores = model.evaluate(BLOBS.x_validation, BLOBS.y_validation, batch_size=100, verbose=0)
+        assert relative(outcome.weights, model.get_weights()) < 1e-5, network
+        assert outcome.curve[0] == pytest.approx([*trained, *scores], rel=1e-5)
+
+
+def test_full_training_cannot_be_told_from_stock() -> None:
+    """Over 8 seeds and depths 0 to 3, accuracies of both engines come from one distribution."""
+    images = load_digits()
+    x, y = images.images.astype(np.float32), images.target.astype(np.int32)
+    data = SearchData("digits", x[:1200], y[:1200], x[1200:], y[1200:], 10, 1 / 16, 0.0, "0" * 64)
+    protocol = Protocol(batch_size=64, epochs=6)
+    for architecture in [(), (6,), (8, 40), (6, 5, 7)]:
+        networks = [Network(architecture, seed) for seed in range(8)]
+        ours = [o.validation_accuracy for o in train_cohort(networks, data, protocol, batch_seed=0)]
+        model = build(networks[0], data, "relu")
+        model.compile(optimizer(protocol, 1200), "sparse_categorical_crossentropy", jit_compile=False)
+        theirs = []
+        for network in networks:
+            model.set_weights(initial_weights(network, 64, 10))
+            for variable in model.optimizer.variables:
+                variable.assign(keras.ops.zeros_like(variable))
+            rows = np.concatenate([batch_order(9, epoch, 1200, 64) for epoch in range(6)]).ravel()
+            model.fit(data.x_train[rows], data.y_train[rows], batch_size=64, shuffle=False, verbose=0)
+            predicted = model(data.x_validation).numpy().argmax(1)
+            theirs.append(float(np.mean(predicted == data.y_validation)))
+        assert stats.mannwhitneyu(ours, theirs).pvalue > 0.01, (architecture, ours, theirs)
+
+
+def run(networks: list[Network] = MIXED, protocol: Protocol = SHORT, **options: object) -> list[Outcome]:
+    return train_cohort(networks, BLOBS, protocol, batch_seed=1, **options)  # type: ignore[arg-type]
+
+
+def snapshots(networks: list[Network] = MIXED, protocol: Protocol = SHORT) -> dict[int, Snapshot]:
+    taken: dict[int, Snapshot] = {}
+    run(networks, protocol, on_checkpoint=lambda epoch, take: taken.update({epoch: take()}))
+    return taken
+
+
+def test_broken_member_touches_no_other() -> None:
+    """A member of NaN and infinite weights fails; the rest is bit for bit what it was."""
+    start = snapshots()[0]
+    whole = run(start=start)
+    for broken, value in ((1, np.nan), (3, np.inf), (5, np.nan), (0, np.inf)):
+        start.members[broken].weights = [np.full_like(array, value) for array in start.members[broken].weights]
+    outcomes = run(start=start)
+    for position, outcome in enumerate(outcomes):
+        if position in (0, 1, 3, 5):
+            assert outcome.state == "failed" and outcome.reason and "after epoch 1" in outcome.reason
+            assert outcome.weights == [] and len(outcome.curve) == 1
+        else:
+            assert equal(outcome, whole[position])
+
+
+def test_diverging_member_fails() -> None:
+    """A loss that overflows during training ends that member alone."""
+    start = snapshots()[0]
+    start.members[4].weights[0] *= np.float32(1e38)
+    outcomes = run(start=start)
+    assert [outcome.state for outcome in outcomes].count("failed") == 1
+    assert outcomes[4].state == "failed"
+
+
+def prune_some(epoch: int, metrics: Mapping[int, EpochMetrics]) -> dict[int, str]:
+    return {member: "told to" for member in metrics if epoch == 1 and member in (0, 2, 5)}
+
+
+@pytest.mark.parametrize("compile_seconds", [1.5, 0.0])
+def test_removal_changes_no_other(monkeypatch: pytest.MonkeyPatch, compile_seconds: float) -> None:
+    """Those who stay end as if nobody had left: exactly in the same model, to rounding in a smaller one."""
+    whole = run()
+    monkeypatch.setattr(population, "COMPILE_SECONDS", compile_seconds)
+    outcomes = run(on_epoch_end=prune_some)
+    for position, (outcome, other) in enumerate(zip(outcomes, whole, strict=True)):
+        if position in (0, 2, 5):
+            assert (outcome.state, outcome.reason, len(outcome.curve)) == ("pruned", "told to", 2)
+        elif compile_seconds:
+            assert equal(outcome, other)
+        else:
+            assert relative(outcome.weights, other.weights) < 1e-4
+
+
+@pytest.mark.parametrize("protocol", [SHORT, Protocol(protocol="notebook", batch_size=64, epochs=9, patience=2)])
+def test_continues_bit_for_bit(protocol: Protocol) -> None:
+    """A cohort continued from any snapshot ends as the uninterrupted one."""
+    whole = run(protocol=protocol)
+    for start in snapshots(protocol=protocol).values():
+        assert all(map(equal, run(protocol=protocol, start=start), whole))
+
+
+def test_part_of_a_cohort_continues() -> None:
+    """Some members continued without the others end as they would have, to rounding."""
+    whole, start = run(), snapshots()[1]
+    kept = (1, 3, 6)
+    part = replace(
+        start,
+        networks=tuple(MIXED[position] for position in kept),
+        members=tuple(start.members[position] for position in kept),
+        placed=(0, 1, 2),
     )
-    outcomes = train_cohort(MIXED, data, protocol, batch_seed=3)
-    for network, outcome in zip(MIXED, outcomes, strict=True):
-        wanted = stock(network, data, protocol, 3, 4).get_weights()
-        assert relative(outcome.weights, wanted) < 1e-5, network
+    for position, outcome in zip(kept, run([MIXED[position] for position in kept], start=part), strict=True):
+        assert relative(outcome.weights, whole[position].weights) < 1e-4
+
+
+def test_patience_restores_best_weights() -> None:
+    """Without improvement for `patience` epochs a member is complete, with the weights of its best epoch."""
+    protocol = Protocol(protocol="notebook", batch_size=64, epochs=30, patience=2, learning_rate=2e-2)
+    outcomes = run(protocol=protocol)
+    assert len({len(outcome.curve) for outcome in outcomes}) > 1
+    for outcome in outcomes:
+        accuracies = [seen.val_accuracy for seen in outcome.curve]
+        assert outcome.best_epoch == int(np.argmax(accuracies))
+        assert len(outcome.curve) in (outcome.best_epoch + 3, 30)
+        assert outcome.validation_accuracy == max(accuracies)
+    scored = evaluate([o.weights for o in outcomes], BLOBS.x_validation, BLOBS.y_validation, BLOBS, protocol)
+    assert scored == pytest.approx([outcome.validation_accuracy for outcome in outcomes])
+
+
+def test_raising_ends_training_and_passes_on() -> None:
+    """What the caller raises at an epoch's end comes out of `train_cohort`."""
+
+    def stop(epoch: int, metrics: Mapping[int, EpochMetrics]) -> dict[int, str]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(on_epoch_end=stop)
+
+
+def test_keras_callbacks_see_every_epoch() -> None:
+    seen: list[int] = []
+    run(callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))])
+    assert seen == [0, 1, 2, 3]
+
+
+def test_extracted_network_predicts_the_same() -> None:
+    """The stock network of a member agrees with the population's scores and with `evaluate`."""
+    outcomes = run()
+    scored = evaluate([o.weights for o in outcomes], BLOBS.x_validation, BLOBS.y_validation, BLOBS, SHORT)
+    for network, outcome, accuracy in zip(MIXED, outcomes, scored, strict=True):
+        predicted = extract(network, outcome.weights, BLOBS, SHORT)(BLOBS.x_validation).numpy()
+        assert np.mean(predicted.argmax(1) == BLOBS.y_validation) == pytest.approx(accuracy)
+        picked = predicted[np.arange(100), BLOBS.y_validation]
+        assert -np.log(picked).mean() == pytest.approx(outcome.curve[-1].val_loss, rel=1e-5)
+
+
+def test_cohorts_share_compiled_programs() -> None:
+    """On a small data set, where compiling would dominate, random cohorts of a study share a few models."""
+    rng = np.random.default_rng(0)
+    data = blobs()
+    for seed in range(6):
+        depths = rng.integers(0, 4, 12)
+        networks = [
+            Network(tuple(np.exp(rng.uniform(0, np.log(128), depth)).astype(int).tolist()), seed) for depth in depths
+        ]
+        train_cohort(networks, data, Protocol(batch_size=64, epochs=1), batch_seed=0)
+    models = [model for model in population._populations._models.values() if model]
+    assert len(models) <= 3
+    assert all(model.n_compiled == 1 for model in models)
+
+
+def test_settles_in_a_known_shape_unless_compiling_pays() -> None:
+    large, small = (shape_of([(64,)] * n, 784, 10) for n in (64, 8))
+    assert settle(small, [large], n_samples=1_000) == large
+    assert settle(small, [large], n_samples=10_000_000) == small.roomier(0.0)
+    assert settle(large, [small], n_samples=1_000).holds(large)
+
+
+def test_cohort_size_falls_with_work_per_network() -> None:
+    space = SearchSpace(max_depth=3, min_width=1, max_width=128)
+    small = cohort_size(BLOBS, Protocol(), space)
+    wide = SearchSpace(max_depth=3, min_width=512, max_width=4096)
+    assert small > cohort_size(BLOBS, Protocol(), wide) >= 1
