@@ -48,6 +48,16 @@ def _storage_option(command: Command) -> Command:
     )(command)
 
 
+def _artifacts_option(command: Command) -> Command:
+    return click.option(
+        "--artifacts",
+        metavar="FOLDER",
+        envvar="HOWMANY_ARTIFACTS",
+        help="Where trained networks are kept; also read from HOWMANY_ARTIFACTS. By default beside a SQLite file, as "
+        "FILE.artifacts, and with PostgreSQL in howmany.artifacts here; several machines need a folder they share.",
+    )(command)
+
+
 def _budget_options(command: Command) -> Command:
     """Totals of the study: given again, larger, they extend it."""
     options = (
@@ -77,6 +87,7 @@ def cli() -> None:
 @click.option("--engine", type=click.Choice(["population", "keras"]), help="How networks are trained.")
 @click.option("--data", metavar="PATH", help="An .npz file with x_train, y_train, x_test, y_test.")
 @_budget_options
+@_artifacts_option
 @_storage_option
 def run(
     study: str,
@@ -88,6 +99,7 @@ def run(
     trials: int | None,
     timeout: float | None,
     quiet: bool,
+    artifacts: str | None,
     url: str,
 ) -> None:
     """Create or continue STUDY: mnist, digits, notebook, or the path of a TOML file.
@@ -105,14 +117,15 @@ def run(
         "budget.trials": trials,
         "budget.timeout": timeout,
     }
-    run_study(load(study, [*overrides, *_as_overrides(given)]), url, quiet=quiet)
+    run_study(load(study, [*overrides, *_as_overrides(given)]), url, quiet=quiet, artifacts=artifacts)
 
 
 @cli.command()
 @click.argument("name")
 @_budget_options
+@_artifacts_option
 @_storage_option
-def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, url: str) -> None:
+def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, artifacts: str | None, url: str) -> None:
     """Continue the interrupted study NAME from its stored settings.
 
     Example: howmany resume mnist --trials 1000
@@ -120,7 +133,7 @@ def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, ur
     from howmany.jobs import resume_study
 
     budget = {"budget.trials": trials, "budget.timeout": timeout}
-    resume_study(name, _as_overrides(budget), url, quiet=quiet)
+    resume_study(name, _as_overrides(budget), url, quiet=quiet, artifacts=artifacts)
 
 
 @cli.command()
@@ -128,8 +141,11 @@ def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, ur
 @click.option("--target", "targets", type=float, multiple=True, help="Another accuracy to answer for; repeatable.")
 @click.option("--seeds", type=int, help="Most seeds per candidate.")
 @click.option("--quiet", is_flag=True, help="No progress.")
+@_artifacts_option
 @_storage_option
-def verify(name: str, targets: tuple[float, ...], seeds: int | None, quiet: bool, url: str) -> None:
+def verify(
+    name: str, targets: tuple[float, ...], seeds: int | None, quiet: bool, artifacts: str | None, url: str
+) -> None:
     """Score what study NAME has found on the sealed test set, from more seeds or for more targets.
 
     Example: howmany verify mnist --target 0.96 --seeds 40
@@ -137,7 +153,7 @@ def verify(name: str, targets: tuple[float, ...], seeds: int | None, quiet: bool
     from howmany.jobs import verify_study
 
     more = {"budget.targets": list(targets) or None, "budget.verification_seeds": seeds}
-    verify_study(name, _as_overrides(more), url, quiet=quiet)
+    verify_study(name, _as_overrides(more), url, quiet=quiet, artifacts=artifacts)
 
 
 @cli.command()
@@ -189,17 +205,66 @@ def report(name: str, output: Path | None, url: str) -> None:
 
 
 @cli.command()
+@click.argument("name")
+@click.option("--target", type=float, help="Export the typical answer for this test accuracy.")
+@click.option("--depth", type=click.IntRange(min=0), help="With --target: the answer with so many hidden layers.")
+@click.option("--trial", type=int, help="Export this trial's network.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file.")
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(["keras", "tflite", "tflite-int8", "onnx"]),
+    help="By default what the file's name ends like: .keras, .tflite, .int8.tflite or .onnx.",
+)
+@click.option("--tolerance", type=click.FloatRange(0, 1), help="Test accuracy the file may lose; by default 0.005.")
+@_artifacts_option
+@_storage_option
+def export(
+    name: str,
+    target: float | None,
+    depth: int | None,
+    trial: int | None,
+    output: Path,
+    fmt: str | None,
+    tolerance: float | None,
+    artifacts: str | None,
+    url: str,
+) -> None:
+    """Write a network of study NAME to a file that other programs run, and check that file on the test set.
+
+    It is the answer to a target or a trial's network, as it was kept, else trained again from the same seed.
+
+    Example: howmany export mnist --target 0.95 --output mnist.tflite
+    """
+    from howmany.exporting import export_network
+
+    export_network(
+        name,
+        url,
+        output,
+        target=target,
+        depth=depth,
+        trial=trial,
+        fmt=fmt,
+        tolerance=tolerance,
+        artifacts=artifacts,
+    )
+
+
+@cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
+@_artifacts_option
 @_storage_option
-def dashboard(host: str, port: int, url: str) -> None:
+def dashboard(host: str, port: int, artifacts: str | None, url: str) -> None:
     """Serve optuna-dashboard over the storage.
 
     Example: howmany dashboard --port 8081
     """
     from dashboards.server import serve
+    from storage.artifacts import Artifacts, artifact_folder
 
-    serve(url, host=host, port=port)
+    serve(url, host=host, port=port, artifact_store=Artifacts(artifact_folder(url, artifacts)).store())
 
 
 def _as_overrides(given: dict[str, Any]) -> list[str]:

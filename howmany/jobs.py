@@ -5,7 +5,8 @@ then in the data.
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -36,13 +37,14 @@ __all__ = [
 ]
 
 
-def run_study(config: StudyConfig, url: str, *, quiet: bool) -> None:
+def run_study(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None = None) -> None:
     """Creates or continues a study, searches until its budget is spent, prints its answer.
 
     Args:
         config: Its settings.
         url: The storage.
         quiet: Show no progress.
+        artifacts: The folder to keep trained networks in, if not the storage's usual one.
 
     Raises:
         MisuseError: The study exists with other settings, or its data cannot be used.
@@ -52,11 +54,11 @@ def run_study(config: StudyConfig, url: str, *, quiet: bool) -> None:
     if stored is not None:
         config = continued(stored_config(config.name, stored.attributes), config)
     if stored is None or not is_finished(stored, config):
-        _work(config, url, quiet=quiet)
+        _work(config, url, quiet=quiet, artifacts=artifacts)
     _tell(config, url)
 
 
-def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool) -> None:
+def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, artifacts: str | None = None) -> None:
     """Continues a study from its stored settings.
 
     Args:
@@ -64,16 +66,17 @@ def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool) 
         overrides: A larger budget, as `dotted.name=value`.
         url: The storage.
         quiet: Show no progress.
+        artifacts: The folder to keep trained networks in, if not the storage's usual one.
 
     Raises:
         MisuseError: There is no such study.
         SearchInterruptedError: The user stopped it; it can be continued.
     """
     stored = stored_config(name, read_study(open_engine(url, create=False), name).attributes)
-    run_study(overridden(stored, overrides), url, quiet=quiet)
+    run_study(overridden(stored, overrides), url, quiet=quiet, artifacts=artifacts)
 
 
-def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool) -> None:
+def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, artifacts: str | None = None) -> None:
     """Verifies what a study has found so far; nothing is searched.
 
     Args:
@@ -81,6 +84,7 @@ def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool) 
         overrides: More targets or seeds, as `dotted.name=value`.
         url: The storage.
         quiet: Show no progress.
+        artifacts: The folder to keep trained networks in, if not the storage's usual one.
 
     Raises:
         MisuseError: There is no such study.
@@ -88,7 +92,7 @@ def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool) 
     """
     stored = stored_config(name, read_study(open_engine(url, create=False), name).attributes)
     config = continued(stored, overridden(stored, overrides))
-    _work(config, url, quiet=quiet, searching=False)
+    _work(config, url, quiet=quiet, artifacts=artifacts, searching=False)
     _tell(config, url)
 
 
@@ -168,16 +172,18 @@ def _tell(config: StudyConfig, url: str) -> None:
     )
 
 
-def _work(config: StudyConfig, url: str, *, quiet: bool, searching: bool = True) -> None:
+def _work(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None, searching: bool = True) -> None:
     """Searches and verifies until nothing is left to do."""
     quiet_libraries()
     from howmany.figures import Figures
     from howmany.progress import following
     from howmany.stopping import stoppable
     from search.datasets import load
-    from search.loop import Listener, SearchInterruptedError, search
+    from search.keeping import Keeper
+    from search.loop import Listener, search
     from search.study import open_study
     from search.verification import verify
+    from storage.artifacts import artifact_folder
     from storage.engine import optuna_storage
 
     console = Console(stderr=True)
@@ -186,21 +192,33 @@ def _work(config: StudyConfig, url: str, *, quiet: bool, searching: bool = True)
     data, sealed = load(
         choice.name, validation=choice.validation, validation_share=choice.validation_share, seed=config.seed
     )
-    study = open_study(optuna_storage(url), config, data, sealed.n_samples)
-    figures = Figures(study)
+    with (
+        open_study(optuna_storage(url), config, data, sealed.n_samples) as study,
+        _told_how_to_resume(config.name, url),
+        stoppable(say) as should_stop,
+        following(console, quiet=quiet) as show,
+    ):
+        figures = Figures(study)
+        keeper = Keeper(study, data, artifact_folder(url, artifacts), say)
+        listener = Listener(show, figures.refresh_if_old, say, should_stop)
+        if searching and search(study, data, listener, keeper) == "timeout":
+            say("The study's timeout is spent; a larger `--timeout` extends it.")
+        verify(study, data, sealed, listener, keeper)
+        figures.refresh()
+        if searching:
+            study.finish()
+
+
+@contextmanager
+def _told_how_to_resume(name: str, url: str) -> Iterator[None]:
+    """Turns an interruption into the line that says how to go on."""
+    from search.loop import SearchInterruptedError
+
     try:
-        with stoppable(say) as should_stop, following(console, quiet=quiet) as show:
-            listener = Listener(show, figures.refresh_if_old, say, should_stop)
-            if searching and search(study, data, listener) == "timeout":
-                say("The study's timeout is spent; a larger `--timeout` extends it.")
-            verify(study, data, sealed, listener)
+        yield
     except (SearchInterruptedError, KeyboardInterrupt):
-        raise SearchInterruptedError(
-            f"Interrupted; nothing is lost. Continue with `howmany resume {config.name}{_storage_option(url)}`."
-        ) from None
-    figures.refresh()
-    if searching:
-        study.finish()
+        command = f"howmany resume {name}{_storage_option(url)}"
+        raise SearchInterruptedError(f"Interrupted; nothing is lost. Continue with `{command}`.") from None
 
 
 def _storage_option(url: str) -> str:

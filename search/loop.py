@@ -1,17 +1,19 @@
 """The search itself: ask a cohort, train it, tell its trials, until the study's budget is spent."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from search.data import SearchData
 from search.engines import ENGINES, Engine
 from search.front import pareto_front, points_of
+from search.keeping import Keeper
 from search.outcome import EpochMetrics
 from search.pruning import FinishedCurve, reason_to_prune
 from search.space import describe
 from search.study import OpenStudy, Ticket
 from search.trial import FrontTrial
-from storage.curves import read_curves, write_curves
+from storage.curves import read_curves
 from storage.errors import HowmanyError
 from storage.records import CurvePoint, TrialRecord
 from storage.trials import read_trials
@@ -20,6 +22,9 @@ __all__ = ["Ending", "Listener", "Progress", "SearchInterruptedError", "finished
 
 Ending: TypeAlias = Literal["trials", "timeout"]
 """Which budget ended a search."""
+
+POLL_SECONDS = 1.0
+"""How often a worker with nothing to do looks again while others still train."""
 
 
 class SearchInterruptedError(HowmanyError):
@@ -70,13 +75,14 @@ class Listener(NamedTuple):
     should_stop: Callable[[], bool]
 
 
-def search(study: OpenStudy, data: SearchData, listener: Listener) -> Ending:
+def search(study: OpenStudy, data: SearchData, listener: Listener, keeper: Keeper | None = None) -> Ending:
     """Trains networks until the study's budget is spent.
 
     Args:
         study: Where trials come from and go to.
         data: What they train on.
         listener: Who follows.
+        keeper: Keeps the networks on the front; None keeps none.
 
     Returns:
         Which budget was spent.
@@ -92,14 +98,30 @@ def search(study: OpenStudy, data: SearchData, listener: Listener) -> Ending:
         spent = sum(trial.seconds or 0.0 for trial in trials)
         if config.budget.timeout is not None and spent >= config.budget.timeout:
             return "timeout"
-        tickets = study.ask(n)
-        if not tickets:
+        if tickets := study.ask(n):
+            _train(study, engine, tickets, data, listener, keeper)
+            listener.on_cohort()
+        elif study.others_train():
+            _wait(listener)
+        else:
             return "trials"
-        _train(study, engine, tickets, data, listener)
-        listener.on_cohort()
 
 
-def _train(study: OpenStudy, engine: Engine, tickets: Sequence[Ticket], data: SearchData, listener: Listener) -> None:
+def _wait(listener: Listener) -> None:
+    """Gives other workers a moment to end their trials, or to be found gone."""
+    if listener.should_stop():
+        raise SearchInterruptedError("Interrupted.")
+    time.sleep(POLL_SECONDS)
+
+
+def _train(
+    study: OpenStudy,
+    engine: Engine,
+    tickets: Sequence[Ticket],
+    data: SearchData,
+    listener: Listener,
+    keeper: Keeper | None,
+) -> None:
     watch = _Watch(study, tickets, listener)
     try:
         outcomes = engine.train(
@@ -109,6 +131,8 @@ def _train(study: OpenStudy, engine: Engine, tickets: Sequence[Ticket], data: Se
             batch_seed=study.config.seed,
             watcher=watch,
         )
+        if keeper is not None:  # Optuna lets nothing be added to a trial that was told.
+            keeper.keep_front(tickets, outcomes, watch.before)
     except BaseException:
         study.release(tickets)
         raise
@@ -120,18 +144,18 @@ class _Watch:
 
     def __init__(self, study: OpenStudy, tickets: Sequence[Ticket], listener: Listener) -> None:
         self._study, self._tickets, self._listener = study, tickets, listener
+        self._lost: frozenset[int] = frozenset()
         members = {ticket.number for ticket in tickets}
         trials = read_trials(study.database, study.study_id)
-        self._before = [trial for trial in trials if trial.number not in members]
-        self._finished = finished_curves(study, self._before, read_curves(study.database, study.study_id))
-        front = pareto_front(points_of(self._before, study.config.space.size))
+        self.before = [trial for trial in trials if trial.number not in members]
+        self._finished = finished_curves(study, self.before, read_curves(study.database, study.study_id))
+        front = pareto_front(points_of(self.before, study.config.space.size))
         self._front = [(point.size, point.accuracy) for point in front]
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
         """Writes one epoch of the whole cohort in one transaction."""
-        write_curves(
-            self._study.database,
-            {self._tickets[member].trial_id: [CurvePoint(epoch, *seen)] for member, seen in metrics.items()},
+        self._lost |= self._study.write_curves(
+            {self._tickets[member].trial_id: [CurvePoint(epoch, *seen)] for member, seen in metrics.items()}
         )
         self._monitor(epoch, metrics)
         self._listener.on_progress(self._progress(epoch, len(metrics)))
@@ -139,7 +163,9 @@ class _Watch:
             raise SearchInterruptedError("Interrupted.")
 
     def judge(self, member: int, epoch: int, accuracy: float) -> str | None:
-        """Asks the pruning rule, unless the study prunes nothing."""
+        """Asks the pruning rule, unless the study prunes nothing; drops a trial that another worker has taken over."""
+        if self._tickets[member].trial_id in self._lost:
+            return "taken over by another worker"
         pruning = self._study.config.pruning
         if not pruning.enabled:
             return None
@@ -161,7 +187,7 @@ class _Watch:
             )
 
     def _progress(self, epoch: int, n_training: int) -> Progress:
-        ended = [trial for trial in self._before if trial.state in ("complete", "pruned", "fail")]
+        ended = [trial for trial in self.before if trial.state in ("complete", "pruned", "fail")]
         return Progress(
             stage="search",
             n_finished=len(ended),

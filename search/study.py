@@ -8,9 +8,9 @@ had happened.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import optuna
@@ -34,7 +34,10 @@ from search.space import (
 )
 from search.trial import FrontTrial, Judge
 from storage.cohort_storage import CohortStorage, FinishedTrial
+from storage.curves import write_curves
 from storage.errors import MisuseError
+from storage.leases import Leases
+from storage.records import CurvePoint
 
 __all__ = ["OpenStudy", "Ticket", "open_study"]
 
@@ -145,6 +148,16 @@ class OpenStudy:
         self._storage = storage
         self._n_features, self._n_classes = data.n_features, data.n_classes
         self._dimensions = distributions(config.space.search_space())
+        self._leases = Leases(storage.engine)
+
+    def __enter__(self) -> Self:
+        """Starts the heartbeat that keeps other workers from this one's trials."""
+        self._leases.start_heartbeat()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Gives up what is still held: others, or the next run, may take it up at once."""
+        self._leases.stop()
 
     @property
     def database(self) -> Database:
@@ -168,7 +181,7 @@ class OpenStudy:
         return n_parameters(architecture, self._n_features, self._n_classes)
 
     def ask(self, n: int) -> list[Ticket]:
-        """The next cohort: what an interrupted run left, else what is enqueued, else up to `n` new trials.
+        """The next cohort: what an interrupted run left or was enqueued, else what a killed one left, else new trials.
 
         Returns:
             Running trials; empty when all the trials of the budget are given out.
@@ -177,20 +190,37 @@ class OpenStudy:
         waiting = [trial for trial in known if trial.state is TrialState.WAITING]
         if waiting:
             cohorts = [trial.user_attrs.get("cohort") for trial in waiting]
-            return self._tickets(self._storage.claim_waiting(self.study_id, min(n, cohorts.count(cohorts[0]))))
+            n_first = min(n, cohorts.count(cohorts[0]))
+            return self._tickets(self._storage.claim_waiting(self.study_id, n_first, leases=self._leases))
+        adopted = self._adopted(known)
+        if adopted:
+            return self._tickets(adopted)
         n_left = self.config.n_trials - len(known)
         templates = [self._template(architecture) for architecture in self._proposals(known, min(n, n_left))]
-        return self._tickets(self._storage.create_trials(self.study_id, templates, limit=self.config.n_trials))
+        created = self._storage.create_trials(self.study_id, templates, limit=self.config.n_trials, leases=self._leases)
+        return self._tickets(created)
+
+    def others_train(self) -> bool:
+        """Whether another worker still trains trials of this study."""
+        running = self.optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return any(trial._trial_id not in self._leases.held() for trial in running)
+
+    def write_curves(self, points: Mapping[int, Sequence[CurvePoint]]) -> frozenset[int]:
+        """Writes epochs of several trials, by trial id, in one transaction.
+
+        Returns:
+            The trials that were not written because another worker has taken them over.
+        """
+        return write_curves(self.database, points, fences=self._leases.fences())
 
     def trial(self, ticket: Ticket, judge: Judge) -> FrontTrial:
         """A ticket's trial in the shape that Keras's pruning callback wants."""
         return FrontTrial(self.optuna, ticket.trial_id, judge)
 
     def tell(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
-        """Writes down what became of a cohort's trials, in one transaction."""
-        self._storage.finish_trials(
-            [_finished(ticket, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)]
-        )
+        """Writes down what became of a cohort's trials, in one transaction; not of those that another has taken."""
+        ended = [_finished(ticket, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)]
+        self._storage.finish_trials(ended, leases=self._leases)
 
     def finish(self) -> None:
         """Writes down that the budget is spent: who runs the study again needs to train nothing."""
@@ -198,8 +228,18 @@ class OpenStudy:
 
     def release(self, tickets: Sequence[Ticket]) -> None:
         """Gives trials back unfinished: they wait, and the next `ask` returns them."""
-        for ticket in tickets:
-            self._storage.set_trial_state_values(ticket.trial_id, TrialState.WAITING)
+        self._storage.return_trials([ticket.trial_id for ticket in tickets], leases=self._leases)
+
+    def _adopted(self, known: Sequence[FrozenTrial]) -> list[int]:
+        """The trials of one cohort whose worker is gone, now this one's."""
+        orphans = set(self._leases.orphans(self.study_id))
+        cohorts = {
+            trial._trial_id: trial.user_attrs.get("cohort", trial.number)
+            for trial in known
+            if trial._trial_id in orphans
+        }
+        first = min(cohorts.values(), default=None)
+        return sorted(self._leases.adopt(trial_id for trial_id, cohort in cohorts.items() if cohort == first))
 
     def _proposals(self, known: Sequence[FrozenTrial], n: int) -> list[Architecture]:
         points = [

@@ -18,6 +18,7 @@ from search.answers import collect
 from search.config import StudyConfig
 from search.data import SealedTest, SearchData
 from search.engines import ENGINES
+from search.keeping import Keeper
 from search.loop import Listener, Progress, SearchInterruptedError, finished_curves
 from search.outcome import EpochMetrics, Outcome
 from search.population import evaluate
@@ -27,16 +28,22 @@ from search.space import Architecture, Network
 from search.study import OpenStudy
 from search.trial import FrontTrial
 from storage.curves import read_curves
+from storage.errors import MisuseError
 from storage.records import VerifiedNetwork
 from storage.results import read_results, write_results
 from storage.trials import read_trials
 
-__all__ = ["verify"]
+__all__ = ["batch_seed_of", "verify"]
 
 Results = dict[Architecture, list[float]]
 
+_MOST_SEEDS = 10_000
+"""That an architecture may be expected to have been trained from."""
 
-def verify(study: OpenStudy, data: SearchData, sealed: SealedTest, listener: Listener) -> None:
+
+def verify(
+    study: OpenStudy, data: SearchData, sealed: SealedTest, listener: Listener, keeper: Keeper | None = None
+) -> None:
     """Trains and scores networks until every target of the study is settled, or as many seeds as allowed are spent.
 
     Args:
@@ -44,6 +51,7 @@ def verify(study: OpenStudy, data: SearchData, sealed: SealedTest, listener: Lis
         data: What the search trained on.
         sealed: Opened only to score networks whose training is over.
         listener: Who follows.
+        keeper: Keeps the best network of each architecture; None keeps none.
 
     Raises:
         SearchInterruptedError: `listener.should_stop` said so; the cohorts scored so far are kept.
@@ -61,7 +69,11 @@ def verify(study: OpenStudy, data: SearchData, sealed: SealedTest, listener: Lis
             )
             scored = _scored(cohort, outcomes, data, sealed, config.training)
             write_results(study.database, study.study_id, scored)
+            if keeper is not None:
+                keeper.note_verified(cohort, outcomes)
             n_finished += len(cohort)
+        if keeper is not None:
+            keeper.keep_noted()
         listener.on_cohort()
 
 
@@ -113,6 +125,18 @@ def _cohorts(plan: Mapping[Architecture, int], done: Results, seed: int, n: int)
 def network_seed(seed: int, index: int) -> int:
     """The seed of an architecture's network `index` in a study of that seed; no trial of the search has it."""
     return int(np.random.SeedSequence([seed, index, 1]).generate_state(1)[0]) >> 1
+
+
+def batch_seed_of(seed: int, network: Network) -> int:
+    """What decided the order of a verified network's training samples, in a study of that seed.
+
+    Raises:
+        MisuseError: The network is none that verification would train.
+    """
+    for index in range(_MOST_SEEDS):
+        if network_seed(seed, index) == network.seed:
+            return _batch_seed(seed, index)
+    raise MisuseError(f"The seed {network.seed} must be one that verification draws in a study of seed {seed}.")
 
 
 def _batch_seed(seed: int, index: int) -> int:

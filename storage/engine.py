@@ -29,6 +29,7 @@ from storage.location import (
     check_sqlite_file,
     network_file_system,
     no_studies,
+    opened_by_sqlite,
     parse_url,
     place_of,
     sqlite_path,
@@ -125,7 +126,11 @@ def _sqlite(url: URL, *, create: bool) -> Engine:
     query, read_only = _opening_mode(path, create=create)
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(f"{path.as_uri()}?{query}", uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+        connection = sqlite3.connect(
+            f"{path.as_uri()}?{query}", uri=True, timeout=BUSY_SECONDS, check_same_thread=False
+        )
+        opened_by_sqlite(path)
+        return connection
 
     engine = sa.create_engine(url, creator=connect)
 

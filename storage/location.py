@@ -19,6 +19,7 @@ __all__ = [
     "mount_type",
     "network_file_system",
     "no_studies",
+    "opened_by_sqlite",
     "parse_url",
     "place_of",
     "sqlite_path",
@@ -32,6 +33,11 @@ _NETWORK_TYPES = re.compile(
 )
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
+
+_opened: set[tuple[int, int]] = set()
+"""Files, by device and inode, that SQLite has opened in this process. To open and close such a file otherwise would
+drop SQLite's locks on it, and let another process take the log away from under a connection: see
+https://www.sqlite.org/howtocorrupt.html, section 2.2."""
 
 
 def parse_url(url: str) -> URL:
@@ -87,6 +93,11 @@ def place_of(url: URL) -> str:
     return f"postgresql://{user}{host}{port}/{url.database or ''}"
 
 
+def opened_by_sqlite(path: Path) -> None:
+    """Take note that SQLite has opened a file in this process: from now on nothing else may."""
+    _opened.add(_identity(path))
+
+
 def check_sqlite_file(path: Path, *, create: bool) -> None:
     """Refuse what cannot be a database of ours, before SQLite is asked and could create or change a file.
 
@@ -121,11 +132,16 @@ def _check_sqlite_file(path: Path, *, create: bool) -> None:
         raise StorageError(
             f"The storage {path} and its folder must be writable by you. Change their permissions or name another."
         )
-    damage = _damage(path)
+    damage = None if _identity(path) in _opened else _damage(path)
     if damage:
         raise StorageError(f"The storage must be a SQLite database, and {path} {damage}. Name another file.")
     if not create and path.stat().st_size == 0:
         raise no_studies(str(path))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _check_missing_file(path: Path, *, create: bool) -> None:

@@ -16,7 +16,9 @@ __all__ = [
     "metadata",
     "results",
     "studies",
+    "study_system_attributes",
     "study_user_attributes",
+    "trial_system_attributes",
     "trial_user_attributes",
     "trial_values",
     "trials",
@@ -49,6 +51,15 @@ study_user_attributes = sa.Table(
     sa.Column("value_json", sa.Text),
 )
 
+study_system_attributes = sa.Table(
+    "study_system_attributes",
+    metadata,
+    sa.Column("study_system_attribute_id", sa.Integer, primary_key=True),
+    sa.Column("study_id", sa.ForeignKey("studies.study_id")),
+    sa.Column("key", sa.String(512)),
+    sa.Column("value_json", sa.Text),
+)
+
 trials = sa.Table(
     "trials",
     metadata,
@@ -66,6 +77,15 @@ trial_user_attributes = sa.Table(
     "trial_user_attributes",
     metadata,
     sa.Column("trial_user_attribute_id", sa.Integer, primary_key=True),
+    sa.Column("trial_id", sa.ForeignKey("trials.trial_id")),
+    sa.Column("key", sa.String(512)),
+    sa.Column("value_json", sa.Text),
+)
+
+trial_system_attributes = sa.Table(
+    "trial_system_attributes",
+    metadata,
+    sa.Column("trial_system_attribute_id", sa.Integer, primary_key=True),
     sa.Column("trial_id", sa.ForeignKey("trials.trial_id")),
     sa.Column("key", sa.String(512)),
     sa.Column("value_json", sa.Text),

@@ -1,0 +1,101 @@
+"""A network that a study trained, had again: from its artifact, or trained once more from its seed."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import keras
+
+from search.choice import Choice
+from search.config import StudyConfig
+from search.data import SearchData
+from search.engines import ENGINES
+from search.keeping import file_name
+from search.network import build
+from search.outcome import EpochMetrics
+from search.population import extract
+from search.trial import FrontTrial
+from search.verification import batch_seed_of
+from storage.artifacts import Artifacts, KeptFile
+from storage.errors import HowmanyError
+
+__all__ = ["RegainError", "regain"]
+
+
+class RegainError(HowmanyError, RuntimeError):
+    """A network that trained once does not train again."""
+
+
+def regain(
+    choice: Choice,
+    config: StudyConfig,
+    data: SearchData,
+    kept: list[KeptFile],
+    artifacts: Artifacts,
+    say: Callable[[str], None],
+) -> keras.Sequential:
+    """A trained network, not compiled.
+
+    Args:
+        choice: Which.
+        config: Its study's settings.
+        data: What it trained on.
+        kept: The study's artifacts.
+        artifacts: Where their bytes are.
+        say: Takes a line when the network has to be trained again.
+
+    Raises:
+        RegainError: It failed to train this time.
+    """
+    trial_id = None if choice.trial is None else choice.trial.trial_id
+    name = file_name(choice.network)
+    for file in reversed(kept):
+        if (file.trial_id, file.name) == (trial_id, name):
+            network = _loaded(artifacts.read(file), choice, config, data)
+            if network is not None:
+                return network
+    say(
+        f"{choice.words}: its network is not kept in '{artifacts.folder}', so it is trained again, "
+        "from the same seed and data; equal to the first to rounding only."
+    )
+    return _trained_again(choice, config, data)
+
+
+def _loaded(content: bytes | None, choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential | None:
+    """The network in a `.keras` file, of which only the numbers are read; None if it is missing or damaged."""
+    if content is None:
+        return None
+    network = build(choice.network, data, config.training.activation)
+    with TemporaryDirectory(prefix="howmany-") as folder:
+        path = Path(folder, "network.keras")
+        path.write_bytes(content)
+        try:
+            network.load_weights(path)
+        except Exception:  # whatever Keras, zipfile and HDF5 make of damage
+            return None
+    return network
+
+
+def _trained_again(choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential:
+    batch_seed = config.seed if choice.trial is not None else batch_seed_of(config.seed, choice.network)
+    [outcome] = ENGINES[config.engine]().train(
+        [choice.network], data, config.training, batch_seed=batch_seed, watcher=_Nobody()
+    )
+    if outcome.state != "complete" or not math.isfinite(outcome.validation_accuracy):
+        raise RegainError(f"{choice.words} must train as it did before, but failed: {outcome.reason}.")
+    return extract(choice.network, outcome.weights, data, config.training)
+
+
+class _Nobody:
+    """Watches nothing: the network trains to its end. See `engines.Watcher`."""
+
+    def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
+        """Takes no note."""
+
+    def judge(self, member: int, epoch: int, accuracy: float) -> None:
+        """Prunes nothing."""
+
+    def trial(self, member: int) -> FrontTrial | None:
+        """None: the trial has ended long since."""
+        return None
