@@ -194,7 +194,7 @@ def _work(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None, 
     )
     with (
         open_study(optuna_storage(url), config, data, sealed.n_samples) as study,
-        _told_how_to_resume(config.name, url),
+        _told_how_to_resume(config.name, url, artifacts),
         stoppable(say) as should_stop,
         following(console, quiet=quiet) as show,
     ):
@@ -210,14 +210,15 @@ def _work(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None, 
 
 
 @contextmanager
-def _told_how_to_resume(name: str, url: str) -> Iterator[None]:
+def _told_how_to_resume(name: str, url: str, artifacts: str | None) -> Iterator[None]:
     """Turns an interruption into the line that says how to go on."""
     from search.loop import SearchInterruptedError
 
     try:
         yield
     except (SearchInterruptedError, KeyboardInterrupt):
-        command = f"howmany resume {name}{_storage_option(url)}"
+        elsewhere = "" if artifacts is None else f" --artifacts {shlex.quote(artifacts)}"
+        command = f"howmany resume {name}{_storage_option(url)}{elsewhere}"
         raise SearchInterruptedError(f"Interrupted; nothing is lost. Continue with `{command}`.") from None
 
 
