@@ -7,9 +7,7 @@ more time than it takes to compile, those who are left move there. Every member 
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import reduce
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -21,18 +19,13 @@ from search.data import Images, SearchData
 from search.network import build, initial_weights
 from search.outcome import EpochMetrics, OnEpochEnd, Outcome
 from search.population_layout import Layout, Shape, Weights, shape_of
-from search.population_model import SCORE_CHUNK, DeviceData, Population, flat
+from search.population_model import SCORE_CHUNK, Population, flat
+from search.population_pool import POPULATIONS, WORK_PER_SECOND, settle
+from search.population_snapshot import Member, Snapshot
 from search.protocol import Protocol, batch_order, n_batches
 from search.space import Network, SearchSpace
 
 __all__ = ["Checkpoint", "Member", "Snapshot", "cohort_size", "evaluate", "extract", "train_cohort"]
-
-COMPILE_SECONDS = 1.5
-"""About what XLA takes to compile one shape (benchmarks/population_speed.py)."""
-
-WORK_PER_SECOND = 1e11
-"""About how many multiply-adds a second two cores do in large matrix products, see `Shape.work`."""
-
 
 STEP_SECONDS = 4e-4
 """About what an optimizer step takes however small the networks (benchmarks/population_speed.py)."""
@@ -42,59 +35,6 @@ OVERHEAD_SHARE = 0.1
 
 MEMORY_BYTES = 2e9
 """What a cohort may take."""
-
-MAX_MODELS = 16
-"""Models kept for later cohorts; the oldest is forgotten first."""
-
-
-@dataclass(eq=False)
-class Member:
-    """One network of a cohort, between epochs.
-
-    Attributes:
-        state: `training` until it leaves.
-        curve: Metrics of each epoch so far.
-        seconds: Its share of the wall-clock time so far.
-        weights: Stock arrays: now, while it trains; the kept ones when complete; none when pruned or failed.
-        slots: Adam's first and second moments while it trains, each like `weights`; None before the first step.
-        best_weights: Those of its best epoch so far, if the protocol restores them.
-        reason: Why it was pruned or failed.
-    """
-
-    state: str = "training"
-    curve: list[EpochMetrics] = field(default_factory=list)
-    seconds: float = 0.0
-    weights: Weights = field(default_factory=list)
-    slots: tuple[Weights, Weights] | None = None
-    best_weights: Weights = field(default_factory=list)
-    reason: str | None = None
-
-    @property
-    def best_epoch(self) -> int:
-        """The first epoch of highest validation accuracy; -1 before the first."""
-        return int(np.argmax([seen.val_accuracy for seen in self.curve])) if self.curve else -1
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """A cohort at the end of an epoch: all that `train_cohort` needs to go on.
-
-    Attributes:
-        epoch: Epochs trained so far.
-        networks: The cohort's.
-        members: Their states, in order.
-        placed: Positions of the members in the model, in the order they lie there.
-        shape: The model's.
-        known: Shapes compiled before: which one a cohort trains in decides how its sums are rounded.
-    """
-
-    epoch: int
-    networks: tuple[Network, ...]
-    members: tuple[Member, ...]
-    placed: tuple[int, ...]
-    shape: Shape
-    known: tuple[Shape, ...]
-
 
 Checkpoint = Callable[[int, Callable[[], Snapshot]], None]
 """Called once an epoch's leavers have left, with the epoch and what takes a snapshot. May raise to stop there."""
@@ -172,35 +112,10 @@ def evaluate(
     """
     architectures = tuple(tuple(len(bias) for bias in stock[1:-1:2]) for stock in weights)
     shape = shape_of(architectures, data.n_features, data.n_classes)
-    model = Population(shape, _populations.device(data, protocol), protocol)
+    model = Population(shape, POPULATIONS.device(data, protocol), protocol)
     model.load(Layout(architectures, shape), dict(enumerate(weights)), {}, 0)
     _, accuracies = model.score(tf.constant(flat(x)), tf.constant(np.asarray(y, np.int32)))
     return np.asarray(accuracies.numpy()[model.layout.slots], np.float64)
-
-
-def settle(need: Shape, known: Sequence[Shape], n_samples: int) -> Shape:
-    """The model that a cohort should train in: one that is compiled already, or a new one, whichever takes less time.
-
-    Args:
-        need: The tightest shape that holds the cohort.
-        known: Shapes compiled already.
-        n_samples: Samples each member has yet to be trained on, over all epochs left.
-
-    Returns:
-        One of `known`, or a new shape. The new one is as roomy as costs little beside compiling it, so that later
-        cohorts fit too: where an epoch is short all the cohorts of a study share one program.
-    """
-
-    def seconds(shape: Shape) -> float:
-        return shape.work * n_samples / WORK_PER_SECOND
-
-    tight = need.roomier(0.0)
-    roomy = [need.roomier(slack) for slack in (2.0, 1.0, 0.5)]
-    roomy.insert(0, reduce(Shape.joined, known, roomy[0]))
-    new = next((s for s in roomy if seconds(s) - seconds(tight) <= COMPILE_SECONDS / 4), tight)
-    fitting = [shape for shape in known if shape.holds(need)]
-    best = min(fitting, key=seconds, default=new)
-    return best if seconds(best) <= seconds(new) + COMPILE_SECONDS else new
 
 
 def cohort_size(data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
@@ -273,8 +188,8 @@ class _Cohort:
             ]
             self.placed, self.shape = self.training, self._settled()
         else:
-            _populations.remember(start.known, data, protocol)
-            self.epoch, self.members = start.epoch, list(map(_copy, start.members))
+            POPULATIONS.remember(start.known, data, protocol)
+            self.epoch, self.members = start.epoch, list(map(Member.copied, start.members))
             self.placed, self.shape = list(start.placed), start.shape
 
     @property
@@ -284,7 +199,7 @@ class _Cohort:
 
     def enter(self) -> Population:
         """Puts the members into their model."""
-        model = _populations.get(self.shape, self._data, self._protocol)
+        model = POPULATIONS.get(self.shape, self._data, self._protocol)
         layout = Layout(tuple(self.networks[position].architecture for position in self.placed), self.shape)
         here = [(index, self.members[position]) for index, position in enumerate(self.placed)]
         training = {index: member for index, member in here if member.state == "training"}
@@ -325,8 +240,8 @@ class _Cohort:
     def snapshot(self) -> Snapshot:
         """The cohort as it is, copied."""
         self._fetch()
-        known = _populations.known(self._data, self._protocol)
-        members = tuple(map(_copy, self.members))
+        known = POPULATIONS.known(self._data, self._protocol)
+        members = tuple(map(Member.copied, self.members))
         return Snapshot(self.epoch, self.networks, members, tuple(self.placed), self.shape, known)
 
     def _moves(self) -> bool:
@@ -344,9 +259,9 @@ class _Cohort:
         epochs = self._protocol.epochs - self.epoch
         if self._protocol.patience is not None:
             epochs = min(epochs, self._protocol.patience)
-        known = _populations.known(self._data, self._protocol)
+        known = POPULATIONS.known(self._data, self._protocol)
         shape = settle(need, known, epochs * len(self._data.y_train))
-        _populations.remember([shape], self._data, self._protocol)
+        POPULATIONS.remember([shape], self._data, self._protocol)
         return shape
 
     def _record(self, logs: Mapping[str, NDArray[np.float32]], share: float) -> dict[int, EpochMetrics]:
@@ -421,10 +336,6 @@ class _AtEpochEnd(keras.callbacks.Callback):  # type: ignore[misc]  # keras is u
             self.model.stop_training = True
 
 
-def _copy(member: Member) -> Member:
-    return Member(**{**vars(member), "curve": list(member.curve)})
-
-
 def _outcome(member: Member, protocol: Protocol) -> Outcome:
     kept = member.best_epoch if protocol.restores_best else len(member.curve) - 1
     return Outcome(
@@ -447,43 +358,3 @@ def _orders(batch_seed: int, epoch: int, n_train: int, protocol: Protocol) -> tf
 
     size = (n_batches(n_train, protocol.batch_size), min(protocol.batch_size, n_train))
     return tf.data.Dataset.from_generator(orders, output_signature=tf.TensorSpec(size, tf.int32))
-
-
-class _Populations:
-    """The models built for the data and protocol in use: cohorts of one study take turns in them."""
-
-    def __init__(self) -> None:
-        self._key: tuple[SearchData, Protocol] | None = None
-        self._device: DeviceData | None = None
-        self._models: dict[Shape, Population | None] = {}
-
-    def device(self, data: SearchData, protocol: Protocol) -> DeviceData:
-        """The data where networks train; forgets all models if it was other data, or another protocol."""
-        if self._device is None or self._key is None or self._key[0] is not data or self._key[1] != protocol:
-            self._models.clear()
-            self._key, self._device = (data, protocol), DeviceData(data)
-        return self._device
-
-    def known(self, data: SearchData, protocol: Protocol) -> tuple[Shape, ...]:
-        """Shapes seen so far, oldest first."""
-        self.device(data, protocol)
-        return tuple(self._models)
-
-    def remember(self, shapes: Iterable[Shape], data: SearchData, protocol: Protocol) -> None:
-        """Takes shapes as known; their models are built when first needed."""
-        self.device(data, protocol)
-        for shape in shapes:
-            self._models.setdefault(shape, None)
-        while len(self._models) > MAX_MODELS:
-            del self._models[next(iter(self._models))]
-
-    def get(self, shape: Shape, data: SearchData, protocol: Protocol) -> Population:
-        """The model of a shape, built if there is none yet."""
-        device = self.device(data, protocol)
-        model = self._models.get(shape)
-        if model is None:
-            model = self._models[shape] = Population(shape, device, protocol)
-        return model
-
-
-_populations = _Populations()

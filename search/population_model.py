@@ -32,6 +32,7 @@ class DeviceData:
     """The search's data where the networks train: samples as loaded, `(samples, features)`, and int32 labels."""
 
     def __init__(self, data: SearchData) -> None:
+        tf.config.experimental.enable_tensor_float_32_execution(False)
         self.data = data
         self.x_train, self.y_train = tf.constant(flat(data.x_train)), tf.constant(data.y_train)
         self.x_validation, self.y_validation = (

@@ -6,6 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.datasets import load_digits
 
-from search import population
+from search import population_pool
 from search.data import SearchData
 from search.network import build, initial_weights, optimizer
 from search.outcome import EpochMetrics, Outcome
-from search.population import Snapshot, cohort_size, evaluate, extract, settle, train_cohort
+from search.population import Snapshot, cohort_size, evaluate, extract, train_cohort
 from search.population_layout import shape_of
+from search.population_pool import settle
 from search.protocol import Protocol, batch_order
 from search.space import Network, SearchSpace
 
@@ -145,7 +147,7 @@ def prune_some(epoch: int, metrics: Mapping[int, EpochMetrics]) -> dict[int, str
 def test_removal_changes_no_other(monkeypatch: pytest.MonkeyPatch, compile_seconds: float) -> None:
     """Those who stay end as if nobody had left: exactly in the same model, to rounding in a smaller one."""
     whole = run()
-    monkeypatch.setattr(population, "COMPILE_SECONDS", compile_seconds)
+    monkeypatch.setattr(population_pool, "COMPILE_SECONDS", compile_seconds)
     outcomes = run(on_epoch_end=prune_some)
     for position, (outcome, other) in enumerate(zip(outcomes, whole, strict=True)):
         if position in (0, 2, 5):
@@ -162,6 +164,16 @@ def test_continues_bit_for_bit(protocol: Protocol) -> None:
     whole = run(protocol=protocol)
     for start in snapshots(protocol=protocol).values():
         assert all(map(equal, run(protocol=protocol, start=start), whole))
+
+
+def test_snapshot_survives_a_file(tmp_path: Path) -> None:
+    """Written as arrays and read back, a snapshot continues bit for bit."""
+    whole, start = run(), snapshots()[1]
+    np.savez(tmp_path / "snapshot.npz", **start.to_arrays())  # type: ignore[arg-type]  # numpy's stub of savez
+    with np.load(tmp_path / "snapshot.npz") as arrays:
+        read = Snapshot.from_arrays(dict(arrays))
+    assert (read.shape, read.known, read.placed) == (start.shape, start.known, start.placed)
+    assert all(map(equal, run(start=read), whole))
 
 
 def test_part_of_a_cohort_continues() -> None:
@@ -229,7 +241,7 @@ def test_cohorts_share_compiled_programs() -> None:
             Network(tuple(np.exp(rng.uniform(0, np.log(128), depth)).astype(int).tolist()), seed) for depth in depths
         ]
         train_cohort(networks, data, Protocol(batch_size=64, epochs=1), batch_seed=0)
-    models = [model for model in population._populations._models.values() if model]
+    models = [model for model in population_pool.POPULATIONS._models.values() if model]
     assert len(models) <= 3
     assert all(model.n_compiled == 1 for model in models)
 
