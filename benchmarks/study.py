@@ -94,8 +94,8 @@ def main() -> None:
     )
     bookkeeping = Stopwatch()
     for owner, name in [
-        *((OpenStudy, name) for name in ("ask", "tell")),
-        *((loop, name) for name in ("write_curves", "read_curves", "read_trials", "reason_to_prune")),
+        *((OpenStudy, name) for name in ("ask", "tell", "write_curves")),
+        *((loop, name) for name in ("read_curves", "read_trials", "reason_to_prune")),
     ]:
         bookkeeping.time(owner, name)
     took, line = search_for(config, data, float("inf"))

@@ -1,0 +1,59 @@
+"""Records the exhaustive table: every single-layer width (0 is softmax alone), each from many seeds.
+
+    python benchmarks/verification_table.py [--most-width 32] [--seeds 20] [--output benchmarks/verification_table.csv]
+
+Trains as `howmany verify` does on the study `mnist`: the same protocol, the same split, an order of the training samples of
+its own for each seed. `benchmarks/verification_coverage.py` draws verifications from what comes out.
+"""
+
+import argparse
+import csv
+import time
+from pathlib import Path
+
+from howmany.quiet import quiet_libraries
+
+quiet_libraries()
+
+from search.config import load  # noqa: E402  # after the libraries were told to be quiet
+from search.datasets import load as load_data  # noqa: E402
+from search.population import evaluate, train_cohort  # noqa: E402
+from search.space import Network  # noqa: E402
+from search.verification import batch_seed_of, network_seed  # noqa: E402
+
+
+def main() -> None:
+    """Trains one cohort for each seed and writes a row for each network."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--most-width", type=int, default=32)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/verification_table.csv"))
+    given = parser.parse_args()
+    config = load("mnist")
+    choice = config.data
+    data, sealed = load_data(
+        choice.name, validation=choice.validation, validation_share=choice.validation_share, seed=config.seed
+    )
+    test = sealed.unseal()
+    with given.output.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["width", "seed", "test_accuracy"])
+        for index in range(given.seeds):
+            started = time.perf_counter()
+            seed = network_seed(TABLE_SEED, index)
+            networks = [Network((width,) if width else (), seed) for width in range(given.most_width + 1)]
+            order = batch_seed_of(TABLE_SEED, networks[0])
+            outcomes = train_cohort(networks, data, config.training, batch_seed=order)
+            accuracies = evaluate([outcome.weights for outcome in outcomes], *test, data, config.training)
+            for width, accuracy in enumerate(accuracies):
+                table.writerow([width, index, f"{accuracy:.4f}"])
+            file.flush()
+            print(f"seed {index}: {len(networks)} networks in {time.perf_counter() - started:.1f} s", flush=True)
+
+
+TABLE_SEED = 20_261_122
+"""Apart from every study's seed, so that no study has seen these networks."""
+
+
+if __name__ == "__main__":
+    main()
