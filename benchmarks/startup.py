@@ -1,6 +1,6 @@
 """How long the quick commands take to start, beside `python -c pass`: whole processes, in turn, medians.
 
-    python benchmarks/startup.py [--runs 5]
+Usage: `python benchmarks/startup.py [--runs 5]`.
 """
 
 import argparse

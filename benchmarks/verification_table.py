@@ -2,8 +2,8 @@
 
     python benchmarks/verification_table.py [--most-width 32] [--seeds 20] [--output benchmarks/verification_table.csv]
 
-Trains as `howmany verify` does on the study `mnist`: the same protocol, the same split, an order of the training samples of
-its own for each seed. `benchmarks/verification_coverage.py` draws verifications from what comes out.
+Trains as `howmany verify` does on the study `mnist`: the same protocol, the same split, an order of the training
+samples of its own for each seed. `benchmarks/verification_coverage.py` draws verifications from what comes out.
 """
 
 import argparse

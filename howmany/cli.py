@@ -165,10 +165,10 @@ def answer(name: str, form: str, url: str) -> None:
 
     Example: howmany answer mnist --format json
     """
-    from howmany.jobs import print_answer_of, summary_of
+    from howmany.reading import found, print_answer_of
 
     if form == "json":
-        click.echo(json.dumps(summary_of(name, url), indent=2))
+        click.echo(json.dumps(found(name, url).summary, indent=2))
     else:
         print_answer_of(name, url)
 
@@ -183,7 +183,7 @@ def studies(url: str) -> None:
     from rich.console import Console
 
     from dashboards.text import print_studies
-    from howmany.jobs import all_studies
+    from howmany.reading import all_studies
 
     print_studies(Console(), all_studies(url))
 
@@ -197,7 +197,7 @@ def report(name: str, output: Path | None, url: str) -> None:
 
     Example: howmany report mnist --output mnist.html
     """
-    from howmany.jobs import write_study_report
+    from howmany.reading import write_study_report
 
     path = output or Path(f"{name}.html")
     write_study_report(name, url, path)

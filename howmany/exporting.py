@@ -8,13 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from howmany.quiet import quiet_libraries
+from howmany.reading import found, reading
 from search.choice import Choice, network_for_target, network_of_trial
-from search.config import stored_config
 from storage.artifacts import Artifacts, artifact_folder, read_kept
-from storage.engine import open_engine
 from storage.errors import MisuseError
-from storage.results import read_results
-from storage.trials import read_study, read_trials
 
 if TYPE_CHECKING:
     from search.export import ExportReport
@@ -56,15 +53,13 @@ def export_network(
         raise MisuseError("Name one network to export, either with `--target` or with `--trial`.")
     if depth is not None and trial is not None:
         raise MisuseError("`--depth` goes with `--target`: a trial has the depth it has.")
-    engine = open_engine(url, create=False)
-    study = read_study(engine, name)
-    config = stored_config(name, study.attributes)
-    trials = read_trials(engine, study.study_id)
+    known = found(name, url)
+    study, config = known.study, known.config
     if trial is not None:
-        choice = network_of_trial(config, trials, trial)
+        choice = network_of_trial(config, known.trials, trial)
     else:
         assert target is not None
-        choice = network_for_target(config, trials, read_results(engine, study.study_id), target, depth)
+        choice = network_for_target(config, known.trials, known.verified, target, depth)
     say = partial(Console(stderr=True).print, soft_wrap=True, highlight=False, markup=False)
     if choice.caution is not None:
         say(choice.caution)
@@ -86,7 +81,8 @@ def export_network(
         raise MisuseError(
             f"Study '{name}' was made on other data than '{config.data.name}' holds now. Put back the former."
         )
-    kept = read_kept(engine, study.study_id)
+    with reading(url) as engine:
+        kept = read_kept(engine, study.study_id)
     network = regain(choice, config, data, kept, Artifacts(artifact_folder(url, artifacts)), say)
     _print(choice, export(network, fmt, output, data, sealed.unseal(), tolerance=tolerance), sealed.n_samples)
 

@@ -1,4 +1,4 @@
-"""What the commands do: the rooms put together.
+"""What the commands that train do: the rooms put together.
 
 Everything that can be wrong with a request is found before the storage is touched: first in the settings,
 then in the data.
@@ -7,34 +7,18 @@ then in the data.
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from dashboards.text import print_answer, print_comparison
 from howmany.quiet import quiet_libraries
-from search.answers import collect
-from search.config import StudyConfig, command_for, continued, is_finished, overridden, stored_config
-from search.summary import statements, summarise
-from storage.curves import read_curves
-from storage.engine import DEFAULT_URL, open_engine
+from howmany.reading import print_answer_of, stored_study
+from search.config import StudyConfig, continued, is_finished, overridden, stored_config
+from storage.engine import DEFAULT_URL
 from storage.errors import NotFoundError
 from storage.records import StudyRecord
-from storage.results import read_results
-from storage.trials import read_studies, read_study, read_trials
 
-__all__ = [
-    "all_studies",
-    "print_answer_of",
-    "resume_study",
-    "run_study",
-    "summary_of",
-    "verify_study",
-    "write_study_report",
-]
+__all__ = ["resume_study", "run_study", "verify_study"]
 
 
 def run_study(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None = None) -> None:
@@ -72,7 +56,7 @@ def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, 
         MisuseError: There is no such study.
         SearchInterruptedError: The user stopped it; it can be continued.
     """
-    stored = stored_config(name, read_study(open_engine(url, create=False), name).attributes)
+    stored = stored_config(name, stored_study(name, url).attributes)
     run_study(overridden(stored, overrides), url, quiet=quiet, artifacts=artifacts)
 
 
@@ -90,75 +74,18 @@ def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, 
         MisuseError: There is no such study.
         SearchInterruptedError: The user stopped it; it can be continued.
     """
-    stored = stored_config(name, read_study(open_engine(url, create=False), name).attributes)
+    stored = stored_config(name, stored_study(name, url).attributes)
     config = continued(stored, overridden(stored, overrides))
     _work(config, url, quiet=quiet, artifacts=artifacts, searching=False)
     _tell(config, url)
 
 
-def all_studies(url: str) -> list[StudyRecord]:
-    """Every study in the storage."""
-    return read_studies(open_engine(url, create=False))
-
-
-def summary_of(name: str, url: str) -> dict[str, Any]:
-    """What a study has found: see `search.summary`."""
-    engine = open_engine(url, create=False)
-    study = read_study(engine, name)
-    config = stored_config(name, study.attributes)
-    trials = read_trials(engine, study.study_id)
-    return summarise(study, config, trials, read_results(engine, study.study_id))
-
-
-def write_study_report(name: str, url: str, output: Path) -> None:
-    """Writes what a study found as one HTML file.
-
-    Raises:
-        MisuseError: There is no such study.
-        ReportError: The file cannot be written.
-    """
-    from dashboards.report import ReportData, write_report
-
-    engine = open_engine(url, create=False)
-    study = read_study(engine, name)
-    config = stored_config(name, study.attributes)
-    data = study.attributes["data"]
-    report = ReportData(
-        study=name,
-        answer=summary_of(name, url),
-        settings=config.settings(),
-        trials=read_trials(engine, study.study_id),
-        curves=read_curves(engine, study.study_id),
-        command=command_for(config),
-        verified=read_results(engine, study.study_id),
-        environment=study.attributes["environment"],
-        samples={kind: data[f"n_{kind}"] for kind in ("training", "validation", "test")},
-        generated=datetime.now(UTC),
-    )
-    write_report(output, report)
-
-
 def _stored(name: str, url: str) -> StudyRecord | None:
     """The study of that name; None if there is none, or no storage yet."""
     try:
-        return read_study(open_engine(url, create=False), name)
+        return stored_study(name, url)
     except NotFoundError:
         return None
-
-
-def print_answer_of(name: str, url: str) -> None:
-    """Prints what a study has found."""
-    engine = open_engine(url, create=False)
-    study = read_study(engine, name)
-    config = stored_config(name, study.attributes)
-    verified = read_results(engine, study.study_id)
-    summary = summarise(study, config, read_trials(engine, study.study_id), verified)
-    console = Console()
-    print_answer(console, summary, statements(config, verified))
-    results = collect(verified)
-    listed = {architecture: results.get(architecture, []) for architecture in config.space.architectures or ()}
-    if config.reference is not None and all(len(accuracies) > 1 for accuracies in listed.values()):
-        print_comparison(console, config.reference, listed)
 
 
 def _tell(config: StudyConfig, url: str) -> None:

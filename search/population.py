@@ -30,7 +30,7 @@ __all__ = ["Checkpoint", "Member", "Snapshot", "cohort_size", "evaluate", "extra
 STEP_SECONDS = 4e-4
 """About what an optimizer step takes however small the networks (benchmarks/population_speed.py)."""
 
-OVERHEAD_SHARE = 0.1
+OVERHEAD_SHARE = 0.05
 """Largest share of `STEP_SECONDS` in a step that a cohort should have."""
 
 MEMORY_BYTES = 2e9

@@ -17,6 +17,9 @@ __all__ = ["POPULATIONS", "Populations", "settle"]
 COMPILE_SECONDS = 1.5
 """About what XLA takes to compile one shape (benchmarks/population_speed.py)."""
 
+RELUCTANCE = 5.0
+"""A new shape has to save this many times what it costs: after the next epochs, one smaller still will be wanted."""
+
 WORK_PER_SECOND = 1e11
 """About how many multiply-adds a second two cores do in large matrix products, see `Shape.work`."""
 
@@ -26,7 +29,7 @@ MAX_MODELS = 16
 
 
 def settle(need: Shape, known: Sequence[Shape], n_samples: int) -> Shape:
-    """The model that a cohort should train in: one that is compiled already, or a new one, whichever takes less time.
+    """The model that a cohort should train in: one compiled already, unless a new one saves much more time than it takes.
 
     Args:
         need: The tightest shape that holds the cohort.
@@ -47,7 +50,7 @@ def settle(need: Shape, known: Sequence[Shape], n_samples: int) -> Shape:
     new = next((s for s in roomy if seconds(s) - seconds(tight) <= COMPILE_SECONDS / 4), tight)
     fitting = [shape for shape in known if shape.holds(need)]
     best = min(fitting, key=seconds, default=new)
-    return best if seconds(best) <= seconds(new) + COMPILE_SECONDS else new
+    return best if seconds(best) <= seconds(new) + RELUCTANCE * COMPILE_SECONDS else new
 
 
 class Populations:

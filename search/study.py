@@ -156,8 +156,10 @@ class OpenStudy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Gives up what is still held: others, or the next run, may take it up at once."""
+        """Gives up what is still held, for others or the next run to take up at once, and closes the storage."""
         self._leases.stop()
+        self._storage.remove_session()
+        self.database.dispose()
 
     @property
     def database(self) -> Database:

@@ -12,7 +12,7 @@ import pytest
 
 from howmany.cli import cli, main
 
-TINY = ("--set", "training.epochs=2", "--set", "space.max_width=4", "--quiet")
+TINY = ("--set", "training.epochs=2", "--set", "space.max_width=4", "--set", "budget.verification_seeds=0", "--quiet")
 
 
 def howmany(*arguments: object) -> int:
