@@ -29,7 +29,7 @@ MAX_MODELS = 16
 
 
 def settle(need: Shape, known: Sequence[Shape], n_samples: int) -> Shape:
-    """The model that a cohort should train in: one compiled already, unless a new one saves much more time than it takes.
+    """The model a cohort should train in: one compiled already, unless a new one saves much more time than it takes.
 
     Args:
         need: The tightest shape that holds the cohort.

@@ -1,6 +1,5 @@
 """A cohort between two epochs, as values: what a checkpoint holds."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -67,13 +66,9 @@ class Snapshot:
     shape: Shape
     known: tuple[Shape, ...]
 
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """As arrays for one `.npz` file: `meta` is JSON in a string array, the rest are float32.
-
-        Example:
-            `numpy.savez(path, **snapshot.to_arrays())`
-        """
-        arrays: dict[str, NDArray[Any]] = {}
+    def to_parts(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
+        """As float32 arrays by name, and JSON values for all the rest."""
+        arrays: dict[str, NDArray[np.float32]] = {}
         plain = []
         for position, member in enumerate(self.members):
             groups = {"weights": member.weights, "best": member.best_weights}
@@ -91,12 +86,11 @@ class Snapshot:
             "shape": asdict(self.shape),
             "known": [asdict(shape) for shape in self.known],
         }
-        return arrays | {"meta": np.array(json.dumps(meta))}
+        return arrays, meta
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Snapshot":
-        """The inverse of `to_arrays`; takes what `numpy.load` gives, `allow_pickle` off."""
-        meta = json.loads(str(arrays["meta"]))
+    def from_parts(cls, arrays: Mapping[str, NDArray[np.float32]], meta: Mapping[str, Any]) -> "Snapshot":
+        """The inverse of `to_parts`."""
 
         def member(position: int, plain: list[Any]) -> Member:
             state, curve, seconds, reason, sizes = plain
