@@ -107,9 +107,10 @@ def _work(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None, 
     from howmany.stopping import stoppable
     from search.datasets import load
     from search.keeping import Keeper
-    from search.loop import Listener, search
+    from search.loop import search
     from search.study import open_study
     from search.verification import verify
+    from search.watch import Listener
     from storage.artifacts import artifact_folder
     from storage.engine import optuna_storage
 
@@ -139,7 +140,7 @@ def _work(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None, 
 @contextmanager
 def _told_how_to_resume(name: str, url: str, artifacts: str | None) -> Iterator[None]:
     """Turns an interruption into the line that says how to go on."""
-    from search.loop import SearchInterruptedError
+    from search.watch import SearchInterruptedError
 
     try:
         yield

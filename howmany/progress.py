@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from search.loop import Progress as Standing
+from search.watch import Progress as Standing
 
 __all__ = ["following"]
 

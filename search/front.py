@@ -43,12 +43,7 @@ def points_of(trials: Iterable[TrialRecord], size: Size = "neurons") -> list[Fro
     for trial in trials:
         count = trial.neurons if size == "neurons" else trial.parameters
         accuracy = trial.validation_accuracy
-        if (
-            trial.state == "complete"
-            and count is not None
-            and accuracy is not None
-            and math.isfinite(accuracy)
-        ):
+        if trial.state == "complete" and count is not None and accuracy is not None and math.isfinite(accuracy):
             points.append(FrontPoint(trial.number, count, accuracy))
     return points
 

@@ -1,7 +1,7 @@
 """A network that a study trained, had again: from its artifact, or trained once more from its seed."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,12 +10,10 @@ import keras
 from search.choice import Choice
 from search.config import StudyConfig
 from search.data import SearchData
-from search.engines import ENGINES
+from search.engines import ENGINES, Bystander
 from search.keeping import file_name
 from search.network import build
-from search.outcome import EpochMetrics
 from search.population import extract
-from search.trial import FrontTrial
 from search.verification import batch_seed_of
 from storage.artifacts import Artifacts, KeptFile
 from storage.errors import HowmanyError
@@ -80,22 +78,8 @@ def _loaded(content: bytes | None, choice: Choice, config: StudyConfig, data: Se
 def _trained_again(choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential:
     batch_seed = config.seed if choice.trial is not None else batch_seed_of(config.seed, choice.network)
     [outcome] = ENGINES[config.engine]().train(
-        [choice.network], data, config.training, batch_seed=batch_seed, watcher=_Nobody()
+        [choice.network], data, config.training, batch_seed=batch_seed, watcher=Bystander()
     )
     if outcome.state != "complete" or not math.isfinite(outcome.validation_accuracy):
         raise RegainError(f"{choice.words} must train as it did before, but failed: {outcome.reason}.")
     return extract(choice.network, outcome.weights, data, config.training)
-
-
-class _Nobody:
-    """Watches nothing: the network trains to its end. See `engines.Watcher`."""
-
-    def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
-        """Takes no note."""
-
-    def judge(self, member: int, epoch: int, accuracy: float) -> None:
-        """Prunes nothing."""
-
-    def trial(self, member: int) -> FrontTrial | None:
-        """None: the trial has ended long since."""
-        return None

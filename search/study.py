@@ -22,6 +22,7 @@ from search.data import SearchData
 from search.environment import environment
 from search.front import FrontPoint, pareto_front
 from search.outcome import Outcome
+from search.safekeeping import CohortCheckpoints
 from search.sampler import FrontSampler, distributions, propose
 from search.space import (
     Architecture,
@@ -37,6 +38,7 @@ from storage.cohort_storage import CohortStorage, FinishedTrial
 from storage.curves import write_curves
 from storage.errors import MisuseError
 from storage.leases import Leases
+from storage.location import folder_beside
 from storage.records import CurvePoint
 
 __all__ = ["OpenStudy", "Ticket", "open_study"]
@@ -57,12 +59,14 @@ class Ticket:
         number: Counted from 0 within the study.
         network: Its architecture and seed.
         size: What the study minimizes: its neurons or its parameters.
+        cohort: Number of the first trial of those that train together.
     """
 
     trial_id: int
     number: int
     network: Network
     size: int
+    cohort: int
 
 
 def open_study(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int = 0) -> "OpenStudy":
@@ -224,6 +228,16 @@ class OpenStudy:
         ended = [_finished(ticket, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)]
         self._storage.finish_trials(ended, leases=self._leases)
 
+    def checkpoints(self, tickets: Sequence[Ticket]) -> CohortCheckpoints:
+        """Where the checkpoints of a cohort are kept."""
+        fences = self._leases.fences()
+        return CohortCheckpoints(
+            folder_beside(self.database.url, "checkpoints"),
+            f"study-{self.study_id}-cohort-{tickets[0].cohort}",
+            [ticket.network for ticket in tickets],
+            max((fences.get(ticket.trial_id, 0) for ticket in tickets), default=0),
+        )
+
     def finish(self) -> None:
         """Writes down that the budget is spent: who runs the study again needs to train nothing."""
         self.optuna.set_user_attr("finished", self.config.budget.model_dump(mode="json"))
@@ -266,20 +280,18 @@ class OpenStudy:
         """Running trials with their networks; what is known before training is written down in one transaction."""
         trials = {trial._trial_id: trial for trial in self.optuna.get_trials(deepcopy=False)}
         mine = [trials[trial_id] for trial_id in trial_ids]
-        tickets = [self._ticket(trial) for trial in mine]
+        cohort = mine[0].user_attrs.get("cohort", mine[0].number) if mine else 0
+        tickets = [self._ticket(trial, cohort) for trial in mine]
         self._storage.set_attributes(
-            {
-                trial._trial_id: {"cohort": mine[0].number, **self._facts(ticket.network)} | trial.user_attrs
-                for trial, ticket in zip(mine, tickets, strict=True)
-            }
+            {ticket.trial_id: {"cohort": cohort, **self._facts(ticket.network)} for ticket in tickets}
         )
         return tickets
 
-    def _ticket(self, trial: FrozenTrial) -> Ticket:
+    def _ticket(self, trial: FrozenTrial, cohort: int) -> Ticket:
         params = trial.params or self._suggested(trial)
         architecture = architecture_of(params)
         seed = int(np.random.SeedSequence([self.config.seed, trial.number]).generate_state(1)[0]) >> 1
-        return Ticket(trial._trial_id, trial.number, Network(architecture, seed), self.size(architecture))
+        return Ticket(trial._trial_id, trial.number, Network(architecture, seed), self.size(architecture), cohort)
 
     def _suggested(self, trial: FrozenTrial) -> dict[str, int]:
         """Parameters for a trial that somebody enqueued through Optuna, which may have fixed some of them."""

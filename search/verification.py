@@ -17,16 +17,15 @@ from search.allocation import Rule, candidates, next_seeds
 from search.answers import collect
 from search.config import StudyConfig
 from search.data import SealedTest, SearchData
-from search.engines import ENGINES
+from search.engines import ENGINES, Bystander
 from search.keeping import Keeper
-from search.loop import Listener, Progress, SearchInterruptedError, finished_curves
 from search.outcome import EpochMetrics, Outcome
 from search.population import evaluate
 from search.protocol import Protocol
 from search.pruning import expected_final
 from search.space import Architecture, Network
 from search.study import OpenStudy
-from search.trial import FrontTrial
+from search.watch import Listener, Progress, SearchInterruptedError, finished_curves
 from storage.curves import read_curves
 from storage.errors import MisuseError
 from storage.records import VerifiedNetwork
@@ -167,8 +166,8 @@ def _scored(
     ]
 
 
-class _Watch:
-    """Shows progress and stops when asked; nothing is recorded and nothing pruned. See `engines.Watcher`."""
+class _Watch(Bystander):
+    """Shows progress and stops when asked; a cohort takes seconds, so that nothing is saved of it in between."""
 
     def __init__(self, listener: Listener, n_finished: int, n_networks: int, n_epochs: int) -> None:
         self._listener = listener
@@ -179,12 +178,8 @@ class _Watch:
         self._listener.on_progress(
             Progress("verification", self._n_finished, self._n_networks, len(metrics), epoch, self._n_epochs)
         )
+
+    def checkpoint(self, take: object) -> None:
+        """Stops here if the listener says so."""
         if self._listener.should_stop():
             raise SearchInterruptedError("Interrupted.")
-
-    def judge(self, member: int, epoch: int, accuracy: float) -> None:
-        """Every network trains to its end."""
-
-    def trial(self, member: int) -> FrontTrial | None:
-        """None: no trial of the study is behind it."""
-        return None

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from storage.errors import StorageError
-from storage.location import parse_url, sqlite_path
+from storage.location import folder_beside, parse_url
 from storage.models import study_system_attributes, trial_system_attributes, trials
 from storage.transactions import reading, write
 
@@ -63,13 +63,7 @@ def artifact_folder(url: str, chosen: str | None = None) -> Path:
     >>> artifact_folder("postgresql://me@example.org/studies").as_posix()
     'howmany.artifacts'
     """
-    if chosen:
-        return Path(chosen)
-    parsed = parse_url(url)
-    if parsed.drivername != "sqlite":
-        return Path("howmany.artifacts")
-    file = sqlite_path(parsed)
-    return file.with_name(f"{file.name}.artifacts")
+    return Path(chosen) if chosen else folder_beside(parse_url(url), "artifacts")
 
 
 def read_kept(engine: Engine, study_id: int) -> list[KeptFile]:

@@ -16,6 +16,7 @@ from storage.errors import MisuseError, NotFoundError, StorageError
 __all__ = [
     "DEFAULT_URL",
     "check_sqlite_file",
+    "folder_beside",
     "mount_type",
     "network_file_system",
     "no_studies",
@@ -76,6 +77,20 @@ def sqlite_path(url: URL) -> Path:
     """The file of a parsed SQLite URL."""
     assert url.database is not None
     return Path(url.database)
+
+
+def folder_beside(url: URL, what: str) -> Path:
+    """Where files that belong to a storage lie: beside a SQLite file, else in the working directory.
+
+    >>> folder_beside(parse_url("sqlite:////data/study.db"), "checkpoints").as_posix()
+    '/data/study.db.checkpoints'
+    >>> folder_beside(parse_url("postgresql://me@example.org/studies"), "checkpoints").as_posix()
+    'howmany.checkpoints'
+    """
+    if url.drivername != "sqlite":
+        return Path(f"howmany.{what}")
+    file = sqlite_path(url)
+    return file.with_name(f"{file.name}.{what}")
 
 
 def place_of(url: URL) -> str:

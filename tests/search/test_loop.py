@@ -5,8 +5,9 @@ import pytest
 
 from search.config import StudyConfig, overridden
 from search.data import SearchData
-from search.loop import Listener, SearchInterruptedError, search
+from search.loop import search
 from search.study import open_study
+from search.watch import Listener, SearchInterruptedError
 from storage.curves import read_curves
 from storage.engine import open_engine, optuna_storage
 from storage.errors import MisuseError
@@ -87,12 +88,26 @@ def test_a_study_interrupted_at_three_moments_has_the_trials_of_one_that_was_not
 ):
     config = overridden(tiny_config, [f"engine={engine}"])
     whole, broken = (f"sqlite:///{tmp_path / name}.db" for name in ("whole", "broken"))
-    run(whole, config, tiny_data)
-    for stop_after in (1, 3, 4):
+    n_epochs = run(whole, config, tiny_data).n_epochs
+    for stop_after in (1, 3, 2):
         with pytest.raises(SearchInterruptedError):
             run(broken, config, tiny_data, stop_after)
     assert "running" not in {trial.state for trial in trials_of(broken)}
-    run(broken, config, tiny_data)
+    left = run(broken, config, tiny_data).n_epochs
+    assert essence(trials_of(broken)) == essence(trials_of(whole))
+    if engine == "population":  # A cohort goes on from its checkpoint: no epoch is trained twice.
+        assert left == n_epochs - 6
+        assert not list((tmp_path / "broken.db.checkpoints").iterdir())
+
+
+def test_a_cohort_whose_checkpoint_is_damaged_starts_again(tmp_path, tiny_config, tiny_data):
+    whole, broken = (f"sqlite:///{tmp_path / name}.db" for name in ("whole", "broken"))
+    run(whole, tiny_config, tiny_data)
+    with pytest.raises(SearchInterruptedError):
+        run(broken, tiny_config, tiny_data, stop_after=2)
+    [checkpoint] = (tmp_path / "broken.db.checkpoints").iterdir()
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
+    run(broken, tiny_config, tiny_data)
     assert essence(trials_of(broken)) == essence(trials_of(whole))
 
 

@@ -24,6 +24,7 @@ from search.population_layout import shape_of
 from search.population_pool import settle
 from search.protocol import Protocol, batch_order
 from search.space import Network, SearchSpace
+from storage.checkpoints import CheckpointStore
 
 MIXED = [
     Network((), 1),
@@ -167,11 +168,13 @@ def test_continues_bit_for_bit(protocol: Protocol) -> None:
 
 
 def test_snapshot_survives_a_file(tmp_path: Path) -> None:
-    """Written as arrays and read back, a snapshot continues bit for bit."""
+    """Written as a checkpoint and read back, a snapshot continues bit for bit."""
     whole, start = run(), snapshots()[1]
-    np.savez(tmp_path / "snapshot.npz", **start.to_arrays())  # type: ignore[arg-type]  # numpy's stub of savez
-    with np.load(tmp_path / "snapshot.npz") as arrays:
-        read = Snapshot.from_arrays(dict(arrays))
+    store = CheckpointStore(tmp_path)
+    store.save("cohort", *start.to_parts())
+    saved = store.load("cohort")
+    assert saved is not None
+    read = Snapshot.from_parts(saved.arrays, saved.meta)
     assert (read.shape, read.known, read.placed) == (start.shape, start.known, start.placed)
     assert all(map(equal, run(start=read), whole))
 

@@ -9,8 +9,9 @@ import pytest
 from search.config import overridden
 from search.data import SealedTest, SearchData
 from search.datasets import load
-from search.loop import Listener, search
+from search.loop import search
 from search.study import open_study
+from search.watch import Listener
 from storage.engine import optuna_storage
 from storage.trials import read_trials
 

@@ -7,9 +7,10 @@ import pytest
 from search import verification
 from search.config import StudyConfig, overridden
 from search.datasets import load
-from search.loop import Listener, SearchInterruptedError, search
+from search.loop import search
 from search.study import OpenStudy, open_study
 from search.verification import verify
+from search.watch import Listener, SearchInterruptedError
 from storage.engine import optuna_storage
 from storage.results import read_results
 from storage.trials import read_trials

@@ -1,0 +1,158 @@
+"""The study's eyes on a cohort in training: what is written down, shown and judged after every epoch."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from search.front import pareto_front, points_of
+from search.outcome import EpochMetrics
+from search.population_snapshot import Snapshot
+from search.pruning import FinishedCurve, reason_to_prune
+from search.space import describe
+from search.study import OpenStudy, Ticket
+from search.trial import FrontTrial
+from storage.curves import read_curves
+from storage.errors import HowmanyError
+from storage.records import CurvePoint, TrialRecord
+from storage.trials import read_trials
+
+__all__ = ["Listener", "Progress", "SearchInterruptedError", "StudyWatch", "finished_curves"]
+
+
+class SearchInterruptedError(HowmanyError):
+    """The search was asked to stop and did, at the end of an epoch; its trials wait to be continued."""
+
+    exit_status = 130
+
+
+class Progress(NamedTuple):
+    """Where a search or a verification stands, after an epoch.
+
+    Attributes:
+        stage: Which of the two.
+        n_finished: Networks that have ended, pruned and failed ones included.
+        n_networks: Networks in all: the budget, or what verification has planned so far.
+        n_training: Networks training now.
+        epoch: The epoch just ended, counted from 0.
+        n_epochs: The protocol's epochs.
+        n_pruned: Of the finished ones.
+        n_failed: Of the finished ones.
+        front: Size and validation accuracy of each member of the front, smallest first.
+    """
+
+    stage: Literal["search", "verification"]
+    n_finished: int
+    n_networks: int
+    n_training: int
+    epoch: int
+    n_epochs: int
+    n_pruned: int = 0
+    n_failed: int = 0
+    front: Sequence[tuple[int, float]] = ()
+
+
+class Listener(NamedTuple):
+    """Who follows a search.
+
+    Attributes:
+        on_progress: Called after every epoch.
+        on_cohort: Called after every cohort's trials are told; what refreshes figures goes here.
+        echo: Takes the monitor's lines.
+        should_stop: Asked after every epoch; True ends the search there.
+    """
+
+    on_progress: Callable[[Progress], None]
+    on_cohort: Callable[[], None]
+    echo: Callable[[str], None]
+    should_stop: Callable[[], bool]
+
+
+class StudyWatch:
+    """Writes curves down, judges, saves checkpoints, tells the listener. See `engines.Watcher`.
+
+    Attributes:
+        before: The study's other trials as they were when the cohort began.
+    """
+
+    def __init__(self, study: OpenStudy, tickets: Sequence[Ticket], listener: Listener) -> None:
+        self._study, self._tickets, self._listener = study, tickets, listener
+        self._lost: frozenset[int] = frozenset()
+        self._checkpoints = study.checkpoints(tickets)
+        members = {ticket.number for ticket in tickets}
+        trials = read_trials(study.database, study.study_id)
+        self.before = [trial for trial in trials if trial.number not in members]
+        self._finished = finished_curves(study, self.before, read_curves(study.database, study.study_id))
+        front = pareto_front(points_of(self.before, study.config.space.size))
+        self._front = [(point.size, point.accuracy) for point in front]
+
+    def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
+        """Writes one epoch of the whole cohort in one transaction."""
+        self._lost |= self._study.write_curves(
+            {self._tickets[member].trial_id: [CurvePoint(epoch, *seen)] for member, seen in metrics.items()}
+        )
+        self._monitor(epoch, metrics)
+        self._listener.on_progress(self._progress(epoch, len(metrics)))
+
+    def checkpoint(self, take: Callable[[], Snapshot] | None) -> None:
+        """Saves the cohort when that is due, and stops here if the listener says so."""
+        stopping = self._listener.should_stop()
+        if take is not None:
+            self._checkpoints.save(take, now=stopping)
+        if stopping:
+            raise SearchInterruptedError("Interrupted.")
+
+    def start(self) -> Snapshot | None:
+        """Where an earlier run left the cohort; None if it is to start from its initial weights."""
+        return self._checkpoints.load()
+
+    def judge(self, member: int, epoch: int, accuracy: float) -> str | None:
+        """Asks the pruning rule, unless the study prunes nothing; drops a trial that another worker has taken over."""
+        if self._tickets[member].trial_id in self._lost:
+            return "taken over by another worker"
+        pruning = self._study.config.pruning
+        if not pruning.enabled:
+            return None
+        return reason_to_prune(self._tickets[member].size, epoch, accuracy, self._finished, pruning.risk)
+
+    def trial(self, member: int) -> FrontTrial:
+        """The member's Optuna trial."""
+        return self._study.trial(self._tickets[member], lambda epoch, accuracy: self.judge(member, epoch, accuracy))
+
+    def _monitor(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
+        every = self._study.config.output.monitor_every
+        if every is None or (epoch + 1) % every:
+            return
+        for member, seen in metrics.items():
+            ticket = self._tickets[member]
+            values = " ".join(f"{name} {value:.4f}" for name, value in seen._asdict().items())
+            self._listener.echo(
+                f"trial {ticket.number} ({describe(ticket.network.architecture)}) epoch {epoch}: {values}"
+            )
+
+    def _progress(self, epoch: int, n_training: int) -> Progress:
+        ended = [trial for trial in self.before if trial.state in ("complete", "pruned", "fail")]
+        return Progress(
+            stage="search",
+            n_finished=len(ended),
+            n_networks=self._study.config.n_trials,
+            n_training=n_training,
+            epoch=epoch,
+            n_epochs=self._study.config.training.epochs,
+            n_pruned=sum(trial.state == "pruned" for trial in ended),
+            n_failed=sum(trial.state == "fail" for trial in ended),
+            front=self._front,
+        )
+
+
+def finished_curves(
+    study: OpenStudy, trials: Sequence[TrialRecord], curves: Mapping[int, Sequence[CurvePoint]]
+) -> list[FinishedCurve]:
+    """The complete ones of these trials, as the pruning rule wants them; `curves` by trial id."""
+    return [
+        FinishedCurve(
+            study.size(trial.widths),
+            [point.val_accuracy for point in curves[trial.trial_id]],
+            trial.validation_accuracy,
+        )
+        for trial in trials
+        if trial.widths is not None and trial.validation_accuracy is not None and trial.trial_id in curves
+    ]
