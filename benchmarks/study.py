@@ -4,15 +4,17 @@
 
 First the `population` engine searches until its trials are spent; then the `keras` engine, which trains one stock
 network after another, searches for as long. Printed: how many networks each trained, the hypervolume of its front (log2
-of neurons + 1 against validation accuracy, up to the space's largest network), and the share of the time that the
-population study spent on bookkeeping: asking, proposing, writing curves, judging, telling, reading back.
+of neurons + 1 against validation accuracy, up to the largest network), and of the population study the shares of
+the time spent on bookkeeping (asking, proposing, writing curves, judging, telling, reading back) and on compiling, and
+the seconds by which so many of its networks had ended.
 """
 
 import argparse
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ from howmany.quiet import quiet_libraries
 
 quiet_libraries()
 
-from search import loop  # noqa: E402  # after the libraries were told to be quiet
+import keras  # noqa: E402  # after the libraries were told to be quiet
+
+from search import loop, population, watch  # noqa: E402
 from search.config import StudyConfig, load, overridden  # noqa: E402
 from search.data import SearchData  # noqa: E402
 from search.datasets import load as load_data  # noqa: E402
@@ -54,19 +58,47 @@ class Stopwatch:
         setattr(owner, name, timed)
 
 
-def search_for(config: StudyConfig, data: SearchData, seconds: float) -> tuple[float, str]:
+class CompileClock(keras.callbacks.Callback):
+    """Seconds that epochs took longer because they compiled: an epoch that compiles against the next one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        self._waiting: float | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Starts the clock."""
+        self._started, self._compiled = time.perf_counter(), self.model.n_compiled
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Reads it."""
+        taken = time.perf_counter() - self._started
+        if self.model.n_compiled > self._compiled:
+            self.seconds += taken
+            self._waiting = taken
+        elif self._waiting is not None:
+            self.seconds -= min(taken, self._waiting)
+            self._waiting = None
+
+
+def search_for(config: StudyConfig, data: SearchData, seconds: float) -> tuple[float, str, dict[int, float]]:
     """Searches until the trials are spent or the time is over.
 
     Returns:
-        Seconds it took, and a line of what came of it.
+        Seconds it took, a line of what came of it, and the seconds by which so many networks had ended.
     """
+    ended_by: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         study = open_study(optuna_storage(f"sqlite:///{Path(folder) / 'study.db'}"), config, data)
         started = time.perf_counter()
-        listener = loop.Listener(
-            lambda progress: None, lambda: None, lambda line: None, lambda: time.perf_counter() - started > seconds
+
+        def note(progress: watch.Progress) -> None:
+            ended_by.setdefault(progress.n_finished, time.perf_counter() - started)
+
+        listener = watch.Listener(
+            note, lambda: None, lambda line: None, lambda: time.perf_counter() - started > seconds
         )
-        with contextlib.suppress(loop.SearchInterruptedError):
+        with contextlib.suppress(watch.SearchInterruptedError):
             loop.search(study, data, listener)
         took = time.perf_counter() - started
         trials = read_trials(study.database, study.study_id)
@@ -75,10 +107,11 @@ def search_for(config: StudyConfig, data: SearchData, seconds: float) -> tuple[f
         ended = [trial for trial in trials if trial.state in ("complete", "pruned", "fail")]
         epochs = sum(trial.epochs or 0 for trial in ended)
         study.database.dispose()
-    return took, (
+    line = (
         f"{config.engine:10} {took:7.1f} s  {len(ended):4d} networks ({len(points)} complete)  {epochs:5d} epochs  "
         f"{60 * len(ended) / took:7.1f} networks a minute  hypervolume {volume:.4f}"
     )
+    return took, line, {**ended_by, len(ended): took}
 
 
 def main() -> None:
@@ -92,15 +125,21 @@ def main() -> None:
     data, _ = load_data(
         choice.name, validation=choice.validation, validation_share=choice.validation_share, seed=config.seed
     )
-    bookkeeping = Stopwatch()
+    bookkeeping, compiling = Stopwatch(), CompileClock()
     for owner, name in [
         *((OpenStudy, name) for name in ("ask", "tell", "write_curves")),
-        *((loop, name) for name in ("read_curves", "read_trials", "reason_to_prune")),
+        *((watch, name) for name in ("read_curves", "read_trials", "reason_to_prune")),
+        (loop, "read_trials"),
     ]:
         bookkeeping.time(owner, name)
-    took, line = search_for(config, data, float("inf"))
-    print(line, f" bookkeeping {bookkeeping.seconds:.2f} s ({bookkeeping.seconds / took:.1%})", flush=True)
-    print(search_for(overridden(config, ["engine=keras"]), data, took)[1])
+    population.train_cohort = partial(population.train_cohort, callbacks=[compiling])
+    took, line, ended_by = search_for(config, data, float("inf"))
+    print(line)
+    for name, seconds in (("bookkeeping", bookkeeping.seconds), ("compiling", compiling.seconds)):
+        print(f"  {name} {seconds:.1f} s, {seconds / took:.1%}")
+    for count, seconds in ended_by.items():
+        print(f"  {count:5d} networks ended by {seconds:6.1f} s")
+    print(search_for(overridden(config, ["engine=keras"]), data, took)[1], flush=True)
 
 
 if __name__ == "__main__":

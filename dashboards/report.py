@@ -124,9 +124,7 @@ def render_report(report: ReportData) -> str:
             _pruning(report),
             _how(report),
             _repeat(report),
-            Markup(
-                "<footer>Made by howmany. This file is complete: it loads nothing from anywhere.</footer>"
-            ),
+            Markup("<footer>Made by howmany. This file is complete: it loads nothing from anywhere.</footer>"),
         ],
         get_plotlyjs(),
     )
@@ -164,20 +162,20 @@ def _answer(report: ReportData) -> Markup:
 def _effort(report: ReportData) -> str:
     """What the answer rests on, in a few sentences."""
     answer, trials = report.answer, report.answer["trials"]
+    n_verified = len(report.verified)
     searched = (
-        f"The search trained {plural(answer['networks_trained'], 'network')} for "
-        f"{plural(answer['epochs_trained'], 'epoch')} in {_duration(answer['seconds'])} of training: "
+        f"The search trained {plural(answer['networks_trained'] - n_verified, 'network')}: "
         f"{trials['complete']:,} complete, {trials['pruned']:,} pruned, {trials['failed']:,} failed. "
     )
-    if report.verified:
-        more = plural(len(report.verified), "network")
+    spent = f"{plural(answer['epochs_trained'], 'epoch')} in {_duration(answer['seconds'])} of training"
+    if n_verified:
         return searched + (
-            f"Verification trained {more} more and scored each once on the sealed test "
-            "set. Sizes in brackets are 95 % intervals of the size itself."
+            f"Verification trained {plural(n_verified, 'network')} more and scored each once on the sealed test set; "
+            f"together {spent}. Sizes in brackets are 95 % intervals of the size itself."
         )
     return searched + (
-        "Sizes are those of single networks by their validation accuracy; they are not yet verified on the "
-        "test set."
+        f"That took {spent}. Sizes are those of single networks by their validation accuracy; they are not yet "
+        "verified on the test set."
     )
 
 
@@ -252,11 +250,7 @@ def _layers(widths: Sequence[int]) -> str:
     """
     if not widths:
         return "softmax alone"
-    return (
-        f"one layer of {widths[0]}"
-        if len(widths) == 1
-        else f"layers of {_enumerated(list(map(str, widths)))}"
-    )
+    return f"one layer of {widths[0]}" if len(widths) == 1 else f"layers of {_enumerated(list(map(str, widths)))}"
 
 
 def _interval(found: Mapping[str, Any]) -> str:
@@ -366,9 +360,7 @@ def _pruning(report: ReportData) -> Markup:
             f", half of them within {info.median_pruned_after:g} of {report.max_epochs} epochs: "
             f"{plural(info.epochs_saved, 'epoch')} saved, {info.epochs_trained:,} trained"
         )
-    caption = (
-        "Epochs trained by each trial, in the order in which trials began. Point at a bar for the reason."
-    )
+    caption = "Epochs trained by each trial, in the order in which trials began. Point at a bar for the reason."
     return section(
         "What was pruned, and when",
         paragraph(f"{said}."),
@@ -381,9 +373,7 @@ def _drawn(drawing: go.Figure) -> Markup:
     drawing.update_layout(title=None, margin={"t": 32})
     config = {"displaylogo": False, "responsive": True, "showSendToCloud": False, "plotlyServerURL": ""}
     height = f"{drawing.layout.template.layout.height}px"
-    return Markup(
-        drawing.to_html(full_html=False, include_plotlyjs=False, config=config, default_height=height)
-    )
+    return Markup(drawing.to_html(full_html=False, include_plotlyjs=False, config=config, default_height=height))
 
 
 # How it was run
@@ -403,9 +393,7 @@ def _how(report: ReportData) -> Markup:
         table(["what", "value"], ran),
         Markup("<h3>Settings</h3>"),
         table(["setting", "value"], settings),
-        folded(
-            "Seeds of all trials", table(["trial", "hidden layers", "seed", "state"], seeds, numbers=(0, 2))
-        ),
+        folded("Seeds of all trials", table(["trial", "hidden layers", "seed", "state"], seeds, numbers=(0, 2))),
     )
 
 
