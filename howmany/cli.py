@@ -17,6 +17,9 @@ from storage.errors import HowmanyError
 
 __all__ = ["main"]
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
+
 DEFAULT_STORAGE = "sqlite:///howmany.db"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,11 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except HowmanyError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(str(error) if error.exit_status == INTERRUPTED else f"Error: {error}", err=True)
         sys.exit(error.exit_status)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 def _storage_option(command: Command) -> Command:

@@ -70,13 +70,13 @@ def candidates(
 ) -> list[Architecture]:
     """The architectures to verify first: for every target and depth, the sizes around the crossing.
 
-    The crossing is where an isotonic fit of validation accuracy on size, best trial of each size, first
-    reaches the target; between two sizes it is interpolated. Around it go the sizes within a fifth of it,
-    at least three to either side. A depth whose trials do not reach the target gives its largest size.
-    Softmax alone is always a candidate.
-
-    With one hidden layer each size is one width. In deeper networks each size is the shape that did best in
-    the search among its trials of that size, or else the best shape of the nearest size, scaled.
+    With one hidden layer the crossing is where an isotonic fit of validation accuracy on width, best trial of
+    each, first reaches the target, interpolated between widths. Deeper networks of one size differ much by
+    their shape, and most shapes that a search tries are poor ones: there the crossing is the smallest network
+    that reached the target, and its shape, scaled, stands for the other sizes. A depth whose trials do not
+    reach the target crosses at its largest width, or its best network. Around the crossing go seven sizes, its
+    neighbours or, where it is large, spread over a fifth of it to either side: what lies between is added
+    where it matters. Softmax alone is always a candidate.
 
     Args:
         trials: Architecture and validation accuracy of every complete trial; NaN is left out.
@@ -86,23 +86,36 @@ def candidates(
     Returns:
         Each once, by depth and then from small to large.
     """
-    best: dict[int, dict[int, tuple[float, Architecture]]] = {}
+    depths: dict[int, list[tuple[Architecture, float]]] = {}
     for architecture, accuracy in trials:
         if architecture and architecture in space and not math.isnan(accuracy):
-            sizes = best.setdefault(len(architecture), {})
-            size = n_neurons(architecture)
-            sizes[size] = max(sizes.get(size, (-1.0, ())), (accuracy, architecture))
+            depths.setdefault(len(architecture), []).append((architecture, accuracy))
     chosen: set[Architecture] = {()}
-    wanted = sorted(set(targets))
-    for depth, found in best.items():
-        known = {size: architecture for size, (_, architecture) in found.items()}
-        sizes_tried = sorted(found)
-        fitted = _isotonic([found[size][0] for size in sizes_tried])
-        for target in wanted:
-            for size in _around(_crossing(sizes_tried, fitted, target)):
+    for depth, found in depths.items():
+        for target in set(targets):
+            crossing, model = _crossing_width(found, target) if depth == 1 else _crossing_shape(found, target)
+            for size in _around(crossing):
                 if space.min_width * depth <= size <= space.max_width * depth:
-                    chosen.add(shape_of_size(size, depth, known, space))
+                    chosen.add(shape_of_size(size, depth, {n_neurons(model): model}, space))
     return sorted(chosen, key=lambda architecture: (len(architecture), n_neurons(architecture), architecture))
+
+
+def _crossing_width(found: Iterable[tuple[Architecture, float]], target: float) -> tuple[float, Architecture]:
+    """Where the fit of accuracy on width first reaches the target, and the width beside it."""
+    best: dict[int, float] = {}
+    for (width,), accuracy in found:
+        best[width] = max(best.get(width, 0.0), accuracy)
+    widths = sorted(best)
+    crossing = _crossing(widths, _isotonic([best[width] for width in widths]), target)
+    return crossing, (round(crossing),)
+
+
+def _crossing_shape(found: Iterable[tuple[Architecture, float]], target: float) -> tuple[float, Architecture]:
+    """The smallest network that reached the target, else the best one, and its size."""
+    ranked = sorted(found, key=lambda one: (n_neurons(one[0]), -one[1], one[0]))
+    reached = (architecture for architecture, accuracy in ranked if accuracy >= target)
+    model = next(reached, max(ranked, key=lambda one: one[1])[0])
+    return float(n_neurons(model)), model
 
 
 def next_seeds(
@@ -243,14 +256,14 @@ def _new_sizes(sizes: Sequence[int], low: int, high: int, waiting: set[int], cle
     return new
 
 
-def _around(crossing: float) -> range:
-    """Sizes within a fifth of the crossing, at least three to either side of it.
+def _around(crossing: float) -> list[int]:
+    """Seven sizes around the crossing: its neighbours, or where it is large, evenly within a fifth of it.
 
     >>> _around(13.0), _around(5.4), _around(60.0)
-    (range(10, 17), range(2, 9), range(48, 73))
+    ([10, 11, 12, 13, 14, 15, 16], [2, 3, 4, 5, 6, 7, 8], [48, 52, 56, 60, 64, 68, 72])
     """
     reach = max(3.0, 0.2 * crossing)
-    return range(math.floor(crossing - reach + 0.5), math.ceil(crossing + reach - 0.5) + 1)
+    return [round(crossing + reach * part / 3) for part in range(-3, 4)]
 
 
 def _crossing(sizes: Sequence[int], fitted: Sequence[float], target: float) -> float:
