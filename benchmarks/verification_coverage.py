@@ -185,9 +185,7 @@ def main() -> int:
     """Read the command line, simulate, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", type=Path, nargs="?", help="CSV with columns width,seed,test_accuracy")
-    parser.add_argument(
-        "--synthetic", type=int, default=1000, help="seeds a width of the table made up instead"
-    )
+    parser.add_argument("--synthetic", type=int, default=1000, help="seeds a width of the table made up instead")
     parser.add_argument("--verifications", type=int, default=1000)
     parser.add_argument("--targets", type=float, nargs="+", default=list(TARGETS))
     parser.add_argument("--least-chance", type=float, default=Rule().least_chance)

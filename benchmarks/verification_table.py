@@ -19,7 +19,7 @@ from search.config import load  # noqa: E402  # after the libraries were told to
 from search.datasets import load as load_data  # noqa: E402
 from search.population import evaluate, train_cohort  # noqa: E402
 from search.space import Network  # noqa: E402
-from search.verification import batch_seed_of, network_seed  # noqa: E402
+from search.verification import batch_seed, network_seed  # noqa: E402
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
             started = time.perf_counter()
             seed = network_seed(TABLE_SEED, index)
             networks = [Network((width,) if width else (), seed) for width in range(given.most_width + 1)]
-            order = batch_seed_of(TABLE_SEED, networks[0])
+            order = batch_seed(TABLE_SEED, index)
             outcomes = train_cohort(networks, data, config.training, batch_seed=order)
             accuracies = evaluate([outcome.weights for outcome in outcomes], *test, data, config.training)
             for width, accuracy in enumerate(accuracies):

@@ -76,7 +76,7 @@ def _loaded(content: bytes | None, choice: Choice, config: StudyConfig, data: Se
 
 
 def _trained_again(choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential:
-    batch_seed = config.seed if choice.trial is not None else batch_seed_of(config.seed, choice.network)
+    batch_seed = config.seed if choice.trial is not None else batch_seed_of(config, choice.network)
     [outcome] = ENGINES[config.engine]().train(
         [choice.network], data, config.training, batch_seed=batch_seed, watcher=Bystander()
     )

@@ -4,9 +4,10 @@ Which candidates and how many seeds is `allocation`'s business, what the scores 
 are trained. A cohort's scores are written in one transaction, and what to train next follows from what is written,
 so a verification that was interrupted goes on from there.
 
-An architecture's networks differ in their initial weights and in the order of their training samples, so that they are
-independent of each other: with a constant learning rate, networks that share the order end up alike
-(`docs/decisions/0006-answers.md`). Networks that train together share it, so a cohort has each architecture once.
+An architecture's networks have different initial weights. With a constant learning rate, networks that also share
+the order of their training samples end up alike, so there each has an order of its own. A schedule that ends at zero
+averages the order out (both measured: `docs/decisions/0006-answers.md`), and then all share one, since networks that
+train together must.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ from storage.records import VerifiedNetwork
 from storage.results import read_results, write_results
 from storage.trials import read_trials
 
-__all__ = ["batch_seed_of", "verify"]
+__all__ = ["batch_seed", "batch_seed_of", "network_seed", "verify"]
 
 Results = dict[Architecture, list[float]]
 
@@ -61,11 +62,9 @@ def verify(
     while plan := _plan(config, results := _results(study)):
         n_finished = sum(map(len, results.values()))
         n_networks = n_finished + sum(plan.values())
-        for index, cohort in _cohorts(plan, results, config.seed, n):
+        for order, cohort in _cohorts(plan, results, config, n):
             watch = _Watch(listener, n_finished, n_networks, config.training.epochs)
-            outcomes = engine.train(
-                cohort, data, config.training, batch_seed=_batch_seed(config.seed, index), watcher=watch
-            )
+            outcomes = engine.train(cohort, data, config.training, batch_seed=order, watcher=watch)
             scored = _scored(cohort, outcomes, data, sealed, config.training)
             write_results(study.database, study.study_id, scored)
             if keeper is not None:
@@ -109,16 +108,24 @@ def _evidence(study: OpenStudy) -> list[tuple[Architecture, float]]:
     return found
 
 
-def _cohorts(plan: Mapping[Architecture, int], done: Results, seed: int, n: int) -> Iterator[tuple[int, list[Network]]]:
-    """The planned networks in cohorts of at most `n`, each architecture once in a cohort, with the cohort's index."""
-    by_index: dict[int, list[Network]] = {}
+def _cohorts(
+    plan: Mapping[Architecture, int], done: Results, config: StudyConfig, n: int
+) -> Iterator[tuple[int, list[Network]]]:
+    """The planned networks in cohorts of at most `n` that share an order, with what decides the order."""
+    by_order: dict[int, list[Network]] = {}
     for architecture, n_seeds in plan.items():
         before = len(done.get(architecture, ()))
         for index in range(before, before + n_seeds):
-            by_index.setdefault(index, []).append(Network(architecture, network_seed(seed, index)))
-    for index, networks in sorted(by_index.items()):
+            order = _order(config, index)
+            by_order.setdefault(order, []).append(Network(architecture, network_seed(config.seed, index)))
+    for order, networks in sorted(by_order.items()):
         for start in range(0, len(networks), n):
-            yield index, networks[start : start + n]
+            yield batch_seed(config.seed, order), networks[start : start + n]
+
+
+def _order(config: StudyConfig, index: int) -> int:
+    """Which order of the training samples an architecture's network `index` has."""
+    return index if config.training.schedule == "constant" else 0
 
 
 def network_seed(seed: int, index: int) -> int:
@@ -126,21 +133,21 @@ def network_seed(seed: int, index: int) -> int:
     return int(np.random.SeedSequence([seed, index, 1]).generate_state(1)[0]) >> 1
 
 
-def batch_seed_of(seed: int, network: Network) -> int:
-    """What decided the order of a verified network's training samples, in a study of that seed.
+def batch_seed(seed: int, order: int) -> int:
+    """Decides the order of the training samples, another one for each `order`, in a study of that seed."""
+    return int(np.random.SeedSequence([seed, order, 2]).generate_state(1)[0])
+
+
+def batch_seed_of(config: StudyConfig, network: Network) -> int:
+    """What decided the order of a verified network's training samples.
 
     Raises:
         MisuseError: The network is none that verification would train.
     """
     for index in range(_MOST_SEEDS):
-        if network_seed(seed, index) == network.seed:
-            return _batch_seed(seed, index)
-    raise MisuseError(f"The seed {network.seed} must be one that verification draws in a study of seed {seed}.")
-
-
-def _batch_seed(seed: int, index: int) -> int:
-    """Decides the order of the training samples of every architecture's network `index`."""
-    return int(np.random.SeedSequence([seed, index, 2]).generate_state(1)[0])
+        if network_seed(config.seed, index) == network.seed:
+            return batch_seed(config.seed, _order(config, index))
+    raise MisuseError(f"The seed {network.seed} must be one that verification draws in a study of seed {config.seed}.")
 
 
 def _scored(
