@@ -136,7 +136,7 @@ class StudyConfig(_Settings):
 
     Example:
         >>> load("mnist").budget.targets
-        (0.9, 0.95, 0.97)
+        (0.9, 0.95)
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
