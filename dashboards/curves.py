@@ -117,9 +117,7 @@ def _of_kind(info: CurvesInfo, kind: str) -> list[Curve]:
     return [chosen[len(chosen) * place // MAX_BACKGROUND_CURVES] for place in range(MAX_BACKGROUND_CURVES)]
 
 
-def _draw_background(
-    figure: go.Figure, axis: AccuracyAxis, curves: Sequence[Curve], name: str, colour: str
-) -> None:
+def _draw_background(figure: go.Figure, axis: AccuracyAxis, curves: Sequence[Curve], name: str, colour: str) -> None:
     """All curves of a kind as one trace with gaps: hundreds of traces would make the page crawl."""
     if not curves:
         return
@@ -128,9 +126,7 @@ def _draw_background(
     for curve in curves:
         x += [*(epoch + 1 for epoch in curve.epochs), None]
         y += [*(round(axis.position(score), 4) for score in curve.accuracies), None]
-    figure.add_scatter(
-        x=x, y=y, mode="lines", name=name, line={"color": colour, "width": 1}, hoverinfo="skip"
-    )
+    figure.add_scatter(x=x, y=y, mode="lines", name=name, line={"color": colour, "width": 1}, hoverinfo="skip")
     if name == "pruned":
         figure.add_scatter(
             x=[curve.epochs[-1] + 1 for curve in curves],

@@ -112,10 +112,7 @@ def _test_points(verified: Sequence[VerifiedNetwork]) -> list[DepthPoint]:
     for network in verified:
         if math.isfinite(network.test_accuracy):
             scores.setdefault(network.widths, []).append(network.test_accuracy)
-    return [
-        DepthPoint(widths, statistics.fmean(seen), _interval(seen), len(seen))
-        for widths, seen in scores.items()
-    ]
+    return [DepthPoint(widths, statistics.fmean(seen), _interval(seen), len(seen)) for widths, seen in scores.items()]
 
 
 def _interval(scores: Sequence[float]) -> tuple[float, float] | None:
@@ -130,15 +127,11 @@ def _interval(scores: Sequence[float]) -> tuple[float, float] | None:
 
 
 def _rising(points: Sequence[DepthPoint]) -> tuple[DepthPoint, ...]:
-    front = pareto_front(
-        FrontPoint(place, sum(point.widths), point.accuracy) for place, point in enumerate(points)
-    )
+    front = pareto_front(FrontPoint(place, sum(point.widths), point.accuracy) for place, point in enumerate(points))
     return tuple(points[member.trial] for member in front)
 
 
-def _draw_line(
-    figure: go.Figure, axis: AccuracyAxis, depth: int, line: Sequence[DepthPoint], accuracy_of: str
-) -> None:
+def _draw_line(figure: go.Figure, axis: AccuracyAxis, depth: int, line: Sequence[DepthPoint], accuracy_of: str) -> None:
     heights = [axis.position(point.accuracy) for point in line]
     spans = [point.interval or (point.accuracy, point.accuracy) for point in line]
     bars = {

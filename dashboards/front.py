@@ -118,12 +118,8 @@ def plot_front(
     _draw_pruned(figure, axis, [dot for dot in info.dots if dot.pruned])
     _draw_steps(figure, axis, info.steps)
     for depth in sorted({len(dot.widths) for dot in info.dots if not dot.pruned}):
-        _draw_complete(
-            figure, axis, depth, [dot for dot in info.dots if not dot.pruned and len(dot.widths) == depth]
-        )
-    target_lines(
-        figure, axis, [(target, _target_label(target, least, size)) for target, least in info.targets]
-    )
+        _draw_complete(figure, axis, depth, [dot for dot in info.dots if not dot.pruned and len(dot.widths) == depth])
+    target_lines(figure, axis, [(target, _target_label(target, least, size)) for target, least in info.targets])
     figure.update_xaxes(size_axis((dot.size for dot in info.dots), size))
     figure.update_yaxes(axis.layout("validation accuracy"))
     return finish(figure, title)

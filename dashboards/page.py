@@ -9,9 +9,7 @@ from typing import Final
 
 __all__ = ["Markup", "escaped", "figure", "folded", "page", "paragraph", "section", "table"]
 
-POLICY: Final = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-)
+POLICY: Final = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 """A browser that reads this page loads nothing from anywhere, whatever is in it."""
 
 STYLE: Final = """
@@ -132,9 +130,7 @@ def folded(summary: str, content: Markup) -> Markup:
     return Markup(f"<details>\n<summary>{escaped(summary)}</summary>\n{content}\n</details>")
 
 
-def table(
-    headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[int] = ()
-) -> Markup:
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[int] = ()) -> Markup:
     """A table that scrolls by itself on a narrow screen.
 
     Args:
@@ -145,9 +141,7 @@ def table(
 
     def line(tag: str, cells: Sequence[object]) -> str:
         return "".join(
-            f'<{tag} class="number">{escaped(cell)}</{tag}>'
-            if place in numbers
-            else f"<{tag}>{escaped(cell)}</{tag}>"
+            f'<{tag} class="number">{escaped(cell)}</{tag}>' if place in numbers else f"<{tag}>{escaped(cell)}</{tag}>"
             for place, cell in enumerate(cells)
         )
 

@@ -85,9 +85,7 @@ def agreement(verified: Sequence[VerifiedNetwork], n_validation: int, n_test: in
     validation = statistics.fmean(network.validation_accuracy for network in verified)
     test = statistics.fmean(network.test_accuracy for network in verified)
     share = (validation * n_validation + test * n_test) / (n_validation + n_test)
-    return Agreement(
-        validation - test, 1.96 * math.sqrt(share * (1 - share) * (1 / n_validation + 1 / n_test))
-    )
+    return Agreement(validation - test, 1.96 * math.sqrt(share * (1 - share) * (1 / n_validation + 1 / n_test)))
 
 
 def seeds_info(verified: Sequence[VerifiedNetwork], targets: Sequence[float]) -> SeedsInfo:
@@ -106,9 +104,7 @@ def plot_seeds(verified: Sequence[VerifiedNetwork], targets: Sequence[float]) ->
     title = "Every verified network"
     if not info.architectures:
         return finish(figure, title, empty="Not yet verified on the test set.")
-    axis = AccuracyAxis.over(
-        [*(score for seen in info.architectures for score in seen.accuracies), *info.targets]
-    )
+    axis = AccuracyAxis.over([*(score for seen in info.architectures for score in seen.accuracies), *info.targets])
     for depth in sorted({len(seen.widths) for seen in info.architectures}):
         _draw_depth(figure, axis, depth, [seen for seen in info.architectures if len(seen.widths) == depth])
     target_lines(figure, axis, [(target, f"target {short_percent(target)}") for target in info.targets])
@@ -161,12 +157,10 @@ def _draw_depth(
             "type": "data",
             "symmetric": False,
             "array": [
-                axis.position(seen.ninetieth) - middle
-                for seen, middle in zip(architectures, medians, strict=True)
+                axis.position(seen.ninetieth) - middle for seen, middle in zip(architectures, medians, strict=True)
             ],
             "arrayminus": [
-                middle - axis.position(seen.tenth)
-                for seen, middle in zip(architectures, medians, strict=True)
+                middle - axis.position(seen.tenth) for seen, middle in zip(architectures, medians, strict=True)
             ],
             "color": _translucent(colour),
             "thickness": 8,

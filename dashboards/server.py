@@ -85,9 +85,7 @@ def serve(
             say("Dashboard ended.")
 
 
-def make_app(
-    url: str, *, host: str = "127.0.0.1", artifact_store: "ArtifactStore | None" = None
-) -> "WSGIApplication":
+def make_app(url: str, *, host: str = "127.0.0.1", artifact_store: "ArtifactStore | None" = None) -> "WSGIApplication":
     """The guarded dashboard as a WSGI application, for a server of your own; see `serve`."""
     storage = optuna_storage(url, create=False)
     from optuna_dashboard import wsgi
@@ -190,9 +188,7 @@ def _listen(host: str, port: int) -> _Server:
     try:
         return server((host, port), _Handler)
     except socket.gaierror as error:
-        raise MisuseError(
-            f"`--host` must be an address of this machine such as 127.0.0.1, got {host!r}."
-        ) from error
+        raise MisuseError(f"`--host` must be an address of this machine such as 127.0.0.1, got {host!r}.") from error
     except OverflowError as error:
         raise MisuseError(f"`--port` must be within 0 and 65535, got {port}.") from error
     except OSError as error:

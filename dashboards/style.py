@@ -46,9 +46,7 @@ DEPTH_MARKS: Final = ("diamond", "circle", "square", "triangle-up", "cross", "st
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 ACCURACY_TICKS: Final = (0.0, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
-FINE_TICKS: Final = tuple(percents / 100 for percents in range(100)) + tuple(
-    mills / 1000 for mills in range(991, 1000)
-)
+FINE_TICKS: Final = tuple(percents / 100 for percents in range(100)) + tuple(mills / 1000 for mills in range(991, 1000))
 """For axes that span little."""
 
 

@@ -68,8 +68,8 @@ When every size is judged "below q", the answer is "not reached up to N neurons"
 otherwise, it is "needs more seeds".
 
 Over all depths the answer is the smallest of the depths' answers, its interval from the smallest lower end
-to the smallest upper end. The lower end keeps its 2.5 %; the upper end may err once for every depth with a
-size just under q and under N, seldom more than one. Intervals hold each for itself, not all at once.
+to the smallest upper end; softmax alone shown to fall short bounds nothing. The lower end keeps its 2.5 %;
+the upper end may err once for every depth with a size just under q and under N, seldom more than one. Intervals hold each for itself, not all at once.
 
 For deeper networks a "size" is the shape that was verified at that size: an answer is about the shapes tried.
 
@@ -87,6 +87,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import filterfalse
 from statistics import NormalDist, fmean, median, variance
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -449,7 +450,7 @@ def _smallest(outcomes: Sequence[Outcome]) -> Outcome:
     if not outcomes:
         return NoAnswer("needs more seeds", None, 0)
     answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
-    low = min(_at_least(outcome) for outcome in outcomes)
+    low = min(_at_least(outcome) for outcome in [*filterfalse(_excludes_softmax, outcomes)] or outcomes)
     if not answers:
         misses = [outcome for outcome in outcomes if isinstance(outcome, NoAnswer)]
         tested = [miss.up_to for miss in misses if miss.up_to is not None]
@@ -458,6 +459,11 @@ def _smallest(outcomes: Sequence[Outcome]) -> Outcome:
     best = min(answers, key=lambda found: (found.neurons, found.widths))
     high = min(found.interval[1] for found in answers)
     return Answer(best.neurons, best.widths, (low, high), best.test_accuracy, best.seeds)
+
+
+def _excludes_softmax(outcome: Outcome) -> bool:
+    """Whether this is depth 0 shown not to reach the target: it has no larger size that might."""
+    return isinstance(outcome, NoAnswer) and outcome.status == "not reached" and outcome.up_to == 0
 
 
 def _at_least(outcome: Outcome) -> int:

@@ -91,9 +91,7 @@ def test_it_tells_how_the_study_was_run_and_how_to_repeat_it() -> None:
     assert "training.epochs 15" in text and "training.patience none" in text
     assert "Python 3.11.2" in text and "Validation samples 9,000" in text
     assert "howmany run mnist --seed 3" in text
-    assert re.search(
-        r"Of \d+ trials that ended, \d+ were pruned, half of them within [\d.]+ of 15 epochs", text
-    )
+    assert re.search(r"Of \d+ trials that ended, \d+ were pruned, half of them within [\d.]+ of 15 epochs", text)
 
 
 def test_accuracy_is_never_said_without_its_set() -> None:

@@ -31,9 +31,7 @@ def url(tmp_path: Path) -> str:
 @pytest.fixture
 def study(url: str) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(
-        storage=optuna_storage(url), study_name="mnist", directions=["minimize", "maximize"]
-    )
+    return optuna.create_study(storage=optuna_storage(url), study_name="mnist", directions=["minimize", "maximize"])
 
 
 def call(app: Any, path: str = "/api/studies", method: str = "GET", **environ: str) -> tuple[str, Any, bytes]:

@@ -64,9 +64,7 @@ class TestOneSize:
 
     def test_variance_is_moderated_by_neighbours(self):
         """The own variance of 4 degrees with a prior of 3 at the median of the five nearest."""
-        family = {
-            (n,): [0.9 + factor * seed for seed in SPREAD] for n, factor in enumerate((1, 2, 3, 4, 5), 1)
-        }
+        family = {(n,): [0.9 + factor * seed for seed in SPREAD] for n, factor in enumerate((1, 2, 3, 4, 5), 1)}
         own = 1e-5
         prior = 9e-5 / (1 - 2 / 36) ** 3
         spreads = answers._spreads(list(family.values()))
@@ -292,3 +290,13 @@ class TestWords:
     def test_a_seed_is_counted_once(self):
         networks = [VerifiedNetwork((3,), seed, seed / 10, 0.8, 15, 1.0) for seed in (1, 2, 1)]
         assert collect(networks) == {(3,): [0.1, 0.2]}
+
+
+def test_softmax_that_falls_short_does_not_widen_the_overall_interval():
+    """It has one size only, so no larger network of depth 0 might reach the target."""
+    clear = {(): [0.80, 0.801, 0.799, 0.80]} | {
+        (n,): [0.83 + 0.02 * n + 0.001 * k for k in range(4)] for n in range(1, 9)
+    }
+    found = answer_target(clear, 0.931)
+    assert found.overall["typical"] == found.by_depth[1]["typical"]
+    assert isinstance(found.by_depth[0]["typical"], NoAnswer)

@@ -122,9 +122,7 @@ def test_digits_are_1438_and_359_images_of_sixteen_greys() -> None:
 def test_mnist_is_the_real_one() -> None:
     """Byte for byte the four files of the original, whose MD5 sums are known; fetched once, then cached."""
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", category=DeprecationWarning
-        )  # TensorFlow's own, while it is imported
+        warnings.filterwarnings("ignore", category=DeprecationWarning)  # TensorFlow's own, while it is imported
         data, test = load("mnist", validation="tail", validation_share=0.15, seed=0)
     assert (data.x_train.shape, data.x_validation.shape) == ((51_000, 28, 28), (9_000, 28, 28))
     assert (data.scale, data.offset, data.n_classes) == (1 / 255, 0.0, 10)
@@ -201,9 +199,7 @@ def test_fingerprints_agree_exactly_when_the_arrays_do(first: np.ndarray, second
 
 @pytest.mark.parametrize("dtype", [np.uint16, ">u2"])
 def test_byte_order_does_not_change_a_fingerprint(dtype: Any) -> None:
-    assert datasets._fingerprint(np.array([1, 2], dtype)) == datasets._fingerprint(
-        np.array([1, 2], np.uint16)
-    )
+    assert datasets._fingerprint(np.array([1, 2], dtype)) == datasets._fingerprint(np.array([1, 2], np.uint16))
 
 
 # What is refused
@@ -355,9 +351,7 @@ def test_the_cache_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_folder() == Path.home() / ".cache" / "howmany" or os.name == "nt"
 
 
-def test_what_was_fetched_once_is_read_from_the_cache(
-    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_fetched_once_is_read_from_the_cache(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "_from_keras", lambda _: like_mnist())
     first, _ = load("fashion_mnist", validation="tail", validation_share=0.1, seed=0)
     monkeypatch.setattr(datasets, "_from_keras", unreachable)
@@ -367,9 +361,7 @@ def test_what_was_fetched_once_is_read_from_the_cache(
 
 
 @pytest.mark.parametrize("content", [b"half a download", b""])
-def test_a_broken_cache_is_fetched_again(
-    empty_cache: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
-) -> None:
+def test_a_broken_cache_is_fetched_again(empty_cache: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     empty_cache.mkdir()
     (empty_cache / "mnist.npz").write_bytes(content)
     monkeypatch.setattr(datasets, "_from_keras", unreachable)

@@ -25,9 +25,7 @@ clouds = st.lists(st.tuples(sizes, accuracies), max_size=25).map(
 )
 
 
-def record(
-    number: int, state: TrialState = "complete", accuracy: float | None = 0.5, neurons: int | None = 3
-):
+def record(number: int, state: TrialState = "complete", accuracy: float | None = 0.5, neurons: int | None = 3):
     """A trial of one layer with 100 parameters."""
     widths = None if neurons is None else (neurons,)
     return TrialRecord(
@@ -129,9 +127,7 @@ def test_a_hypervolume_by_hand() -> None:
 
 
 @given(clouds, st.integers(0, 15), st.floats(0, 1))
-def test_a_hypervolume_is_the_area_under_the_staircase(
-    points: list[FrontPoint], max_size: int, floor: float
-) -> None:
+def test_a_hypervolume_is_the_area_under_the_staircase(points: list[FrontPoint], max_size: int, floor: float) -> None:
     """Column by column between the sizes that occur, each as high as the best point no larger."""
     edges = sorted({p.size for p in points if p.size < max_size} | {max_size})
     area = 0.0
