@@ -67,9 +67,10 @@ share agrees with every verdict, so the answer lies in its interval.
 When every size is judged "below q", the answer is "not reached up to N neurons"; when no upper end exists
 otherwise, it is "needs more seeds".
 
-Over all depths the answer is the smallest of the depths' answers, its interval from the smallest lower end
-to the smallest upper end; softmax alone shown to fall short bounds nothing. The lower end keeps its 2.5 %;
-the upper end may err once for every depth with a size just under q and under N, seldom more than one. Intervals hold each for itself, not all at once.
+Over all depths the answer is the smallest of the depths' answers, its interval from the smallest lower
+end to the smallest upper end; softmax alone shown to fall short bounds nothing. The lower end keeps its
+2.5 %; the upper end may err once for every depth with a size just under q and under N, seldom more than
+one. Intervals hold each for itself, not all at once.
 
 For deeper networks a "size" is the shape that was verified at that size: an answer is about the shapes tried.
 
