@@ -9,11 +9,13 @@ epoch; the next epoch's order leaves out others.
 """
 
 import math
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["PROTOCOLS", "Activation", "Protocol", "batch_order", "learning_rate_at", "n_batches"]
 
@@ -84,7 +86,7 @@ def n_batches(n_samples: int, batch_size: int) -> int:
     return max(1, n_samples // batch_size)
 
 
-def batch_order(seed: int, epoch: int, n_samples: int, batch_size: int) -> NDArray[np.int32]:
+def batch_order(seed: int, epoch: int, n_samples: int, batch_size: int) -> "NDArray[np.int32]":
     """Which training samples each batch of an epoch holds.
 
     Args:
@@ -96,6 +98,8 @@ def batch_order(seed: int, epoch: int, n_samples: int, batch_size: int) -> NDArr
     Returns:
         Indices into the training set: int32, `(batches, min(batch_size, n_samples))`.
     """
+    import numpy as np  # here, for reading commands import this module and have no use for NumPy
+
     order = np.random.default_rng([seed, epoch]).permutation(n_samples).astype(np.int32)
     batches = n_batches(n_samples, batch_size)
     size = min(batch_size, n_samples)
