@@ -27,7 +27,7 @@ import keras  # noqa: E402  # after the libraries were told to be quiet
 from search import loop, population, watch  # noqa: E402
 from search.config import StudyConfig, load, overridden  # noqa: E402
 from search.data import SearchData  # noqa: E402
-from search.datasets import load as load_data  # noqa: E402
+from search.datasets import load_for  # noqa: E402
 from search.front import hypervolume, points_of  # noqa: E402
 from search.study import OpenStudy, open_study  # noqa: E402
 from storage.engine import optuna_storage  # noqa: E402
@@ -121,10 +121,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     config = load("mnist", [f"budget.trials={given.trials}", f"seed={given.seed}"])
-    choice = config.data
-    data, _ = load_data(
-        choice.name, validation=choice.validation, validation_share=choice.validation_share, seed=config.seed
-    )
+    data, _ = load_for(config)
     bookkeeping, compiling = Stopwatch(), CompileClock()
     for owner, name in [
         *((OpenStudy, name) for name in ("ask", "tell", "write_curves")),

@@ -16,7 +16,7 @@ from howmany.quiet import quiet_libraries
 quiet_libraries()
 
 from search.config import load  # noqa: E402  # after the libraries were told to be quiet
-from search.datasets import load as load_data  # noqa: E402
+from search.datasets import load_for  # noqa: E402
 from search.population import evaluate, train_cohort  # noqa: E402
 from search.space import Network  # noqa: E402
 from search.verification import batch_seed, network_seed  # noqa: E402
@@ -30,10 +30,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("benchmarks/verification_table.csv"))
     given = parser.parse_args()
     config = load("mnist")
-    choice = config.data
-    data, sealed = load_data(
-        choice.name, validation=choice.validation, validation_share=choice.validation_share, seed=config.seed
-    )
+    data, sealed = load_for(config)
     test = sealed.unseal()
     with given.output.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")

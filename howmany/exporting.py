@@ -65,18 +65,13 @@ def export_network(
         say(choice.caution)
 
     quiet_libraries()
-    from search.datasets import load
+    from search.datasets import load_for
     from search.export import DEFAULT_TOLERANCE, check_request, export
     from search.regain import regain
 
     tolerance = DEFAULT_TOLERANCE if tolerance is None else tolerance
     fmt = check_request(output, fmt, tolerance)
-    data, sealed = load(
-        config.data.name,
-        validation=config.data.validation,
-        validation_share=config.data.validation_share,
-        seed=config.seed,
-    )
+    data, sealed = load_for(config)
     if data.fingerprint != study.attributes["data"]["fingerprint"]:
         raise MisuseError(
             f"Study '{name}' was made on other data than '{config.data.name}' holds now. Put back the former."

@@ -105,7 +105,7 @@ def _work(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None, 
     from howmany.figures import Figures
     from howmany.progress import following
     from howmany.stopping import stoppable
-    from search.datasets import load
+    from search.datasets import load_for
     from search.keeping import Keeper
     from search.loop import search
     from search.study import open_study
@@ -116,10 +116,7 @@ def _work(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None, 
 
     console = Console(stderr=True)
     say = partial(console.print, soft_wrap=True, highlight=False, markup=False)
-    choice = config.data
-    data, sealed = load(
-        choice.name, validation=choice.validation, validation_share=choice.validation_share, seed=config.seed
-    )
+    data, sealed = load_for(config)
     with (
         open_study(optuna_storage(url), config, data, sealed.n_samples) as study,
         _told_how_to_resume(config.name, url, artifacts),

@@ -29,10 +29,11 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from search.config import StudyConfig
 from search.data import Images, SealedTest, SearchData, TestData
 from storage.errors import HowmanyError, MisuseError
 
-__all__ = ["DataError", "Validation", "cache_folder", "data_sets", "load"]
+__all__ = ["DataError", "Validation", "cache_folder", "data_sets", "load", "load_for"]
 
 Validation: TypeAlias = Literal["stratified", "tail"]
 """How validation samples are chosen: at random from every class alike, or the end of the training file."""
@@ -118,6 +119,12 @@ def load(
         fingerprint=_fingerprint(x_train, y_train),
     )
     return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test))
+
+
+def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:
+    """The data of a study, split as its settings say; errors as for `load`."""
+    choice = config.data
+    return load(choice.name, validation=choice.validation, validation_share=choice.validation_share, seed=config.seed)
 
 
 def data_sets() -> list[str]:

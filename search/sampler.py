@@ -13,6 +13,7 @@ for: a study that was interrupted goes on as if it had not been.
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import optuna
@@ -135,5 +136,5 @@ class FrontSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """A parameter that is not of our space: uniformly at random."""
-        sampler = optuna.samplers.RandomSampler(seed=hash((self._seed, trial.number, param_name)) % 2**32)
+        sampler = optuna.samplers.RandomSampler(seed=crc32(f"{self._seed} {trial.number} {param_name}".encode()))
         return sampler.sample_independent(study, trial, param_name, param_distribution)
