@@ -9,7 +9,7 @@ PYTHON ?= python3
 HOWMANY = HOWMANY_STORAGE=$(STORAGE) .venv/bin/howmany
 
 .DEFAULT_GOAL := help
-.PHONY: help install study resume answer report dashboard test check lock clean
+.PHONY: help install study resume worker answer report dashboard test check lock clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ study: .venv/installed  ## Search: create or continue STUDY (mnist, digits, note
 
 resume: .venv/installed  ## Continue an interrupted study from its stored settings
 	$(HOWMANY) resume $(NAME) $(ARGS)
+
+worker: .venv/installed  ## Help with any unfinished study in STORAGE; start as many as there are cores or machines
+	$(HOWMANY) worker $(ARGS)
 
 answer: .venv/installed  ## Print the fewest neurons per target accuracy
 	$(HOWMANY) answer $(NAME) $(ARGS)

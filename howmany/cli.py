@@ -8,12 +8,15 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from howmany import __version__
 from storage.errors import HowmanyError
+
+if TYPE_CHECKING:
+    from search.config import StudyConfig
 
 __all__ = ["main"]
 
@@ -66,8 +69,30 @@ def _budget_options(command: Command) -> Command:
     options = (
         click.option("--trials", type=int, help="Networks to train in all."),
         click.option("--timeout", type=float, metavar="SECONDS", help="Seconds of training in all."),
-        click.option("--quiet", is_flag=True, help="No progress."),
     )
+    return _with_options(command, options)
+
+
+def _study_options(command: Command) -> Command:
+    """A study file, and what differs from it."""
+    options = (
+        click.argument("study"),
+        click.option("--name", help="Name of the study in the storage, if not the file's."),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Override any setting; repeatable."
+        ),
+        click.option("--seed", type=int, help="Decides every network and every choice of the search."),
+        click.option("--engine", type=click.Choice(["population", "keras"]), help="How networks are trained."),
+        click.option("--data", metavar="PATH", help="An .npz file with x_train, y_train, x_test, y_test."),
+    )
+    return _with_options(command, options)
+
+
+def _quiet_option(command: Command) -> Command:
+    return click.option("--quiet", is_flag=True, help="No progress.")(command)
+
+
+def _with_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
@@ -83,49 +108,61 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("study")
-@click.option("--name", help="Name of the study in the storage, if not the file's.")
-@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Override any setting; repeatable.")
-@click.option("--seed", type=int, help="Decides every network and every choice of the search.")
-@click.option("--engine", type=click.Choice(["population", "keras"]), help="How networks are trained.")
-@click.option("--data", metavar="PATH", help="An .npz file with x_train, y_train, x_test, y_test.")
+@_study_options
 @_budget_options
+@_quiet_option
 @_artifacts_option
 @_storage_option
-def run(
-    study: str,
-    name: str | None,
-    overrides: tuple[str, ...],
-    seed: int | None,
-    engine: str | None,
-    data: str | None,
-    trials: int | None,
-    timeout: float | None,
-    quiet: bool,
-    artifacts: str | None,
-    url: str,
-) -> None:
+def run(url: str, quiet: bool, artifacts: str | None, **study: Any) -> None:
     """Create or continue STUDY: mnist, digits, notebook, or the path of a TOML file.
 
     Example: howmany run mnist --trials 200 --set training.epochs=20
     """
     from howmany.jobs import run_study
-    from search.config import load
 
-    given = {
-        "name": name,
-        "seed": seed,
-        "engine": engine,
-        "data.name": data,
-        "budget.trials": trials,
-        "budget.timeout": timeout,
-    }
-    run_study(load(study, [*overrides, *_as_overrides(given)]), url, quiet=quiet, artifacts=artifacts)
+    run_study(_study_given(**study), url, quiet=quiet, artifacts=artifacts)
+
+
+@cli.command()
+@_study_options
+@_budget_options
+@_storage_option
+def submit(url: str, **study: Any) -> None:
+    """Create STUDY, or extend its budget, and leave the training to workers.
+
+    Example: howmany submit mnist --trials 1000 --storage postgresql://me@server/studies
+    """
+    from howmany.jobs import submit_study
+
+    click.echo(submit_study(_study_given(**study), url))
+
+
+@cli.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option(
+    "--idle",
+    type=click.Choice(["stop", "wait"]),
+    default="stop",
+    show_default=True,
+    help="What to do when no study has work left: stop, or wait for the next.",
+)
+@_quiet_option
+@_artifacts_option
+@_storage_option
+def worker(names: tuple[str, ...], idle: str, quiet: bool, artifacts: str | None, url: str) -> None:
+    """Help with the studies NAME, or with any unfinished one in the storage; start as many as you like.
+
+    Example: howmany worker --idle wait --storage postgresql://me@server/studies
+    """
+    from howmany.workers import help_studies
+
+    help_studies(names, url, wait=idle == "wait", quiet=quiet, artifacts=artifacts)
 
 
 @cli.command()
 @click.argument("name")
 @_budget_options
+@_quiet_option
 @_artifacts_option
 @_storage_option
 def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, artifacts: str | None, url: str) -> None:
@@ -143,7 +180,7 @@ def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, ar
 @click.argument("name")
 @click.option("--target", "targets", type=float, multiple=True, help="Another accuracy to answer for; repeatable.")
 @click.option("--seeds", type=int, help="Most seeds per candidate.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@_quiet_option
 @_artifacts_option
 @_storage_option
 def verify(
@@ -268,6 +305,30 @@ def dashboard(host: str, port: int, artifacts: str | None, url: str) -> None:
     from storage.artifacts import Artifacts, artifact_folder
 
     serve(url, host=host, port=port, artifact_store=Artifacts(artifact_folder(url, artifacts)).store())
+
+
+def _study_given(
+    study: str,
+    name: str | None,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    engine: str | None,
+    data: str | None,
+    trials: int | None,
+    timeout: float | None,
+) -> "StudyConfig":
+    """The settings that `_study_options` and `_budget_options` ask for."""
+    from search.config import load
+
+    given = {
+        "name": name,
+        "seed": seed,
+        "engine": engine,
+        "data.name": data,
+        "budget.trials": trials,
+        "budget.timeout": timeout,
+    }
+    return load(study, [*overrides, *_as_overrides(given)])
 
 
 def _as_overrides(given: dict[str, Any]) -> list[str]:

@@ -5,9 +5,11 @@ then in the data.
 """
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -18,7 +20,12 @@ from storage.engine import DEFAULT_URL
 from storage.errors import NotFoundError
 from storage.records import StudyRecord
 
-__all__ = ["resume_study", "run_study", "verify_study"]
+if TYPE_CHECKING:
+    from search.data import SealedTest, SearchData
+    from search.keeping import Keeper
+    from search.study import OpenStudy
+
+__all__ = ["Job", "opened", "resume_study", "run_study", "say_to", "storage_option", "submit_study", "verify_study"]
 
 
 def run_study(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None = None) -> None:
@@ -40,6 +47,28 @@ def run_study(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | No
     if stored is None or not is_finished(stored, config):
         _work(config, url, quiet=quiet, artifacts=artifacts)
     _tell(config, url)
+
+
+def submit_study(config: StudyConfig, url: str) -> str:
+    """Creates a study, or extends its budget, and leaves the training to workers.
+
+    Returns:
+        The study's name, how much there is to train, and the command that takes it up, in one line.
+
+    Raises:
+        MisuseError: The study exists with other settings, or its data cannot be used.
+    """
+    from search.datasets import load_for
+    from search.study import open_study
+    from storage.engine import optuna_storage
+
+    data, sealed = load_for(config)
+    with open_study(optuna_storage(url), config, data, sealed.n_samples) as study:
+        n_trials = study.config.n_trials
+    standing = stored_study(config.name, url).n_trials
+    n_left = max(0, n_trials - sum(standing[state] for state in ("complete", "pruned", "fail")))
+    command = f"howmany worker {config.name}{storage_option(url)}"
+    return f"Study '{config.name}' has {n_left} of {n_trials} networks left to train. `{command}` takes it up."
 
 
 def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, artifacts: str | None = None) -> None:
@@ -91,7 +120,7 @@ def _stored(name: str, url: str) -> StudyRecord | None:
 def _tell(config: StudyConfig, url: str) -> None:
     """Prints the answer, and where there is more to see."""
     print_answer_of(config.name, url)
-    option = _storage_option(url)
+    option = storage_option(url)
     Console(stderr=True).print(
         f"Report: `howmany report {config.name}{option}`. Dashboard: `howmany dashboard{option}`.",
         soft_wrap=True,
@@ -100,52 +129,90 @@ def _tell(config: StudyConfig, url: str) -> None:
 
 
 def _work(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None, searching: bool = True) -> None:
-    """Searches and verifies until nothing is left to do."""
+    """Searches and verifies until nothing is left to do, or the user stops it."""
+    with opened(config, url, quiet=quiet, artifacts=artifacts) as job, _interruptible(job, artifacts) as should_stop:
+        job.work(should_stop, searching=searching)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A study open for work, and all that the work needs."""
+
+    study: "OpenStudy"
+    data: "SearchData"
+    sealed: "SealedTest"
+    url: str
+    keeper: "Keeper"
+    console: Console
+    quiet: bool
+
+    def work(
+        self,
+        should_stop: Callable[[], bool],
+        should_leave: Callable[[], bool] = lambda: False,
+        *,
+        searching: bool = True,
+    ) -> None:
+        """Searches and verifies until nothing is left to do; see `search.watch.Listener` for when else it ends."""
+        from howmany.figures import Figures
+        from howmany.progress import following
+        from search.loop import search
+        from search.verification import verify
+        from search.watch import Listener
+
+        figures = Figures(self.study)
+        with following(self.console, quiet=self.quiet) as show:
+            listener = Listener(show, figures.refresh_if_old, say_to(self.console), should_stop, should_leave)
+            if searching and search(self.study, self.data, listener, self.keeper) == "timeout":
+                listener.echo("The study's timeout is spent; a larger `--timeout` extends it.")
+            verify(self.study, self.data, self.sealed, listener, self.keeper)
+            figures.refresh()
+            if searching:
+                self.study.finish()
+
+
+@contextmanager
+def opened(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None) -> Iterator[Job]:
+    """A study, created or continued, with its data.
+
+    Raises:
+        MisuseError: The study exists with other settings, or its data cannot be used.
+    """
     quiet_libraries()
-    from howmany.figures import Figures
-    from howmany.progress import following
-    from howmany.stopping import stoppable
     from search.datasets import load_for
     from search.keeping import Keeper
-    from search.loop import search
     from search.study import open_study
-    from search.verification import verify
-    from search.watch import Listener
     from storage.artifacts import artifact_folder
     from storage.engine import optuna_storage
 
     console = Console(stderr=True)
-    say = partial(console.print, soft_wrap=True, highlight=False, markup=False)
     data, sealed = load_for(config)
-    with (
-        open_study(optuna_storage(url), config, data, sealed.n_samples) as study,
-        _told_how_to_resume(config.name, url, artifacts),
-        stoppable(say) as should_stop,
-        following(console, quiet=quiet) as show,
-    ):
-        figures = Figures(study)
-        keeper = Keeper(study, data, artifact_folder(url, artifacts), say)
-        listener = Listener(show, figures.refresh_if_old, say, should_stop)
-        if searching and search(study, data, listener, keeper) == "timeout":
-            say("The study's timeout is spent; a larger `--timeout` extends it.")
-        verify(study, data, sealed, listener, keeper)
-        figures.refresh()
-        if searching:
-            study.finish()
+    with open_study(optuna_storage(url), config, data, sealed.n_samples) as study:
+        keeper = Keeper(study, data, artifact_folder(url, artifacts), say_to(console))
+        yield Job(study, data, sealed, url, keeper, console, quiet)
+
+
+def say_to(console: Console) -> Callable[[str], None]:
+    """What prints one plain line."""
+    return partial(console.print, soft_wrap=True, highlight=False, markup=False)
 
 
 @contextmanager
-def _told_how_to_resume(name: str, url: str, artifacts: str | None) -> Iterator[None]:
-    """Turns an interruption into the line that says how to go on."""
+def _interruptible(job: Job, artifacts: str | None) -> Iterator[Callable[[], bool]]:
+    """Says whether the user asked to stop; an interruption ends in the line that says how to go on."""
+    from howmany.stopping import stoppable
     from search.watch import SearchInterruptedError
 
+    name, url = job.study.config.name, job.url
     try:
-        yield
+        with stoppable(say_to(job.console)) as should_stop:
+            yield should_stop
     except (SearchInterruptedError, KeyboardInterrupt):
         elsewhere = "" if artifacts is None else f" --artifacts {shlex.quote(artifacts)}"
-        command = f"howmany resume {name}{_storage_option(url)}{elsewhere}"
+        command = f"howmany resume {name}{storage_option(url)}{elsewhere}"
         raise SearchInterruptedError(f"Interrupted; nothing is lost. Continue with `{command}`.") from None
 
 
-def _storage_option(url: str) -> str:
+def storage_option(url: str) -> str:
+    """The option that names a storage on a command line, where it has to be named."""
     return "" if url == DEFAULT_URL else f" --storage {shlex.quote(url)}"

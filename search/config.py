@@ -31,6 +31,7 @@ __all__ = [
     "StudyConfig",
     "command_for",
     "continued",
+    "finished_mark",
     "is_finished",
     "load",
     "overridden",
@@ -235,10 +236,15 @@ def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     return stored.model_copy(update={"budget": budget, "output": given.output})
 
 
+def finished_mark(budget: BudgetConfig, n_waiting: int) -> dict[str, Any]:
+    """What a study says of itself once a budget is spent; trials still wait when that was a timeout."""
+    return {**budget.model_dump(mode="json"), "waiting": n_waiting}
+
+
 def is_finished(study: StudyRecord, config: StudyConfig) -> bool:
-    """Whether a study has spent the budget of `config`, and nothing waits or runs."""
-    unfinished = study.n_trials.get("waiting", 0) + study.n_trials.get("running", 0)
-    return not unfinished and study.attributes.get("finished") == config.budget.model_dump(mode="json")
+    """Whether a study has spent the budget of `config`, nothing runs, and nothing was enqueued since."""
+    mark = finished_mark(config.budget, study.n_trials.get("waiting", 0))
+    return not study.n_trials.get("running", 0) and study.attributes.get("finished") == mark
 
 
 def command_for(config: StudyConfig) -> str:

@@ -1,6 +1,5 @@
 """The search itself: ask a cohort, train it, tell its trials, until the study's budget is spent."""
 
-import time
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -8,7 +7,7 @@ from search.data import SearchData
 from search.engines import ENGINES, Engine
 from search.keeping import Keeper
 from search.study import OpenStudy, Ticket
-from search.watch import Listener, SearchInterruptedError, StudyWatch
+from search.watch import Listener, StudyWatch, wait
 from storage.trials import read_trials
 
 __all__ = ["Ending", "search"]
@@ -16,12 +15,9 @@ __all__ = ["Ending", "search"]
 Ending: TypeAlias = Literal["trials", "timeout"]
 """Which budget ended a search."""
 
-POLL_SECONDS = 1.0
-"""How often a worker with nothing to do looks again while others still train."""
-
 
 def search(study: OpenStudy, data: SearchData, listener: Listener, keeper: Keeper | None = None) -> Ending:
-    """Trains networks until the study's budget is spent.
+    """Trains networks until the study's budget is spent, and nobody trains any more.
 
     Args:
         study: Where trials come from and go to.
@@ -34,29 +30,29 @@ def search(study: OpenStudy, data: SearchData, listener: Listener, keeper: Keepe
 
     Raises:
         SearchInterruptedError: `listener.should_stop` said so; the study can be continued.
+        LeftToOthersError: `listener.should_leave` said so; others still train.
     """
     config = study.config
     engine = ENGINES[config.engine]()
     n = engine.cohort_size(data, config.training, config.space.search_space())
+    engine.recall(study.history(), data, config.training)
     while True:
-        trials = read_trials(study.database, study.study_id)
-        spent = sum(trial.seconds or 0.0 for trial in trials)
-        if config.budget.timeout is not None and spent >= config.budget.timeout:
-            return "timeout"
-        if tickets := study.ask(n):
+        if timed_out := _is_timeout_spent(study):
+            study.return_orphans()
+        elif tickets := study.ask(n):
             _train(study, engine, tickets, data, listener, keeper)
             listener.on_cohort()
-        elif study.others_train():
-            _wait(listener)
-        else:
-            return "trials"
+            continue
+        if not study.others_train():
+            return "timeout" if timed_out else "trials"
+        wait(listener)
 
 
-def _wait(listener: Listener) -> None:
-    """Gives other workers a moment to end their trials, or to be found gone."""
-    if listener.should_stop():
-        raise SearchInterruptedError("Interrupted.")
-    time.sleep(POLL_SECONDS)
+def _is_timeout_spent(study: OpenStudy) -> bool:
+    timeout = study.config.budget.timeout
+    if timeout is None:
+        return False
+    return sum(trial.seconds or 0.0 for trial in read_trials(study.database, study.study_id)) >= timeout
 
 
 def _train(
@@ -81,5 +77,5 @@ def _train(
     except BaseException:
         study.release(tickets)
         raise
-    study.tell(tickets, outcomes)
+    study.tell(tickets, outcomes, engine.history(data, study.config.training))
     study.checkpoints(tickets).remove()

@@ -11,7 +11,7 @@ from search.outcome import EpochMetrics
 from search.population_layout import Kind, Shape, Weights
 from search.space import Network
 
-__all__ = ["Member", "Snapshot"]
+__all__ = ["Member", "Snapshot", "plain_shape", "shape_of_plain"]
 
 
 @dataclass(eq=False)
@@ -83,8 +83,8 @@ class Snapshot:
             "networks": self.networks,
             "members": plain,
             "placed": self.placed,
-            "shape": asdict(self.shape),
-            "known": [asdict(shape) for shape in self.known],
+            "shape": plain_shape(self.shape),
+            "known": list(map(plain_shape, self.known)),
         }
         return arrays, meta
 
@@ -104,12 +104,19 @@ class Snapshot:
             networks=tuple(Network(tuple(architecture), seed) for architecture, seed in meta["networks"]),
             members=tuple(member(position, plain) for position, plain in enumerate(meta["members"])),
             placed=tuple(meta["placed"]),
-            shape=_shape(meta["shape"]),
-            known=tuple(map(_shape, meta["known"])),
+            shape=shape_of_plain(meta["shape"]),
+            known=tuple(map(shape_of_plain, meta["known"])),
         )
 
 
-def _shape(plain: Mapping[str, Any]) -> Shape:
+def plain_shape(shape: Shape) -> dict[str, Any]:
+    """A shape as JSON values."""
+    return asdict(shape)
+
+
+def shape_of_plain(plain: Mapping[str, Any]) -> Shape:
+    """The inverse of `plain_shape`."""
+
     def kinds(given: list[list[int]]) -> tuple[Kind, ...]:
         return tuple(Kind(*sides) for sides in given)
 

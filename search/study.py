@@ -7,17 +7,18 @@ before it asks for new ones: it then asks for the same architectures, from the s
 had happened.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import Engine as Database
 
-from search.config import StudyConfig, continued, stored_config
+from search.config import StudyConfig, continued, finished_mark, stored_config
 from search.data import SearchData
 from search.environment import environment
 from search.front import FrontPoint, pareto_front
@@ -27,6 +28,7 @@ from search.sampler import FrontSampler, distributions, propose
 from search.space import (
     Architecture,
     Network,
+    SearchSpace,
     architecture_of,
     n_neurons,
     n_parameters,
@@ -81,38 +83,33 @@ def open_study(storage: CohortStorage, config: StudyConfig, data: SearchData, n_
     Raises:
         MisuseError: There is a study of that name with other settings, other data, or that is not ours.
     """
-    known = {name: study_id for study_id, name in _names(storage).items()}
-    if config.name not in known:
-        return _create(storage, config, data, n_test)
-    stored = stored_config(config.name, storage.get_study_user_attrs(known[config.name]))
-    return _continue(storage, continued(stored, config), data)
-
-
-def _names(storage: CohortStorage) -> dict[int, str]:
-    return {study._study_id: study.study_name for study in storage.get_all_studies()}
-
-
-def _create(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int) -> "OpenStudy":
-    study = optuna.create_study(
-        storage=storage,
-        study_name=config.name,
-        directions=["minimize", "maximize"],
-        sampler=FrontSampler(config.space.search_space(), config.seed),
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.set_metric_names([config.space.size, ACCURACY])
-    opened = OpenStudy(storage, study, config, data)
-    study.set_user_attr("data", _description(data, n_test))
-    study.set_user_attr("environment", environment())
-    study.set_user_attr("settings", config.settings())
-    opened.enqueue(opened.first_architectures())
-    return opened
-
-
-def _continue(storage: CohortStorage, config: StudyConfig, data: SearchData) -> "OpenStudy":
+    if config.name not in {study.study_name for study in storage.get_all_studies()}:
+        # Another process may be faster, and the study is then that one's.
+        with suppress(optuna.exceptions.DuplicatedStudyError):
+            _create(storage, config, data, n_test)
     sampler = FrontSampler(config.space.search_space(), config.seed)
     study = optuna.load_study(storage=storage, study_name=config.name, sampler=sampler)
+    return _continue(storage, study, continued(stored_config(config.name, study.user_attrs), config), data)
+
+
+def _create(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int) -> None:
+    """Makes a study with its first trials: the ladder, or the architectures the settings list."""
+    space = config.space.search_space()
+    first = space.ladder() if config.space.architectures is None else config.space.architectures
+    storage.create_whole_study(
+        config.name,
+        [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE],
+        [_template(architecture, space, TrialState.WAITING) for architecture in first[: config.n_trials]],
+        attributes={
+            "data": _description(data, n_test),
+            "environment": environment(),
+            "settings": config.settings(),
+        },
+        metric_names=[config.space.size, ACCURACY],
+    )
+
+
+def _continue(storage: CohortStorage, study: optuna.Study, config: StudyConfig, data: SearchData) -> "OpenStudy":
     before = study.user_attrs["data"]["fingerprint"]
     if before != data.fingerprint:
         raise MisuseError(
@@ -143,15 +140,16 @@ class OpenStudy:
         config: Its settings.
         optuna: The Optuna study.
         study_id: The storage's key.
+        n_told: How many trials this worker has trained and told.
     """
 
     def __init__(self, storage: CohortStorage, study: optuna.Study, config: StudyConfig, data: SearchData) -> None:
         self.config = config
         self.optuna = study
         self.study_id = study._study_id
+        self.n_told = 0
         self._storage = storage
         self._n_features, self._n_classes = data.n_features, data.n_classes
-        self._dimensions = distributions(config.space.search_space())
         self._leases = Leases(storage.engine)
 
     def __enter__(self) -> Self:
@@ -170,16 +168,6 @@ class OpenStudy:
         """The engine of the database that holds the study."""
         return self._storage.engine
 
-    def first_architectures(self) -> list[Architecture]:
-        """What is enqueued when the study is made: the ladder, or the architectures the settings list."""
-        fixed = self.config.space.architectures
-        return self.config.space.search_space().ladder() if fixed is None else list(fixed)
-
-    def enqueue(self, architectures: Sequence[Architecture]) -> None:
-        """Makes a waiting trial for each architecture, up to the budget."""
-        templates = [self._template(architecture, TrialState.WAITING) for architecture in architectures]
-        self._storage.create_trials(self.study_id, templates, limit=self.config.n_trials)
-
     def size(self, architecture: Architecture) -> int:
         """What the study minimizes."""
         if self.config.space.size == "neurons":
@@ -187,24 +175,28 @@ class OpenStudy:
         return n_parameters(architecture, self._n_features, self._n_classes)
 
     def ask(self, n: int) -> list[Ticket]:
-        """The next cohort: what an interrupted run left or was enqueued, else what a killed one left, else new trials.
+        """The next cohort: what a killed run left, else what an interrupted one left or was enqueued, else new trials.
 
         Returns:
             Running trials; empty when all the trials of the budget are given out.
         """
-        known = self.optuna.get_trials(deepcopy=False)
-        waiting = [trial for trial in known if trial.state is TrialState.WAITING]
-        if waiting:
-            cohorts = [trial.user_attrs.get("cohort") for trial in waiting]
-            n_first = min(n, cohorts.count(cohorts[0]))
-            return self._tickets(self._storage.claim_waiting(self.study_id, n_first, leases=self._leases))
-        adopted = self._adopted(known)
-        if adopted:
-            return self._tickets(adopted)
-        n_left = self.config.n_trials - len(known)
-        templates = [self._template(architecture) for architecture in self._proposals(known, min(n, n_left))]
-        created = self._storage.create_trials(self.study_id, templates, limit=self.config.n_trials, leases=self._leases)
-        return self._tickets(created)
+        while True:
+            known = self.optuna.get_trials(deepcopy=False)
+            waiting = [trial.user_attrs.get("cohort") for trial in known if trial.state is TrialState.WAITING]
+            n_new = min(n, self.config.n_trials - len(known))
+            if taken := self._adopted(known):
+                return self._tickets(taken)
+            if waiting:
+                n_first = min(n, waiting.count(waiting[0]))
+                taken = self._storage.claim_waiting(self.study_id, n_first, leases=self._leases)
+            elif n_new > 0:
+                space = self.config.space.search_space()
+                templates = [_template(proposal, space) for proposal in self._proposals(known, n_new)]
+                taken = self._storage.create_trials(self.study_id, templates, after=len(known), leases=self._leases)
+            else:
+                return []
+            if taken:  # Else another worker was faster, and there is something new to know.
+                return self._tickets(taken)
 
     def others_train(self) -> bool:
         """Whether another worker still trains trials of this study."""
@@ -223,10 +215,24 @@ class OpenStudy:
         """A ticket's trial in the shape that Keras's pruning callback wants."""
         return FrontTrial(self.optuna, ticket.trial_id, judge)
 
-    def tell(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
-        """Writes down what became of a cohort's trials, in one transaction; not of those that another has taken."""
+    def tell(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome], history: Sequence[Any] = ()) -> None:
+        """Writes down what became of a cohort's trials, in one transaction; not of those that another has taken.
+
+        Args:
+            tickets: The cohort.
+            outcomes: What became of it.
+            history: The engine's, see `engines.Engine.history`; kept with the cohort's first trial.
+        """
         ended = [_finished(ticket, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)]
-        self._storage.finish_trials(ended, leases=self._leases)
+        if history:
+            ended[0] = ended[0]._replace(attributes={**ended[0].attributes, "history": list(history)})
+        refused = self._storage.finish_trials(ended, leases=self._leases)
+        self.n_told += len(tickets) - len(refused)
+
+    def history(self) -> list[Any]:
+        """The engine's history as the last cohort left it; empty before the first."""
+        told = (trial.user_attrs.get("history") for trial in reversed(self.optuna.get_trials(deepcopy=False)))
+        return next((history for history in told if history), [])
 
     def checkpoints(self, tickets: Sequence[Ticket]) -> CohortCheckpoints:
         """Where the checkpoints of a cohort are kept."""
@@ -240,7 +246,22 @@ class OpenStudy:
 
     def finish(self) -> None:
         """Writes down that the budget is spent: who runs the study again needs to train nothing."""
-        self.optuna.set_user_attr("finished", self.config.budget.model_dump(mode="json"))
+        waiting = self.optuna.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        self.optuna.set_user_attr("finished", finished_mark(self.config.budget, len(waiting)))
+
+    def may_verify(self) -> bool:
+        """Whether this worker is the one that verifies: it holds, or could take, the lease of the first ended trial.
+
+        Whoever verifies keeps it until the study is closed; of a worker that is gone another takes it over.
+        """
+        ended = (trial for trial in self.optuna.get_trials(deepcopy=False) if trial.state.is_finished())
+        first = next(ended, None)
+        return first is None or self._leases.claim(first._trial_id)
+
+    def return_orphans(self) -> None:
+        """Lets the trials of workers that are gone wait."""
+        orphans = self._leases.adopt(self._leases.orphans(self.study_id))
+        self._storage.return_trials(sorted(orphans), leases=self._leases)
 
     def release(self, tickets: Sequence[Ticket]) -> None:
         """Gives trials back unfinished: they wait, and the next `ask` returns them."""
@@ -248,12 +269,11 @@ class OpenStudy:
 
     def _adopted(self, known: Sequence[FrozenTrial]) -> list[int]:
         """The trials of one cohort whose worker is gone, now this one's."""
-        orphans = set(self._leases.orphans(self.study_id))
-        cohorts = {
-            trial._trial_id: trial.user_attrs.get("cohort", trial.number)
-            for trial in known
-            if trial._trial_id in orphans
-        }
+        ids = set(self._leases.orphans(self.study_id))
+        orphans = [trial for trial in known if trial._trial_id in ids]
+        # A worker killed between taking trials and describing them leaves a cohort that has no number yet.
+        unnumbered = min((trial.number for trial in orphans if "cohort" not in trial.user_attrs), default=0)
+        cohorts = {trial._trial_id: trial.user_attrs.get("cohort", unnumbered) for trial in orphans}
         first = min(cohorts.values(), default=None)
         return sorted(self._leases.adopt(trial_id for trial_id, cohort in cohorts.items() if cohort == first))
 
@@ -267,14 +287,6 @@ class OpenStudy:
         front = [architectures[point.trial] for point in pareto_front(points) if point.trial in architectures]
         rng = np.random.default_rng([self.config.seed, len(known)])
         return propose(self.config.space.search_space(), front, architectures.values(), max(0, n), rng)
-
-    def _template(self, architecture: Architecture, state: TrialState = TrialState.RUNNING) -> FrozenTrial:
-        params = parameters_of(architecture)
-        return create_trial(
-            state=state,
-            params=params,
-            distributions={name: self._dimensions[name] for name in params},
-        )
 
     def _tickets(self, trial_ids: Sequence[int]) -> list[Ticket]:
         """Running trials with their networks; what is known before training is written down in one transaction."""
@@ -308,6 +320,11 @@ class OpenStudy:
             "parameters": n_parameters(network.architecture, self._n_features, self._n_classes),
             "seed": network.seed,
         }
+
+
+def _template(architecture: Architecture, space: SearchSpace, state: TrialState = TrialState.RUNNING) -> FrozenTrial:
+    params, dimensions = parameters_of(architecture), distributions(space)
+    return create_trial(state=state, params=params, distributions={name: dimensions[name] for name in params})
 
 
 def _finished(ticket: Ticket, outcome: Outcome) -> FinishedTrial:

@@ -26,7 +26,7 @@ from search.protocol import Protocol
 from search.pruning import expected_final
 from search.space import Architecture, Network
 from search.study import OpenStudy
-from search.watch import Listener, Progress, SearchInterruptedError, finished_curves
+from search.watch import Listener, Progress, SearchInterruptedError, finished_curves, wait
 from storage.curves import read_curves
 from storage.errors import MisuseError
 from storage.records import VerifiedNetwork
@@ -46,6 +46,8 @@ def verify(
 ) -> None:
     """Trains and scores networks until every target of the study is settled, or as many seeds as allowed are spent.
 
+    One worker does so; all others wait for it, and take over if it is gone.
+
     Args:
         study: Whose front is verified, by its own engine and protocol.
         data: What the search trained on.
@@ -55,16 +57,19 @@ def verify(
 
     Raises:
         SearchInterruptedError: `listener.should_stop` said so; the cohorts scored so far are kept.
+        LeftToOthersError: `listener.should_leave` said so; another worker verifies.
     """
     config = study.config
     engine = ENGINES[config.engine]()
     n = engine.cohort_size(data, config.training, config.space.search_space())
-    while plan := _plan(config, results := _results(study)):
+    while plan := _plan(config, results := _results(study, listener)):
         n_finished = sum(map(len, results.values()))
         n_networks = n_finished + sum(plan.values())
         for order, cohort in _cohorts(plan, results, config, n):
             watch = _Watch(listener, n_finished, n_networks, config.training.epochs)
             outcomes = engine.train(cohort, data, config.training, batch_seed=order, watcher=watch)
+            if not study.may_verify():  # Stopped for longer than its lease: another worker trains these, too.
+                break
             scored = _scored(cohort, outcomes, data, sealed, config.training)
             write_results(study.database, study.study_id, scored)
             if keeper is not None:
@@ -86,8 +91,10 @@ def _plan(config: StudyConfig, results: Results) -> dict[Architecture, int]:
     return {listed: cap - len(results[listed]) for listed in config.space.architectures if len(results[listed]) < cap}
 
 
-def _results(study: OpenStudy) -> Results:
-    """What is known of every candidate; an empty list where nothing is yet."""
+def _results(study: OpenStudy, listener: Listener) -> Results:
+    """What is known of every candidate once no other worker verifies; an empty list where nothing is yet."""
+    while not study.may_verify():
+        wait(listener)
     space, targets = study.config.space, study.config.budget.targets
     first = space.architectures or candidates(_evidence(study), targets, space.search_space())
     return {**{architecture: [] for architecture in first}, **collect(read_results(study.database, study.study_id))}

@@ -1,5 +1,6 @@
 """The study's eyes on a cohort in training: what is written down, shown and judged after every epoch."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -15,13 +16,28 @@ from storage.errors import HowmanyError
 from storage.records import CurvePoint, TrialRecord
 from storage.trials import read_trials
 
-__all__ = ["Listener", "Progress", "SearchInterruptedError", "StudyWatch", "finished_curves"]
+__all__ = [
+    "LeftToOthersError",
+    "Listener",
+    "Progress",
+    "SearchInterruptedError",
+    "StudyWatch",
+    "finished_curves",
+    "wait",
+]
+
+POLL_SECONDS = 1.0
+"""How often a worker with nothing to do looks again while others still train."""
 
 
 class SearchInterruptedError(HowmanyError):
     """The search was asked to stop and did, at the end of an epoch; its trials wait to be continued."""
 
     exit_status = 130
+
+
+class LeftToOthersError(HowmanyError):
+    """What is left of the study is other workers', and the listener had something better to do than to wait."""
 
 
 class Progress(NamedTuple):
@@ -58,12 +74,28 @@ class Listener(NamedTuple):
         on_cohort: Called after every cohort's trials are told; what refreshes figures goes here.
         echo: Takes the monitor's lines.
         should_stop: Asked after every epoch; True ends the search there.
+        should_leave: Asked while there is nothing to do but to wait for other workers; True leaves them to it.
     """
 
     on_progress: Callable[[Progress], None]
     on_cohort: Callable[[], None]
     echo: Callable[[str], None]
     should_stop: Callable[[], bool]
+    should_leave: Callable[[], bool] = lambda: False
+
+
+def wait(listener: Listener) -> None:
+    """Gives other workers a moment to end what they do, or to be found gone.
+
+    Raises:
+        SearchInterruptedError: `listener.should_stop` said so.
+        LeftToOthersError: `listener.should_leave` said so.
+    """
+    if listener.should_stop():
+        raise SearchInterruptedError("Interrupted.")
+    if listener.should_leave():
+        raise LeftToOthersError("Other workers have the rest.")
+    time.sleep(POLL_SECONDS)
 
 
 class StudyWatch:

@@ -25,9 +25,12 @@ from optuna.distributions import (
     distribution_to_json,
     json_to_distribution,
 )
+from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _VersionManager
+from optuna.study import StudyDirection
+from optuna.study.study import _SYSTEM_ATTR_METRIC_NAMES
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection
 from sqlalchemy.orm import scoped_session, sessionmaker
@@ -39,13 +42,16 @@ from storage.leases import Leases, lost_trials
 from storage.location import place_of
 from storage.models import leases as leases_table
 from storage.records import CurvePoint
-from storage.sql import upsert
+from storage.sql import insert_new, upsert
 from storage.transactions import write
 
 __all__ = ["CohortStorage", "FinishedTrial"]
 
 _trials: sa.Table = models.TrialModel.__table__
 _studies: sa.Table = models.StudyModel.__table__
+_directions: sa.Table = models.StudyDirectionModel.__table__
+_study_user_attributes: sa.Table = models.StudyUserAttributeModel.__table__
+_study_system_attributes: sa.Table = models.StudySystemAttributeModel.__table__
 _params: sa.Table = models.TrialParamModel.__table__
 _values: sa.Table = models.TrialValueModel.__table__
 _user_attributes: sa.Table = models.TrialUserAttributeModel.__table__
@@ -137,7 +143,7 @@ class CohortStorage(RDBStorage):
         super().delete_study(study_id)
 
     def _create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> FrozenTrial:
-        [(trial_id, number, started)] = self._create(study_id, [template_trial], None, None)
+        [(trial_id, number, started)] = self._create(study_id, [template_trial], None, None, None)
         if template_trial is None:
             return FrozenTrial(
                 number=number,
@@ -158,11 +164,54 @@ class CohortStorage(RDBStorage):
         frozen._trial_id = trial_id
         return frozen
 
+    def create_whole_study(
+        self,
+        name: str,
+        directions: Sequence[StudyDirection],
+        templates: Sequence[FrozenTrial],
+        *,
+        attributes: Mapping[str, Any],
+        metric_names: Sequence[str],
+    ) -> int:
+        """Create a study with all that belongs to it in one transaction: nobody ever meets half of one.
+
+        Args:
+            name: Of the study.
+            directions: Of its objectives.
+            templates: Its first trials, as for `create_trials`.
+            attributes: Its user attributes: JSON values by key.
+            metric_names: Names of its objectives.
+
+        Returns:
+            The study's id.
+
+        Raises:
+            optuna.exceptions.DuplicatedStudyError: There is one of that name; nothing was changed.
+        """
+
+        def work(connection: Connection) -> int:
+            insertion = insert_new(connection, _studies).returning(_studies.c.study_id)
+            study_id = connection.scalar(insertion, {"study_name": name})
+            if study_id is None:
+                raise DuplicatedStudyError(f"There is a study {name!r} already.")
+            named_metrics = {_SYSTEM_ATTR_METRIC_NAMES: list(metric_names)}
+            for table, rows in (
+                (_directions, [{"objective": n, "direction": direction} for n, direction in enumerate(directions)]),
+                (_study_user_attributes, _described(attributes)),
+                (_study_system_attributes, _described(named_metrics)),
+            ):
+                connection.execute(sa.insert(table), [{"study_id": study_id, **row} for row in rows])
+            self._insert_trials(connection, study_id, templates, 0, -1)
+            return int(study_id)
+
+        return write(self.engine, work, idempotent=False)
+
     def create_trials(
         self,
         study_id: int,
         templates: Sequence[FrozenTrial | None],
         *,
+        after: int | None = None,
         limit: int | None = None,
         leases: Leases | None = None,
     ) -> list[int]:
@@ -172,6 +221,8 @@ class CohortStorage(RDBStorage):
             study_id: Where.
             templates: What they start with, as `optuna.trial.create_trial(state=..., params=..., ...)` makes
                 it; None for an empty running trial.
+            after: How many trials the study has, as far as the caller knows; if others have created more by now,
+                none are made.
             limit: How many trials the study may have in all, whatever their state. Fewer than asked for are
                 made when they would be more, and none once there are as many, however many workers ask at the
                 same time.
@@ -184,7 +235,7 @@ class CohortStorage(RDBStorage):
             KeyError: There is no such study.
             ValueError: A parameter's distribution does not go with the one it has elsewhere in the study.
         """
-        return [trial_id for trial_id, _, _ in self._create(study_id, templates, limit, leases)]
+        return [trial_id for trial_id, _, _ in self._create(study_id, templates, after, limit, leases)]
 
     def claim_waiting(self, study_id: int, n_trials: int, *, leases: Leases | None = None) -> list[int]:
         """Start waiting trials, oldest first; each is handed to one caller only.
@@ -330,6 +381,7 @@ class CohortStorage(RDBStorage):
         self,
         study_id: int,
         templates: Sequence[FrozenTrial | None],
+        after: int | None,
         limit: int | None,
         leases: Leases | None,
     ) -> list[tuple[int, int, datetime | None]]:
@@ -346,26 +398,37 @@ class CohortStorage(RDBStorage):
                 raise KeyError(models.NOT_FOUND_MSG)
             n_trials, last_id = _last(connection, study_id)
             kept = templates if limit is None else templates[: max(0, limit - n_trials)]
-            if not kept:
+            if not kept or after not in (None, n_trials):
                 return [], {}
-            rows = [_trial_row(study_id, n_trials + i, template) for i, template in enumerate(kept)]
-            connection.execute(sa.insert(_trials), rows)
-            created = connection.execute(
-                sa.select(_trials.c.trial_id, _trials.c.number)
-                .where(_trials.c.study_id == study_id, _trials.c.trial_id > last_id)
-                .order_by(_trials.c.number)
-            ).all()
-            ids = [trial_id for trial_id, _ in created]
-            self._fill(connection, study_id, dict(zip(ids, kept, strict=True)))
-            fences = {} if leases is None else leases.insert(connection, _running(ids, kept))
-            return [
-                (trial_id, number, row["datetime_start"]) for (trial_id, number), row in zip(created, rows, strict=True)
-            ], fences
+            created = self._insert_trials(connection, study_id, kept, n_trials, last_id)
+            ids = [trial_id for trial_id, _, _ in created]
+            return created, {} if leases is None else leases.insert(connection, _running(ids, kept))
 
         created, fences = write(self.engine, work, idempotent=False)
         if leases is not None:
             leases.note(fences)
         return created
+
+    def _insert_trials(
+        self,
+        connection: Connection,
+        study_id: int,
+        templates: Sequence[FrozenTrial | None],
+        n_trials: int,
+        last_id: int,
+    ) -> list[tuple[int, int, datetime | None]]:
+        """Write new trials into a study that has `n_trials`, the last one's id being `last_id`."""
+        rows = [_trial_row(study_id, n_trials + i, template) for i, template in enumerate(templates)]
+        connection.execute(sa.insert(_trials), rows)
+        created = connection.execute(
+            sa.select(_trials.c.trial_id, _trials.c.number)
+            .where(_trials.c.study_id == study_id, _trials.c.trial_id > last_id)
+            .order_by(_trials.c.number)
+        ).all()
+        self._fill(connection, study_id, dict(zip([trial_id for trial_id, _ in created], templates, strict=True)))
+        return [
+            (trial_id, number, row["datetime_start"]) for (trial_id, number), row in zip(created, rows, strict=True)
+        ]
 
     def _fill(self, connection: Connection, study_id: int, templates: Mapping[int, FrozenTrial | None]) -> None:
         """Write what new trials' templates hold."""
@@ -532,8 +595,12 @@ def _value_rows(trial_id: int, values: Sequence[float]) -> list[Row]:
     return rows
 
 
+def _described(attributes: Mapping[str, Any]) -> list[Row]:
+    return [{"key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
+
+
 def _attribute_rows(trial_id: int, attributes: Mapping[str, Any]) -> list[Row]:
-    return [{"trial_id": trial_id, "key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
+    return [{"trial_id": trial_id, **row} for row in _described(attributes)]
 
 
 def _intermediate_rows(trial_id: int, values: Mapping[int, float]) -> list[Row]:

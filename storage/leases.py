@@ -123,8 +123,8 @@ def is_gone(
     )
 
 
-class _Running(NamedTuple):
-    """A running trial, and what its lease says of its worker."""
+class _Leased(NamedTuple):
+    """A trial, and what its lease says of its worker."""
 
     trial_id: int
     leased: bool
@@ -296,14 +296,31 @@ class Leases:
         Raises:
             StorageError: The database cannot be read or written.
         """
+        return self._orphans((trials.c.study_id == study_id) & (trials.c.state == "RUNNING"))
+
+    def claim(self, trial_id: int) -> bool:
+        """Take the lease of a trial that has ended, for work that one worker at a time may do on its study.
+
+        Returns:
+            Whether this worker holds it now, or did already. If not, ask again now and then: as with `orphans`, a
+            holder that is gone has to be seen silent first.
+
+        Raises:
+            StorageError: The database cannot be read or written.
+        """
+        ended = (trials.c.trial_id == trial_id) & (trials.c.state != "RUNNING")
+        return bool(self.acquire([trial_id]) or self._take_over(self._orphans(ended), ended))
+
+    def _orphans(self, condition: sa.ColumnElement[bool]) -> list[int]:
+        """Those of some trials whose lease may be taken; counts as a heartbeat."""
         self.beat()
         with reading(self._engine) as connection:
-            running = _running_trials(connection, study_id)
+            found = _leased_trials(connection, condition)
         now = self._clock()
         with self._lock:
-            beats = {_silent_one(trial): trial.beat for trial in running if trial.worker_id != self.worker_id}
+            beats = {_silent_one(trial): trial.beat for trial in found if trial.worker_id != self.worker_id}
             self._seen = observe(self._seen, beats, now, self._own_beats)
-            orphaned = [trial for trial in running if self._is_orphan(trial, now)]
+            orphaned = [trial for trial in found if self._is_orphan(trial, now)]
             self._gone_at_beat |= {_silent_one(trial): trial.beat for trial in orphaned}
         return [trial.trial_id for trial in orphaned]
 
@@ -319,10 +336,14 @@ class Leases:
         Raises:
             StorageError: The database did not take it.
         """
-        wanted = set(trial_ids)
+        return self._take_over(trial_ids, trials.c.state == "RUNNING")
+
+    def _take_over(self, trial_ids: Iterable[int], condition: sa.ColumnElement[bool]) -> frozenset[int]:
+        """Adopt trials for which the condition still holds."""
+        wanted = trials.c.trial_id.in_(asked := set(trial_ids)) & condition
         with self._lock:
             gone_at_beat = dict(self._gone_at_beat)
-        won = write(self._engine, lambda connection: self._adopt(connection, wanted, gone_at_beat)) if wanted else {}
+        won = write(self._engine, lambda connection: self._adopt(connection, wanted, gone_at_beat)) if asked else {}
         self.note(won)
         return frozenset(won)
 
@@ -394,12 +415,14 @@ class Leases:
                 },
             )
 
-    def _adopt(self, connection: Connection, wanted: set[int], gone_at_beat: Mapping[str, int]) -> dict[int, int]:
+    def _adopt(
+        self, connection: Connection, wanted: sa.ColumnElement[bool], gone_at_beat: Mapping[str, int]
+    ) -> dict[int, int]:
         """Compare and swap: only from workers that have still not beaten since they were judged."""
         running = list(
             connection.scalars(
                 sa.select(trials.c.trial_id)
-                .where(trials.c.trial_id.in_(wanted), trials.c.state == "RUNNING")
+                .where(wanted)
                 .order_by(trials.c.trial_id)
                 .with_for_update(read=True, key_share=True)
             )
@@ -435,7 +458,7 @@ class Leases:
         )
         return won
 
-    def _is_orphan(self, trial: _Running, now: float) -> bool:
+    def _is_orphan(self, trial: _Leased, now: float) -> bool:
         if trial.worker_id == self.worker_id:
             return False
         if trial.leased and trial.worker_id is None:
@@ -448,7 +471,7 @@ class Leases:
             process=self._state_of(trial),
         )
 
-    def _state_of(self, trial: _Running) -> ProcessState:
+    def _state_of(self, trial: _Leased) -> ProcessState:
         if trial.process is None:
             return "unknown"
         if trial.process == self._process:
@@ -489,7 +512,7 @@ def lost_trials(connection: Connection, trial_ids: Iterable[int], fences: Mappin
     return frozenset(wanted.difference(trial_id for trial_id, fence in rows if fences.get(trial_id) == fence))
 
 
-def _running_trials(connection: Connection, study_id: int) -> list[_Running]:
+def _leased_trials(connection: Connection, condition: sa.ColumnElement[bool]) -> list[_Leased]:
     query = (
         sa.select(
             trials.c.trial_id,
@@ -499,11 +522,11 @@ def _running_trials(connection: Connection, study_id: int) -> list[_Running]:
         )
         .outerjoin(leases, leases.c.trial_id == trials.c.trial_id)
         .outerjoin(workers, workers.c.worker_id == leases.c.worker_id)
-        .where(trials.c.study_id == study_id, trials.c.state == "RUNNING")
+        .where(condition)
         .order_by(trials.c.number)
     )
     return [
-        _Running(
+        _Leased(
             trial_id=row.trial_id,
             leased=row.leased,
             worker_id=row.worker_id,
@@ -515,7 +538,7 @@ def _running_trials(connection: Connection, study_id: int) -> list[_Running]:
     ]
 
 
-def _silent_one(trial: _Running) -> str:
+def _silent_one(trial: _Leased) -> str:
     """Whose silence counts: the worker's, or for want of a lease the trial's own."""
     return _unleased(trial.trial_id) if trial.worker_id is None else trial.worker_id
 

@@ -129,7 +129,7 @@ def test_a_database_of_a_newer_version_is_left_as_it_is(finished, tmp_path, caps
     assert digest(path) == before
 
 
-@pytest.mark.parametrize("command", ["answer", "resume", "report"])
+@pytest.mark.parametrize("command", ["answer", "resume", "report", "worker"])
 def test_a_study_that_does_not_exist_is_misuse(command, finished, capsys):
     assert howmany(command, "digit", "--storage", finished) == 2
     assert "There is no study 'digit'" in (line := error_line(capsys))

@@ -259,3 +259,46 @@ def test_processes_share_waiting_trials_and_the_budget_exactly(
     created = sorted(trial_id for _, created in said for trial_id in created)
     assert len(created) == len(set(created)) == 25
     assert sorted(trial.number for trial in storage.get_all_trials(study_id)) == list(range(40))
+
+
+def make_whole(storage: CohortStorage) -> int:
+    return storage.create_whole_study(
+        "whole",
+        [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE],
+        templates(2, TrialState.WAITING),
+        attributes={"settings": {"seed": 7}},
+        metric_names=["neurons", "accuracy"],
+    )
+
+
+def test_a_whole_study_is_made_in_one_transaction(storage: CohortStorage) -> None:
+    commits = commits_of(storage)
+    make_whole(storage)
+    assert len(commits) == 1
+    study = optuna.load_study(storage=storage, study_name="whole")
+    assert study.directions == [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE]
+    assert study.metric_names == ["neurons", "accuracy"]
+    assert study.user_attrs == {"settings": {"seed": 7}}
+    assert [(trial.number, trial.params["depth"]) for trial in study.get_trials()] == [(0, 0), (1, 1)]
+
+
+def test_of_many_who_make_the_same_study_one_does(storage: CohortStorage, url: str) -> None:
+    def attempt(_: int) -> bool:
+        own = CohortStorage(url)
+        try:
+            make_whole(own)
+        except optuna.exceptions.DuplicatedStudyError:
+            return False
+        finally:
+            own.engine.dispose()
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(attempt, range(4))) == [False, False, False, True]
+    assert len(storage.get_all_trials(storage.get_study_id_from_name("whole"))) == 2
+
+
+def test_trials_are_not_made_for_a_study_that_has_others_by_now(storage: CohortStorage, new_study: NewStudy) -> None:
+    study_id = new_study(n_trials=2)
+    assert storage.create_trials(study_id, [None], after=1) == []
+    assert len(storage.create_trials(study_id, [None], after=2)) == 1

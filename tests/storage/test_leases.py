@@ -305,6 +305,32 @@ def test_of_many_adopters_each_trial_goes_to_one(
         leases._engine.dispose()
 
 
+def test_work_that_one_worker_at_a_time_may_do_is_claimed_once(
+    storage: CohortStorage, new_study: NewStudy, observer: Leases, remote: Leases
+) -> None:
+    [trial_id] = storage.create_trials(new_study(), [create_trial(state=TrialState.COMPLETE, values=[4.0, 0.5])])
+    assert remote.claim(trial_id)
+    assert remote.claim(trial_id)
+    assert not observer.claim(trial_id)
+    remote.stop()
+    assert observer.claim(trial_id)
+
+
+def test_a_claim_of_a_worker_that_is_gone_passes_on_after_its_lease(
+    storage: CohortStorage, new_study: NewStudy, observer: Leases, remote: Leases, clock: Clock
+) -> None:
+    study_id = new_study()
+    [trial_id] = storage.create_trials(study_id, [create_trial(state=TrialState.COMPLETE, values=[4.0, 0.5])])
+    assert remote.claim(trial_id)
+    for _ in range(BEATS_PER_LEASE):
+        assert not observer.claim(trial_id)
+        clock.seconds += LEASE_SECONDS / BEATS_PER_LEASE
+    assert observer.claim(trial_id)
+    assert remote.beat() == {trial_id}
+    assert not remote.claim(trial_id)
+    assert observer.orphans(study_id) == []
+
+
 # The heartbeat.
 
 

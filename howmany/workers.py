@@ -1,0 +1,139 @@
+"""A worker: helps with studies until none has work left, or waits for the next.
+
+It takes settings and data from each study itself. What it cannot help with, a study that is not ours or whose data is
+not on this machine, it says in a line and passes over.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+
+from howmany.jobs import opened, say_to
+from howmany.quiet import quiet_libraries
+from howmany.reading import all_studies, stored_study
+from howmany.stopping import stoppable
+from search.config import stored_config
+from search.workers import has_free_trials, next_study
+from storage.errors import HowmanyError, NotFoundError, StorageError
+from storage.records import StudyRecord
+
+__all__ = ["help_studies"]
+
+POLL_SECONDS = 2.0
+"""How often an idle worker looks for a new study."""
+
+PATIENCE_SECONDS = 60.0
+"""How long a worker waits in a study of which others have the rest before it looks at another such."""
+
+
+def help_studies(names: Sequence[str], url: str, *, wait: bool, quiet: bool, artifacts: str | None = None) -> None:
+    """Trains and verifies for studies in a storage, together with whoever else does.
+
+    Args:
+        names: Which; none are all.
+        url: The storage.
+        wait: When all are finished, wait for the next instead of returning.
+        quiet: Show no progress.
+        artifacts: The folder to keep trained networks in, if not the storage's usual one.
+
+    Raises:
+        MisuseError: There is no such study; a worker that waits also waits for studies to be made.
+        StorageError: The storage fails.
+        SearchInterruptedError: The user stopped it; what it was at is free for others.
+    """
+    if not wait:
+        all_studies(url)
+        for name in names:
+            stored_study(name, url)
+    quiet_libraries()
+    from search.watch import SearchInterruptedError
+
+    say = say_to(Console(stderr=True))
+    worker = _Worker(names, url, wait, quiet, artifacts, say)
+    try:
+        with stoppable(say) as should_stop:
+            worker.work(should_stop)
+    except (SearchInterruptedError, KeyboardInterrupt):
+        raise SearchInterruptedError(f"Interrupted; nothing is lost. {worker.account()}") from None
+    say(f"No study has work left. {worker.account()}")
+
+
+class _Worker:
+    """One worker's way through the studies of a storage."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        url: str,
+        wait: bool,
+        quiet: bool,
+        artifacts: str | None,
+        say: Callable[[str], None],
+    ) -> None:
+        self._names, self._url, self._wait = names, url, wait
+        self._quiet, self._artifacts, self._say = quiet, artifacts, say
+        self._passed_over: set[str] = set()
+        self._trained: Counter[str] = Counter()
+
+    def account(self) -> str:
+        """What it did, in a sentence."""
+        if not self._trained:
+            return "Trained no network."
+        return f"Trained {', '.join(f'{n} networks of {name}' for name, n in self._trained.items())}."
+
+    def work(self, should_stop: Callable[[], bool]) -> None:
+        """Takes up one study after another; returns when there is none, unless it is to wait."""
+        from search.watch import SearchInterruptedError
+
+        last: str | None = None
+        while True:
+            if should_stop():
+                raise SearchInterruptedError("Interrupted.")
+            if study := self._next(last):
+                last = study.name
+                self._help(study, should_stop)
+            elif self._wait:
+                time.sleep(POLL_SECONDS)
+            else:
+                return
+
+    def _next(self, last: str | None) -> StudyRecord | None:
+        try:
+            return next_study(all_studies(self._url), self._names, self._passed_over, last)
+        except NotFoundError:  # No storage yet.
+            return None
+
+    def _help(self, study: StudyRecord, should_stop: Callable[[], bool]) -> None:
+        """Works on one study until it is finished, or only others' work is left of it and there is some elsewhere."""
+        from search.watch import LeftToOthersError, SearchInterruptedError
+
+        try:
+            config = stored_config(study.name, study.attributes)
+            with opened(config, self._url, quiet=self._quiet, artifacts=self._artifacts) as job:
+                try:
+                    job.work(should_stop, self._elsewhere(study.name))
+                finally:
+                    if job.study.n_told:
+                        self._trained[study.name] += job.study.n_told
+        except LeftToOthersError:
+            pass
+        except (SearchInterruptedError, StorageError):
+            raise
+        except HowmanyError as error:
+            self._say(f"Study '{study.name}' is passed over: {error}")
+            self._passed_over.add(study.name)
+
+    def _elsewhere(self, name: str) -> Callable[[], bool]:
+        """Says whether there is something better to do than to wait in a study."""
+        since: float | None = None
+
+        def elsewhere() -> bool:
+            nonlocal since
+            since = time.monotonic() if since is None else since
+            other = next_study(all_studies(self._url), self._names, {*self._passed_over, name})
+            waited = time.monotonic() - since >= PATIENCE_SECONDS
+            return other is not None and (waited or has_free_trials(other))
+
+        return elsewhere
