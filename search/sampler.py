@@ -21,6 +21,7 @@ from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from search.front import FrontPoint, pareto_front
 from search.space import Architecture, SearchSpace, architecture_of, parameters_of, width_name
 
 __all__ = ["FrontSampler", "distributions", "propose"]
@@ -63,14 +64,12 @@ def propose(
     Returns:
         Architectures different from each other and from all tried, as long as `ATTEMPTS` draws find such.
     """
-    known = set(tried)
     proposals: list[Architecture] = []
     for _ in range(n):
         for _ in range(ATTEMPTS):
             proposal = _draw(space, front, rng)
-            if proposal not in known:
+            if proposal not in tried and proposal not in proposals:
                 break
-        known.add(proposal)
         proposals.append(proposal)
     return proposals
 
@@ -103,7 +102,9 @@ def _near(width: int, space: SearchSpace, rng: np.random.Generator) -> int:
 
 
 class FrontSampler(BaseSampler):
-    """`propose` for whoever calls `study.ask()`.
+    """`propose` for a study, whoever asks it: a cohort at a time or, through `study.ask()`, one by one.
+
+    Trials that have ended are looked at once, so what a proposal costs hardly grows with the study.
 
     Args:
         space: Where proposals lie.
@@ -111,26 +112,26 @@ class FrontSampler(BaseSampler):
     """
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
-        self._space = space
-        self._seed = seed
+        self._space, self._seed = space, seed
+        self._dimensions = distributions(space)
+        self._forget()
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The whole space, whatever was tried."""
-        return distributions(self._space)
+        return self._dimensions
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """One proposal, as trial parameters."""
-        others = [other for other in study.get_trials(deepcopy=False) if other.number < trial.number]
-        tried = [architecture_of(other.params) for other in others if "depth" in other.params]
-        best = [
-            architecture_of(other.params)
-            for other in study.best_trials
-            if other.state is TrialState.COMPLETE and "depth" in other.params
-        ]
-        rng = np.random.default_rng([self._seed, trial.number])
-        return dict(parameters_of(propose(self._space, best, tried, 1, rng)[0]))
+        """One proposal, as trial parameters; what is not of our space is drawn at random."""
+        known = study.get_trials(deepcopy=False)[: trial.number]
+        ours = parameters_of(self.propose(known, 1)[0]) if "depth" in search_space else {}
+        foreign = {
+            name: self.sample_independent(study, trial, name, distribution)
+            for name, distribution in search_space.items()
+            if name not in self._dimensions
+        }
+        return {**ours, **foreign}
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -138,3 +139,39 @@ class FrontSampler(BaseSampler):
         """A parameter that is not of our space: uniformly at random."""
         sampler = optuna.samplers.RandomSampler(seed=crc32(f"{self._seed} {trial.number} {param_name}".encode()))
         return sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def propose(self, known: Sequence[FrozenTrial], n: int) -> list[Architecture]:
+        """The next `n` architectures.
+
+        Args:
+            known: All trials of the study so far, by number; an earlier call's come first.
+            n: How many to propose.
+        """
+        self._learn(known)
+        front = [self._architectures[point.trial] for point in self._front]
+        rng = np.random.default_rng([self._seed, len(known)])
+        return propose(self._space, front, self._tried, n, rng)
+
+    def _learn(self, known: Sequence[FrozenTrial]) -> None:
+        """Takes in the trials that are new or have gone on since the last time."""
+        if len(known) < self._n_seen:  # another study
+            self._forget()
+        open_trials = [*self._open, *range(self._n_seen, len(known))]
+        self._n_seen = len(known)
+        self._open = [number for number in open_trials if not known[number].state.is_finished()]
+        points = []
+        for trial in (known[number] for number in open_trials):
+            if "depth" not in trial.params:
+                continue
+            self._tried.add(architecture := architecture_of(trial.params))
+            if trial.state is TrialState.COMPLETE:
+                self._architectures[trial.number] = architecture
+                points.append(FrontPoint(trial.number, int(trial.values[0]), trial.values[1]))
+        self._front = pareto_front([*self._front, *points])
+
+    def _forget(self) -> None:
+        self._n_seen = 0
+        self._open: list[int] = []
+        self._tried: set[Architecture] = set()
+        self._architectures: dict[int, Architecture] = {}
+        self._front: list[FrontPoint] = []
