@@ -12,6 +12,7 @@ for: a study that was interrupted goes on as if it had not been.
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
@@ -114,7 +115,7 @@ class FrontSampler(BaseSampler):
     def __init__(self, space: SearchSpace, seed: int) -> None:
         self._space, self._seed = space, seed
         self._dimensions = distributions(space)
-        self._forget()
+        self._past = _Past()
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The whole space, whatever was tried."""
@@ -147,31 +148,43 @@ class FrontSampler(BaseSampler):
             known: All trials of the study so far, by number; an earlier call's come first.
             n: How many to propose.
         """
-        self._learn(known)
-        front = [self._architectures[point.trial] for point in self._front]
+        if len(known) < self._past.n_trials:  # another study
+            self._past = _Past()
+        self._past.learn(known)
+        front = [self._past.architectures[point.trial] for point in self._past.front]
         rng = np.random.default_rng([self._seed, len(known)])
-        return propose(self._space, front, self._tried, n, rng)
+        return propose(self._space, front, self._past.tried, n, rng)
 
-    def _learn(self, known: Sequence[FrozenTrial]) -> None:
-        """Takes in the trials that are new or have gone on since the last time."""
-        if len(known) < self._n_seen:  # another study
-            self._forget()
-        open_trials = [*self._open, *range(self._n_seen, len(known))]
-        self._n_seen = len(known)
-        self._open = [number for number in open_trials if not known[number].state.is_finished()]
+
+@dataclass
+class _Past:
+    """What a study's trials have come to.
+
+    Attributes:
+        n_trials: Trials looked at.
+        unfinished: Numbers of those to be looked at again.
+        tried: Architectures that have a trial.
+        architectures: Of the complete trials, by number.
+        front: Of the complete trials.
+    """
+
+    n_trials: int = 0
+    unfinished: list[int] = field(default_factory=list)
+    tried: set[Architecture] = field(default_factory=set)
+    architectures: dict[int, Architecture] = field(default_factory=dict)
+    front: list[FrontPoint] = field(default_factory=list)
+
+    def learn(self, known: Sequence[FrozenTrial]) -> None:
+        """Takes in trials that are new or have gone on since the last time."""
+        trials = [known[number] for number in (*self.unfinished, *range(self.n_trials, len(known)))]
+        self.n_trials = len(known)
+        self.unfinished = [trial.number for trial in trials if not trial.state.is_finished()]
         points = []
-        for trial in (known[number] for number in open_trials):
+        for trial in trials:
             if "depth" not in trial.params:
                 continue
-            self._tried.add(architecture := architecture_of(trial.params))
+            self.tried.add(architecture := architecture_of(trial.params))
             if trial.state is TrialState.COMPLETE:
-                self._architectures[trial.number] = architecture
+                self.architectures[trial.number] = architecture
                 points.append(FrontPoint(trial.number, int(trial.values[0]), trial.values[1]))
-        self._front = pareto_front([*self._front, *points])
-
-    def _forget(self) -> None:
-        self._n_seen = 0
-        self._open: list[int] = []
-        self._tried: set[Architecture] = set()
-        self._architectures: dict[int, Architecture] = {}
-        self._front: list[FrontPoint] = []
+        self.front = pareto_front([*self.front, *points])
