@@ -17,6 +17,7 @@ __all__ = [
     "best_within",
     "fewest",
     "hypervolume",
+    "levelled_off",
     "pareto_front",
     "points_of",
     "staircase",
@@ -24,6 +25,10 @@ __all__ = [
 
 Size: TypeAlias = Literal["neurons", "parameters"]
 """What the first objective counts."""
+
+
+LEAST_GAIN = 1e-4
+"""Share by which the hypervolume has to grow for a front to count as improved."""
 
 
 class FrontPoint(NamedTuple):
@@ -139,3 +144,24 @@ def hypervolume(points: Iterable[FrontPoint], *, max_size: int, reference_accura
             area += (right - math.log2(point.size + 1)) * (point.accuracy - floor)
             floor = point.accuracy
     return area
+
+
+def levelled_off(points: Iterable[FrontPoint], n_trials: int, patience: int, *, max_size: int) -> bool:
+    """Whether the last `patience` trials have not improved the front.
+
+    Args:
+        points: Of the trials numbered below `n_trials`, in any order.
+        n_trials: Trials so far, whatever became of them.
+        patience: How many trials may bring less than `LEAST_GAIN` of the hypervolume.
+        max_size: See `hypervolume`.
+
+    Example:
+        >>> points = [FrontPoint(0, 1, 0.5), FrontPoint(1, 3, 0.75), FrontPoint(2, 3, 0.70)]
+        >>> levelled_off(points, 3, patience=1, max_size=7), levelled_off(points, 3, patience=2, max_size=7)
+        (True, False)
+    """
+    if n_trials <= patience:
+        return False
+    known = list(points)
+    before = hypervolume((point for point in known if point.trial < n_trials - patience), max_size=max_size)
+    return hypervolume(known, max_size=max_size) <= before * (1 + LEAST_GAIN)

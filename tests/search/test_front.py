@@ -12,6 +12,7 @@ from search.front import (
     best_within,
     fewest,
     hypervolume,
+    levelled_off,
     pareto_front,
     points_of,
     staircase,
@@ -141,3 +142,17 @@ def test_a_hypervolume_is_the_area_under_the_staircase(points: list[FrontPoint],
 def test_one_more_trial_never_lowers_the_hypervolume(points: list[FrontPoint], extra) -> None:
     more = [*points, FrontPoint(99, *extra)]
     assert hypervolume(more, max_size=12) >= hypervolume(points, max_size=12) - 1e-12
+
+
+def test_a_front_levels_off_when_the_last_trials_hardly_improve_it():
+    points = [FrontPoint(0, 1, 0.5), FrontPoint(1, 3, 0.75), FrontPoint(2, 3, 0.75 + 1e-6)]
+    assert not levelled_off(points[:2], 2, patience=1, max_size=7)
+    assert levelled_off(points, 3, patience=1, max_size=7)
+
+
+def test_a_front_has_not_levelled_off_before_its_patience_is_spent():
+    assert not levelled_off([FrontPoint(0, 1, 0.5)], 3, patience=3, max_size=7)
+
+
+def test_a_study_whose_trials_all_fail_levels_off():
+    assert levelled_off([], 4, patience=3, max_size=7)
