@@ -57,11 +57,23 @@ def _storage_option(command: Command) -> Command:
 def _artifacts_option(command: Command) -> Command:
     return click.option(
         "--artifacts",
-        metavar="FOLDER",
+        metavar="PLACE",
         envvar="HOWMANY_ARTIFACTS",
-        help="Where trained networks are kept; also read from HOWMANY_ARTIFACTS. By default beside a SQLite file, as "
-        "FILE.artifacts, and with PostgreSQL in howmany.artifacts here; several machines need a folder they share.",
+        help="Where trained networks are kept: a folder or s3://BUCKET/PREFIX; also read from HOWMANY_ARTIFACTS. By "
+        "default beside a SQLite file, as FILE.artifacts, and with PostgreSQL in howmany.artifacts here; several "
+        "machines need a place they share.",
     )(command)
+
+
+def _places_options(command: Command) -> Command:
+    checkpoints = click.option(
+        "--checkpoints",
+        metavar="PLACE",
+        envvar="HOWMANY_CHECKPOINTS",
+        help="Where checkpoints are kept, likewise; also read from HOWMANY_CHECKPOINTS. A cohort that finds none there "
+        "starts again.",
+    )
+    return _artifacts_option(checkpoints(command))
 
 
 def _budget_options(command: Command) -> Command:
@@ -111,16 +123,16 @@ def cli() -> None:
 @_study_options
 @_budget_options
 @_quiet_option
-@_artifacts_option
+@_places_options
 @_storage_option
-def run(url: str, quiet: bool, artifacts: str | None, **study: Any) -> None:
+def run(url: str, quiet: bool, artifacts: str | None, checkpoints: str | None, **study: Any) -> None:
     """Create or continue STUDY: mnist, digits, notebook, or the path of a TOML file.
 
     Example: howmany run mnist --trials 200 --set training.epochs=20
     """
-    from howmany.jobs import run_study
+    from howmany.jobs import Places, run_study
 
-    run_study(_study_given(**study), url, quiet=quiet, artifacts=artifacts)
+    run_study(_study_given(**study), url, quiet=quiet, places=Places(artifacts, checkpoints))
 
 
 @cli.command()
@@ -147,33 +159,34 @@ def submit(url: str, **study: Any) -> None:
     help="What to do when no study has work left: stop, or wait for the next.",
 )
 @_quiet_option
-@_artifacts_option
+@_places_options
 @_storage_option
-def worker(names: tuple[str, ...], idle: str, quiet: bool, artifacts: str | None, url: str) -> None:
+def worker(names: tuple[str, ...], idle: str, quiet: bool, url: str, **places: str | None) -> None:
     """Help with the studies NAME, or with any unfinished one in the storage; start as many as you like.
 
     Example: howmany worker --idle wait --storage postgresql://me@server/studies
     """
+    from howmany.jobs import Places
     from howmany.workers import help_studies
 
-    help_studies(names, url, wait=idle == "wait", quiet=quiet, artifacts=artifacts)
+    help_studies(names, url, wait=idle == "wait", quiet=quiet, places=Places(**places))
 
 
 @cli.command()
 @click.argument("name")
 @_budget_options
 @_quiet_option
-@_artifacts_option
+@_places_options
 @_storage_option
-def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, artifacts: str | None, url: str) -> None:
+def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, url: str, **places: str | None) -> None:
     """Continue the interrupted study NAME from its stored settings.
 
     Example: howmany resume mnist --trials 1000
     """
-    from howmany.jobs import resume_study
+    from howmany.jobs import Places, resume_study
 
     budget = {"budget.trials": trials, "budget.timeout": timeout}
-    resume_study(name, _as_overrides(budget), url, quiet=quiet, artifacts=artifacts)
+    resume_study(name, _as_overrides(budget), url, quiet=quiet, places=Places(**places))
 
 
 @cli.command()
@@ -190,10 +203,10 @@ def verify(
 
     Example: howmany verify mnist --target 0.96 --seeds 40
     """
-    from howmany.jobs import verify_study
+    from howmany.jobs import Places, verify_study
 
     more = {"budget.targets": list(targets) or None, "budget.verification_seeds": seeds}
-    verify_study(name, _as_overrides(more), url, quiet=quiet, artifacts=artifacts)
+    verify_study(name, _as_overrides(more), url, quiet=quiet, places=Places(artifacts))
 
 
 @cli.command()
@@ -302,9 +315,10 @@ def dashboard(host: str, port: int, artifacts: str | None, url: str) -> None:
     Example: howmany dashboard --port 8081
     """
     from dashboards.server import serve
-    from storage.artifacts import Artifacts, artifact_folder
+    from storage.artifacts import Artifacts
+    from storage.places import place_for
 
-    serve(url, host=host, port=port, artifact_store=Artifacts(artifact_folder(url, artifacts)).store())
+    serve(url, host=host, port=port, artifact_store=Artifacts(place_for(url, "artifacts", artifacts)).store())
 
 
 def _study_given(

@@ -10,8 +10,9 @@ from rich.table import Table
 from howmany.quiet import quiet_libraries
 from howmany.reading import found, reading
 from search.choice import Choice, network_for_target, network_of_trial
-from storage.artifacts import Artifacts, artifact_folder, read_kept
+from storage.artifacts import Artifacts, read_kept
 from storage.errors import MisuseError
+from storage.places import place_for
 
 if TYPE_CHECKING:
     from search.export import ExportReport
@@ -78,7 +79,7 @@ def export_network(
         )
     with reading(url) as engine:
         kept = read_kept(engine, study.study_id)
-    network = regain(choice, config, data, kept, Artifacts(artifact_folder(url, artifacts)), say)
+    network = regain(choice, config, data, kept, Artifacts(place_for(url, "artifacts", artifacts)), say)
     _print(choice, export(network, fmt, output, data, sealed.unseal(), tolerance=tolerance), sealed.n_samples)
 
 

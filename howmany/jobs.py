@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 
@@ -25,17 +25,43 @@ if TYPE_CHECKING:
     from search.keeping import Keeper
     from search.study import OpenStudy
 
-__all__ = ["Job", "opened", "resume_study", "run_study", "say_to", "storage_option", "submit_study", "verify_study"]
+__all__ = [
+    "HERE",
+    "Job",
+    "Places",
+    "opened",
+    "resume_study",
+    "run_study",
+    "say_to",
+    "storage_option",
+    "submit_study",
+    "verify_study",
+]
 
 
-def run_study(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None = None) -> None:
+class Places(NamedTuple):
+    """Where the files are kept that belong to a storage, as told by the user; None for the usual place."""
+
+    artifacts: str | None = None
+    checkpoints: str | None = None
+
+    def options(self) -> str:
+        """The options that say so on a command line."""
+        given = ((name, place) for name, place in self._asdict().items() if place is not None)
+        return "".join(f" --{name} {shlex.quote(place)}" for name, place in given)
+
+
+HERE = Places()
+
+
+def run_study(config: StudyConfig, url: str, *, quiet: bool, places: Places = HERE) -> None:
     """Creates or continues a study, searches until its budget is spent, prints its answer.
 
     Args:
         config: Its settings.
         url: The storage.
         quiet: Show no progress.
-        artifacts: The folder to keep trained networks in, if not the storage's usual one.
+        places: Where to keep files, if not in the usual places.
 
     Raises:
         MisuseError: The study exists with other settings, or its data cannot be used.
@@ -45,7 +71,7 @@ def run_study(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | No
     if stored is not None:
         config = continued(stored_config(config.name, stored.attributes), config)
     if stored is None or not is_finished(stored, config):
-        _work(config, url, quiet=quiet, artifacts=artifacts)
+        _work(config, url, quiet=quiet, places=places)
     _tell(config, url)
 
 
@@ -71,7 +97,7 @@ def submit_study(config: StudyConfig, url: str) -> str:
     return f"Study '{config.name}' has {n_left} of {n_trials} networks left to train. `{command}` takes it up."
 
 
-def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, artifacts: str | None = None) -> None:
+def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, places: Places = HERE) -> None:
     """Continues a study from its stored settings.
 
     Args:
@@ -79,17 +105,17 @@ def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, 
         overrides: A larger budget, as `dotted.name=value`.
         url: The storage.
         quiet: Show no progress.
-        artifacts: The folder to keep trained networks in, if not the storage's usual one.
+        places: Where to keep files, if not in the usual places.
 
     Raises:
         MisuseError: There is no such study.
         SearchInterruptedError: The user stopped it; it can be continued.
     """
     stored = stored_config(name, stored_study(name, url).attributes)
-    run_study(overridden(stored, overrides), url, quiet=quiet, artifacts=artifacts)
+    run_study(overridden(stored, overrides), url, quiet=quiet, places=places)
 
 
-def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, artifacts: str | None = None) -> None:
+def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, places: Places = HERE) -> None:
     """Verifies what a study has found so far; nothing is searched.
 
     Args:
@@ -97,7 +123,7 @@ def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, 
         overrides: More targets or seeds, as `dotted.name=value`.
         url: The storage.
         quiet: Show no progress.
-        artifacts: The folder to keep trained networks in, if not the storage's usual one.
+        places: Where to keep files, if not in the usual places.
 
     Raises:
         MisuseError: There is no such study.
@@ -105,7 +131,7 @@ def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, 
     """
     stored = stored_config(name, stored_study(name, url).attributes)
     config = continued(stored, overridden(stored, overrides))
-    _work(config, url, quiet=quiet, artifacts=artifacts, searching=False)
+    _work(config, url, quiet=quiet, places=places, searching=False)
     _tell(config, url)
 
 
@@ -128,9 +154,9 @@ def _tell(config: StudyConfig, url: str) -> None:
     )
 
 
-def _work(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None, searching: bool = True) -> None:
+def _work(config: StudyConfig, url: str, *, quiet: bool, places: Places, searching: bool = True) -> None:
     """Searches and verifies until nothing is left to do, or the user stops it."""
-    with opened(config, url, quiet=quiet, artifacts=artifacts) as job, _interruptible(job, artifacts) as should_stop:
+    with opened(config, url, quiet=quiet, places=places) as job, _interruptible(job, places) as should_stop:
         job.work(should_stop, searching=searching)
 
 
@@ -172,7 +198,7 @@ class Job:
 
 
 @contextmanager
-def opened(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None) -> Iterator[Job]:
+def opened(config: StudyConfig, url: str, *, quiet: bool, places: Places) -> Iterator[Job]:
     """A study, created or continued, with its data.
 
     Raises:
@@ -182,13 +208,15 @@ def opened(config: StudyConfig, url: str, *, quiet: bool, artifacts: str | None)
     from search.datasets import load_for
     from search.keeping import Keeper
     from search.study import open_study
-    from storage.artifacts import artifact_folder
     from storage.engine import optuna_storage
+    from storage.places import place_for
 
     console = Console(stderr=True)
     data, sealed = load_for(config)
-    with open_study(optuna_storage(url), config, data, sealed.n_samples) as study:
-        keeper = Keeper(study, data, artifact_folder(url, artifacts), say_to(console))
+    checkpoints = place_for(url, "checkpoints", places.checkpoints)
+    artifacts = place_for(url, "artifacts", places.artifacts)
+    with open_study(optuna_storage(url), config, data, sealed.n_samples, checkpoints) as study:
+        keeper = Keeper(study, data, artifacts, say_to(console))
         yield Job(study, data, sealed, url, keeper, console, quiet)
 
 
@@ -198,7 +226,7 @@ def say_to(console: Console) -> Callable[[str], None]:
 
 
 @contextmanager
-def _interruptible(job: Job, artifacts: str | None) -> Iterator[Callable[[], bool]]:
+def _interruptible(job: Job, places: Places) -> Iterator[Callable[[], bool]]:
     """Says whether the user asked to stop; an interruption ends in the line that says how to go on."""
     from howmany.stopping import stoppable
     from search.watch import SearchInterruptedError
@@ -208,8 +236,7 @@ def _interruptible(job: Job, artifacts: str | None) -> Iterator[Callable[[], boo
         with stoppable(say_to(job.console)) as should_stop:
             yield should_stop
     except (SearchInterruptedError, KeyboardInterrupt):
-        elsewhere = "" if artifacts is None else f" --artifacts {shlex.quote(artifacts)}"
-        command = f"howmany resume {name}{storage_option(url)}{elsewhere}"
+        command = f"howmany resume {name}{storage_option(url)}{places.options()}"
         raise SearchInterruptedError(f"Interrupted; nothing is lost. Continue with `{command}`.") from None
 
 

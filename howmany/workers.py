@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from howmany.jobs import opened, say_to
+from howmany.jobs import HERE, Places, opened, say_to
 from howmany.quiet import quiet_libraries
 from howmany.reading import all_studies, stored_study
 from howmany.stopping import stoppable
@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 60.0
 """How long a worker waits in a study of which others have the rest before it looks at another such."""
 
 
-def help_studies(names: Sequence[str], url: str, *, wait: bool, quiet: bool, artifacts: str | None = None) -> None:
+def help_studies(names: Sequence[str], url: str, *, wait: bool, quiet: bool, places: Places = HERE) -> None:
     """Trains and verifies for studies in a storage, together with whoever else does.
 
     Args:
@@ -36,7 +36,7 @@ def help_studies(names: Sequence[str], url: str, *, wait: bool, quiet: bool, art
         url: The storage.
         wait: When all are finished, wait for the next instead of returning.
         quiet: Show no progress.
-        artifacts: The folder to keep trained networks in, if not the storage's usual one.
+        places: Where to keep files, if not in the usual places.
 
     Raises:
         MisuseError: There is no such study; a worker that waits also waits for studies to be made.
@@ -51,7 +51,7 @@ def help_studies(names: Sequence[str], url: str, *, wait: bool, quiet: bool, art
     from search.watch import SearchInterruptedError
 
     say = say_to(Console(stderr=True))
-    worker = _Worker(names, url, wait, quiet, artifacts, say)
+    worker = _Worker(names, url, wait, quiet, places, say)
     try:
         with stoppable(say) as should_stop:
             worker.work(should_stop)
@@ -69,11 +69,11 @@ class _Worker:
         url: str,
         wait: bool,
         quiet: bool,
-        artifacts: str | None,
+        places: Places,
         say: Callable[[str], None],
     ) -> None:
         self._names, self._url, self._wait = names, url, wait
-        self._quiet, self._artifacts, self._say = quiet, artifacts, say
+        self._quiet, self._places, self._say = quiet, places, say
         self._passed_over: set[str] = set()
         self._trained: Counter[str] = Counter()
 
@@ -111,7 +111,7 @@ class _Worker:
 
         try:
             config = stored_config(study.name, study.attributes)
-            with opened(config, self._url, quiet=self._quiet, artifacts=self._artifacts) as job:
+            with opened(config, self._url, quiet=self._quiet, places=self._places) as job:
                 try:
                     job.work(should_stop, self._elsewhere(study.name))
                 finally:

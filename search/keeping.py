@@ -13,14 +13,14 @@ from optuna.exceptions import UpdateFinishedTrialError
 
 from search.choice import best_on_validation
 from search.data import SearchData
-from search.front import FrontPoint, pareto_front, points_of
+from search.front import FrontPoint, pareto_front
 from search.network import save
 from search.outcome import Outcome
 from search.population import extract
 from search.space import Architecture, Network, describe
 from search.study import OpenStudy, Ticket
 from storage.artifacts import Artifacts, read_kept
-from storage.records import TrialRecord
+from storage.places import Place
 from storage.results import read_results
 
 __all__ = ["Keeper", "file_name"]
@@ -32,24 +32,24 @@ class Keeper:
     Args:
         study: Whose they are.
         data: What they trained on.
-        folder: See `storage.artifacts.artifact_folder`.
+        place: See `storage.places.place_for`.
         say: Takes the one line that says that networks cannot be kept.
     """
 
-    def __init__(self, study: OpenStudy, data: SearchData, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, study: OpenStudy, data: SearchData, place: Place, say: Callable[[str], None]) -> None:
         self._study, self._data = study, data
-        self._artifacts = Artifacts(folder)
+        self._artifacts = Artifacts(place)
         self._say = say
         self._warned = False
         self._noted: dict[Architecture, tuple[Network, Outcome]] = {}
 
-    def keep_front(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome], before: Iterable[TrialRecord]) -> None:
+    def keep_front(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome], before: Iterable[FrontPoint]) -> None:
         """Keeps those networks of a cohort that are on the front, with their trials, which are still running.
 
         Args:
             tickets: The cohort.
             outcomes: What became of it.
-            before: The trials known before it.
+            before: The front before it.
         """
         complete = {
             ticket.number: (ticket, outcome)
@@ -57,7 +57,7 @@ class Keeper:
             if outcome.state == "complete"
         }
         points = [
-            *points_of(before, self._study.config.space.size),
+            *before,
             *(FrontPoint(number, ticket.size, of.validation_accuracy) for number, (ticket, of) in complete.items()),
         ]
         for point in pareto_front(points):

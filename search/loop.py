@@ -8,7 +8,6 @@ from search.engines import ENGINES, Engine
 from search.keeping import Keeper
 from search.study import OpenStudy, Ticket
 from search.watch import Listener, StudyWatch, wait
-from storage.trials import read_trials
 
 __all__ = ["Ending", "search"]
 
@@ -52,7 +51,8 @@ def _is_timeout_spent(study: OpenStudy) -> bool:
     timeout = study.config.budget.timeout
     if timeout is None:
         return False
-    return sum(trial.seconds or 0.0 for trial in read_trials(study.database, study.study_id)) >= timeout
+    study.past.refresh()
+    return study.past.seconds >= timeout
 
 
 def _train(
@@ -73,7 +73,7 @@ def _train(
             watcher=watch,
         )
         if keeper is not None:  # Optuna lets nothing be added to a trial that was told.
-            keeper.keep_front(tickets, outcomes, watch.before)
+            keeper.keep_front(tickets, outcomes, watch.past.front)
     except BaseException:
         study.release(tickets)
         raise

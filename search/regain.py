@@ -54,7 +54,7 @@ def regain(
             if network is not None:
                 return network
     say(
-        f"{choice.words}: its network is not kept in '{artifacts.folder}', so it is trained again, "
+        f"{choice.words}: its network is not kept in '{artifacts.place}', so it is trained again, "
         "from the same seed and data; equal to the first to rounding only."
     )
     return _trained_again(choice, config, data)

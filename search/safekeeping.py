@@ -6,11 +6,11 @@ same name is passed over. A missing or damaged one means that the cohort starts 
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from search.population_snapshot import Snapshot
 from search.space import Network
 from storage.checkpoints import CheckpointStore, is_due
+from storage.places import Place
 
 __all__ = ["CohortCheckpoints"]
 
@@ -19,8 +19,8 @@ class CohortCheckpoints:
     """The checkpoints of one cohort.
 
     Args:
-        folder: Where they lie.
-        key: Names the cohort within the folder.
+        place: Where they are kept.
+        key: Names the cohort within the place.
         networks: The cohort's, in order.
         fence: How often the cohort's trials have changed hands: a former owner's checkpoints count no more.
         clock: Seconds that never go back.
@@ -28,13 +28,13 @@ class CohortCheckpoints:
 
     def __init__(
         self,
-        folder: Path,
+        place: Place,
         key: str,
         networks: Sequence[Network],
         fence: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._key, self._fence = CheckpointStore(folder), key, fence
+        self._store, self._key, self._fence = CheckpointStore(place), key, fence
         self._networks = tuple(networks)
         self._clock = clock
         self._saved_at, self._cost = clock(), 0.0

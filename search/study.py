@@ -7,7 +7,7 @@ before it asks for new ones: it then asks for the same architectures, from the s
 had happened.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -23,6 +23,7 @@ from search.data import SearchData
 from search.environment import environment
 from search.front import FrontPoint, pareto_front
 from search.outcome import Outcome
+from search.past import Past
 from search.safekeeping import CohortCheckpoints
 from search.sampler import FrontSampler, distributions, propose
 from search.space import (
@@ -40,7 +41,7 @@ from storage.cohort_storage import CohortStorage, FinishedTrial
 from storage.curves import write_curves
 from storage.errors import MisuseError
 from storage.leases import Leases
-from storage.location import folder_beside
+from storage.places import Place, place_for
 from storage.records import CurvePoint
 
 __all__ = ["OpenStudy", "Ticket", "open_study"]
@@ -71,7 +72,13 @@ class Ticket:
     cohort: int
 
 
-def open_study(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int = 0) -> "OpenStudy":
+def open_study(
+    storage: CohortStorage,
+    config: StudyConfig,
+    data: SearchData,
+    n_test: int = 0,
+    checkpoints: Place | None = None,
+) -> "OpenStudy":
     """Creates a study, or continues the one of that name.
 
     Args:
@@ -79,6 +86,7 @@ def open_study(storage: CohortStorage, config: StudyConfig, data: SearchData, n_
         config: Its settings. A budget larger than the stored one extends it.
         data: What it trains on.
         n_test: Samples in the sealed test set, for the record.
+        checkpoints: Where they are kept, if not in the storage's usual place.
 
     Raises:
         MisuseError: There is a study of that name with other settings, other data, or that is not ours.
@@ -89,7 +97,9 @@ def open_study(storage: CohortStorage, config: StudyConfig, data: SearchData, n_
             _create(storage, config, data, n_test)
     sampler = FrontSampler(config.space.search_space(), config.seed)
     study = optuna.load_study(storage=storage, study_name=config.name, sampler=sampler)
-    return _continue(storage, study, continued(stored_config(config.name, study.user_attrs), config), data)
+    config = continued(stored_config(config.name, study.user_attrs), config)
+    _check_and_extend(study, config, data)
+    return OpenStudy(storage, study, config, data, checkpoints or place_for(storage.url, "checkpoints"))
 
 
 def _create(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int) -> None:
@@ -109,7 +119,7 @@ def _create(storage: CohortStorage, config: StudyConfig, data: SearchData, n_tes
     )
 
 
-def _continue(storage: CohortStorage, study: optuna.Study, config: StudyConfig, data: SearchData) -> "OpenStudy":
+def _check_and_extend(study: optuna.Study, config: StudyConfig, data: SearchData) -> None:
     before = study.user_attrs["data"]["fingerprint"]
     if before != data.fingerprint:
         raise MisuseError(
@@ -118,7 +128,6 @@ def _continue(storage: CohortStorage, study: optuna.Study, config: StudyConfig, 
         )
     if study.user_attrs["settings"] != config.settings():
         study.set_user_attr("settings", config.settings())
-    return OpenStudy(storage, study, config, data)
 
 
 def _description(data: SearchData, n_test: int) -> dict[str, Any]:
@@ -141,16 +150,26 @@ class OpenStudy:
         optuna: The Optuna study.
         study_id: The storage's key.
         n_told: How many trials this worker has trained and told.
+        past: Its ended trials.
     """
 
-    def __init__(self, storage: CohortStorage, study: optuna.Study, config: StudyConfig, data: SearchData) -> None:
+    def __init__(
+        self,
+        storage: CohortStorage,
+        study: optuna.Study,
+        config: StudyConfig,
+        data: SearchData,
+        checkpoints: Place,
+    ) -> None:
         self.config = config
         self.optuna = study
         self.study_id = study._study_id
         self.n_told = 0
         self._storage = storage
         self._n_features, self._n_classes = data.n_features, data.n_classes
+        self._checkpoints = checkpoints
         self._leases = Leases(storage.engine)
+        self.past = Past(storage.engine, self.study_id, config.space.size, self.size)
 
     def __enter__(self) -> Self:
         """Starts the heartbeat that keeps other workers from this one's trials."""
@@ -185,23 +204,21 @@ class OpenStudy:
             waiting = [trial.user_attrs.get("cohort") for trial in known if trial.state is TrialState.WAITING]
             n_new = min(n, self.config.n_trials - len(known))
             if taken := self._adopted(known):
-                return self._tickets(taken)
+                return self._tickets(taken, known)
             if waiting:
                 n_first = min(n, waiting.count(waiting[0]))
                 taken = self._storage.claim_waiting(self.study_id, n_first, leases=self._leases)
+                tickets = self._tickets(taken, known)
             elif n_new > 0:
-                space = self.config.space.search_space()
-                templates = [_template(proposal, space) for proposal in self._proposals(known, n_new)]
-                taken = self._storage.create_trials(self.study_id, templates, after=len(known), leases=self._leases)
+                tickets = self._create(self._proposals(known, n_new), len(known))
             else:
                 return []
-            if taken:  # Else another worker was faster, and there is something new to know.
-                return self._tickets(taken)
+            if tickets:  # Else another worker was faster, and there is something new to know.
+                return tickets
 
     def others_train(self) -> bool:
         """Whether another worker still trains trials of this study."""
-        running = self.optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return any(trial._trial_id not in self._leases.held() for trial in running)
+        return self._others_train(self.optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
     def write_curves(self, points: Mapping[int, Sequence[CurvePoint]]) -> frozenset[int]:
         """Writes epochs of several trials, by trial id, in one transaction.
@@ -238,7 +255,7 @@ class OpenStudy:
         """Where the checkpoints of a cohort are kept."""
         fences = self._leases.fences()
         return CohortCheckpoints(
-            folder_beside(self.database.url, "checkpoints"),
+            self._checkpoints,
             f"study-{self.study_id}-cohort-{tickets[0].cohort}",
             [ticket.network for ticket in tickets],
             max((fences.get(ticket.trial_id, 0) for ticket in tickets), default=0),
@@ -269,6 +286,8 @@ class OpenStudy:
 
     def _adopted(self, known: Sequence[FrozenTrial]) -> list[int]:
         """The trials of one cohort whose worker is gone, now this one's."""
+        if not self._others_train(known):
+            return []
         ids = set(self._leases.orphans(self.study_id))
         orphans = [trial for trial in known if trial._trial_id in ids]
         # A worker killed between taking trials and describing them leaves a cohort that has no number yet.
@@ -288,9 +307,26 @@ class OpenStudy:
         rng = np.random.default_rng([self.config.seed, len(known)])
         return propose(self.config.space.search_space(), front, architectures.values(), max(0, n), rng)
 
-    def _tickets(self, trial_ids: Sequence[int]) -> list[Ticket]:
-        """Running trials with their networks; what is known before training is written down in one transaction."""
-        trials = {trial._trial_id: trial for trial in self.optuna.get_trials(deepcopy=False)}
+    def _others_train(self, known: Iterable[FrozenTrial]) -> bool:
+        held = self._leases.held()
+        return any(trial.state is TrialState.RUNNING and trial._trial_id not in held for trial in known)
+
+    def _create(self, architectures: Sequence[Architecture], n_known: int) -> list[Ticket]:
+        """New running trials, the study having `n_known`; none if it has more by now."""
+        space = self.config.space.search_space()
+        networks = [self._network(architecture, n_known + i) for i, architecture in enumerate(architectures)]
+        templates = [_template(network.architecture, space) for network in networks]
+        for template, network in zip(templates, networks, strict=True):
+            template.user_attrs = {"cohort": n_known, **self._facts(network)}
+        ids = self._storage.create_trials(self.study_id, templates, after=n_known, leases=self._leases)
+        return [
+            Ticket(trial_id, n_known + i, networks[i], self.size(networks[i].architecture), n_known)
+            for i, trial_id in enumerate(ids)
+        ]
+
+    def _tickets(self, trial_ids: Sequence[int], known: Sequence[FrozenTrial]) -> list[Ticket]:
+        """Trials taken with their networks; what is known before training is written down in one transaction."""
+        trials = {trial._trial_id: trial for trial in known}
         mine = [trials[trial_id] for trial_id in trial_ids]
         cohort = mine[0].user_attrs.get("cohort", mine[0].number) if mine else 0
         tickets = [self._ticket(trial, cohort) for trial in mine]
@@ -301,9 +337,12 @@ class OpenStudy:
 
     def _ticket(self, trial: FrozenTrial, cohort: int) -> Ticket:
         params = trial.params or self._suggested(trial)
-        architecture = architecture_of(params)
-        seed = int(np.random.SeedSequence([self.config.seed, trial.number]).generate_state(1)[0]) >> 1
-        return Ticket(trial._trial_id, trial.number, Network(architecture, seed), self.size(architecture), cohort)
+        network = self._network(architecture_of(params), trial.number)
+        return Ticket(trial._trial_id, trial.number, network, self.size(network.architecture), cohort)
+
+    def _network(self, architecture: Architecture, number: int) -> Network:
+        seed = int(np.random.SeedSequence([self.config.seed, number]).generate_state(1)[0]) >> 1
+        return Network(architecture, seed)
 
     def _suggested(self, trial: FrozenTrial) -> dict[str, int]:
         """Parameters for a trial that somebody enqueued through Optuna, which may have fixed some of them."""

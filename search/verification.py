@@ -21,12 +21,13 @@ from search.data import SealedTest, SearchData
 from search.engines import ENGINES, Bystander
 from search.keeping import Keeper
 from search.outcome import EpochMetrics, Outcome
+from search.past import finished_curves
 from search.population import evaluate
 from search.protocol import Protocol
 from search.pruning import expected_final
 from search.space import Architecture, Network
 from search.study import OpenStudy
-from search.watch import Listener, Progress, SearchInterruptedError, finished_curves, wait
+from search.watch import Listener, Progress, SearchInterruptedError, wait
 from storage.curves import read_curves
 from storage.errors import MisuseError
 from storage.records import VerifiedNetwork
@@ -104,7 +105,7 @@ def _evidence(study: OpenStudy) -> list[tuple[Architecture, float]]:
     """Every trial with its validation accuracy; of those that were pruned, the one to expect of them at their end."""
     trials = read_trials(study.database, study.study_id)
     curves = read_curves(study.database, study.study_id)
-    finished = finished_curves(study, trials, curves)
+    finished = list(finished_curves(study.size, trials, curves).values())
     found = []
     for trial in trials:
         if trial.widths is not None and trial.validation_accuracy is not None:

@@ -4,17 +4,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from search.front import pareto_front, points_of
 from search.outcome import EpochMetrics
 from search.population_snapshot import Snapshot
-from search.pruning import FinishedCurve, reason_to_prune
+from search.pruning import reason_to_prune
 from search.space import describe
 from search.study import OpenStudy, Ticket
 from search.trial import FrontTrial
-from storage.curves import read_curves
 from storage.errors import HowmanyError
-from storage.records import CurvePoint, TrialRecord
-from storage.trials import read_trials
+from storage.records import CurvePoint
 
 __all__ = [
     "LeftToOthersError",
@@ -22,7 +19,6 @@ __all__ = [
     "Progress",
     "SearchInterruptedError",
     "StudyWatch",
-    "finished_curves",
     "wait",
 ]
 
@@ -102,19 +98,15 @@ class StudyWatch:
     """Writes curves down, judges, saves checkpoints, tells the listener. See `engines.Watcher`.
 
     Attributes:
-        before: The study's other trials as they were when the cohort began.
+        past: The study's ended trials as they were when the cohort began.
     """
 
     def __init__(self, study: OpenStudy, tickets: Sequence[Ticket], listener: Listener) -> None:
         self._study, self._tickets, self._listener = study, tickets, listener
         self._lost: frozenset[int] = frozenset()
         self._checkpoints = study.checkpoints(tickets)
-        members = {ticket.number for ticket in tickets}
-        trials = read_trials(study.database, study.study_id)
-        self.before = [trial for trial in trials if trial.number not in members]
-        self._finished = finished_curves(study, self.before, read_curves(study.database, study.study_id))
-        front = pareto_front(points_of(self.before, study.config.space.size))
-        self._front = [(point.size, point.accuracy) for point in front]
+        self.past = study.past
+        self.past.refresh()
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
         """Writes one epoch of the whole cohort in one transaction."""
@@ -143,7 +135,7 @@ class StudyWatch:
         pruning = self._study.config.pruning
         if not pruning.enabled:
             return None
-        return reason_to_prune(self._tickets[member].size, epoch, accuracy, self._finished, pruning.risk)
+        return reason_to_prune(self._tickets[member].size, epoch, accuracy, self.past.finished, pruning.risk)
 
     def trial(self, member: int) -> FrontTrial:
         """The member's Optuna trial."""
@@ -161,30 +153,14 @@ class StudyWatch:
             )
 
     def _progress(self, epoch: int, n_training: int) -> Progress:
-        ended = [trial for trial in self.before if trial.state in ("complete", "pruned", "fail")]
         return Progress(
             stage="search",
-            n_finished=len(ended),
+            n_finished=self.past.counts.total(),
             n_networks=self._study.config.n_trials,
             n_training=n_training,
             epoch=epoch,
             n_epochs=self._study.config.training.epochs,
-            n_pruned=sum(trial.state == "pruned" for trial in ended),
-            n_failed=sum(trial.state == "fail" for trial in ended),
-            front=self._front,
+            n_pruned=self.past.counts["pruned"],
+            n_failed=self.past.counts["fail"],
+            front=[(point.size, point.accuracy) for point in self.past.front],
         )
-
-
-def finished_curves(
-    study: OpenStudy, trials: Sequence[TrialRecord], curves: Mapping[int, Sequence[CurvePoint]]
-) -> list[FinishedCurve]:
-    """The complete ones of these trials, as the pruning rule wants them; `curves` by trial id."""
-    return [
-        FinishedCurve(
-            study.size(trial.widths),
-            [point.val_accuracy for point in curves[trial.trial_id]],
-            trial.validation_accuracy,
-        )
-        for trial in trials
-        if trial.widths is not None and trial.validation_accuracy is not None and trial.trial_id in curves
-    ]

@@ -1,34 +1,35 @@
 """Files kept with a trial or with a study, as Optuna's artifacts: optuna-dashboard shows them beside it.
 
-An artifact is its bytes, a file in a folder, and its metadata, a row in the database that says whose it is and what it
-is called. Bytes are written first, so metadata never promise what is not there; what was deleted from the folder
+An artifact is its bytes, a file in a place, and its metadata, a row in the database that says whose it is and what it
+is called. Bytes are written first, so metadata never promise what is not there; what was deleted from the place
 since then is simply not there any more.
 
-    artifacts = Artifacts(artifact_folder(url))
+    artifacts = Artifacts(place_for(url, "artifacts"))
     artifacts.keep(study, Path("16.keras"), trial_id)
     [artifacts.read(kept) for kept in read_kept(engine, study_id)]
 """
 
 import contextlib
+import io
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from storage.errors import StorageError
-from storage.location import folder_beside, parse_url
 from storage.models import study_system_attributes, trial_system_attributes, trials
+from storage.places import Place
 from storage.transactions import reading, write
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.artifacts import FileSystemArtifactStore
+    from optuna.artifacts._protocol import ArtifactStore
     from optuna.storages import BaseStorage
 
-__all__ = ["Artifacts", "KeptFile", "artifact_folder", "read_kept"]
+__all__ = ["Artifacts", "KeptFile", "read_kept"]
 
 _PREFIX = "artifacts:"
 """Optuna's, of the system attributes that hold metadata: `optuna.artifacts._upload.ARTIFACTS_ATTR_PREFIX`."""
@@ -46,24 +47,6 @@ class KeptFile(NamedTuple):
     artifact_id: str
     trial_id: int | None
     name: str
-
-
-def artifact_folder(url: str, chosen: str | None = None) -> Path:
-    """Where a storage's artifacts lie, unless someone chose another folder.
-
-    Args:
-        url: The storage.
-        chosen: A folder, as told by the user. Workers on several machines need one that they share.
-
-    Raises:
-        MisuseError: The URL is not one.
-
-    >>> artifact_folder("sqlite:////data/study.db").as_posix()
-    '/data/study.db.artifacts'
-    >>> artifact_folder("postgresql://me@example.org/studies").as_posix()
-    'howmany.artifacts'
-    """
-    return Path(chosen) if chosen else folder_beside(parse_url(url), "artifacts")
 
 
 def read_kept(engine: Engine, study_id: int) -> list[KeptFile]:
@@ -93,17 +76,17 @@ def read_kept(engine: Engine, study_id: int) -> list[KeptFile]:
 
 
 class Artifacts:
-    """A folder of artifacts, made when the first is kept.
+    """Artifacts in one place.
 
     Args:
-        folder: See `artifact_folder`.
+        place: Workers on several machines need one that they share.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, place: Place) -> None:
+        self.place = place
 
     def keep(self, study: "optuna.Study", file: Path, trial_id: int | None = None) -> None:
-        """Copy a file into the folder and write down whose it is.
+        """Copy a file into the place and write down whose it is.
 
         Args:
             study: The study.
@@ -111,16 +94,15 @@ class Artifacts:
             trial_id: A trial that has not ended, as Optuna lets no other be added to; None for the study itself.
 
         Raises:
-            StorageError: The folder or the database cannot be written; then nothing is kept.
+            StorageError: The place or the database cannot be written; then nothing is kept.
             optuna.exceptions.UpdateFinishedTrialError: The trial has ended.
         """
-        from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+        from optuna.artifacts import upload_artifact
 
         noted = _Noted()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             upload_artifact(
-                artifact_store=FileSystemArtifactStore(self.folder),
+                artifact_store=self.store(),
                 file_path=str(file),
                 study_or_trial=study if trial_id is None else study._storage.get_trial(trial_id),
                 storage=cast("BaseStorage", noted),
@@ -129,15 +111,15 @@ class Artifacts:
         except BaseException as error:
             for artifact_id in noted.artifact_ids:
                 with contextlib.suppress(OSError):
-                    (self.folder / artifact_id).unlink(missing_ok=True)
+                    self.place.delete(artifact_id)
             if isinstance(error, OSError) and not isinstance(error, StorageError):
-                raise StorageError(f"'{self.folder}' must be writable, got: {error.strerror or error}.") from error
+                raise StorageError(f"'{self.place}' must be writable, got: {error.strerror or error}.") from error
             raise
 
     def read(self, kept: KeptFile) -> bytes | None:
-        """An artifact's bytes; None where they are not in this folder, or cannot be read."""
+        """An artifact's bytes; None where they are not in this place, or cannot be read."""
         try:
-            return self._place(kept).read_bytes()
+            return self.place.read(_name(kept.artifact_id))
         except OSError:
             return None
 
@@ -158,17 +140,37 @@ class Artifacts:
             write(engine, work)
         for file in dropped:
             with contextlib.suppress(OSError):
-                self._place(file).unlink(missing_ok=True)
+                self.place.delete(_name(file.artifact_id))
 
-    def store(self) -> "FileSystemArtifactStore | None":
-        """What optuna-dashboard reads artifacts from; None while there is no folder."""
-        from optuna.artifacts import FileSystemArtifactStore
+    def store(self) -> "ArtifactStore":
+        """The same place to Optuna and optuna-dashboard."""
+        return _Store(self.place)
 
-        return FileSystemArtifactStore(self.folder) if self.folder.is_dir() else None
 
-    def _place(self, kept: KeptFile) -> Path:
-        # Whoever writes the database must not choose which file is read or deleted here.
-        return self.folder / (Path(kept.artifact_id).name or "none")
+def _name(artifact_id: str) -> str:
+    # Whoever writes the database must not choose which file is read or deleted here.
+    return Path(artifact_id).name or "none"
+
+
+class _Store:
+    """A place, in the shape of Optuna's artifact stores."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        from optuna.artifacts.exceptions import ArtifactNotFound
+
+        content = self._place.read(_name(artifact_id))
+        if content is None:
+            raise ArtifactNotFound(f"There is no artifact {artifact_id!r}.")
+        return io.BytesIO(content)
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        self._place.write(_name(artifact_id), content_body.read())
+
+    def remove(self, artifact_id: str) -> None:
+        self._place.delete(_name(artifact_id))
 
 
 class _Noted:

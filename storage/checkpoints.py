@@ -1,28 +1,25 @@
 """Checkpoints: arrays and a little JSON, in one file that is there whole or not at all.
 
 A file is a magic number, the SHA-256 of all that follows, the header's length, the header as JSON (what the
-caller calls `meta`, and each array's name, dtype and shape), and the arrays' bytes. It is written beside its
-place, forced to disk and renamed into it. Nothing in it is executed when it is read.
+caller calls `meta`, and each array's name, dtype and shape), and the arrays' bytes. Nothing in it is executed when it
+is read.
 
-    store = CheckpointStore(directory)
-    store.save("study-7", {"kernel": kernel, "momentum": momentum}, {"epoch": 4},
-    fence=leases.fences()[trial_id]) found = store.load("study-7")            # None: start again
+    store = CheckpointStore(place_at("s3://bucket/howmany"))
+    store.save("study-7", {"kernel": kernel, "momentum": momentum}, {"epoch": 4}, fence=leases.fences()[trial_id])
+    found = store.load("study-7")            # None: start again
 """
 
-import contextlib
 import errno
 import hashlib
 import json
 import logging
 import math
-import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from storage.errors import StorageError
+from storage.places import Place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,14 +63,14 @@ def is_due(since_last_seconds: float, cost_seconds: float, share: float = COST_S
 
 
 class CheckpointStore:
-    """A folder of checkpoints, made when the first is saved, and again if somebody deletes it.
+    """Checkpoints in one place.
 
     Args:
-        directory: The folder. Workers on several machines need one that they share.
+        place: Workers on several machines need one that they share.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, place: Place) -> None:
+        self.place = place
 
     def save(self, key: str, arrays: "Mapping[str, NDArray[Any]]", meta: Mapping[str, Any], *, fence: int = 0) -> None:
         """Save a checkpoint and replace the key's earlier ones.
@@ -88,24 +85,21 @@ class CheckpointStore:
 
         Raises:
             ValueError: The key has other characters, or an array holds something else.
-            StorageError: The disk is full, or the folder cannot be written; an earlier checkpoint is still
+            StorageError: The disk is full, or the place cannot be written; an earlier checkpoint is still
                 there.
         """
-        place = self._place(key, fence)
+        name = _name(key, fence)
         content = _pack(arrays, meta)
         try:
-            try:
-                _write_atomically(place, content)
-            except FileNotFoundError:  # The folder was deleted after it was made.
-                _write_atomically(place, content)
-            for older in self._files(key):
+            self.place.write(name, content)
+            for older in self._names(key):
                 if _fence_of(older) < fence:
-                    older.unlink(missing_ok=True)
+                    self.place.delete(older)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             step = "Make room" if full else "Check its permissions and its disk"
             raise StorageError(
-                f"Checkpoints must be writable in {self.directory}, got: {error.strerror or error}. {step}, "
+                f"Checkpoints must be writable in {self.place}, got: {error.strerror or error}. {step}, "
                 "then continue with `howmany resume`."
             ) from error
 
@@ -118,11 +112,12 @@ class CheckpointStore:
         Raises:
             ValueError: The key has other characters than `save` allows.
         """
-        for path in sorted(self._files(key), key=_fence_of, reverse=True):
+        for name in self._newest_first(key):
             try:
-                return _unpack(path.read_bytes())
+                if (content := self.place.read(name)) is not None:
+                    return _unpack(content)
             except (OSError, ValueError, KeyError, TypeError) as error:
-                _logger.warning("The checkpoint %s is damaged and passed over: %s", path, error)
+                _logger.warning("The checkpoint %s in %s is damaged and passed over: %s", name, self.place, error)
         return None
 
     def remove(self, key: str) -> None:
@@ -130,56 +125,37 @@ class CheckpointStore:
 
         Never fails: what cannot be deleted is only logged.
         """
-        half_written = self._matching(f".{key}.*.tmp", re.escape(f".{key}.") + r"\d{10,}\..*")
-        for path in (*self._files(key), *half_written):
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                _logger.warning("The checkpoint %s could not be deleted: %s", path, error)
-
-    def _place(self, key: str, fence: int) -> Path:
-        if not _KEY.fullmatch(key):
-            raise ValueError(f"`key` must be letters, digits, '_', '-' and '.', got {key!r}.")
-        return self.directory / f"{key}.{fence:010d}{_SUFFIX}"
-
-    def _files(self, key: str) -> list[Path]:
-        self._place(key, 0)
-        return self._matching(f"{key}.*{_SUFFIX}", re.escape(f"{key}.") + r"\d{10,}" + re.escape(_SUFFIX))
-
-    def _matching(self, glob: str, pattern: str) -> list[Path]:
-        """The files of one key only, which a glob cannot tell from those of a longer key."""
-        return [path for path in self.directory.glob(glob) if re.fullmatch(pattern, path.name)]
-
-
-def _fence_of(path: Path) -> int:
-    return int(path.name.removesuffix(_SUFFIX).rpartition(".")[2])
-
-
-def _write_atomically(place: Path, content: bytes) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    key = place.name.removesuffix(_SUFFIX)
-    temporary = place.with_name(f".{key}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(place)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(place.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Force the renaming itself to disk, where the system can."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            half_written = self._matching(f".{key}.", re.escape(f".{key}.") + r"\d{10,}\..*")
+            for name in (*self._names(key), *half_written):
+                self.place.delete(name)
+        except OSError as error:
+            _logger.warning("Checkpoints in %s could not be deleted: %s", self.place, error)
+
+    def _newest_first(self, key: str) -> list[str]:
+        try:
+            return sorted(self._names(key), key=_fence_of, reverse=True)
+        except OSError as error:
+            _logger.warning("No checkpoint can be read in %s, and training starts again: %s", self.place, error)
+            return []
+
+    def _names(self, key: str) -> list[str]:
+        _name(key, 0)
+        return self._matching(f"{key}.", re.escape(f"{key}.") + r"\d{10,}" + re.escape(_SUFFIX))
+
+    def _matching(self, start: str, pattern: str) -> list[str]:
+        """The files of one key only, which their beginning does not tell from those of a longer key."""
+        return [name for name in self.place.names(start) if re.fullmatch(pattern, name)]
+
+
+def _name(key: str, fence: int) -> str:
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"`key` must be letters, digits, '_', '-' and '.', got {key!r}.")
+    return f"{key}.{fence:010d}{_SUFFIX}"
+
+
+def _fence_of(name: str) -> int:
+    return int(name.removesuffix(_SUFFIX).rpartition(".")[2])
 
 
 def _pack(arrays: "Mapping[str, NDArray[Any]]", meta: Mapping[str, Any]) -> bytes:

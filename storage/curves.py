@@ -65,8 +65,13 @@ def insert_curves(
     return refused
 
 
-def read_curves(engine: Engine, study_id: int) -> dict[int, list[CurvePoint]]:
+def read_curves(engine: Engine, study_id: int, *, since: int = 0) -> dict[int, list[CurvePoint]]:
     """All curves of a study, by trial id; each in the order of its epochs. Trials without one are not in it.
+
+    Args:
+        engine: Of the storage.
+        study_id: Whose.
+        since: Leaves out trials whose id is lower, which are older.
 
     Raises:
         StorageError: The database cannot be read.
@@ -81,7 +86,7 @@ def read_curves(engine: Engine, study_id: int) -> dict[int, list[CurvePoint]]:
             curves.c.val_accuracy,
         )
         .join(trials, trials.c.trial_id == curves.c.trial_id)
-        .where(trials.c.study_id == study_id)
+        .where(trials.c.study_id == study_id, curves.c.trial_id >= since)
         .order_by(curves.c.trial_id, curves.c.epoch)
     )
     found: dict[int, list[CurvePoint]] = {}

@@ -70,10 +70,15 @@ def unknown_study(name: str, names: list[str], place: str) -> str:
     return f"{said}{hint} It has {', '.join(map(repr, names[:_N_NAMES_SHOWN]))}{more}."
 
 
-def read_trials(engine: Engine, study_id: int) -> list[TrialRecord]:
+def read_trials(engine: Engine, study_id: int, *, since: int = 0) -> list[TrialRecord]:
     """All trials of a study, by number.
 
     What a trial's attributes lack, or hold in another form than ours, is None.
+
+    Args:
+        engine: Of the storage.
+        study_id: Whose.
+        since: Leaves out trials whose id is lower, which are older.
 
     Returns:
         Trials whose `started` and `completed` are in UTC and say so.
@@ -81,7 +86,7 @@ def read_trials(engine: Engine, study_id: int) -> list[TrialRecord]:
     Raises:
         StorageError: The database cannot be read.
     """
-    own = trials.c.study_id == study_id
+    own = (trials.c.study_id == study_id) & (trials.c.trial_id >= since)
     attributes = trial_user_attributes
     with reading(engine) as connection:
         rows = connection.execute(
@@ -99,14 +104,19 @@ def read_trials(engine: Engine, study_id: int) -> list[TrialRecord]:
         for trial_id, key, value_json in connection.execute(
             sa.select(attributes.c.trial_id, attributes.c.key, attributes.c.value_json)
             .join(trials, trials.c.trial_id == attributes.c.trial_id)
-            .where(own, attributes.c.key.in_(_ATTRIBUTES))
+            .where(own, attributes.c.trial_id >= since, attributes.c.key.in_(_ATTRIBUTES))
         ):
             described.setdefault(trial_id, {})[key] = json.loads(value_json)
         accuracies: dict[int, float | None] = dict(
             connection.execute(
                 sa.select(trial_values.c.trial_id, trial_values.c.value)
                 .join(trials, trials.c.trial_id == trial_values.c.trial_id)
-                .where(own, trials.c.state == "COMPLETE", trial_values.c.objective == ACCURACY_OBJECTIVE)
+                .where(
+                    own,
+                    trials.c.state == "COMPLETE",
+                    trial_values.c.trial_id >= since,
+                    trial_values.c.objective == ACCURACY_OBJECTIVE,
+                )
             ).all()
         )
     return [

@@ -25,6 +25,7 @@ from search.population_pool import settle
 from search.protocol import Protocol, batch_order
 from search.space import Network, SearchSpace
 from storage.checkpoints import CheckpointStore
+from storage.places import Folder
 
 MIXED = [
     Network((), 1),
@@ -170,7 +171,7 @@ def test_continues_bit_for_bit(protocol: Protocol) -> None:
 def test_snapshot_survives_a_file(tmp_path: Path) -> None:
     """Written as a checkpoint and read back, a snapshot continues bit for bit."""
     whole, start = run(), snapshots()[1]
-    store = CheckpointStore(tmp_path)
+    store = CheckpointStore(Folder(tmp_path))
     store.save("cohort", *start.to_parts())
     saved = store.load("cohort")
     assert saved is not None

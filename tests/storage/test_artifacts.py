@@ -7,13 +7,15 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta
+from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 from sqlalchemy import Engine
 
-from storage.artifacts import Artifacts, KeptFile, artifact_folder, read_kept
+from storage.artifacts import Artifacts, KeptFile, read_kept
 from storage.cohort_storage import CohortStorage
 from storage.errors import StorageError
+from storage.places import Folder
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def study(storage: CohortStorage, new_study: Callable[..., int]) -> optuna.Study
 
 @pytest.fixture
 def artifacts(tmp_path: Path) -> Artifacts:
-    return Artifacts(tmp_path / "deep" / "artifacts")
+    return Artifacts(Folder(tmp_path / "deep" / "artifacts"))
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def trial_id(study: optuna.Study, number: int = 0) -> int:
 
 
 def files_in(artifacts: Artifacts) -> list[str]:
-    return [path.name for path in artifacts.folder.glob("*")]
+    return [path.name for path in artifacts.place.path.glob("*")]
 
 
 def test_what_is_kept_with_a_trial_is_read_back(study, artifacts, file, engine: Engine):
@@ -57,7 +59,7 @@ def test_optuna_lists_it_and_reads_it(study, artifacts, file):
     [of_study] = get_all_artifact_meta(study)
     for meta in (of_trial, of_study):
         assert meta.filename == "16-seed-1.keras"
-        with FileSystemArtifactStore(artifacts.folder).open_reader(meta.artifact_id) as reader:
+        with FileSystemArtifactStore(artifacts.place.path).open_reader(meta.artifact_id) as reader:
             assert reader.read() == b"network"
 
 
@@ -72,23 +74,24 @@ def test_a_studys_artifacts_come_oldest_first_and_no_other_studys(study, artifac
 
 def test_bytes_are_there_before_metadata(study, artifacts, file, engine, monkeypatch):
     known = []
-    write = FileSystemArtifactStore.write
+    write = Folder.write
 
-    def observed(store, artifact_id, body):
+    def observed(place, name, content):
         known.append(read_kept(engine, study._study_id))
-        write(store, artifact_id, body)
+        write(place, name, content)
 
-    monkeypatch.setattr(FileSystemArtifactStore, "write", observed)
+    monkeypatch.setattr(Folder, "write", observed)
     artifacts.keep(study, file)
     assert known == [[]]
 
 
 def test_a_full_disk_keeps_nothing_and_is_one_line(study, artifacts, file, engine, monkeypatch):
-    def fail(store, artifact_id, body):
-        (artifacts.folder / artifact_id).write_bytes(b"net")
+    def fail(place, name, content):
+        place.path.mkdir(parents=True, exist_ok=True)
+        (place.path / name).write_bytes(b"net")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(FileSystemArtifactStore, "write", fail)
+    monkeypatch.setattr(Folder, "write", fail)
     with pytest.raises(StorageError, match="must be writable, got: No space left on device") as caught:
         artifacts.keep(study, file, trial_id(study))
     assert "\n" not in str(caught.value)
@@ -98,7 +101,7 @@ def test_a_full_disk_keeps_nothing_and_is_one_line(study, artifacts, file, engin
 
 def test_a_folder_that_is_a_file_is_one_line(study, file):
     with pytest.raises(StorageError, match="must be writable"):
-        Artifacts(file / "folder").keep(study, file)
+        Artifacts(Folder(file / "folder")).keep(study, file)
 
 
 def test_a_trial_that_has_ended_keeps_nothing(study, artifacts, file, engine):
@@ -112,16 +115,17 @@ def test_a_trial_that_has_ended_keeps_nothing(study, artifacts, file, engine):
 def test_missing_bytes_and_a_missing_folder_are_no_error(study, artifacts, file, engine):
     artifacts.keep(study, file)
     [kept] = read_kept(engine, study._study_id)
-    (artifacts.folder / kept.artifact_id).unlink()
+    (artifacts.place.path / kept.artifact_id).unlink()
     assert artifacts.read(kept) is None
-    artifacts.folder.rmdir()
+    artifacts.place.path.rmdir()
     assert artifacts.read(kept) is None
-    assert artifacts.store() is None
+    with pytest.raises(ArtifactNotFound):
+        artifacts.store().open_reader(kept.artifact_id)
 
 
 @pytest.mark.parametrize("artifact_id", ["../16-seed-1.keras", "/etc/hostname", "..", ""])
 def test_an_id_that_is_a_path_reads_nothing(artifact_id, artifacts, file):
-    artifacts.folder.mkdir(parents=True)
+    artifacts.place.path.mkdir(parents=True)
     assert artifacts.read(KeptFile(artifact_id, None, file.name)) is None
 
 
@@ -146,10 +150,4 @@ def test_dropped_artifacts_are_gone_from_trials_that_have_ended_too(study, artif
 
 def test_reading_makes_no_folder(study, artifacts, engine):
     assert read_kept(engine, study._study_id) == []
-    assert artifacts.store() is None
-    assert not artifacts.folder.exists()
-
-
-def test_a_chosen_folder_goes_before_the_usual_one(tmp_path):
-    assert artifact_folder(f"sqlite:///{tmp_path}/study.db") == tmp_path / "study.db.artifacts"
-    assert artifact_folder(f"sqlite:///{tmp_path}/study.db", "/shared/networks") == Path("/shared/networks")
+    assert not artifacts.place.path.exists()

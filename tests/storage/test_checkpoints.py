@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as numpy_st
 
 from storage.checkpoints import CheckpointStore
 from storage.errors import StorageError
+from storage.places import Folder
 
 ARRAYS = {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "step": np.array(7)}
 META = {"epoch": 4, "trials": [1, 2]}
@@ -23,11 +24,12 @@ META = {"epoch": 4, "trials": [1, 2]}
 
 @pytest.fixture
 def store(tmp_path: Path) -> CheckpointStore:
-    return CheckpointStore(tmp_path / "checkpoints" / "of" / "study")
+    return CheckpointStore(Folder(tmp_path / "checkpoints" / "of" / "study"))
 
 
 def only_file(store: CheckpointStore) -> Path:
-    [path] = store.directory.iterdir()
+    assert isinstance(store.place, Folder)
+    [path] = store.place.path.iterdir()
     return path
 
 
@@ -50,7 +52,7 @@ json_values = st.recursive(
 def test_what_is_saved_comes_back_bit_by_bit(
     tmp_path_factory: pytest.TempPathFactory, saved: dict[str, np.ndarray], meta: dict[str, object]
 ) -> None:
-    store = CheckpointStore(tmp_path_factory.getbasetemp() / "round-trips")
+    store = CheckpointStore(Folder(tmp_path_factory.getbasetemp() / "round-trips"))
     store.save("key", saved, meta)
     found = store.load("key")
     assert found is not None
@@ -128,7 +130,7 @@ def test_objects_are_refused(store: CheckpointStore) -> None:
 
 def test_a_folder_deleted_meanwhile_is_made_again(store: CheckpointStore) -> None:
     store.save("key", ARRAYS, META)
-    shutil.rmtree(store.directory)
+    shutil.rmtree(store.place.path)
     assert store.load("key") is None
     store.save("key", ARRAYS, META)
     assert store.load("key") is not None
@@ -141,9 +143,9 @@ def test_a_folder_deleted_while_saving_is_made_again(store: CheckpointStore, mon
         fsync(descriptor)
         if not deleted:
             deleted.append(True)
-            shutil.rmtree(store.directory)
+            shutil.rmtree(store.place.path)
 
-    monkeypatch.setattr("storage.checkpoints.os.fsync", delete_once)
+    monkeypatch.setattr("storage.places.os.fsync", delete_once)
     store.save("key", ARRAYS, META)
     assert store.load("key") is not None
 
@@ -157,7 +159,7 @@ def test_a_full_disk_is_one_clear_line_and_the_last_checkpoint_stays(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched, pytest.raises(StorageError, match=r"No space left.* Make room"):
-        patched.setattr("storage.checkpoints.os.fsync", full)
+        patched.setattr("storage.places.os.fsync", full)
         store.save("key", ARRAYS, {"epoch": 2})
     found = store.load("key")
     assert found is not None
@@ -168,7 +170,7 @@ def test_a_full_disk_is_one_clear_line_and_the_last_checkpoint_stays(
 def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="must be writable in"):
-        CheckpointStore(tmp_path / "file" / "below").save("key", ARRAYS, META)
+        CheckpointStore(Folder(tmp_path / "file" / "below")).save("key", ARRAYS, META)
 
 
 def test_a_former_owner_does_not_displace_the_new_owners(store: CheckpointStore) -> None:
@@ -194,7 +196,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from storage.checkpoints import CheckpointStore
-store = CheckpointStore(Path(sys.argv[1]))
+from storage.places import Folder
+store = CheckpointStore(Folder(Path(sys.argv[1])))
 array = np.zeros(200_000)
 for epoch in range(1_000_000):
     store.save("key", {"array": array + epoch}, {"epoch": epoch})
@@ -203,7 +206,7 @@ for epoch in range(1_000_000):
 
 
 def test_a_process_killed_while_saving_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
-    store = CheckpointStore(tmp_path)
+    store = CheckpointStore(Folder(tmp_path))
     for n_saved in (1, 2, 4):
         process = subprocess.Popen([sys.executable, "-c", SAVER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None

