@@ -100,6 +100,21 @@ def _study_options(command: Command) -> Command:
     return _with_options(command, options)
 
 
+def _names_options(command: Command) -> Command:
+    """Which studies a worker helps with, and for how long."""
+    options = (
+        click.argument("names", metavar="[NAME]...", nargs=-1),
+        click.option(
+            "--idle",
+            type=click.Choice(["stop", "wait"]),
+            default="stop",
+            show_default=True,
+            help="What to do when no study has work left: stop, or wait for the next.",
+        ),
+    )
+    return _with_options(command, options)
+
+
 def _quiet_option(command: Command) -> Command:
     return click.option("--quiet", is_flag=True, help="No progress.")(command)
 
@@ -150,14 +165,7 @@ def submit(url: str, **study: Any) -> None:
 
 
 @cli.command()
-@click.argument("names", metavar="[NAME]...", nargs=-1)
-@click.option(
-    "--idle",
-    type=click.Choice(["stop", "wait"]),
-    default="stop",
-    show_default=True,
-    help="What to do when no study has work left: stop, or wait for the next.",
-)
+@_names_options
 @_quiet_option
 @_places_options
 @_storage_option
@@ -170,6 +178,23 @@ def worker(names: tuple[str, ...], idle: str, quiet: bool, url: str, **places: s
     from howmany.workers import help_studies
 
     help_studies(names, url, wait=idle == "wait", quiet=quiet, places=Places(**places))
+
+
+@cli.command()
+@_names_options
+@click.option("--scheduler", metavar="ADDRESS", required=True, help="The Dask scheduler's, as tcp://host:8786.")
+@click.option("--workers", "n_workers", type=click.IntRange(1), required=True, help="How many, each in a process.")
+@_places_options
+@_storage_option
+def cluster(scheduler: str, n_workers: int, names: tuple[str, ...], idle: str, url: str, **places: str | None) -> None:
+    """Keep workers on an existing Dask cluster, and place them anew where they die; the storage is PostgreSQL.
+
+    Example: howmany cluster --scheduler tcp://host:8786 --workers 8 --storage postgresql://me@server/studies
+    """
+    from howmany.cluster import serve_on_cluster
+    from howmany.jobs import Places
+
+    serve_on_cluster(scheduler, n_workers, names, url, wait=idle == "wait", places=Places(**places))
 
 
 @cli.command()

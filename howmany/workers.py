@@ -19,7 +19,7 @@ from search.workers import has_free_trials, next_study
 from storage.errors import HowmanyError, NotFoundError, StorageError
 from storage.records import StudyRecord
 
-__all__ = ["help_studies"]
+__all__ = ["help_studies", "help_until"]
 
 POLL_SECONDS = 2.0
 """How often an idle worker looks for a new study."""
@@ -47,17 +47,31 @@ def help_studies(names: Sequence[str], url: str, *, wait: bool, quiet: bool, pla
         all_studies(url)
         for name in names:
             stored_study(name, url)
+    say = say_to(Console(stderr=True))
+    with stoppable(say) as should_stop:
+        say(help_until(should_stop, names, url, wait=wait, quiet=quiet, places=places))
+
+
+def help_until(
+    should_stop: Callable[[], bool], names: Sequence[str], url: str, *, wait: bool, quiet: bool, places: Places
+) -> str:
+    """`help_studies` for whoever has another way to stop it.
+
+    Returns:
+        What it did.
+
+    Raises:
+        SearchInterruptedError: `should_stop` said so; what it was at is free for others.
+    """
     quiet_libraries()
     from search.watch import SearchInterruptedError
 
-    say = say_to(Console(stderr=True))
-    worker = _Worker(names, url, wait, quiet, places, say)
+    worker = _Worker(names, url, wait, quiet, places, say_to(Console(stderr=True)))
     try:
-        with stoppable(say) as should_stop:
-            worker.work(should_stop)
+        worker.work(should_stop)
     except (SearchInterruptedError, KeyboardInterrupt):
         raise SearchInterruptedError(f"Interrupted; nothing is lost. {worker.account()}") from None
-    say(f"No study has work left. {worker.account()}")
+    return f"No study has work left. {worker.account()}"
 
 
 class _Worker:

