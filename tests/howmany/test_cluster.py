@@ -54,9 +54,8 @@ def test_a_study_survives_that_its_dask_workers_are_killed(client, empty_postgre
         from search.study import open_study
         from storage.engine import optuna_storage
 
-        config = StudyConfig.of(
-            {"name": "killed", "data": {"name": "none"}, "budget": {"trials": 12, "targets": [0.9]}}
-        )
+        budget = {"trials": N_TRIALS, "targets": [0.9]}
+        config = StudyConfig.of({"name": "killed", "data": {"name": "none"}, "budget": budget})
         x, y = np.zeros((2, 4), np.float32), np.zeros(2, np.int32)
         epoch = EpochMetrics(0.1, 0.9, 0.1, 0.9)
         with open_study(optuna_storage(url), config, SearchData("none", x, y, x, y, 2, 1.0, 0.0, "none")) as study:
@@ -71,9 +70,9 @@ def test_a_study_survives_that_its_dask_workers_are_killed(client, empty_postgre
     victims: list[int] = []
 
     def kill_two() -> bool:
-        """Looked at now and then: kills a process whenever two more have begun."""
+        """Asked now and then: kills a process once both have a worker, and another once that one was replaced."""
         begun = sum("begins" in line for line in said)
-        if len(victims) < 2 and begun >= 2 * (len(victims) + 1) - len(victims):
+        if len(victims) < 2 and begun == 2 + len(victims):
             pids = client.run(os.getpid)
             if len(pids) == 2:
                 victims.append(sorted(pids.values())[0])
