@@ -9,7 +9,7 @@ PYTHON ?= python3
 HOWMANY = HOWMANY_STORAGE=$(STORAGE) .venv/bin/howmany
 
 .DEFAULT_GOAL := help
-.PHONY: help install study resume worker answer report dashboard test check lock clean
+.PHONY: help install study resume worker answer report dashboard test torture check lock clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ dashboard: .venv/installed  ## Serve optuna-dashboard over the storage
 
 test: .venv/developed  ## Run all tests
 	.venv/bin/python -m pytest $(ARGS)
+
+torture: .venv/developed  ## Kill a study a hundred times and compare it with one left in peace
+	HOWMANY_KILLS=100 .venv/bin/python -m pytest -s tests/howmany/test_kills.py $(ARGS)
 
 check: .venv/developed  ## Check style, types and the direction of imports
 	.venv/bin/ruff format --check .
