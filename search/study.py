@@ -7,6 +7,7 @@ before it asks for new ones: it then asks for the same architectures, from the s
 had happened.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ __all__ = ["OpenStudy", "Ticket", "open_study"]
 
 ACCURACY = "validation_accuracy"
 """Name of the second objective; the first is `neurons` or `parameters`."""
+
+LOOK_SECONDS = 1.0
+"""How often a worker looks, at most, whose trials were left behind: that takes a transaction of its own."""
 
 STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 """Optuna's state for each outcome of a network."""
@@ -168,6 +172,7 @@ class OpenStudy:
         self._storage = storage
         self._n_features, self._n_classes = data.n_features, data.n_classes
         self._checkpoints = checkpoints
+        self._looked_at = float("-inf")
         self._leases = Leases(storage.engine)
         self.past = Past(storage.engine, self.study_id, config.space.size, self.size)
 
@@ -286,8 +291,9 @@ class OpenStudy:
 
     def _adopted(self, known: Sequence[FrozenTrial]) -> list[int]:
         """The trials of one cohort whose worker is gone, now this one's."""
-        if not self._others_train(known):
+        if not self._others_train(known) or time.monotonic() - self._looked_at < LOOK_SECONDS:
             return []
+        self._looked_at = time.monotonic()
         ids = set(self._leases.orphans(self.study_id))
         orphans = [trial for trial in known if trial._trial_id in ids]
         # A worker killed between taking trials and describing them leaves a cohort that has no number yet.
