@@ -26,6 +26,7 @@ class Recording(NamedTuple):
         architectures: Sorted, each once.
         sizes: Neurons of each, int64 `(networks,)`.
         curves: Validation accuracy after each epoch, float64 `(networks, epochs)`.
+        resolution: The smallest step of an accuracy, one over the validation samples.
     """
 
     study: str
@@ -33,6 +34,7 @@ class Recording(NamedTuple):
     architectures: list[Architecture]
     sizes: NDArray[np.int64]
     curves: NDArray[np.float64]
+    resolution: float
 
     @property
     def n_epochs(self) -> int:
@@ -57,8 +59,10 @@ def _read(path: Path) -> Recording:
     study, seed = path.stem.rsplit("-", 1)
     with np.load(path) as arrays:
         architectures = [tuple(int(width) for width in row if width) for row in arrays["widths"]]
-        curves = arrays["correct"] / int(arrays["n_validation"])
-    return Recording(study, int(seed), architectures, np.array([n_neurons(a) for a in architectures]), curves)
+        resolution = 1.0 / int(arrays["n_validation"])
+        curves = arrays["correct"] * resolution
+    sizes = np.array([n_neurons(widths) for widths in architectures])
+    return Recording(study, int(seed), architectures, sizes, curves, resolution)
 
 
 class Spent(NamedTuple):

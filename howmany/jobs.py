@@ -39,6 +39,14 @@ __all__ = [
 ]
 
 
+_EARLY_ENDINGS = {
+    "timeout": "The study's timeout is spent; a larger `--timeout` extends it.",
+    "plateau": "The front has not improved over the last {patience} trials, so the search ends here; "
+    "`howmany run` with a larger `--set budget.patience=` goes on.",
+}
+"""What is said when a search ends before its trials are all trained."""
+
+
 class Places(NamedTuple):
     """Where the files are kept that belong to a storage, as told by the user; None for the usual place."""
 
@@ -189,8 +197,10 @@ class Job:
         figures = Figures(self.study)
         with following(self.console, quiet=self.quiet) as show:
             listener = Listener(show, figures.refresh_if_old, say_to(self.console), should_stop, should_leave)
-            if searching and search(self.study, self.data, listener, self.keeper) == "timeout":
-                listener.echo("The study's timeout is spent; a larger `--timeout` extends it.")
+            if searching:
+                ending = search(self.study, self.data, listener, self.keeper)
+                if ending in _EARLY_ENDINGS:
+                    listener.echo(_EARLY_ENDINGS[ending].format(patience=self.study.config.budget.patience))
             verify(self.study, self.data, self.sealed, listener, self.keeper)
             figures.refresh()
             if searching:

@@ -104,6 +104,8 @@ class BudgetConfig(_Settings):
     trials: int = Field(ge=1)
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Seconds of training in all, summed over workers; None is unbounded."""
+    patience: int | None = Field(default=200, ge=1)
+    """Trials without improvement of the front after which the search ends; None searches on."""
     targets: tuple[Accuracy, ...] = Field(min_length=1)
     verification_seeds: int = Field(default=20, ge=0)
     """Most seeds any candidate is retrained from; 0 skips verification."""
@@ -229,6 +231,7 @@ def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     unbounded = old.timeout is None or new.timeout is None
     budget = BudgetConfig(
         trials=max(old.trials, new.trials),
+        patience=new.patience,
         timeout=None if unbounded else max(old.timeout or 0.0, new.timeout or 0.0),
         targets=(*old.targets, *new.targets),
         verification_seeds=max(old.verification_seeds, new.verification_seeds),

@@ -11,12 +11,12 @@ from search.watch import Listener, StudyWatch, wait
 
 __all__ = ["Ending", "search"]
 
-Ending: TypeAlias = Literal["trials", "timeout"]
-"""Which budget ended a search."""
+Ending: TypeAlias = Literal["trials", "timeout", "plateau"]
+"""What ended a search: a budget that is spent, or a front that no longer improves."""
 
 
 def search(study: OpenStudy, data: SearchData, listener: Listener, keeper: Keeper | None = None) -> Ending:
-    """Trains networks until the study's budget is spent, and nobody trains any more.
+    """Trains networks until the study's budget is spent or its front has levelled off, and nobody trains any more.
 
     Args:
         study: Where trials come from and go to.
@@ -25,7 +25,7 @@ def search(study: OpenStudy, data: SearchData, listener: Listener, keeper: Keepe
         keeper: Keeps the networks on the front; None keeps none.
 
     Returns:
-        Which budget was spent.
+        Why it ended.
 
     Raises:
         SearchInterruptedError: `listener.should_stop` said so; the study can be continued.
@@ -36,23 +36,25 @@ def search(study: OpenStudy, data: SearchData, listener: Listener, keeper: Keepe
     n = engine.cohort_size(data, config.training, config.space.search_space())
     engine.recall(study.history(), data, config.training)
     while True:
+        study.past.refresh()
         if timed_out := _is_timeout_spent(study):
             study.return_orphans()
-        elif tickets := study.ask(n):
+        elif tickets := study.ask(n, new=not study.levelled_off()):
             _train(study, engine, tickets, data, listener, keeper)
             listener.on_cohort()
             continue
         if not study.others_train():
-            return "timeout" if timed_out else "trials"
+            return "timeout" if timed_out else _ending(study)
         wait(listener)
 
 
 def _is_timeout_spent(study: OpenStudy) -> bool:
     timeout = study.config.budget.timeout
-    if timeout is None:
-        return False
-    study.past.refresh()
-    return study.past.seconds >= timeout
+    return timeout is not None and study.past.seconds >= timeout
+
+
+def _ending(study: OpenStudy) -> Ending:
+    return "trials" if study.past.counts.total() >= study.config.n_trials else "plateau"
 
 
 def _train(

@@ -33,6 +33,7 @@ class Past:
     Attributes:
         counts: How many ended in each state.
         seconds: Of training in all.
+        points: The complete ones, as a front sees them.
         front: The best of them, smallest first.
         finished: Those that trained to their end, by number.
     """
@@ -45,6 +46,7 @@ class Past:
         self._since = 0
         self.counts: Counter[TrialState] = Counter()
         self.seconds = 0.0
+        self.points: list[FrontPoint] = []
         self.front: list[FrontPoint] = []
         self.finished: list[FinishedCurve] = []
 
@@ -63,7 +65,8 @@ class Past:
         self._seen.update(trial.trial_id for trial in ended)
         self.counts.update(trial.state for trial in ended)
         self.seconds += sum(trial.seconds or 0.0 for trial in ended)
-        self.front = pareto_front([*self.front, *points_of(ended, self._size)])
+        self.points += points_of(ended, self._size)
+        self.front = pareto_front(self.points)
         since = min(trial.trial_id for trial in ended)
         curves = read_curves(self._database, self._study_id, since=since)
         self._curves |= finished_curves(self._size_of, ended, curves)

@@ -1,25 +1,45 @@
 """May this curve still reach the front? Pure: values in, a reason or None out.
 
-A trial's size is exact before its first epoch, so a trial can enter the front only by beating the best
-accuracy of the networks no larger than it. Call that accuracy the bar. What is not known is how far the
-trial's own accuracy will still rise. Finished networks tell: each gives the ratio of its final error to its
-error at the same epoch, and the lowest such ratios say how much a network may still improve. A trial is
-pruned when even a ratio as low as the `risk` quantile of those seen would leave it below the bar. The
-smallest network is never pruned, for nothing as small sets a bar.
+A trial's size is exact before its first epoch, so a trial can enter the front only by beating the best accuracy
+of the networks no larger than it. Call that accuracy the bar. A trial is pruned as soon as a network that ends just
+above the bar would, with great probability, have been better by now.
 
-Source: the idea of extrapolating from the curves of finished runs is Domhan, Springenberg & Hutter (IJCAI
-2015); using a size known in advance, so that only one objective is uncertain, is ours.
+How good such a network is after each epoch is learned from the finished ones. Accuracies count as
+`-log(1 - accuracy)`, in which a step is the same share of the error everywhere, and of a curve the best epoch so far
+counts, because one bad epoch in the middle of a schedule says little. For every epoch `t`, a regression of that level
+on the final one, weighted for networks that end near the bar, gives mean and spread for a network that ends just
+above it. Pruned is what lies below the one-sided prediction interval of risk `r_t`. The risks of all epochs add up to
+the configured one, in shares like 1 / t, for early epochs save most. By Bonferroni's inequality a trial that would
+have entered the front is then pruned with a chance of at most `risk`, as far as residuals are normal and the finished
+networks are like those to come. They are not quite, having been spared by this very rule; `benchmarks/pruning.py`
+measures what comes of it.
+
+The smallest network is never pruned, for nothing as small sets a bar. Epochs are compared with the same epochs of
+networks that train by the same schedule. An epoch that is missing or NaN counts as no better than those before it.
+A trial that can only equal the bar is pruned like one below it: it would not enter the front. Nothing is pruned after
+the last epoch: a network that has trained to its end is complete.
+
+Sources: judging a curve by those of finished runs is Domhan, Springenberg & Hutter (IJCAI 2015); splitting
+an error rate over looks is alpha spending, Lan & DeMets (Biometrika 1983); the prediction interval is the textbook's
+(Draper & Smith, Applied Regression Analysis, 1.4 and 9.2). A size known in advance, so that only one objective is
+uncertain, and asking how well winners started rather than how well starters end, are ours.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 
-__all__ = ["FinishedCurve", "bar", "expected_final", "reason_to_prune"]
+__all__ = ["FinishedCurve", "PruningRule", "expected_final"]
 
-MIN_FINISHED = 8
-"""Finished networks without which nothing is pruned: fewer say too little of how much curves still rise."""
+NEAR = 0.7
+"""Final levels that differ by so much weigh exp(-1/2) as much as equal ones: errors half or twice as large."""
+
+FEWEST = 5.0
+"""Networks near the bar, by weight, without which nothing is pruned: fewer say too little of the spread."""
 
 
 class FinishedCurve(NamedTuple):
@@ -36,43 +56,94 @@ class FinishedCurve(NamedTuple):
     final: float
 
 
-def bar(size: int, finished: Sequence[FinishedCurve]) -> float | None:
-    """The best final accuracy of the networks no larger than `size`; None where there is none."""
-    return max((other.final for other in finished if other.size <= size), default=None)
-
-
 def expected_final(epoch: int, accuracy: float, finished: Sequence[FinishedCurve]) -> float:
     """The accuracy to expect of a network at its end, from its accuracy after `epoch`; that one if nothing is known."""
-    ratios = _improvements(epoch, finished)
-    return 1.0 - (1.0 - accuracy) * float(np.median(ratios)) if ratios else accuracy
-
-
-def reason_to_prune(
-    size: int, epoch: int, accuracy: float, finished: Sequence[FinishedCurve], risk: float
-) -> str | None:
-    """Why a trial can no longer reach the front, or None if it may.
-
-    Args:
-        size: The trial's neurons or parameters.
-        epoch: The epoch just ended, counted from 0.
-        accuracy: Its validation accuracy after that epoch.
-        finished: Networks that trained to their end.
-        risk: Quantile of past improvements that is taken for the best the trial can still do.
-    """
-    to_beat = bar(size, finished)
-    ratios = _improvements(epoch, finished)
-    if to_beat is None or len(ratios) < MIN_FINISHED:
-        return None
-    needed = 1.0 - (1.0 - to_beat) / max(float(np.quantile(ratios, risk)), 1e-9)
-    if accuracy > needed:
-        return None
-    return f"at epoch {epoch} accuracy {accuracy:.4f}; {needed:.4f} is the least that could still win at size {size}"
-
-
-def _improvements(epoch: int, finished: Sequence[FinishedCurve]) -> list[float]:
-    """What became of the error that each finished network had after `epoch`: its final error as a share of that."""
-    return [
+    ratios = [
         (1.0 - other.final) / (1.0 - other.curve[epoch])
         for other in finished
         if epoch < len(other.curve) and other.curve[epoch] < 1.0
     ]
+    return 1.0 - (1.0 - accuracy) * float(np.median(ratios)) if ratios else accuracy
+
+
+class PruningRule:
+    """What a winner's accuracy is by when, as learned from finished networks.
+
+    Args:
+        finished: Networks that trained to their end by one schedule.
+        n_epochs: Of that schedule.
+        risk: Accepted chance of pruning a trial that would have entered the front.
+        resolution: The smallest step of an accuracy: one over the number of validation samples.
+        unit: What sizes count, for the reason's wording.
+    """
+
+    def __init__(
+        self,
+        finished: Sequence[FinishedCurve],
+        n_epochs: int,
+        risk: float,
+        resolution: float,
+        unit: str = "neurons",
+    ) -> None:
+        self._resolution, self._unit = resolution, unit
+        self._sizes = np.array([other.size for other in finished], np.int64)
+        self._finals = np.array([other.final for other in finished], np.float64)
+        curves = np.zeros((len(finished), n_epochs))
+        for row, other in zip(curves, finished, strict=True):
+            row[: len(other.curve)] = np.nan_to_num(other.curve)
+        self._levels = self._level(np.maximum.accumulate(curves, axis=1))
+        shares = 1.0 / np.arange(1, n_epochs + 1)
+        self._risks = risk * shares / shares[:-1].sum()
+        self._bars = np.unique(self._finals)
+
+    def bar(self, size: int) -> float | None:
+        """The best final accuracy of the networks no larger than `size`; None where there is none."""
+        return max(self._finals[self._sizes <= size].tolist(), default=None)
+
+    def reason(self, size: int, epoch: int, accuracy: float) -> str | None:
+        """Why a trial can no longer reach the front, or None if it may.
+
+        Args:
+            size: The trial's neurons or parameters.
+            epoch: The epoch just ended, counted from 0.
+            accuracy: The best validation accuracy after any of its epochs.
+        """
+        needed = self.needed(size)
+        if needed is None or epoch >= len(needed) - 1 or not accuracy < needed[epoch]:
+            return None
+        return (
+            f"at epoch {epoch} accuracy {accuracy:.4f}; {needed[epoch]:.4f} is the least that could still win "
+            f"at {size} {self._unit}"
+        )
+
+    def needed(self, size: int) -> NDArray[np.float64] | None:
+        """The least accuracy after each epoch with which a trial of this size may still win; None if any will do.
+
+        Who cannot exceed a lower bar cannot exceed a higher one: the most that any bar up to its own asks for counts.
+        """
+        bar = self.bar(size)
+        return None if bar is None else self._table[np.searchsorted(self._bars, bar)]
+
+    @cached_property
+    def _table(self) -> NDArray[np.float64]:
+        """`needed` for every bar there may be, `(bars, epochs)`; at most 0 where too little is known.
+
+        Of each bar these are the lower ends of the prediction intervals of a network that ends on the next accuracy.
+        """
+        ends = self._level(self._finals)
+        x = ends - self._level(self._bars + self._resolution)[:, None]
+        weights = np.exp(-0.5 * (x / NEAR) ** 2)
+        n = weights.sum(1, keepdims=True) ** 2 / (weights**2).sum(1, keepdims=True)
+        weights /= weights.sum(1, keepdims=True)
+        x_mean, y_mean = (weights * x).sum(1, keepdims=True), weights @ self._levels
+        x_variance = (weights * x**2).sum(1, keepdims=True) - x_mean**2 + 1e-9
+        y_variance = np.maximum(weights @ self._levels**2 - y_mean**2, 0.0)
+        slopes = np.maximum(((weights * x) @ self._levels - x_mean * y_mean) / x_variance, 0.0)
+        freedom = np.maximum(n - 2, 1)
+        residual = np.maximum(y_variance - slopes**2 * x_variance, 0.0) * n / freedom
+        width = np.sqrt(residual * (1 + 1 / n + x_mean**2 / (n * x_variance)))
+        least = y_mean - slopes * x_mean - stats.t.isf(self._risks, freedom) * width
+        return 1.0 - np.exp(-np.maximum.accumulate(np.where(n < FEWEST, 0.0, least), axis=0))
+
+    def _level(self, accuracies: NDArray[np.float64]) -> NDArray[np.float64]:
+        return -np.log(np.maximum(1.0 - accuracies, self._resolution / 2))

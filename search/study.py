@@ -22,11 +22,11 @@ from sqlalchemy import Engine as Database
 from search.config import StudyConfig, continued, finished_mark, stored_config
 from search.data import SearchData
 from search.environment import environment
-from search.front import FrontPoint, pareto_front
+from search.front import levelled_off
 from search.outcome import Outcome
 from search.past import Past
 from search.safekeeping import CohortCheckpoints
-from search.sampler import FrontSampler, distributions, propose
+from search.sampler import FrontSampler, distributions
 from search.space import (
     Architecture,
     Network,
@@ -99,8 +99,7 @@ def open_study(
         # Another process may be faster, and the study is then that one's.
         with suppress(optuna.exceptions.DuplicatedStudyError):
             _create(storage, config, data, n_test)
-    sampler = FrontSampler(config.space.search_space(), config.seed)
-    study = optuna.load_study(storage=storage, study_name=config.name, sampler=sampler)
+    study = optuna.load_study(storage=storage, study_name=config.name)
     config = continued(stored_config(config.name, study.user_attrs), config)
     _check_and_extend(study, config, data)
     return OpenStudy(storage, study, config, data, checkpoints or place_for(storage.url, "checkpoints"))
@@ -155,6 +154,7 @@ class OpenStudy:
         study_id: The storage's key.
         n_told: How many trials this worker has trained and told.
         past: Its ended trials.
+        n_validation: Samples that accuracies are measured on.
     """
 
     def __init__(
@@ -167,9 +167,11 @@ class OpenStudy:
     ) -> None:
         self.config = config
         self.optuna = study
+        self.optuna.sampler = self._sampler = FrontSampler(config.space.search_space(), config.seed)
         self.study_id = study._study_id
         self.n_told = 0
         self._storage = storage
+        self.n_validation = len(data.y_validation)
         self._n_features, self._n_classes = data.n_features, data.n_classes
         self._checkpoints = checkpoints
         self._looked_at = float("-inf")
@@ -198,8 +200,20 @@ class OpenStudy:
             return n_neurons(architecture)
         return n_parameters(architecture, self._n_features, self._n_classes)
 
-    def ask(self, n: int) -> list[Ticket]:
+    def levelled_off(self) -> bool:
+        """Whether the search has stopped improving the front, by the trials that `past` has."""
+        patience, space = self.config.budget.patience, self.config.space
+        if patience is None or space.architectures is not None:
+            return False
+        largest = self.size((space.max_width,) * space.max_depth)
+        return levelled_off(self.past.points, self.past.counts.total(), patience, max_size=largest)
+
+    def ask(self, n: int, *, new: bool = True) -> list[Ticket]:
         """The next cohort: what a killed run left, else what an interrupted one left or was enqueued, else new trials.
+
+        Args:
+            n: Most trials to give out.
+            new: Whether there may be new ones.
 
         Returns:
             Running trials; empty when all the trials of the budget are given out.
@@ -207,7 +221,7 @@ class OpenStudy:
         while True:
             known = self.optuna.get_trials(deepcopy=False)
             waiting = [trial.user_attrs.get("cohort") for trial in known if trial.state is TrialState.WAITING]
-            n_new = min(n, self.config.n_trials - len(known))
+            n_new = min(n, self.config.n_trials - len(known)) if new else 0
             if taken := self._adopted(known):
                 return self._tickets(taken, known)
             if waiting:
@@ -215,7 +229,7 @@ class OpenStudy:
                 taken = self._storage.claim_waiting(self.study_id, n_first, leases=self._leases)
                 tickets = self._tickets(taken, known)
             elif n_new > 0:
-                tickets = self._create(self._proposals(known, n_new), len(known))
+                tickets = self._create(self._sampler.propose(known, n_new), len(known))
             else:
                 return []
             if tickets:  # Else another worker was faster, and there is something new to know.
@@ -301,17 +315,6 @@ class OpenStudy:
         cohorts = {trial._trial_id: trial.user_attrs.get("cohort", unnumbered) for trial in orphans}
         first = min(cohorts.values(), default=None)
         return sorted(self._leases.adopt(trial_id for trial_id, cohort in cohorts.items() if cohort == first))
-
-    def _proposals(self, known: Sequence[FrozenTrial], n: int) -> list[Architecture]:
-        points = [
-            FrontPoint(trial.number, int(trial.values[0]), trial.values[1])
-            for trial in known
-            if trial.state is TrialState.COMPLETE
-        ]
-        architectures = {trial.number: architecture_of(trial.params) for trial in known if "depth" in trial.params}
-        front = [architectures[point.trial] for point in pareto_front(points) if point.trial in architectures]
-        rng = np.random.default_rng([self.config.seed, len(known)])
-        return propose(self.config.space.search_space(), front, architectures.values(), max(0, n), rng)
 
     def _others_train(self, known: Iterable[FrozenTrial]) -> bool:
         held = self._leases.held()

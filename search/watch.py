@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from search.outcome import EpochMetrics
 from search.population_snapshot import Snapshot
-from search.pruning import reason_to_prune
+from search.pruning import PruningRule
 from search.space import describe
 from search.study import OpenStudy, Ticket
 from search.trial import FrontTrial
@@ -107,6 +107,8 @@ class StudyWatch:
         self._checkpoints = study.checkpoints(tickets)
         self.past = study.past
         self.past.refresh()
+        self._rule = _learned(study) if study.config.pruning.enabled else None
+        self._best = [0.0 for _ in tickets]
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
         """Writes one epoch of the whole cohort in one transaction."""
@@ -126,16 +128,19 @@ class StudyWatch:
 
     def start(self) -> Snapshot | None:
         """Where an earlier run left the cohort; None if it is to start from its initial weights."""
-        return self._checkpoints.load()
+        snapshot = self._checkpoints.load()
+        if snapshot is not None:
+            self._best = [max((seen.val_accuracy for seen in m.curve), default=0.0) for m in snapshot.members]
+        return snapshot
 
     def judge(self, member: int, epoch: int, accuracy: float) -> str | None:
         """Asks the pruning rule, unless the study prunes nothing; drops a trial that another worker has taken over."""
         if self._tickets[member].trial_id in self._lost:
             return "taken over by another worker"
-        pruning = self._study.config.pruning
-        if not pruning.enabled:
+        self._best[member] = max(self._best[member], accuracy)
+        if self._rule is None:
             return None
-        return reason_to_prune(self._tickets[member].size, epoch, accuracy, self.past.finished, pruning.risk)
+        return self._rule.reason(self._tickets[member].size, epoch, self._best[member])
 
     def trial(self, member: int) -> FrontTrial:
         """The member's Optuna trial."""
@@ -164,3 +169,15 @@ class StudyWatch:
             n_failed=self.past.counts["fail"],
             front=[(point.size, point.accuracy) for point in self.past.front],
         )
+
+
+def _learned(study: OpenStudy) -> PruningRule:
+    """The pruning rule as the study's finished networks teach it."""
+    config = study.config
+    return PruningRule(
+        study.past.finished,
+        config.training.epochs,
+        config.pruning.risk,
+        1.0 / study.n_validation,
+        config.space.size,
+    )

@@ -1,60 +1,109 @@
 """The pruning rule, by hand and by its properties."""
 
+import math
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.pruning import FinishedCurve, bar, expected_final, reason_to_prune
+from search.pruning import FinishedCurve, PruningRule, expected_final
 
 ACCURACY = st.floats(0.05, 0.99)
+RESOLUTION = 0.001
 
 
 def finished(size: int, first: float, final: float) -> FinishedCurve:
     return FinishedCurve(size, [first, (first + final) / 2, final], final)
 
 
-EIGHT = [finished(size, 0.80, 0.90) for size in range(1, 9)]
-"""Each halves its error after the first epoch."""
+def rule(history: list[FinishedCurve], risk: float = 0.01) -> PruningRule:
+    return PruningRule(history, 3, risk, RESOLUTION)
+
+
+EIGHT = [finished(size, 0.80 + 0.001 * size, 0.90 + 0.001 * size) for size in range(1, 9)]
+"""All alike: after the first epoch each has about twice the error it ends with."""
 
 HISTORIES = st.lists(st.builds(finished, st.integers(1, 20), ACCURACY, ACCURACY), max_size=20)
 
 
-def test_a_trial_that_halving_its_error_would_not_save_is_pruned():
-    assert reason_to_prune(5, 0, 0.79, EIGHT, 0.01) == (
-        "at epoch 0 accuracy 0.7900; 0.8000 is the least that could still win at size 5"
-    )
+def test_a_trial_far_behind_where_winners_were_is_pruned_and_told_what_would_do():
+    reason = rule(EIGHT).reason(8, 0, 0.6)
+    assert reason is not None
+    assert reason.startswith("at epoch 0 accuracy 0.6000; 0.8")
+    assert reason.endswith("is the least that could still win at 8 neurons")
 
 
-def test_a_trial_that_halving_its_error_would_lift_over_the_bar_goes_on():
-    assert reason_to_prune(5, 0, 0.81, EIGHT, 0.01) is None
+def test_a_trial_where_winners_were_goes_on():
+    assert rule(EIGHT).reason(8, 0, 0.81) is None
 
 
-def test_nothing_is_pruned_before_eight_networks_have_finished():
-    assert reason_to_prune(5, 0, 0.1, EIGHT[:7], 0.01) is None
+def test_the_size_is_named_as_the_study_counts_it():
+    reason = PruningRule(EIGHT, 3, 0.01, RESOLUTION, "parameters").reason(8, 0, 0.5)
+    assert reason is not None and reason.endswith("8 parameters")
+
+
+def test_nothing_is_pruned_before_five_networks_have_ended_near_the_bar():
+    far = [finished(size, 0.2, 0.3) for size in range(1, 9)]
+    assert rule(EIGHT[:4]).reason(8, 0, 0.1) is None
+    assert rule([*far, *EIGHT[:4]]).reason(8, 0, 0.21) is None
+
+
+def test_the_wider_winners_scatter_the_later_a_trial_is_pruned():
+    scattered = [finished(size, 0.80 + 0.01 * (size % 3), curve.final) for size, curve in enumerate(EIGHT, start=1)]
+    assert rule(scattered).needed(8)[0] < rule(EIGHT).needed(8)[0]
+
+
+def test_more_risk_prunes_more():
+    least, more, most = (rule(EIGHT, risk).needed(8)[0] for risk in (0.005, 0.05, 0.2))
+    assert least < more < most
+
+
+def test_nothing_is_pruned_after_the_last_epoch():
+    assert rule(EIGHT).reason(8, 2, 0.1) is None
+
+
+def test_a_curve_that_is_short_or_broken_counts_as_far_as_it_goes():
+    broken = [FinishedCurve(c.size, [c.curve[0], math.nan, c.final], c.final) for c in EIGHT]
+    short = [FinishedCurve(c.size, [c.curve[0]], c.final) for c in EIGHT]
+    assert rule(broken).needed(8)[1] == pytest.approx(rule(short).needed(8)[1])
+    assert np.isfinite(rule(short).needed(8)).all()
+    assert rule(EIGHT).reason(8, 0, math.nan) is None
 
 
 def test_what_to_expect_of_a_network_follows_the_median():
-    assert expected_final(0, 0.6, EIGHT) == pytest.approx(0.8)
+    halved = [finished(size, 0.80, 0.90) for size in range(1, 9)]
+    assert expected_final(0, 0.6, halved) == pytest.approx(0.8)
     assert expected_final(0, 0.6, []) == 0.6
 
 
-@given(HISTORIES, ACCURACY, st.integers(0, 2))
+@given(HISTORIES, ACCURACY, st.integers(0, 1))
 def test_the_smallest_network_is_never_pruned(history, accuracy, epoch):
-    assert reason_to_prune(0, epoch, accuracy, history, 0.01) is None
+    assert rule(history).reason(0, epoch, accuracy) is None
 
 
-@given(HISTORIES, ACCURACY, st.integers(1, 20), st.randoms(use_true_random=False))
-def test_the_order_of_the_history_changes_nothing(history, accuracy, size, random):
+@given(HISTORIES, st.integers(1, 20), st.randoms(use_true_random=False))
+def test_the_order_of_the_history_changes_nothing(history, size, random):
+    history = [*EIGHT, *history]
     shuffled = random.sample(history, len(history))
-    assert reason_to_prune(size, 1, accuracy, history, 0.01) == reason_to_prune(size, 1, accuracy, shuffled, 0.01)
+    assert rule(history).needed(size) == pytest.approx(rule(shuffled).needed(size), abs=1e-6)
 
 
 @given(HISTORIES, ACCURACY, ACCURACY, st.integers(1, 20))
 def test_a_worse_curve_is_pruned_whenever_a_better_one_is(history, one, other, size):
-    worse, better = (reason_to_prune(size, 1, accuracy, [*EIGHT, *history], 0.01) for accuracy in sorted((one, other)))
+    learned = rule([*EIGHT, *history])
+    worse, better = (learned.reason(size, 1, accuracy) for accuracy in sorted((one, other)))
     assert worse is not None or better is None
+
+
+@given(HISTORIES, st.integers(1, 20), st.integers(1, 20))
+def test_better_networks_no_larger_never_spare_a_trial(history, one, other):
+    """Of two trials the larger one has all the rivals of the smaller one, and maybe better ones."""
+    learned = rule([*EIGHT, *history])
+    fewer, more = (learned.needed(size) for size in sorted((one, other)))
+    assert (fewer <= more).all()
 
 
 @given(HISTORIES, st.integers(0, 20))
 def test_the_bar_is_the_best_of_those_no_larger(history, size):
-    assert bar(size, history) == max((other.final for other in history if other.size <= size), default=None)
+    assert rule(history).bar(size) == max((other.final for other in history if other.size <= size), default=None)

@@ -1,0 +1,244 @@
+"""Replays pruning rules on recorded curves, ours beside its rivals.
+
+    python -m benchmarks.pruning mnist [--replays 20]
+
+Each replay trains the networks of a recording (`benchmarks/record_curves.py`) one after another in a random order of
+its own; after every epoch a policy says whether to stop. A replay takes seconds, so anyone can try an idea: add a
+policy to `POLICIES`. What is reported is measured against the same networks all trained to their end.
+"""
+
+import argparse
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol as Interface
+
+import numpy as np
+import optuna
+from rich.console import Console
+from rich.table import Table
+from syne_tune.backend.trial_status import Trial
+from syne_tune.optimizer.schedulers.multiobjective.moasha import MOASHA
+
+from benchmarks.replay import TARGETS, Recording, Score, Spent, hypervolumes, recordings, score
+from search.pruning import FinishedCurve, PruningRule
+
+logging.disable(logging.WARNING)
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+warnings.filterwarnings("ignore")
+
+BUDGETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+"""Shares of the epochs that training everything takes."""
+
+
+class Policy(Interface):
+    """Decides after every epoch of a trial whether it stops there."""
+
+    def stops(self, network: int, epoch: int) -> bool:
+        """Whether a network, the next in turn, stops after an epoch that is not its last."""
+
+    def ended(self, network: int, epochs: int, complete: bool) -> None:
+        """Takes note of how a trial ended."""
+
+
+class Everything:
+    """No pruning."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+
+    def stops(self, network: int, epoch: int) -> bool:
+        """Never."""
+        return False
+
+    def ended(self, network: int, epochs: int, complete: bool) -> None:
+        """Takes no note."""
+
+
+class OptunaPruner(Everything):
+    """A pruner of Optuna's on accuracy alone, the only way in which it can be used."""
+
+    def __init__(self, recording: Recording, pruner: optuna.pruners.BasePruner) -> None:
+        super().__init__(recording)
+        self._study = optuna.create_study(direction="maximize", pruner=pruner)
+        self._trial: optuna.Trial | None = None
+
+    def stops(self, network: int, epoch: int) -> bool:
+        """What `should_prune` says."""
+        if self._trial is None:
+            self._trial = self._study.ask()
+        self._trial.report(float(self.recording.curves[network, epoch]), epoch + 1)
+        return self._trial.should_prune()
+
+    def ended(self, network: int, epochs: int, complete: bool) -> None:
+        """Tells the study."""
+        assert self._trial is not None
+        if complete:
+            self._study.tell(self._trial, float(self.recording.curves[network, -1]))
+        else:
+            self._study.tell(self._trial, state=optuna.trial.TrialState.PRUNED)
+        self._trial = None
+
+
+class NonDominated(Everything):
+    """Stops a trial that some trial no larger was better than after the same epoch; looks after some epochs only."""
+
+    def __init__(self, recording: Recording, looks: Sequence[int] | None = None) -> None:
+        super().__init__(recording)
+        self._looks = range(recording.n_epochs - 1) if looks is None else looks
+        self._best = np.full((int(recording.sizes.max()) + 1, recording.n_epochs), -1.0)
+
+    def stops(self, network: int, epoch: int) -> bool:
+        """Whether it is dominated now."""
+        accuracy = self.recording.curves[network, epoch]
+        return epoch in self._looks and bool(accuracy < self._best[self.recording.sizes[network], epoch])
+
+    def ended(self, network: int, epochs: int, complete: bool) -> None:
+        """Others are compared with every epoch it trained."""
+        seen = self._best[self.recording.sizes[network] :, :epochs]
+        np.maximum(seen, self.recording.curves[network, :epochs], out=seen)
+
+
+class MoAsha(Everything):
+    """`MOASHA` of syne-tune itself, on neurons and accuracy, with its defaults."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(recording)
+        self._scheduler = MOASHA({}, ["neurons", "error"], max_t=recording.n_epochs, random_seed=0)
+
+    def stops(self, network: int, epoch: int) -> bool:
+        """What `on_trial_result` decides."""
+        trial = Trial(network, {}, datetime.now())
+        if epoch == 0:
+            self._scheduler.on_trial_add(trial)
+        error = 1.0 - float(self.recording.curves[network, epoch])
+        result = {"training_iteration": epoch + 1, "neurons": float(self.recording.sizes[network]), "error": error}
+        return bool(self._scheduler.on_trial_result(trial, result) == "STOP")
+
+
+class Ours(Everything):
+    """The rule of `search.pruning`, on one trial after another."""
+
+    def __init__(self, recording: Recording, risk: float = 0.01) -> None:
+        super().__init__(recording)
+        self._risk = risk
+        self._finished: list[FinishedCurve] = []
+        self._rule = self._learned()
+
+    def stops(self, network: int, epoch: int) -> bool:
+        """Whether there is a reason to prune."""
+        best = float(self.recording.curves[network, : epoch + 1].max())
+        return self._rule.reason(int(self.recording.sizes[network]), epoch, best) is not None
+
+    def ended(self, network: int, epochs: int, complete: bool) -> None:
+        """Learns from what was trained to its end."""
+        if complete:
+            curve = self.recording.curves[network]
+            self._finished.append(FinishedCurve(int(self.recording.sizes[network]), curve.tolist(), float(curve[-1])))
+            self._rule = self._learned()
+
+    def _learned(self) -> PruningRule:
+        return PruningRule(self._finished, self.recording.n_epochs, self._risk, self.recording.resolution)
+
+
+class Hindsight(Everything):
+    """Knows all recorded curves: stops what is worse than every network was that ends above the bar.
+
+    No rule that goes by the best accuracy so far, and prunes no winner, saves more.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(recording)
+        self._so_far = np.maximum.accumulate(recording.curves, axis=1)
+        self._bars = np.full(int(recording.sizes.max()) + 1, -1.0)
+
+    def stops(self, network: int, epoch: int) -> bool:
+        """Whether no winner was ever that bad."""
+        winners = self.recording.curves[:, -1] > self._bars[self.recording.sizes[network]]
+        return not winners.any() or bool(self._so_far[network, epoch] < self._so_far[winners, epoch].min())
+
+    def ended(self, network: int, epochs: int, complete: bool) -> None:
+        """Raises the bars."""
+        if complete:
+            bars = self._bars[self.recording.sizes[network] :]
+            np.maximum(bars, self.recording.curves[network, -1], out=bars)
+
+
+POLICIES: dict[str, Callable[[Recording], Policy]] = {
+    "no pruning": Everything,
+    "Optuna MedianPruner, accuracy": lambda r: OptunaPruner(r, optuna.pruners.MedianPruner()),
+    "Optuna SuccessiveHalvingPruner, accuracy": lambda r: OptunaPruner(r, optuna.pruners.SuccessiveHalvingPruner()),
+    "one epoch, keep the best": lambda r: NonDominated(r, looks=[0]),
+    "MO-ASHA (syne-tune)": MoAsha,
+    "non-domination at equal epochs": NonDominated,
+    "howmany": Ours,
+    "howmany, risk 0.1": lambda r: Ours(r, 0.1),
+    "hindsight": Hindsight,
+}
+
+
+def replay(recording: Recording, policy: Policy, order: Sequence[int]) -> list[Spent]:
+    """Trains networks one after another as far as a policy lets them."""
+    spent = []
+    for network in order:
+        epochs = next(
+            (epoch + 1 for epoch in range(recording.n_epochs - 1) if policy.stops(network, epoch)), recording.n_epochs
+        )
+        complete = epochs == recording.n_epochs
+        policy.ended(network, epochs, complete)
+        spent.append(Spent(network, epochs, complete))
+    return spent
+
+
+def replays(study: str, n: int, make: Callable[[Recording], Policy]) -> list[tuple[Recording, list[Spent]]]:
+    """`n` replays in different orders, the recorded seeds taking turns."""
+    found = recordings(study)
+    rounds = [(found[index % len(found)], np.random.default_rng(index)) for index in range(n)]
+    return [(r, replay(r, make(r), rng.permutation(len(r.sizes)).tolist())) for r, rng in rounds]
+
+
+def main() -> None:
+    """Prints a line for each policy."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", choices=["mnist", "digits"])
+    parser.add_argument("--replays", type=int, default=20)
+    given = parser.parse_args()
+    table = Table("policy", "epochs saved", "hypervolume lost", "front lost", "false prunes", *map(str, TARGETS))
+    lost = Table("hypervolume lost after", *(f"{share:.0%}" for share in BUDGETS))
+    for name, make in POLICIES.items():
+        runs = replays(given.study, given.replays, make)
+        scores = [score(recording, spent) for recording, spent in runs]
+        table.add_row(name, *_cells(scores))
+        lost.add_row(name, *(f"{share:.3%}" for share in _lost_by(runs)))
+    console = Console(width=160)
+    console.print(table, lost)
+
+
+def _cells(scores: Sequence[Score]) -> list[str]:
+    """Mean and standard deviation over replays; false prunes of all of them together; medians of the epochs."""
+    entering = sum(score.entering for score in scores)
+    pruned = sum(score.entering_pruned for score in scores)
+    return [
+        *(_spread([getattr(score, name) for score in scores]) for name in ("saved", "hypervolume_lost", "front_lost")),
+        f"{pruned / entering:.2%}",
+        *(f"{np.median([score.answered[index] for score in scores]):.0f}" for index in range(len(TARGETS))),
+    ]
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.3%} ± {np.std(values):.3%}"
+
+
+def _lost_by(runs: Sequence[tuple[Recording, list[Spent]]]) -> list[float]:
+    """Mean share of the hypervolume that is missing when each budget is spent."""
+    missing = []
+    for recording, spent in runs:
+        total = len(spent) * recording.n_epochs
+        full = hypervolumes(recording, [Spent(s.network, 0, True) for s in spent], [0])[0]
+        missing.append([1 - v / full for v in hypervolumes(recording, spent, [int(b * total) for b in BUDGETS])])
+    return np.mean(missing, axis=0).tolist()
+
+
+if __name__ == "__main__":
+    main()
