@@ -27,6 +27,7 @@ uncertain, and asking how well winners started rather than how well starters end
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -88,9 +89,8 @@ class PruningRule:
         self._resolution, self._unit = resolution, unit
         self._sizes = np.array([other.size for other in finished], np.int64)
         self._finals = np.array([other.final for other in finished], np.float64)
-        curves = np.zeros((len(finished), n_epochs))
-        for row, other in zip(curves, finished, strict=True):
-            row[: len(other.curve)] = np.nan_to_num(other.curve)
+        padded = zip_longest(range(n_epochs), *(other.curve for other in finished), fillvalue=0.0)
+        curves = np.nan_to_num(np.array(list(padded))[:, 1:].T)
         self._levels = self._level(np.maximum.accumulate(curves, axis=1))
         shares = 1.0 / np.arange(1, n_epochs + 1)
         self._risks = risk * shares / shares[:-1].sum()
