@@ -99,3 +99,12 @@ def empty_postgresql(server: str) -> Iterator[str]:
     yield named(server, name)
     with admin(server) as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def none_left() -> Iterator[None]:
+    """Leaves no forked process behind."""
+    import forked
+
+    yield
+    forked.kill_all()

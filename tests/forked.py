@@ -6,22 +6,31 @@ log, so that what was trained twice can be counted.
 
 import multiprocessing
 import os
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from functools import partial
 from io import StringIO
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.config import StudyConfig
+from search.outcome import EpochMetrics, Outcome
+from search.protocol import Protocol
+from search.space import Network, n_neurons
 
-__all__ = ["epochs_of", "run_study", "start"]
+if TYPE_CHECKING:
+    from search.engines import Watcher
+
+__all__ = ["InstantEngine", "Line", "epochs_of", "help_studies", "kill_all", "lines_of", "run_study", "start"]
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     ["howmany.figures", "search.datasets", "search.keeping", "search.loop", "search.population", "search.verification"]
 )
+_started: list[BaseProcess] = []
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
@@ -29,7 +38,16 @@ def start(target: Callable[..., None], *arguments: Any, **named: Any) -> BasePro
     """Runs a function of a module in a process of its own."""
     process = _FORKS.Process(target=target, args=arguments, kwargs=named, daemon=True)
     process.start()
+    _started.append(process)
     return process
+
+
+def kill_all() -> None:
+    """Ends what still runs: a test that failed may have left a process stopped, which no exit would wait out."""
+    for process in _started:
+        process.kill()
+        process.join()
+    _started.clear()
 
 
 def run_study(config: StudyConfig, url: str, log: Path, cohort_size: int) -> None:
@@ -39,6 +57,66 @@ def run_study(config: StudyConfig, url: str, log: Path, cohort_size: int) -> Non
     prepare(log, cohort_size)
     with redirect_stdout(StringIO()):
         run(config, url, quiet=True)
+
+
+def help_studies(
+    url: str, log: Path, cohort_size: int, *, instantly: bool = False, lease_seconds: float = 30.0
+) -> None:
+    """`howmany worker`.
+
+    Args:
+        url: The storage.
+        log: See `prepare`.
+        cohort_size: Likewise.
+        instantly: Train with `InstantEngine`, and keep and draw nothing.
+        lease_seconds: How long this worker may be silent.
+    """
+    import search.study
+    import search.watch
+    from howmany.figures import Figures
+    from howmany.workers import help_studies as help_
+    from search.engines import ENGINES
+    from search.keeping import Keeper
+    from storage.leases import Leases
+
+    prepare(log, cohort_size)
+    search.watch.POLL_SECONDS = 0.05
+    search.study.Leases = partial(Leases, lease_seconds=lease_seconds)  # type: ignore[misc, assignment]
+    if instantly:
+        ENGINES["population"] = partial(InstantEngine, cohort_size)
+        Keeper.keep_front = Figures.refresh = lambda *_: None  # type: ignore[method-assign]
+    help_([], url, wait=False, quiet=True)
+
+
+class InstantEngine:
+    """An engine that trains nothing: every epoch takes a moment, every network ends as good as it is large."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+
+    def cohort_size(self, *_: Any) -> int:
+        return self._n
+
+    def history(self, *_: Any) -> list[Any]:
+        return []
+
+    def recall(self, *_: Any) -> None:
+        pass
+
+    def train(
+        self, networks: Sequence[Network], data: Any, protocol: Protocol, *, batch_seed: int, watcher: "Watcher"
+    ) -> list[Outcome]:
+        accuracies = [1 - 1 / (2 + n_neurons(network.architecture)) for network in networks]
+        seen = [EpochMetrics(1.0, accuracy, 1.0, accuracy) for accuracy in accuracies]
+        for epoch in range(protocol.epochs):
+            time.sleep(0.005)
+            watcher.record(epoch, dict(enumerate(seen)))
+            watcher.checkpoint(None)
+        curves = [(metrics,) * protocol.epochs for metrics in seen]
+        return [
+            Outcome("complete", curve, 0, accuracy, 0.01, [], None)
+            for curve, accuracy in zip(curves, accuracies, strict=True)
+        ]
 
 
 def prepare(log: Path, cohort_size: int) -> None:
@@ -60,7 +138,20 @@ def prepare(log: Path, cohort_size: int) -> None:
     StudyWatch.record = logged  # type: ignore[method-assign]
 
 
+class Line(NamedTuple):
+    """An epoch that was trained and written down: of which cohort, and by which process."""
+
+    cohort: int
+    epoch: int
+    pid: int
+
+
+def lines_of(log: Path) -> list[Line]:
+    """A log, oldest first."""
+    lines = log.read_text("ascii").splitlines() if log.exists() else []
+    return [Line(*map(int, line.split())) for line in lines]
+
+
 def epochs_of(log: Path) -> Counter[tuple[int, int]]:
     """How often each epoch of each cohort was trained and written down, by the cohort's number and the epoch's."""
-    lines = log.read_text("ascii").splitlines() if log.exists() else []
-    return Counter((int(cohort), int(epoch)) for cohort, epoch, _ in map(str.split, lines))
+    return Counter((line.cohort, line.epoch) for line in lines_of(log))

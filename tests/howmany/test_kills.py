@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import pytest
 from forked import epochs_of, run_study, start
 
 from search.config import load
@@ -20,9 +21,10 @@ from storage.engine import open_engine
 from storage.trials import read_study, read_trials
 
 N_KILLS = int(os.environ.get("HOWMANY_KILLS", "5"))
-N_TRIALS = 24 + N_KILLS
+N_TRIALS = 24 + 2 * N_KILLS
 COHORT = 8
 PATIENCE_SECONDS = 600
+pytestmark = pytest.mark.usefixtures("none_left")
 
 
 def test_a_study_killed_at_random_moments_has_the_trials_of_one_that_was_not(tmp_path: Path) -> None:
@@ -35,17 +37,20 @@ def test_a_study_killed_at_random_moments_has_the_trials_of_one_that_was_not(tmp
     startup_seconds = time.monotonic() - started
     process.join(PATIENCE_SECONDS)
     n_epochs = len(epochs_of(tmp_path / "whole.log"))
+    epoch_seconds = (time.monotonic() - started - startup_seconds) / n_epochs
 
     rng, n_idle = random.Random(0), 0
     log = tmp_path / "broken.log"
-    for at in sorted(rng.randrange(n_epochs - 1) for _ in range(N_KILLS)):
+    for at in sorted(rng.randrange(int(0.9 * n_epochs)) for _ in range(N_KILLS)):
         before = sum(epochs_of(log).values())
         process = start(run_study, config, broken, log, COHORT)
-        if len(epochs_of(log)) > at:  # That moment is past: this process does not get so far.
-            process.join(rng.uniform(0, startup_seconds))
+        if len(epochs_of(log)) > at:  # That moment is past: this one is killed while it starts.
+            moment = time.monotonic() + rng.uniform(0, startup_seconds)
+            while time.monotonic() < moment and sum(epochs_of(log).values()) == before:
+                time.sleep(0.002)
         else:
             wait_for_epochs(log, at + 1, process)
-            process.join(rng.uniform(0, 0.2))
+            time.sleep(rng.uniform(0, epoch_seconds))
         process.kill()
         process.join()
         n_idle += sum(epochs_of(log).values()) == before
