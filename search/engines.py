@@ -19,7 +19,7 @@ from search.callbacks import EpochEnd, NonFiniteLossError, Record, RefuseNonFini
 from search.data import SearchData
 from search.network import build, optimizer
 from search.outcome import EpochMetrics, Outcome
-from search.population_snapshot import Snapshot, plain_shape, shape_of_plain
+from search.population_snapshot import Snapshot
 from search.protocol import Protocol, batch_order, n_batches
 from search.space import Network, SearchSpace
 from search.trial import FrontTrial
@@ -96,12 +96,6 @@ class Engine(Interface):
             An outcome for each network, in order.
         """
 
-    def history(self, data: SearchData, protocol: Protocol) -> list[Any]:
-        """JSON values: all that earlier cohorts left in this process that decides how later ones are rounded."""
-
-    def recall(self, history: Sequence[Any], data: SearchData, protocol: Protocol) -> None:
-        """Goes on from another process's history."""
-
 
 class KerasEngine:
     """One stock `keras.Sequential` after another: `fit`, Keras's callbacks, Optuna's pruning callback."""
@@ -123,13 +117,6 @@ class KerasEngine:
         return [
             _train_one(member, network, data, protocol, batch_seed, watcher) for member, network in enumerate(networks)
         ]
-
-    def history(self, data: SearchData, protocol: Protocol) -> list[Any]:
-        """None: networks that train alone do not know of each other."""
-        return []
-
-    def recall(self, history: Sequence[Any], data: SearchData, protocol: Protocol) -> None:
-        """Nothing to do."""
 
 
 class PopulationEngine:
@@ -167,18 +154,6 @@ class PopulationEngine:
             on_checkpoint=lambda epoch, take: watcher.checkpoint(take),
             start=watcher.start(),
         )
-
-    def history(self, data: SearchData, protocol: Protocol) -> list[Any]:
-        """The shapes compiled so far: which one a cohort trains in decides how its sums are rounded."""
-        from search.population_pool import POPULATIONS
-
-        return list(map(plain_shape, POPULATIONS.known(data, protocol)))
-
-    def recall(self, history: Sequence[Any], data: SearchData, protocol: Protocol) -> None:
-        """Takes those shapes as known."""
-        from search.population_pool import POPULATIONS
-
-        POPULATIONS.remember(map(shape_of_plain, history), data, protocol)
 
 
 ENGINES: dict[str, Callable[[], Engine]] = {"keras": KerasEngine, "population": PopulationEngine}

@@ -34,7 +34,6 @@ def search(study: OpenStudy, data: SearchData, listener: Listener, keeper: Keepe
     config = study.config
     engine = ENGINES[config.engine]()
     n = engine.cohort_size(data, config.training, config.space.search_space())
-    engine.recall(study.history(), data, config.training)
     while True:
         study.past.refresh()
         if timed_out := _is_timeout_spent(study):
@@ -79,5 +78,5 @@ def _train(
     except BaseException:
         study.release(tickets)
         raise
-    study.tell(tickets, outcomes, engine.history(data, study.config.training))
+    study.tell(tickets, outcomes)
     study.checkpoints(tickets).remove()

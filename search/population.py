@@ -1,8 +1,8 @@
 """The `population` engine: a cohort of networks trained as one Keras model, and taken apart again.
 
 `train_cohort` places networks in a `Population`, lets Keras's `fit` train it epoch by epoch, and at each epoch's end
-decides who stays: a member leaves when it is pruned, has failed, or has converged. When a smaller model would save
-more time than it takes to compile, those who are left move there. Every member is what it would have been alone.
+decides who stays: a member leaves when it is pruned, has failed, or has converged. Those who are left move together,
+so that time falls with them. Every member is what it would have been alone.
 """
 
 import math
@@ -18,20 +18,32 @@ from numpy.typing import NDArray
 from search.data import Images, SearchData
 from search.network import build, initial_weights
 from search.outcome import EpochMetrics, OnEpochEnd, Outcome
-from search.population_layout import Layout, Shape, Weights, shape_of
+from search.population_layout import Layout, Weights
 from search.population_model import SCORE_CHUNK, Population, flat
-from search.population_pool import POPULATIONS, WORK_PER_SECOND, settle
+from search.population_pool import POPULATIONS
 from search.population_snapshot import Member, Snapshot
 from search.protocol import Protocol, batch_order, n_batches
-from search.space import Network, SearchSpace
+from search.space import Architecture, Network, SearchSpace
 
-__all__ = ["Checkpoint", "Member", "Snapshot", "cohort_size", "evaluate", "extract", "train_cohort"]
+__all__ = ["Checkpoint", "Member", "Snapshot", "cohort_size", "evaluate", "extract", "pays_to_compile", "train_cohort"]
 
 STEP_SECONDS = 4e-4
 """About what an optimizer step takes however small the networks (benchmarks/population_speed.py)."""
 
+EXECUTOR_SECONDS = 1.5e-4
+"""About what a step takes longer in TensorFlow's executor than compiled."""
+
+COMPILE_SECONDS = 2.0
+"""About what XLA takes to compile a layout of short steps."""
+
 OVERHEAD_SHARE = 0.05
 """Largest share of `STEP_SECONDS` in a step that a cohort should have."""
+
+WORK_PER_SECOND = 1e11
+"""About how many multiply-adds a second two cores do in large matrix products, see `Layout.work`."""
+
+SPARE_SHARE = 0.05
+"""Largest share of a model's work that may be for members that have left."""
 
 MEMORY_BYTES = 2e9
 """What a cohort may take."""
@@ -110,12 +122,12 @@ def evaluate(
     Returns:
         Accuracy of each network, `(networks,)`.
     """
-    architectures = tuple(tuple(len(bias) for bias in stock[1:-1:2]) for stock in weights)
-    shape = shape_of(architectures, data.n_features, data.n_classes)
-    model = Population(shape, POPULATIONS.device(data, protocol), protocol)
-    model.load(Layout(architectures, shape), dict(enumerate(weights)), {}, 0)
+    architectures = [tuple(len(bias) for bias in stock[1:-1:2]) for stock in weights]
+    layout = _layout(architectures, _n_levels(architectures), data)
+    model = POPULATIONS.get(layout, data, protocol)
+    model.load(layout, dict(enumerate(weights)), {}, 0)
     _, accuracies = model.score(tf.constant(flat(x)), tf.constant(np.asarray(y, np.int32)))
-    return np.asarray(accuracies.numpy()[model.layout.slots], np.float64)
+    return np.asarray(accuracies.numpy(), np.float64)
 
 
 def cohort_size(data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
@@ -133,13 +145,28 @@ def cohort_size(data: SearchData, protocol: Protocol, space: SearchSpace) -> int
         At least 1.
     """
     batch = min(protocol.batch_size, len(data.y_train))
-    typical = shape_of(_typical(space), data.n_features, data.n_classes)
-    n_typical = len(_typical(space))
+    architectures = _typical(space)
+    typical, n_typical = _layout(architectures, _n_levels(architectures), data), len(architectures)
     step_seconds = typical.work * batch / WORK_PER_SECOND / n_typical
-    copies, activations = 8, 4 * SCORE_CHUNK * sum(typical.rows)
+    copies, activations = 8, 4 * SCORE_CHUNK * sum(typical.n_rows)
     member_bytes = 4 * (copies * typical.n_weights + activations) / n_typical
     enough = math.ceil(STEP_SECONDS * (1 / OVERHEAD_SHARE - 1) / step_seconds)
     return max(1, min(enough, int(MEMORY_BYTES / member_bytes)))
+
+
+def pays_to_compile(layout: Layout, n_train: int, protocol: Protocol, *, epoch: int) -> bool:
+    """Whether steps are so short and so many that running them in the executor costs more than compiling them.
+
+    Args:
+        layout: What trains.
+        n_train: Training samples.
+        protocol: Gives the batch size and, from `epoch` on, the epochs that are sure to come.
+        epoch: Epochs trained so far.
+    """
+    epochs = min(protocol.epochs - epoch, protocol.patience or protocol.epochs)
+    step_seconds = layout.work * min(protocol.batch_size, n_train) / WORK_PER_SECOND
+    n_steps = epochs * n_batches(n_train, protocol.batch_size)
+    return step_seconds < STEP_SECONDS and n_steps * EXECUTOR_SECONDS > COMPILE_SECONDS
 
 
 def _typical(space: SearchSpace) -> list[tuple[int, ...]]:
@@ -154,6 +181,14 @@ def _typical(space: SearchSpace) -> list[tuple[int, ...]]:
     ]
 
 
+def _n_levels(architectures: Sequence[Architecture]) -> int:
+    return max(map(len, architectures), default=0) or 1
+
+
+def _layout(architectures: Sequence[Architecture], n_levels: int, data: SearchData) -> Layout:
+    return Layout(tuple(architectures), data.n_features, data.n_classes, n_levels)
+
+
 class _Cohort:
     """The members of a cohort, where they train next, and the decisions at an epoch's end.
 
@@ -162,7 +197,7 @@ class _Cohort:
         members: How each stands.
         epoch: Epochs trained so far.
         placed: Members in the model in which the next epoch is trained, in the order they lie there.
-        shape: That model's.
+        compiled: Whether that model is compiled for them; then they stay there to the end.
     """
 
     def __init__(
@@ -181,16 +216,17 @@ class _Cohort:
         self._model: Population | None = None
         self._slots: dict[int, int] = {}
         self._clock = time.perf_counter()
+        self._n_levels = _n_levels([network.architecture for network in networks])
         if start is None:
             self.epoch = 0
             self.members = [
                 Member(weights=initial_weights(network, data.n_features, data.n_classes)) for network in networks
             ]
-            self.placed, self.shape = self.training, self._settled()
+            self.placed = self.training
+            self.compiled = self._compiles(self._laid_out(self.placed))
         else:
-            POPULATIONS.remember(start.known, data, protocol)
             self.epoch, self.members = start.epoch, list(map(Member.copied, start.members))
-            self.placed, self.shape = list(start.placed), start.shape
+            self.placed, self.compiled = list(start.placed), start.compiled
 
     @property
     def training(self) -> list[int]:
@@ -199,8 +235,8 @@ class _Cohort:
 
     def enter(self) -> Population:
         """Puts the members into their model."""
-        model = POPULATIONS.get(self.shape, self._data, self._protocol)
-        layout = Layout(tuple(self.networks[position].architecture for position in self.placed), self.shape)
+        layout = self._laid_out(self.placed)
+        model = POPULATIONS.get(layout, self._data, self._protocol, compiled=self.compiled)
         here = [(index, self.members[position]) for index, position in enumerate(self.placed)]
         training = {index: member for index, member in here if member.state == "training"}
         model.load(
@@ -240,39 +276,35 @@ class _Cohort:
     def snapshot(self) -> Snapshot:
         """The cohort as it is, copied."""
         self._fetch()
-        known = POPULATIONS.known(self._data, self._protocol)
         members = tuple(map(Member.copied, self.members))
-        return Snapshot(self.epoch, self.networks, members, tuple(self.placed), self.shape, known)
+        return Snapshot(self.epoch, self.networks, members, tuple(self.placed), self.compiled)
 
     def _moves(self) -> bool:
-        if not self.training:
+        training = self.training
+        if self.compiled or not training:
             return False
-        shape = self._settled()
-        if shape == self.shape:
+        now, next_ = self._laid_out(self.placed), self._laid_out(training)
+        self.compiled = self._compiles(next_)
+        if not self.compiled and next_.work >= (1 - SPARE_SHARE) * now.work:
             return False
-        self.placed, self.shape = self.training, shape
+        self.placed = training
         return True
 
-    def _settled(self) -> Shape:
-        architectures = [self.networks[position].architecture for position in self.training]
-        need = shape_of(architectures, self._data.n_features, self._data.n_classes)
-        epochs = self._protocol.epochs - self.epoch
-        if self._protocol.patience is not None:
-            epochs = min(epochs, self._protocol.patience)
-        known = POPULATIONS.known(self._data, self._protocol)
-        shape = settle(need, known, epochs * len(self._data.y_train))
-        POPULATIONS.remember([shape], self._data, self._protocol)
-        return shape
+    def _compiles(self, layout: Layout) -> bool:
+        return pays_to_compile(layout, len(self._data.y_train), self._protocol, epoch=self.epoch)
+
+    def _laid_out(self, positions: Sequence[int]) -> Layout:
+        return _layout([self.networks[position].architecture for position in positions], self._n_levels, self._data)
 
     def _record(self, logs: Mapping[str, NDArray[np.float32]], share: float) -> dict[int, EpochMetrics]:
         assert self._model is not None
         seen: dict[int, EpochMetrics] = {}
         for position, index in self._slots.items():
-            member, slot = self.members[position], self._model.layout.slots[index]
+            member = self.members[position]
             if member.state != "training":
                 continue
             member.seconds += share
-            metrics = EpochMetrics(*(float(logs[name][slot]) for name in EpochMetrics._fields))
+            metrics = EpochMetrics(*(float(logs[name][index]) for name in EpochMetrics._fields))
             broken = next((n for n in ("loss", "val_loss") if not np.isfinite(getattr(metrics, n))), None)
             if broken:
                 self._end(position, "failed", f"{broken} is {getattr(metrics, broken)} after epoch {self.epoch - 1}")

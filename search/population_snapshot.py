@@ -1,17 +1,17 @@
 """A cohort between two epochs, as values: what a checkpoint holds."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search.outcome import EpochMetrics
-from search.population_layout import Kind, Shape, Weights
+from search.population_layout import Weights
 from search.space import Network
 
-__all__ = ["Member", "Snapshot", "plain_shape", "shape_of_plain"]
+__all__ = ["Member", "Snapshot"]
 
 
 @dataclass(eq=False)
@@ -55,16 +55,14 @@ class Snapshot:
         networks: The cohort's.
         members: Their states, in order.
         placed: Positions of the members in the model, in the order they lie there.
-        shape: The model's.
-        known: Shapes compiled before: which one a cohort trains in decides how its sums are rounded.
+        compiled: Whether that model is compiled for them.
     """
 
     epoch: int
     networks: tuple[Network, ...]
     members: tuple[Member, ...]
     placed: tuple[int, ...]
-    shape: Shape
-    known: tuple[Shape, ...]
+    compiled: bool
 
     def to_parts(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
         """As float32 arrays by name, and JSON values for all the rest."""
@@ -83,8 +81,7 @@ class Snapshot:
             "networks": self.networks,
             "members": plain,
             "placed": self.placed,
-            "shape": plain_shape(self.shape),
-            "known": list(map(plain_shape, self.known)),
+            "compiled": self.compiled,
         }
         return arrays, meta
 
@@ -104,20 +101,5 @@ class Snapshot:
             networks=tuple(Network(tuple(architecture), seed) for architecture, seed in meta["networks"]),
             members=tuple(member(position, plain) for position, plain in enumerate(meta["members"])),
             placed=tuple(meta["placed"]),
-            shape=shape_of_plain(meta["shape"]),
-            known=tuple(map(shape_of_plain, meta["known"])),
+            compiled=meta["compiled"],
         )
-
-
-def plain_shape(shape: Shape) -> dict[str, Any]:
-    """A shape as JSON values."""
-    return asdict(shape)
-
-
-def shape_of_plain(plain: Mapping[str, Any]) -> Shape:
-    """The inverse of `plain_shape`."""
-
-    def kinds(given: list[list[int]]) -> tuple[Kind, ...]:
-        return tuple(Kind(*sides) for sides in given)
-
-    return Shape(**{**plain, "hidden": tuple(map(kinds, plain["hidden"])), "outputs": kinds(plain["outputs"])})

@@ -251,24 +251,11 @@ class OpenStudy:
         """A ticket's trial in the shape that Keras's pruning callback wants."""
         return FrontTrial(self.optuna, ticket.trial_id, judge)
 
-    def tell(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome], history: Sequence[Any] = ()) -> None:
-        """Writes down what became of a cohort's trials, in one transaction; not of those that another has taken.
-
-        Args:
-            tickets: The cohort.
-            outcomes: What became of it.
-            history: The engine's, see `engines.Engine.history`; kept with the cohort's first trial.
-        """
+    def tell(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
+        """Writes down what became of a cohort's trials, in one transaction; not of those that another has taken."""
         ended = [_finished(ticket, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)]
-        if history:
-            ended[0] = ended[0]._replace(attributes={**ended[0].attributes, "history": list(history)})
         refused = self._storage.finish_trials(ended, leases=self._leases)
         self.n_told += len(tickets) - len(refused)
-
-    def history(self) -> list[Any]:
-        """The engine's history as the last cohort left it; empty before the first."""
-        told = (trial.user_attrs.get("history") for trial in reversed(self.optuna.get_trials(deepcopy=False)))
-        return next((history for history in told if history), [])
 
     def checkpoints(self, tickets: Sequence[Ticket]) -> CohortCheckpoints:
         """Where the checkpoints of a cohort are kept."""

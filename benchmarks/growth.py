@@ -1,0 +1,131 @@
+"""How the cost of one study grows with its networks: a default MNIST study, and the seconds after so many of them.
+
+    python -m benchmarks.growth [--trials 1000] [--seed 0] [--output docs/growth.svg]
+
+Printed and drawn: seconds since the study began and epochs trained by then, summed over networks, each time networks
+had ended. A network that is pruned early costs less than one that trains to its end, so seconds can be linear in
+networks only as far as epochs are; both are drawn against networks, each as a share of its last value.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from howmany.quiet import quiet_libraries
+
+quiet_libraries()
+
+from search import loop  # noqa: E402  # after the libraries were told to be quiet
+from search.config import load  # noqa: E402
+from search.datasets import load_for  # noqa: E402
+from search.study import open_study  # noqa: E402
+from search.watch import Listener, Progress  # noqa: E402
+from storage.engine import optuna_storage  # noqa: E402
+
+COUNTS = (10, 30, 100, 300, 1000)
+"""Networks after which a row is printed."""
+
+WIDTH, HEIGHT, MARGIN = 640, 400, 60
+
+
+class Point(NamedTuple):
+    """Where the study stood when so many networks had ended; epochs are summed over networks."""
+
+    networks: int
+    seconds: float
+    epochs: int
+
+
+def measured(n_trials: int, seed: int) -> list[Point]:
+    """Runs the study, without verification."""
+    config = load("mnist", [f"budget.trials={n_trials}", f"seed={seed}"])
+    data, _ = load_for(config)
+    points, epochs, cohort = [Point(0, 0.0, 0)], 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        study = open_study(optuna_storage(f"sqlite:///{Path(folder) / 'study.db'}"), config, data)
+        started = time.perf_counter()
+
+        def note(progress: Progress) -> None:
+            nonlocal epochs, cohort
+            epochs += progress.n_training
+            cohort = progress.n_training if progress.epoch == 0 else cohort
+            ended = progress.n_finished + cohort - progress.n_training
+            if ended > points[-1].networks:
+                points.append(Point(ended, time.perf_counter() - started, epochs))
+
+        loop.search(study, data, Listener(note, lambda: None, lambda line: None, lambda: False))
+        points.append(Point(n_trials, time.perf_counter() - started, epochs))
+        study.database.dispose()
+    return points
+
+
+def drawn(points: Sequence[Point]) -> str:
+    """An SVG of seconds and of epochs against networks, with a straight line to the last point."""
+    last = points[-1]
+
+    def line(share: Callable[[Point], float], style: str) -> str:
+        places = " ".join(f"{x(p.networks / last.networks):.1f},{y(share(p)):.1f}" for p in points)
+        return f'<polyline points="{places}" fill="none" {style}/>'
+
+    labels = [
+        *(_text(x(c / last.networks), y(0) + 20, str(c), "middle") for c in COUNTS[2:] if c <= last.networks),
+        _text(x(0.5), y(0) + 42, "networks ended", "middle"),
+        _text(x(0), y(1) - 14, f"up to {last.seconds:.0f} seconds and {last.epochs} epochs", "start"),
+        _text(x(0.04), y(0.95), "seconds", "start", "#1f6fb4"),
+        _text(x(0.04), y(0.89), "epochs trained", "start", "#d9822b"),
+    ]
+    places = [(x(p.networks / last.networks), y(p.seconds / last.seconds)) for p in points]
+    dots = [f'<circle cx="{left:.1f}" cy="{top:.1f}" r="3" fill="#1f6fb4"/>' for left, top in places]
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
+            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+            f'<path d="M{x(0)} {y(1)}V{y(0)}H{x(1)}" fill="none" stroke="#444"/>',
+            f'<path d="M{x(0)} {y(0)}L{x(1)} {y(1)}" stroke="#bbb" stroke-dasharray="4"/>',
+            line(lambda p: p.epochs / last.epochs, 'stroke="#d9822b" stroke-width="2"'),
+            line(lambda p: p.seconds / last.seconds, 'stroke="#1f6fb4" stroke-width="2"'),
+            *dots,
+            *labels,
+            "</svg>\n",
+        ]
+    )
+
+
+def x(share: float) -> float:
+    """Pixels from the left, of a share of the networks."""
+    return MARGIN + share * (WIDTH - 2 * MARGIN)
+
+
+def y(share: float) -> float:
+    """Pixels from the top, of a share of the seconds or the epochs."""
+    return HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN)
+
+
+def _text(left: float, top: float, text: str, anchor: str, color: str = "#222") -> str:
+    return f'<text x="{left:.1f}" y="{top:.1f}" text-anchor="{anchor}" font-size="14" fill="{color}">{text}</text>'
+
+
+def main() -> None:
+    """Measures, prints, draws."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, default=Path("docs/growth.svg"))
+    given = parser.parse_args()
+    points = measured(given.trials, given.seed)
+    print("| networks | seconds | epochs trained | seconds a network | milliseconds an epoch |")
+    for count in COUNTS:
+        point = next((p for p in points if p.networks >= count), None)
+        if point is not None:
+            networks, seconds, epochs = point
+            print(
+                f"| {networks} | {seconds:.1f} | {epochs} | {seconds / networks:.3f} | {1e3 * seconds / epochs:.0f} |"
+            )
+    given.output.write_text(drawn(points))
+
+
+if __name__ == "__main__":
+    main()
