@@ -190,3 +190,25 @@ def test_optuna_reads_the_study_without_our_code(url, tiny_config, tiny_data):
     assert study.metric_names == ["neurons", "validation_accuracy"]
     assert study.best_trials
     assert all(np.isfinite(trial.values).all() for trial in study.best_trials)
+
+
+def test_a_search_ends_when_its_front_has_levelled_off_and_goes_on_with_more_patience(
+    url, tiny_config, tiny_data, monkeypatch
+):
+    monkeypatch.setattr("search.front.LEAST_GAIN", 10.0)  # No trial improves a front that much.
+    impatient = overridden(tiny_config, ["budget.patience=3"])
+
+    def ending(config: StudyConfig) -> str:
+        return search(open_study(optuna_storage(url), config, tiny_data), tiny_data, Follower().listener())
+
+    assert ending(impatient) == "plateau"
+    assert len(trials_of(url)) == 5  # The ladder, then nothing new.
+    assert ending(tiny_config) == "trials"
+    assert len(trials_of(url)) == 8
+
+
+def test_what_the_settings_list_is_trained_whatever_the_front_does(url, tiny_config, tiny_data, monkeypatch):
+    monkeypatch.setattr("search.front.LEAST_GAIN", 10.0)
+    listed = overridden(tiny_config, ["space.architectures=[[], [1], [2], [3]]", "budget.patience=1"])
+    run(url, listed, tiny_data)
+    assert len(trials_of(url)) == 4
