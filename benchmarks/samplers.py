@@ -1,16 +1,18 @@
 """Replays whole searches on recorded curves: samplers side by side, with our pruning and without.
 
     python -m benchmarks.samplers mnist [--replays 20] [--trials 500] [--cohort 100]
+    python -m benchmarks.samplers cost
 
 A search asks for cohorts as a study does: the ladder first, then `--cohort` architectures at a time. An architecture
 that was not recorded stands for the recorded one of its depth that is nearest in the logarithms of the widths; one that
 comes up again costs nothing, whoever proposes it. An answer is right when the search has trained to its end the
 smallest recorded network that reaches the target. Epochs are medians over replays, `inf` where most searches of that
-many trials do not find it.
+many trials do not find it. `cost` times one more suggestion in studies, in memory, that have ever more trials.
 """
 
 import argparse
 import logging
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -35,6 +37,9 @@ warnings.filterwarnings("ignore")
 SPACE = SearchSpace(max_depth=3, min_width=1, max_width=128)
 BUDGETS = (500, 1_000, 2_000, 4_000)
 """Epochs at which hypervolumes are compared."""
+
+COUNTS = (100, 1_000, 5_000)
+"""Trials of the studies in which a suggestion is timed."""
 
 Sampler: TypeAlias = optuna.samplers.BaseSampler
 
@@ -112,21 +117,56 @@ def _tell(study: optuna.Study, trial: optuna.Trial, recording: Recording, result
 def main() -> None:
     """Prints a line for each sampler with each policy."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", choices=["mnist", "digits"])
+    parser.add_argument("what", choices=["mnist", "digits", "cost"])
     parser.add_argument("--replays", type=int, default=20)
     parser.add_argument("--trials", type=int, default=500)
     parser.add_argument("--cohort", type=int, default=100)
     given = parser.parse_args()
-    found = recordings(given.study)
+    if given.what == "cost":
+        Console().print(_costs())
+    else:
+        Console(width=170).print(_searches(given.what, given.replays, given.trials, given.cohort))
+
+
+def _costs() -> Table:
+    """Milliseconds a suggestion, at several numbers of trials; the median of 20."""
+    table = Table("ms a suggestion, trials so far", *map(str, COUNTS))
+    for name, make in {**SAMPLERS, "howmany, in cohorts of 100": SAMPLERS["howmany"]}.items():
+        together = 100 if "cohorts" in name else 1
+        table.add_row(name, *(f"{1e3 * _suggestion_seconds(make(0), count, together):.3f}" for count in COUNTS))
+    return table
+
+
+def _suggestion_seconds(sampler: Sampler, n_trials: int, together: int) -> float:
+    study = optuna.create_study(directions=["minimize", "maximize"], sampler=optuna.samplers.RandomSampler(0))
+    for _ in range(n_trials):
+        trial = study.ask()
+        widths = _suggested(trial)
+        study.tell(trial, [sum(widths), 1 - 1 / (2 + sum(widths))])
+    study.sampler = sampler
+    seconds = []
+    for _ in range(21):
+        started = time.perf_counter()
+        if together > 1 and isinstance(sampler, FrontSampler):
+            sampler.propose(study.get_trials(deepcopy=False), together)
+        else:
+            _suggested(study.ask())
+        seconds.append((time.perf_counter() - started) / together)
+    return float(np.median(seconds[1:]))
+
+
+def _searches(study: str, n_replays: int, n_trials: int, cohort: int) -> Table:
+    """Whole searches with each sampler, without pruning and with ours."""
+    found = recordings(study)
     table = Table("sampler", "pruning", "epochs", *(f"{target} right" for target in (*TARGETS, "all")))
     for budget in (*BUDGETS, "the end"):
         table.add_column(f"lost at {budget}")
     for name, make in SAMPLERS.items():
         for pruning, policy in (("none", Everything), ("ours", Ours)):
-            rounds = [(seed, found[seed % len(found)]) for seed in range(given.replays)]
-            runs = [(r, search(r, make(seed), policy(r), given.trials, given.cohort)) for seed, r in rounds]
+            rounds = [(seed, found[seed % len(found)]) for seed in range(n_replays)]
+            runs = [(r, search(r, make(seed), policy(r), n_trials, cohort)) for seed, r in rounds]
             table.add_row(name, pruning, *_cells(runs))
-    Console(width=170).print(table)
+    return table
 
 
 def _cells(runs: Sequence[tuple[Recording, list[Spent]]]) -> list[str]:
