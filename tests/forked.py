@@ -97,12 +97,6 @@ class InstantEngine:
     def cohort_size(self, *_: Any) -> int:
         return self._n
 
-    def history(self, *_: Any) -> list[Any]:
-        return []
-
-    def recall(self, *_: Any) -> None:
-        pass
-
     def train(
         self, networks: Sequence[Network], data: Any, protocol: Protocol, *, batch_seed: int, watcher: "Watcher"
     ) -> list[Outcome]:
