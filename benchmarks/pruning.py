@@ -2,9 +2,10 @@
 
     python -m benchmarks.pruning mnist [--replays 20]
 
-Each replay trains the networks of a recording (`benchmarks/record_curves.py`) one after another in a random order of
-its own; after every epoch a policy says whether to stop. A replay takes seconds, so anyone can try an idea: add a
-policy to `POLICIES`. What is reported is measured against the same networks all trained to their end.
+Each replay trains the networks of a recording (`benchmarks/record_curves.py`) one after another: the ladder that every
+study begins with, then all others in a random order of its own. After every epoch a policy says whether to stop. A
+replay takes seconds, so anyone can try an idea: add a policy to `POLICIES`. What is reported is measured against the
+same networks all trained to their end.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from syne_tune.optimizer.schedulers.multiobjective.moasha import MOASHA
 
 from benchmarks.replay import TARGETS, Recording, Score, Spent, hypervolumes, recordings, score
 from search.pruning import FinishedCurve, PruningRule
+from search.space import SearchSpace
 
 logging.disable(logging.WARNING)
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -142,6 +144,22 @@ class Ours(Everything):
         return PruningRule(self._finished, self.recording.n_epochs, self._risk, self.recording.resolution)
 
 
+class PastImprovements(Ours):
+    """The sketch this began from: no trial improves more than the `risk` quantile of past final to present errors."""
+
+    def stops(self, network: int, epoch: int) -> bool:
+        """Whether even that would leave it below the bar."""
+        size, accuracy = self.recording.sizes[network], self.recording.curves[network, epoch]
+        bar = max((other.final for other in self._finished if other.size <= size), default=None)
+        ratios = [(1 - other.final) / (1 - other.curve[epoch]) for other in self._finished if other.curve[epoch] < 1]
+        if bar is None or len(ratios) < 8:
+            return False
+        return bool(1 - (1 - accuracy) * np.quantile(ratios, self._risk) <= bar)
+
+    def _learned(self) -> None:
+        """Learns nothing ahead."""
+
+
 class Hindsight(Everything):
     """Knows all recorded curves: stops what is worse than every network was that ends above the bar.
 
@@ -172,6 +190,8 @@ POLICIES: dict[str, Callable[[Recording], Policy]] = {
     "one epoch, keep the best": lambda r: NonDominated(r, looks=[0]),
     "MO-ASHA (syne-tune)": MoAsha,
     "non-domination at equal epochs": NonDominated,
+    "past improvements, 1 %": PastImprovements,
+    "past improvements, 5 %": lambda r: PastImprovements(r, 0.05),
     "howmany": Ours,
     "howmany, risk 0.1": lambda r: Ours(r, 0.1),
     "hindsight": Hindsight,
@@ -195,7 +215,12 @@ def replays(study: str, n: int, make: Callable[[Recording], Policy]) -> list[tup
     """`n` replays in different orders, the recorded seeds taking turns."""
     found = recordings(study)
     rounds = [(found[index % len(found)], np.random.default_rng(index)) for index in range(n)]
-    return [(r, replay(r, make(r), rng.permutation(len(r.sizes)).tolist())) for r, rng in rounds]
+    return [(recording, replay(recording, make(recording), _order(recording, rng))) for recording, rng in rounds]
+
+
+def _order(recording: Recording, rng: np.random.Generator) -> list[int]:
+    ladder = [recording.architectures.index(widths) for widths in SearchSpace(3, 1, 128).ladder()]
+    return [*ladder, *(network for network in rng.permutation(len(recording.sizes)).tolist() if network not in ladder)]
 
 
 def main() -> None:
