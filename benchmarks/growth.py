@@ -44,7 +44,7 @@ class Point(NamedTuple):
 
 def measured(n_trials: int, seed: int) -> list[Point]:
     """Runs the study, without verification."""
-    config = load("mnist", [f"budget.trials={n_trials}", f"seed={seed}"])
+    config = load("mnist", [f"budget.trials={n_trials}", f"budget.patience={n_trials}", f"seed={seed}"])
     data, _ = load_for(config)
     points, epochs, cohort = [Point(0, 0.0, 0.0, 0)], 0, 0
     with tempfile.TemporaryDirectory() as folder:
