@@ -80,7 +80,7 @@ def help_studies(
     from storage.leases import Leases
 
     prepare(log, cohort_size)
-    search.watch.POLL_SECONDS = 0.05
+    search.watch.POLL_SECONDS = 0.2
     search.study.Leases = partial(Leases, lease_seconds=lease_seconds)  # type: ignore[misc, assignment]
     if instantly:
         ENGINES["population"] = partial(InstantEngine, cohort_size)

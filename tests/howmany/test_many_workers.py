@@ -76,17 +76,18 @@ def test_a_third_of_many_workers_is_killed_and_every_trial_is_trained_once(
     workers = [start(help_studies, url, log, 4, instantly=True) for _ in range(n_workers)]
     for _ in range(n_workers // 3):
         victim = workers.pop(rng.randrange(len(workers)))
-        wait_for(rng.randint(1, 12), log, victim)
+        wait_for(rng.randint(1, 6), log, victim)
         time.sleep(rng.uniform(0, 0.01))
         assert victim.is_alive()
         victim.kill()
         victim.join()
     end(workers)
     trained_exactly(config, url)
-    # A killed worker's last cohort is trained again by one other, and nothing else is.
-    again = Counter(cohort for (cohort, _), times in epochs_of(log).items() if times > 1)
-    assert len(again) <= n_workers // 3
-    assert max(epochs_of(log).values()) <= 2
+    # Each kill has one other train one cohort again, and nothing else is trained twice.
+    times: Counter[int] = Counter()
+    for (cohort, _), n_times in epochs_of(log).items():
+        times[cohort] = max(times[cohort], n_times - 1)
+    assert times.total() <= n_workers // 3
 
 
 def test_workers_train_and_one_verifies_though_another_is_killed(tmp_path, url):
