@@ -2,7 +2,7 @@
 
     python -m benchmarks.growth [--trials 1000] [--seed 0] [--output docs/growth.svg]
 
-Measured each time networks have ended: seconds since the study began, the process's processor seconds, which other
+Measured after each cohort: seconds since the study began, the process's processor seconds, which other
 programs on the machine disturb less, and epochs trained, summed over networks. A network that is pruned early costs
 less than one that trains to its end, so the cost can be linear in networks only as far as epochs are. All three are
 drawn against networks, each as a share of its last value.
@@ -26,15 +26,12 @@ from search.study import open_study  # noqa: E402
 from search.watch import Listener, Progress  # noqa: E402
 from storage.engine import optuna_storage  # noqa: E402
 
-COUNTS = (10, 30, 100, 300, 1000)
-"""Networks after which a row is printed."""
-
 WIDTH, HEIGHT, MARGIN = 640, 400, 60
 BLUE, GREEN, ORANGE = "#1f6fb4", "#2f9e57", "#d9822b"
 
 
 class Point(NamedTuple):
-    """Where the study stood when so many networks had ended; epochs are summed over networks."""
+    """Where the study stood after so many networks; epochs are summed over networks."""
 
     networks: int
     seconds: float
@@ -44,27 +41,23 @@ class Point(NamedTuple):
 
 def measured(n_trials: int, seed: int) -> list[Point]:
     """Runs the study, without verification."""
-    config = load("mnist", [f"budget.trials={n_trials}", f"budget.patience={n_trials}", f"seed={seed}"])
+    budget = [f"budget.trials={n_trials}", f"budget.patience={n_trials}"]
+    config = load("mnist", [*budget, f"seed={seed}"])
     data, _ = load_for(config)
-    points, epochs, cohort = [Point(0, 0.0, 0.0, 0)], 0, 0
+    points, epochs = [Point(0, 0.0, 0.0, 0)], 0
     with tempfile.TemporaryDirectory() as folder:
         study = open_study(optuna_storage(f"sqlite:///{Path(folder) / 'study.db'}"), config, data)
         started, processor = time.perf_counter(), time.process_time()
 
-        def reached(networks: int) -> None:
-            seconds = time.perf_counter() - started, time.process_time() - processor
-            points.append(Point(networks, *seconds, epochs))
-
-        def note(progress: Progress) -> None:
-            nonlocal epochs, cohort
+        def count(progress: Progress) -> None:
+            nonlocal epochs
             epochs += progress.n_training
-            cohort = progress.n_training if progress.epoch == 0 else cohort
-            ended = progress.n_finished + cohort - progress.n_training
-            if ended > points[-1].networks:
-                reached(ended)
 
-        loop.search(study, data, Listener(note, lambda: None, lambda line: None, lambda: False))
-        reached(n_trials)
+        def note() -> None:
+            seconds = time.perf_counter() - started, time.process_time() - processor
+            points.append(Point(study.n_told, *seconds, epochs))
+
+        loop.search(study, data, Listener(count, note, lambda line: None, lambda: False))
         study.database.dispose()
     return points
 
@@ -78,9 +71,8 @@ def drawn(points: Sequence[Point]) -> str:
         return f'<polyline points="{places}" fill="none" stroke="{color}" stroke-width="2"/>'
 
     labels = [
-        *(_text(x(c / last.networks), y(0) + 20, str(c), "middle") for c in COUNTS[2:] if c <= last.networks),
-        _text(x(0.5), y(0) + 42, "networks ended", "middle"),
-        _text(x(0), y(1) - 14, f"up to {last.networks} networks", "start"),
+        *(_text(x(p.networks / last.networks), y(0) + 20, str(p.networks), "middle") for p in points[2:]),
+        _text(x(0.5), y(0) + 42, "networks", "middle"),
         _text(x(0.04), y(0.95), f"seconds, of {last.seconds:.0f}", "start", BLUE),
         _text(x(0.04), y(0.89), f"processor seconds, of {last.processor:.0f}", "start", GREEN),
         _text(x(0.04), y(0.83), f"epochs trained, of {last.epochs}", "start", ORANGE),
@@ -125,8 +117,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("docs/growth.svg"))
     given = parser.parse_args()
     points = measured(given.trials, given.seed)
-    print("| networks | seconds | processor seconds | epochs trained |")
-    for point in filter(None, (next((p for p in points if p.networks >= n), None) for n in COUNTS)):
+    print("| networks | seconds | processor seconds | epochs trained |\n|---|---|---|---|")
+    for point in points[1:]:
         print(f"| {point.networks} | {point.seconds:.1f} | {point.processor:.1f} | {point.epochs} |")
     given.output.write_text(drawn(points))
 

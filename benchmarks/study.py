@@ -2,11 +2,11 @@
 
     python benchmarks/study.py [--trials 500] [--seed 0] [--without-stock]
 
-First the `population` engine searches until its trials are spent; then the `keras` engine, which trains one stock
-network after another, searches for as long. Printed: how many networks each trained, the hypervolume of its front (log2
-of neurons + 1 against validation accuracy, up to the largest network), and of the population study the shares of
-the time spent on bookkeeping (asking, proposing, writing curves, judging, telling, reading back) and on tracing and
-compiling, and the seconds by which so many of its networks had ended.
+First the `population` engine searches until its trials are spent, however long its front has been level; then the
+`keras` engine, which trains one stock network after another, searches for as long. Printed: how many networks each
+trained, the hypervolume of its front (log2 of neurons + 1 against validation accuracy, up to the largest network), and
+of the population study the shares of the time spent on bookkeeping (asking, proposing, writing curves, judging,
+telling, reading back) and on tracing and compiling, and the seconds by which so many of its networks had ended.
 """
 
 import argparse
@@ -122,7 +122,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--without-stock", action="store_true", help="leave the keras engine out")
     given = parser.parse_args()
-    config = load("mnist", [f"budget.trials={given.trials}", f"seed={given.seed}"])
+    budget = [f"budget.trials={given.trials}", f"budget.patience={given.trials}"]
+    config = load("mnist", [*budget, f"seed={given.seed}"])
     data, _ = load_for(config)
     bookkeeping, compiling = Stopwatch(), CompileClock()
     for owner, name in [
