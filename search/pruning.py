@@ -10,9 +10,9 @@ counts, because one bad epoch in the middle of a schedule says little. For every
 on the final one, weighted for networks that end near the bar, gives mean and spread for a network that ends just
 above it. Pruned is what lies below the one-sided prediction interval of risk `r_t`. The risks of all epochs add up to
 the configured one, in shares like 1 / t, for early epochs save most. By Bonferroni's inequality a trial that would
-have entered the front is then pruned with a chance of at most `risk`, as far as residuals are normal and the finished
-networks are like those to come. They are not quite, having been spared by this very rule; `benchmarks/pruning.py`
-measures what comes of it.
+have entered the front is then pruned with a chance of at most `risk`, as far as residuals scatter like Student's t and
+the finished networks are like those to come. They are not quite, having been spared by this very rule;
+`benchmarks/pruning.py` measures what comes of it.
 
 The smallest network is never pruned, for nothing as small sets a bar. Epochs are compared with the same epochs of
 networks that train by the same schedule. An epoch that is missing or NaN counts as no better than those before it.
@@ -39,8 +39,12 @@ __all__ = ["FinishedCurve", "PruningRule", "expected_final"]
 NEAR = 0.7
 """Final levels that differ by so much weigh exp(-1/2) as much as equal ones: errors half or twice as large."""
 
-FEWEST = 5.0
+FEWEST = 8.0
 """Networks near the bar, by weight, without which nothing is pruned: fewer say too little of the spread."""
+
+TAILS = 12.0
+"""Degrees of freedom at most, so that the interval's tails are never lighter than the residuals' are: with a normal's,
+false prunes on `digits` were two and a half times as many as configured (docs/decisions/0004-search.md)."""
 
 
 class FinishedCurve(NamedTuple):
@@ -142,7 +146,7 @@ class PruningRule:
         freedom = np.maximum(n - 2, 1)
         residual = np.maximum(y_variance - slopes**2 * x_variance, 0.0) * n / freedom
         width = np.sqrt(residual * (1 + 1 / n + x_mean**2 / (n * x_variance)))
-        least = y_mean - slopes * x_mean - stats.t.isf(self._risks, freedom) * width
+        least = y_mean - slopes * x_mean - stats.t.isf(self._risks, np.minimum(freedom, TAILS)) * width
         return 1.0 - np.exp(-np.maximum.accumulate(np.where(n < FEWEST, 0.0, least), axis=0))
 
     def _level(self, accuracies: NDArray[np.float64]) -> NDArray[np.float64]:
