@@ -35,7 +35,7 @@ def test_a_trial_far_behind_where_winners_were_is_pruned_and_told_what_would_do(
 
 
 def test_a_trial_where_winners_were_goes_on():
-    assert rule(TEN).reason(10, 0, 0.81) is None
+    assert rule(TEN).reason(10, 0, 0.812) is None
 
 
 def test_the_size_is_named_as_the_study_counts_it():
