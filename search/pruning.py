@@ -97,7 +97,7 @@ class PruningRule:
         curves = np.nan_to_num(np.array(list(padded))[:, 1:].T)
         self._levels = self._level(np.maximum.accumulate(curves, axis=1))
         shares = 1.0 / np.arange(1, n_epochs + 1)
-        self._risks = risk * shares / shares[:-1].sum()
+        self._risks = risk * shares / max(shares[:-1].sum(), 1.0)
         self._bars = np.unique(self._finals)
 
     def bar(self, size: int) -> float | None:

@@ -232,10 +232,10 @@ def test_networks_that_cannot_be_kept_are_one_line_and_stop_nothing(tmp_path, ur
     assert (tmp_path / "blocked").is_file()
 
 
-def test_the_dashboard_gets_the_artifacts(studies, bare, monkeypatch):
+def test_the_dashboard_gets_the_artifacts_and_makes_no_folder_for_them(studies, bare, monkeypatch):
     stores = []
     monkeypatch.setattr("dashboards.server.serve", lambda url, **options: stores.append(options["artifact_store"]))
     assert howmany("dashboard", "--storage", studies) == 0
     assert howmany("dashboard", "--storage", bare) == 0
-    assert stores[0] is not None
-    assert stores[1] is None
+    assert all(store is not None for store in stores)
+    assert not Path(bare.removeprefix("sqlite:///") + ".artifacts").exists()

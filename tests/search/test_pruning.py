@@ -59,6 +59,11 @@ def test_more_risk_prunes_more():
     assert least < more < most
 
 
+def test_of_a_schedule_of_one_epoch_nothing_is_pruned():
+    short = [FinishedCurve(c.size, [c.final], c.final) for c in TEN]
+    assert PruningRule(short, 1, 0.01, RESOLUTION).reason(10, 0, 0.1) is None
+
+
 def test_nothing_is_pruned_after_the_last_epoch():
     assert rule(TEN).reason(10, 2, 0.1) is None
 
