@@ -3,11 +3,11 @@
     python -m benchmarks.samplers mnist [--replays 20] [--trials 500] [--cohort 100]
     python -m benchmarks.samplers cost
 
-A search asks for cohorts as a study does: the ladder first, then `--cohort` architectures at a time. An architecture
-that was not recorded stands for the recorded one of its depth that is nearest in the logarithms of the widths; one that
-comes up again costs nothing, whoever proposes it. An answer is right when the search has trained to its end the
-smallest recorded network that reaches the target. Epochs are medians over replays, `inf` where most searches of that
-many trials do not find it. `cost` times one more suggestion in studies, in memory, that have ever more trials.
+A search asks for cohorts as a study does: the ladder first, then as many as there are trials, up to `--cohort`. An
+architecture that was not recorded stands for the recorded one of its depth that is nearest in the logarithms of the
+widths; one that comes up again costs nothing, whoever proposes it. An answer is right when the search has trained to its
+end the smallest recorded network that reaches the target. Epochs are medians over replays, `inf` where most searches of
+that many trials do not find it. `cost` times one more suggestion in studies, in memory, that have ever more trials.
 """
 
 import argparse
@@ -80,7 +80,7 @@ def search(recording: Recording, sampler: Sampler, policy: Policy, n_trials: int
     for widths in SPACE.ladder():
         study.enqueue_trial(parameters_of(widths))
     while len(spent) < n_trials:
-        n = min(cohort, n_trials - len(spent)) if spent else len(SPACE.ladder())
+        n = min(cohort, len(spent), n_trials - len(spent)) if spent else len(SPACE.ladder())
         trials = [study.ask() for _ in range(n)]
         networks = [nearest(_suggested(trial)) for trial in trials]
         fresh = {network: _train(recording, policy, network) for network in networks if network not in trained}

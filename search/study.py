@@ -221,7 +221,8 @@ class OpenStudy:
         while True:
             known = self.optuna.get_trials(deepcopy=False)
             waiting = [trial.user_attrs.get("cohort") for trial in known if trial.state is TrialState.WAITING]
-            n_new = min(n, self.config.n_trials - len(known)) if new else 0
+            # A study at most doubles with a cohort, so that sampler and pruning rule soon have something to go by.
+            n_new = min(n, len(known), self.config.n_trials - len(known)) if new else 0
             if taken := self._adopted(known):
                 return self._tickets(taken, known)
             if waiting:
