@@ -5,9 +5,10 @@
 
 A search asks for cohorts as a study does: the ladder first, then as many as there are trials, up to `--cohort`. An
 architecture that was not recorded stands for the recorded one of its depth that is nearest in the logarithms of the
-widths; one that comes up again costs nothing, whoever proposes it. An answer is right when the search has trained to its
-end the smallest recorded network that reaches the target. Epochs are medians over replays, `inf` where most searches of
-that many trials do not find it. `cost` times one more suggestion in studies, in memory, that have ever more trials.
+widths; one that comes up again costs nothing, whoever proposes it. An answer is right when the search has trained to
+its end the smallest recorded network that reaches the target. Epochs are medians over replays, `inf` where most
+searches of that many trials do not find it. `cost` times one more suggestion in studies, in memory, that have ever
+more trials.
 """
 
 import argparse
