@@ -5,8 +5,8 @@
 Each replay trains the networks of a recording (`benchmarks/record_curves.py`) one after another: the ladder that every
 study begins with, then all others in a random order of its own. After every epoch a policy says whether to stop. A
 replay takes seconds, so anyone can try an idea: add a policy to `POLICIES`. What is reported is measured against the
-same networks all trained to their end. MO-ASHA takes the square of the trials, a minute a replay of all 1,500: it is
-left out beyond 500.
+same networks all trained to their end. MO-ASHA is syne-tune's own (`pip install syne-tune`); it takes the square of the
+trials, a minute a replay of all 1,500, and is left out beyond 500.
 """
 
 import argparse
@@ -20,8 +20,6 @@ import numpy as np
 import optuna
 from rich.console import Console
 from rich.table import Table
-from syne_tune.backend.trial_status import Trial
-from syne_tune.optimizer.schedulers.multiobjective.moasha import MOASHA
 
 from benchmarks.replay import TARGETS, Recording, Score, Spent, hypervolumes, recordings, score
 from search.pruning import FinishedCurve, PruningRule
@@ -107,11 +105,15 @@ class MoAsha(Everything):
     """`MOASHA` of syne-tune itself, on neurons and accuracy, with its defaults."""
 
     def __init__(self, recording: Recording) -> None:
+        from syne_tune.optimizer.schedulers.multiobjective.moasha import MOASHA
+
         super().__init__(recording)
         self._scheduler = MOASHA({}, ["neurons", "error"], max_t=recording.n_epochs, random_seed=0)
 
     def stops(self, network: int, epoch: int) -> bool:
         """What `on_trial_result` decides."""
+        from syne_tune.backend.trial_status import Trial
+
         trial = Trial(network, {}, datetime.now())
         if epoch == 0:
             self._scheduler.on_trial_add(trial)
