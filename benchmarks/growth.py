@@ -40,10 +40,11 @@ class Point(NamedTuple):
 
 
 def measured(n_trials: int, seed: int) -> list[Point]:
-    """Runs the study, without verification."""
+    """Runs the study, without verification, and prints a row for each cohort."""
     budget = [f"budget.trials={n_trials}", f"budget.patience={n_trials}"]
     config = load("mnist", [*budget, f"seed={seed}"])
     data, _ = load_for(config)
+    print("| networks | seconds | processor seconds | epochs trained |\n|---|---|---|---|")
     points, epochs = [Point(0, 0.0, 0.0, 0)], 0
     with tempfile.TemporaryDirectory() as folder:
         study = open_study(optuna_storage(f"sqlite:///{Path(folder) / 'study.db'}"), config, data)
@@ -56,6 +57,7 @@ def measured(n_trials: int, seed: int) -> list[Point]:
         def note() -> None:
             seconds = time.perf_counter() - started, time.process_time() - processor
             points.append(Point(study.n_told, *seconds, epochs))
+            print("| {} | {:.1f} | {:.1f} | {} |".format(*points[-1]), flush=True)
 
         loop.search(study, data, Listener(count, note, lambda line: None, lambda: False))
         study.database.dispose()
@@ -110,17 +112,13 @@ def _text(left: float, top: float, text: str, anchor: str, color: str = "#222") 
 
 
 def main() -> None:
-    """Measures, prints, draws."""
+    """Measures and draws."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("docs/growth.svg"))
     given = parser.parse_args()
-    points = measured(given.trials, given.seed)
-    print("| networks | seconds | processor seconds | epochs trained |\n|---|---|---|---|")
-    for point in points[1:]:
-        print(f"| {point.networks} | {point.seconds:.1f} | {point.processor:.1f} | {point.epochs} |")
-    given.output.write_text(drawn(points))
+    given.output.write_text(drawn(measured(given.trials, given.seed)))
 
 
 if __name__ == "__main__":
