@@ -23,8 +23,9 @@ from search.data import SearchData
 from search.datasets import load
 from search.network import build, initial_weights, optimizer
 from search.population import pays_to_compile
-from search.population_layout import Layout
-from search.population_model import DeviceData, Population
+from search.population_layout import deal
+from search.population_model import Population, n_shards
+from search.population_program import DeviceData
 from search.protocol import Protocol, batch_order, n_batches
 from search.space import Network, n_parameters
 
@@ -52,16 +53,21 @@ def population_epoch(
 ) -> tuple[Callable[[], None], float]:
     """An epoch of a cohort, and how long the first one took."""
     architectures = tuple(network.architecture for network in networks)
-    layout = Layout(architectures, data.n_features, data.n_classes, max(map(len, architectures)))
-    compiled = pays_to_compile(layout, len(data.y_train), protocol, epoch=0)
-    model = Population(layout.n_levels, DeviceData(data), protocol, layout if compiled else None)
+    sizes = (data.n_features, data.n_classes, max(map(len, architectures)))
+    shards = deal(architectures, *sizes, 1)
+    compiled = pays_to_compile(shards, len(data.y_train), protocol, epoch=0)
+    if not compiled:
+        shards = deal(architectures, *sizes, n_shards())
+    layout = shards.layouts[0] if compiled else None
+    model = Population(sizes[-1], len(shards.layouts), DeviceData(data), protocol, layout)
     weights = {i: initial_weights(n, data.n_features, data.n_classes) for i, n in enumerate(networks)}
-    model.load(layout, weights, {}, 0)
+    model.load(shards, weights, {}, 0)
     if not validate:
-        zeros = tf.zeros(len(networks))
-        model.score = lambda *_: (zeros, zeros)
+        model._program.score = lambda shard, *_: (tf.zeros(shard.tables["counts"][1]),) * 2
     order = batch_order(0, 0, len(data.y_train), protocol.batch_size)
-    epochs = tf.data.Dataset.from_tensors(order)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    epochs = tf.data.Dataset.from_tensors(order).with_options(options)
 
     def epoch() -> None:
         model.fit(epochs, verbose=0, shuffle=False)

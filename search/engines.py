@@ -122,6 +122,11 @@ class KerasEngine:
 class PopulationEngine:
     """A cohort as one Keras model."""
 
+    def __init__(self) -> None:
+        from search.population_model import use_one_thread_per_operation
+
+        use_one_thread_per_operation()
+
     def cohort_size(self, data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
         """As many as memory and arithmetic favour."""
         from search.population import cohort_size

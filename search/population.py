@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from search.data import Images, SearchData
 from search.network import build, initial_weights
 from search.outcome import EpochMetrics, OnEpochEnd, Outcome
-from search.population_layout import Layout, Weights
-from search.population_model import SCORE_CHUNK, Population, flat
+from search.population_layout import Shards, Weights, deal
+from search.population_model import Population, n_shards
 from search.population_pool import POPULATIONS
+from search.population_program import SCORE_CHUNK, flat
 from search.population_snapshot import Member, Snapshot
 from search.protocol import Protocol, batch_order, n_batches
 from search.space import Architecture, Network, SearchSpace
@@ -123,9 +124,9 @@ def evaluate(
         Accuracy of each network, `(networks,)`.
     """
     architectures = [tuple(len(bias) for bias in stock[1:-1:2]) for stock in weights]
-    layout = _layout(architectures, _n_levels(architectures), data)
-    model = POPULATIONS.get(layout, data, protocol)
-    model.load(layout, dict(enumerate(weights)), {}, 0)
+    shards = _dealt(architectures, _n_levels(architectures), data, n_shards())
+    model = POPULATIONS.get(shards, data, protocol)
+    model.load(shards, dict(enumerate(weights)), {}, 0)
     _, accuracies = model.score(tf.constant(flat(x)), tf.constant(np.asarray(y, np.int32)))
     return np.asarray(accuracies.numpy(), np.float64)
 
@@ -146,7 +147,8 @@ def cohort_size(data: SearchData, protocol: Protocol, space: SearchSpace) -> int
     """
     batch = min(protocol.batch_size, len(data.y_train))
     architectures = _typical(space)
-    typical, n_typical = _layout(architectures, _n_levels(architectures), data), len(architectures)
+    (typical,) = _dealt(architectures, _n_levels(architectures), data, 1).layouts
+    n_typical = len(architectures)
     step_seconds = typical.work * batch / WORK_PER_SECOND / n_typical
     copies, activations = 8, 4 * SCORE_CHUNK * sum(typical.n_rows)
     member_bytes = 4 * (copies * typical.n_weights + activations) / n_typical
@@ -154,17 +156,17 @@ def cohort_size(data: SearchData, protocol: Protocol, space: SearchSpace) -> int
     return max(1, min(enough, int(MEMORY_BYTES / member_bytes)))
 
 
-def pays_to_compile(layout: Layout, n_train: int, protocol: Protocol, *, epoch: int) -> bool:
+def pays_to_compile(shards: Shards, n_train: int, protocol: Protocol, *, epoch: int) -> bool:
     """Whether steps are so short and so many that running them in the executor costs more than compiling them.
 
     Args:
-        layout: What trains.
+        shards: What trains.
         n_train: Training samples.
         protocol: Gives the batch size and, from `epoch` on, the epochs that are sure to come.
         epoch: Epochs trained so far.
     """
     epochs = min(protocol.epochs - epoch, protocol.patience or protocol.epochs)
-    step_seconds = layout.work * min(protocol.batch_size, n_train) / WORK_PER_SECOND
+    step_seconds = shards.work * min(protocol.batch_size, n_train) / WORK_PER_SECOND
     n_steps = epochs * n_batches(n_train, protocol.batch_size)
     return step_seconds < STEP_SECONDS and n_steps * EXECUTOR_SECONDS > COMPILE_SECONDS
 
@@ -185,8 +187,8 @@ def _n_levels(architectures: Sequence[Architecture]) -> int:
     return max(map(len, architectures), default=0) or 1
 
 
-def _layout(architectures: Sequence[Architecture], n_levels: int, data: SearchData) -> Layout:
-    return Layout(tuple(architectures), data.n_features, data.n_classes, n_levels)
+def _dealt(architectures: Sequence[Architecture], n_levels: int, data: SearchData, n: int) -> Shards:
+    return deal(architectures, data.n_features, data.n_classes, n_levels, n)
 
 
 class _Cohort:
@@ -223,7 +225,7 @@ class _Cohort:
                 Member(weights=initial_weights(network, data.n_features, data.n_classes)) for network in networks
             ]
             self.placed = self.training
-            self.compiled = self._compiles(self._laid_out(self.placed))
+            self.compiled = self._compiles(self.placed)
         else:
             self.epoch, self.members = start.epoch, list(map(Member.copied, start.members))
             self.placed, self.compiled = list(start.placed), start.compiled
@@ -235,12 +237,12 @@ class _Cohort:
 
     def enter(self) -> Population:
         """Puts the members into their model."""
-        layout = self._laid_out(self.placed)
-        model = POPULATIONS.get(layout, self._data, self._protocol, compiled=self.compiled)
+        shards = self._dealt(self.placed, 1 if self.compiled else n_shards())
+        model = POPULATIONS.get(shards, self._data, self._protocol, compiled=self.compiled)
         here = [(index, self.members[position]) for index, position in enumerate(self.placed)]
         training = {index: member for index, member in here if member.state == "training"}
         model.load(
-            layout,
+            shards,
             {index: member.weights for index, member in training.items()},
             {index: member.slots for index, member in training.items() if member.slots is not None},
             self.epoch * self._steps,
@@ -281,20 +283,21 @@ class _Cohort:
 
     def _moves(self) -> bool:
         training = self.training
-        if self.compiled or not training:
+        if self.compiled or not training or training == self.placed:
             return False
-        now, next_ = self._laid_out(self.placed), self._laid_out(training)
-        self.compiled = self._compiles(next_)
+        self.compiled = self._compiles(training)
+        now, next_ = (self._dealt(positions, n_shards()) for positions in (self.placed, training))
         if not self.compiled and next_.work >= (1 - SPARE_SHARE) * now.work:
             return False
         self.placed = training
         return True
 
-    def _compiles(self, layout: Layout) -> bool:
-        return pays_to_compile(layout, len(self._data.y_train), self._protocol, epoch=self.epoch)
+    def _compiles(self, positions: Sequence[int]) -> bool:
+        together = self._dealt(positions, 1)
+        return pays_to_compile(together, len(self._data.y_train), self._protocol, epoch=self.epoch)
 
-    def _laid_out(self, positions: Sequence[int]) -> Layout:
-        return _layout([self.networks[position].architecture for position in positions], self._n_levels, self._data)
+    def _dealt(self, positions: Sequence[int], n: int) -> Shards:
+        return _dealt([self.networks[position].architecture for position in positions], self._n_levels, self._data, n)
 
     def _record(self, logs: Mapping[str, NDArray[np.float32]], share: float) -> dict[int, EpochMetrics]:
         assert self._model is not None
@@ -389,4 +392,6 @@ def _orders(batch_seed: int, epoch: int, n_train: int, protocol: Protocol) -> tf
             yield batch_order(batch_seed, e, n_train, protocol.batch_size)
 
     size = (n_batches(n_train, protocol.batch_size), min(protocol.batch_size, n_train))
-    return tf.data.Dataset.from_generator(orders, output_signature=tf.TensorSpec(size, tf.int32))
+    options = tf.data.Options()
+    options.autotune.enabled = False  # Its thread sleeps 10, 20, 40, ... ms between looks, and `fit` waits for its end.
+    return tf.data.Dataset.from_generator(orders, output_signature=tf.TensorSpec(size, tf.int32)).with_options(options)

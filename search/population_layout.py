@@ -11,7 +11,8 @@ level L what the hidden layers after L others give.
 No row and no block is shared, and padding reads a row of its own member, so nothing a member computes, NaN included,
 can reach another. Weights of padding start at zero, and their gradients are masked, so they stay zero.
 
-The program that trains a cohort sees the number of levels only: all else of its architectures is data.
+The program that trains a cohort sees the number of levels only: all else of its architectures is data. A cohort is
+dealt out to shards, one a core, each with a layout of its own.
 """
 
 import itertools
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 
 from search.space import Architecture
 
-__all__ = ["HIDDEN_KINDS", "OUTPUT_KINDS", "Kind", "Layout", "Weights", "pack", "unpack"]
+__all__ = ["HIDDEN_KINDS", "OUTPUT_KINDS", "Kind", "Layout", "Shards", "Weights", "deal", "pack", "unpack"]
 
 HIDDEN_KINDS = 4
 """Kinds of hidden layers' blocks at a level; more waste less on padding, and every product costs its call."""
@@ -132,23 +133,23 @@ class Layout:
     def tables(self) -> dict[str, NDArray[np.int32]]:
         """All that the program is told of the architectures, by name.
 
-        `counts`: rows of the first level, members. `sizes`: `(levels, kinds, 3)`, blocks, outputs, inputs.
-        `forward_L` and `backward_L` gather the inputs of the blocks that read level L, and their gradient;
-        `forward` and `backward` the class scores, class by class, from the output blocks' rows and then those of
-        networks without hidden layers.
+        `counts`: rows of the first level, members. `sizes_L`: `(kinds, 3)`, blocks, outputs and inputs of those that
+        read level L. `forward_L` and `backward_L` gather their inputs, and the gradient of these.
         """
-        forward, backward = self._score_gather()
-        tables = {
-            "counts": np.array([self.n_rows[0], len(self.architectures)], np.int32),
-            "forward": forward,
-            "backward": backward,
-        }
+        tables = {"counts": np.array([self.n_rows[0], len(self.architectures)], np.int32)}
         for level, kinds in enumerate(self.kinds):
             forward, backward = self._gather(level)
             sizes = [(len(kind.members), kind.outputs, kind.inputs) for kind in kinds]
             tables |= {f"forward_{level}": forward, f"backward_{level}": backward}
             tables |= {f"sizes_{level}": np.array(sizes, np.int32)}
         return tables
+
+    @cached_property
+    def scored(self) -> list[int]:
+        """Members in the order in which their class scores lie: by output block, then those without hidden layers."""
+        n_hidden = [HIDDEN_KINDS if level + 1 < self.n_levels else 0 for level in range(self.n_levels)]
+        outputs = [kind for n, kinds in zip(n_hidden, self.kinds, strict=True) for kind in kinds[n:]]
+        return [*(member for kind in outputs for member in kind.members), *self._softmax]
 
     def mask(self) -> NDArray[np.float32]:
         """Float32 `(n_later,)`: 1 where a later weight is a member's, 0 where it is padding."""
@@ -162,7 +163,7 @@ class Layout:
     def places(self, member: int) -> list["_Place"]:
         """Where each of a member's stock arrays lies."""
         architecture, classes, features = self.architectures[member], self.n_classes, self.n_features
-        output_bias = _Place(True, sum(self.n_rows) + member, (classes, 1), (classes,), len(self.architectures))
+        output_bias = _Place(True, sum(self.n_rows) + classes * self.scored.index(member), (classes,), (classes,))
         if not architecture:
             start = self.n_rows[0] + classes * self._softmax.index(member)
             return [_Place(False, start, (classes, features), (classes, features)), output_bias]
@@ -230,13 +231,6 @@ class Layout:
         rows = self.rows[level][member]
         return slice(rows.start, rows.start + self._blocks[level - 1][member][1].outputs) if level else rows
 
-    def _score_gather(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        n_hidden = [HIDDEN_KINDS if level + 1 < self.n_levels else 0 for level in range(self.n_levels)]
-        order = [m for n, kinds in zip(n_hidden, self.kinds, strict=True) for kind in kinds[n:] for m in kind.members]
-        place = np.argsort([*order, *self._softmax])
-        forward = (place * self.n_classes + np.arange(self.n_classes)[:, None]).ravel()
-        return forward.astype(np.int32), np.argsort(forward).astype(np.int32)
-
 
 class _Place(NamedTuple):
     """Where one stock array lies, transposed.
@@ -246,24 +240,56 @@ class _Place(NamedTuple):
         start: First weight, or first row of the first kernel.
         padded: Its sides there.
         sides: Its own sides.
-        stride: From one weight to the next.
     """
 
     later: bool
     start: int
     padded: tuple[int, ...]
     sides: tuple[int, ...]
-    stride: int = 1
 
     def view(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
         """Its part of the first kernel or of the later weights."""
         if not self.later:
             return array[self.start : self.start + self.sides[0]]
-        size = int(np.prod(self.padded))
-        found = array[self.start : self.start + size * self.stride : self.stride]
-        if len(self.sides) == 1:
-            return found
-        return found.reshape(self.padded)[: self.sides[0], : self.sides[1]]
+        found = array[self.start : self.start + int(np.prod(self.padded))].reshape(self.padded)
+        return found[tuple(slice(side) for side in self.sides)]
+
+
+@dataclass(frozen=True, eq=False)
+class Shards:
+    """A cohort dealt out to cores.
+
+    Attributes:
+        members: The members of each shard, by their place in the cohort.
+        layouts: Where they lie.
+    """
+
+    members: tuple[tuple[int, ...], ...]
+    layouts: tuple[Layout, ...]
+
+    @property
+    def work(self) -> float:
+        """Like `Layout.work`, of as many shards as there are, each as slow as the slowest."""
+        return len(self.layouts) * max(layout.work for layout in self.layouts)
+
+
+def deal(architectures: Sequence[Architecture], n_features: int, n_classes: int, n_levels: int, n: int) -> Shards:
+    """Deals a cohort out to `n` shards of about the same work, or to fewer if it has fewer members.
+
+    The member with the most work first, each goes to the shard that has the least.
+    """
+    shards: list[list[int]] = [[] for _ in range(max(1, min(n, len(architectures))))]
+    loads = [0.0] * len(shards)
+    own_work = [Layout((architecture,), n_features, n_classes, n_levels).work for architecture in architectures]
+    for member in sorted(range(len(architectures)), key=lambda member: -own_work[member]):
+        least = loads.index(min(loads))
+        shards[least].append(member)
+        loads[least] += own_work[member]
+    members = tuple(tuple(sorted(shard)) for shard in shards)
+    return Shards(
+        members,
+        tuple(Layout(tuple(architectures[m] for m in shard), n_features, n_classes, n_levels) for shard in members),
+    )
 
 
 def _slices(widths: Iterable[int]) -> list[slice]:

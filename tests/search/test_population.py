@@ -20,7 +20,8 @@ from search.data import SearchData
 from search.network import build, initial_weights, optimizer
 from search.outcome import EpochMetrics, Outcome
 from search.population import Snapshot, cohort_size, evaluate, extract, train_cohort
-from search.population_layout import Layout
+from search.population_layout import deal
+from search.population_model import n_shards
 from search.population_pool import POPULATIONS
 from search.protocol import Protocol, batch_order
 from search.space import Network, SearchSpace
@@ -247,7 +248,8 @@ def test_cohorts_share_one_program() -> None:
             Network(tuple(np.exp(rng.uniform(0, np.log(128), depth)).astype(int).tolist()), seed) for depth in depths
         ]
         train_cohort(networks, data, protocol, batch_seed=0, on_epoch_end=prune_some)
-    assert POPULATIONS.get(Layout((), 20, 4, 3), data, protocol).n_traced == 1
+    shards = deal([()] * 12, 20, 4, 3, n_shards())
+    assert POPULATIONS.get(shards, data, protocol).n_traced == 1
 
 
 def test_compiled_gives_the_same_networks(monkeypatch: pytest.MonkeyPatch) -> None:

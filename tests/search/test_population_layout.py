@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.population_layout import Layout, pack, unpack
+from search.population_layout import HIDDEN_KINDS, Layout, deal, pack, unpack
 from search.space import Architecture, n_parameters
 
 COHORTS = st.lists(st.lists(st.integers(1, 140), max_size=3).map(tuple), min_size=1, max_size=12)
@@ -52,9 +52,22 @@ def test_rows_are_read_by_their_own_member(architectures: list[Architecture]) ->
 
 
 @given(COHORTS)
-def test_scores_are_sorted_by_class_and_member(architectures: list[Architecture]) -> None:
-    """The gather of scores is a permutation, and the other one its inverse."""
-    tables = Layout(tuple(architectures), 6, 3, 3).tables()
-    order = np.arange(3 * len(architectures))
-    assert np.array_equal(tables["backward"][tables["forward"]], order)
-    assert np.array_equal(np.sort(tables["forward"]), order)
+def test_scores_lie_by_output_block(architectures: list[Architecture]) -> None:
+    """Every member is scored once; those without hidden layers come last, all others where their output blocks lie."""
+    layout = Layout(tuple(architectures), 6, 3, 3)
+    assert sorted(layout.scored) == list(range(len(architectures)))
+    kinds = [*layout.kinds[0][HIDDEN_KINDS:], *layout.kinds[1][HIDDEN_KINDS:], *layout.kinds[2]]
+    softmax = [member for member, architecture in enumerate(architectures) if not architecture]
+    assert layout.scored == [*(member for kind in kinds for member in kind.members), *softmax]
+
+
+@given(COHORTS, st.integers(1, 5))
+def test_a_cohort_is_dealt_out_evenly(architectures: list[Architecture], n: int) -> None:
+    """Everybody is in one shard, none is empty, and no shard could give its last member away and still be slower."""
+    shards = deal(architectures, 6, 3, 3, n)
+    assert sorted(itertools.chain(*shards.members)) == list(range(len(architectures)))
+    assert len(shards.members) == min(n, len(architectures)) and all(shards.members)
+    for members, layout in zip(shards.members, shards.layouts, strict=True):
+        assert layout.architectures == tuple(architectures[member] for member in members)
+    own = [[Layout((architectures[m],), 6, 3, 3).work for m in members] for members in shards.members]
+    assert max(sum(works) - min(works) for works in own) <= min(map(sum, own)) + 1e-6
