@@ -10,11 +10,11 @@ depth and its widths, reports every epoch, and is told two values.
   `Trial.report`, which a study with two objectives refuses), `study.tell()`. RandomSampler, the cheapest; no user
   attributes; on SQLite a time-out of 60 s, as the usual 5 s fail.
 - `ours`: what `search.loop` does for a cohort without the engine, with cohorts of 1, 16 and 64: ask (proposals
-  around the front, leases, five attributes), read what others have finished, write four metrics an epoch, tell (three
-  more attributes). Heartbeats run.
+  around the front, leases, five attributes), read what others have finished, learn the pruning rule, write four metrics
+  an epoch and ask the rule of each network, whatever it answers, tell (three more attributes). Heartbeats run.
 
-`--growth` has one worker and times trials in studies that already have so many. The pruning rule is not asked: its
-arithmetic is not the storage's.
+`--growth` has one worker and times trials in studies that already have so many, all of them complete: pruned ones teach
+the rule nothing and cost less.
 """
 
 import argparse
@@ -121,6 +121,8 @@ def ours(url: str, epochs: int, n: int) -> Step:
         curves = [curve(ticket.size, epochs, rng) for ticket in tickets]
         for epoch in range(epochs):
             watch.record(epoch, {m: EpochMetrics(0.1, 0.9, 0.1, curves[m][epoch]) for m in range(len(tickets))})
+            for m in range(len(tickets)):
+                watch.judge(m, epoch, curves[m][epoch])
         ended = [
             Outcome("complete", (EpochMetrics(0.1, 0.9, 0.1, 0.9),) * epochs, epochs - 1, each[-1], 0.1, [], None)
             for each in curves

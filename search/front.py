@@ -146,22 +146,17 @@ def hypervolume(points: Iterable[FrontPoint], *, max_size: int, reference_accura
     return area
 
 
-def levelled_off(points: Iterable[FrontPoint], n_trials: int, patience: int, *, max_size: int) -> bool:
-    """Whether the last `patience` trials have not improved the front.
+def levelled_off(before: Iterable[FrontPoint], now: Iterable[FrontPoint], *, max_size: int) -> bool:
+    """Whether a front has gained less than `LEAST_GAIN` of its hypervolume.
 
     Args:
-        points: Of the trials numbered below `n_trials`, in any order.
-        n_trials: Trials so far, whatever became of them.
-        patience: How many trials may bring less than `LEAST_GAIN` of the hypervolume.
+        before: The front as it was.
+        now: The front as it is.
         max_size: See `hypervolume`.
 
     Example:
-        >>> points = [FrontPoint(0, 1, 0.5), FrontPoint(1, 3, 0.75), FrontPoint(2, 3, 0.70)]
-        >>> levelled_off(points, 3, patience=1, max_size=7), levelled_off(points, 3, patience=2, max_size=7)
+        >>> before = [FrontPoint(0, 1, 0.5), FrontPoint(1, 3, 0.75)]
+        >>> levelled_off(before, before, max_size=7), levelled_off(before[:1], before, max_size=7)
         (True, False)
     """
-    if n_trials <= patience:
-        return False
-    known = list(points)
-    before = hypervolume((point for point in known if point.trial < n_trials - patience), max_size=max_size)
-    return hypervolume(known, max_size=max_size) <= before * (1 + LEAST_GAIN)
+    return hypervolume(now, max_size=max_size) <= hypervolume(before, max_size=max_size) * (1 + LEAST_GAIN)

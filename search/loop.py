@@ -53,7 +53,7 @@ def _is_timeout_spent(study: OpenStudy) -> bool:
 
 
 def _ending(study: OpenStudy) -> Ending:
-    return "trials" if study.past.counts.total() >= study.config.n_trials else "plateau"
+    return "trials" if len(study.past.ended) >= study.config.n_trials else "plateau"
 
 
 def _train(

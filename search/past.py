@@ -1,6 +1,7 @@
 """What a study's trials have come to so far, read anew only where that may have changed.
 
-A trial that has ended stays as it is, so each is read once: what a cohort costs does not grow with the study.
+A trial that has ended stays as it is, so each is read once: what a cohort costs does not grow with the study. All here
+follows from the storage alone, in whatever steps it was read.
 """
 
 from collections import Counter
@@ -20,9 +21,11 @@ __all__ = ["Past", "finished_curves"]
 SizeOf = Callable[[Architecture], int]
 """What the study minimizes."""
 
+UNFINISHED: frozenset[TrialState] = frozenset({"running", "waiting"})
+
 
 class Past:
-    """The trials of a study that have ended.
+    """The trials of a study as they were at the last `refresh`.
 
     Args:
         database: Where the study lives.
@@ -31,46 +34,70 @@ class Past:
         size_of: Counts it.
 
     Attributes:
+        n_trials: How many there are.
+        unfinished: Those that run or wait, by number.
+        tried: Architectures that have a trial.
+        ended: Ids of those that have ended.
         counts: How many ended in each state.
         seconds: Of training in all.
-        points: The complete ones, as a front sees them.
-        front: The best of them, smallest first.
-        finished: Those that trained to their end, by number.
+        front: The best of the complete ones, smallest first.
     """
 
     def __init__(self, database: Database, study_id: int, size: Size, size_of: SizeOf) -> None:
         self._database, self._study_id = database, study_id
         self._size, self._size_of = size, size_of
+        self._architectures: dict[int, Architecture] = {}
         self._curves: dict[int, FinishedCurve] = {}
-        self._seen: set[int] = set()
         self._since = 0
+        self._recent: list[FrontPoint] = []
+        self._front_before: list[FrontPoint] = []
+        self.n_trials = 0
+        self.unfinished: list[TrialRecord] = []
+        self.tried: set[Architecture] = set()
+        self.ended: set[int] = set()
         self.counts: Counter[TrialState] = Counter()
         self.seconds = 0.0
-        self.points: list[FrontPoint] = []
         self.front: list[FrontPoint] = []
-        self.finished: list[FinishedCurve] = []
 
     def refresh(self) -> None:
-        """Takes in what has ended since the last time."""
+        """Takes in what has changed since the last time."""
         read = read_trials(self._database, self._study_id, since=self._since)
-        unfinished = [trial.trial_id for trial in read if trial.state in ("running", "waiting")]
-        self._since = min(unfinished, default=max((trial.trial_id for trial in read), default=self._since))
-        ended = [
-            trial for trial in read if trial.state not in ("running", "waiting") and trial.trial_id not in self._seen
-        ]
+        self.unfinished = [trial for trial in read if trial.state in UNFINISHED]
+        self.tried.update(trial.widths for trial in read if trial.widths is not None)
+        if read:
+            self.n_trials = read[-1].number + 1
+            self._since = (self.unfinished or read[-1:])[0].trial_id
+        ended = [trial for trial in read if trial.state not in UNFINISHED and trial.trial_id not in self.ended]
         if ended:
             self._take_in(ended)
 
+    def architectures(self) -> list[Architecture]:
+        """The front's, smallest first."""
+        return [self._architectures[point.trial] for point in self.front]
+
+    def finished(self) -> list[FinishedCurve]:
+        """The trials that trained to their end, by number."""
+        return [self._curves[number] for number in sorted(self._curves)]
+
+    def front_before(self, number: int) -> list[FrontPoint]:
+        """The front of the trials below a number, which must not fall from one call to the next."""
+        older = [point for point in self._recent if point.trial < number]
+        self._recent = [point for point in self._recent if point.trial >= number]
+        self._front_before = pareto_front([*self._front_before, *older])
+        return self._front_before
+
     def _take_in(self, ended: Sequence[TrialRecord]) -> None:
-        self._seen.update(trial.trial_id for trial in ended)
+        self.ended.update(trial.trial_id for trial in ended)
         self.counts.update(trial.state for trial in ended)
         self.seconds += sum(trial.seconds or 0.0 for trial in ended)
-        self.points += points_of(ended, self._size)
-        self.front = pareto_front(self.points)
+        architectures = {trial.number: trial.widths for trial in ended if trial.widths is not None}
+        self._architectures |= architectures
+        points = [point for point in points_of(ended, self._size) if point.trial in architectures]
+        self._recent += points
+        self.front = pareto_front([*self.front, *points])
         since = min(trial.trial_id for trial in ended)
         curves = read_curves(self._database, self._study_id, since=since)
         self._curves |= finished_curves(self._size_of, ended, curves)
-        self.finished = [self._curves[number] for number in sorted(self._curves)]
 
 
 def finished_curves(

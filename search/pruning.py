@@ -46,6 +46,9 @@ TAILS = 12.0
 """Degrees of freedom at most, so that the interval's tails are never lighter than the residuals' are: with a normal's,
 false prunes on `digits` were two and a half times as many as configured (docs/decisions/0004-search.md)."""
 
+LATEST = 1_000
+"""Finished networks that the rule learns from, the latest: more hardly tell it more, and cost each cohort more."""
+
 
 class FinishedCurve(NamedTuple):
     """A network that trained to its end.
@@ -75,7 +78,7 @@ class PruningRule:
     """What a winner's accuracy is by when, as learned from finished networks.
 
     Args:
-        finished: Networks that trained to their end by one schedule.
+        finished: Networks that trained to their end by one schedule, the latest last.
         n_epochs: Of that schedule.
         risk: Accepted chance of pruning a trial that would have entered the front.
         resolution: The smallest step of an accuracy: one over the number of validation samples.
@@ -91,18 +94,22 @@ class PruningRule:
         unit: str = "neurons",
     ) -> None:
         self._resolution, self._unit = resolution, unit
-        self._sizes = np.array([other.size for other in finished], np.int64)
-        self._finals = np.array([other.final for other in finished], np.float64)
-        padded = zip_longest(range(n_epochs), *(other.curve for other in finished), fillvalue=0.0)
+        sizes = np.array([other.size for other in finished], np.int64)
+        finals = np.array([other.final for other in finished], np.float64)
+        order = np.lexsort((-finals, sizes))  # Of one size the best first: each running best is some size's bar.
+        self._sizes, self._best = sizes[order], np.maximum.accumulate(finals[order])
+        self._finals = finals[-LATEST:]
+        padded = zip_longest(range(n_epochs), *(other.curve for other in finished[-LATEST:]), fillvalue=0.0)
         curves = np.nan_to_num(np.array(list(padded))[:, 1:].T)
         self._levels = self._level(np.maximum.accumulate(curves, axis=1))
         shares = 1.0 / np.arange(1, n_epochs + 1)
         self._risks = risk * shares / max(shares[:-1].sum(), 1.0)
-        self._bars = np.unique(self._finals)
+        self._bars = np.unique(self._best)
 
     def bar(self, size: int) -> float | None:
         """The best final accuracy of the networks no larger than `size`; None where there is none."""
-        return max(self._finals[self._sizes <= size].tolist(), default=None)
+        n_rivals = int(np.searchsorted(self._sizes, size, side="right"))
+        return float(self._best[n_rivals - 1]) if n_rivals else None
 
     def reason(self, size: int, epoch: int, accuracy: float) -> str | None:
         """Why a trial can no longer reach the front, or None if it may.
@@ -123,14 +130,14 @@ class PruningRule:
     def needed(self, size: int) -> NDArray[np.float64] | None:
         """The least accuracy after each epoch with which a trial of this size may still win; None if any will do.
 
-        Who cannot exceed a lower bar cannot exceed a higher one: the most that any bar up to its own asks for counts.
+        Who cannot exceed a lower bar cannot exceed a higher one: the most that any smaller size's bar asks for counts.
         """
         bar = self.bar(size)
         return None if bar is None else self._table[np.searchsorted(self._bars, bar)]
 
     @cached_property
     def _table(self) -> NDArray[np.float64]:
-        """`needed` for every bar there may be, `(bars, epochs)`; at most 0 where too little is known.
+        """`needed` for every bar of a size, `(bars, epochs)`; at most 0 where too little is known.
 
         Of each bar these are the lower ends of the prediction intervals of a network that ends on the next accuracy.
         """

@@ -8,7 +8,7 @@ had happened.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -26,7 +26,7 @@ from search.front import levelled_off
 from search.outcome import Outcome
 from search.past import Past
 from search.safekeeping import CohortCheckpoints
-from search.sampler import FrontSampler, distributions
+from search.sampler import FrontSampler, distributions, generator, propose
 from search.space import (
     Architecture,
     Network,
@@ -43,7 +43,7 @@ from storage.curves import write_curves
 from storage.errors import MisuseError
 from storage.leases import Leases
 from storage.places import Place, place_for
-from storage.records import CurvePoint
+from storage.records import CurvePoint, TrialRecord
 
 __all__ = ["OpenStudy", "Ticket", "open_study"]
 
@@ -109,10 +109,11 @@ def _create(storage: CohortStorage, config: StudyConfig, data: SearchData, n_tes
     """Makes a study with its first trials: the ladder, or the architectures the settings list."""
     space = config.space.search_space()
     first = space.ladder() if config.space.architectures is None else config.space.architectures
+    networks = [_network(widths, number, config.seed) for number, widths in enumerate(first[: config.n_trials])]
     storage.create_whole_study(
         config.name,
         [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE],
-        [_template(architecture, space, TrialState.WAITING) for architecture in first[: config.n_trials]],
+        [_template(network, space, _facts(network, data), TrialState.WAITING) for network in networks],
         attributes={
             "data": _description(data, n_test),
             "environment": environment(),
@@ -153,7 +154,7 @@ class OpenStudy:
         optuna: The Optuna study.
         study_id: The storage's key.
         n_told: How many trials this worker has trained and told.
-        past: Its ended trials.
+        past: Its trials, as last looked at.
         n_validation: Samples that accuracies are measured on.
     """
 
@@ -167,12 +168,12 @@ class OpenStudy:
     ) -> None:
         self.config = config
         self.optuna = study
-        self.optuna.sampler = self._sampler = FrontSampler(config.space.search_space(), config.seed)
+        self.optuna.sampler = FrontSampler(config.space.search_space(), config.seed)
         self.study_id = study._study_id
         self.n_told = 0
         self._storage = storage
         self.n_validation = len(data.y_validation)
-        self._n_features, self._n_classes = data.n_features, data.n_classes
+        self._data = data
         self._checkpoints = checkpoints
         self._looked_at = float("-inf")
         self._leases = Leases(storage.engine)
@@ -198,15 +199,15 @@ class OpenStudy:
         """What the study minimizes."""
         if self.config.space.size == "neurons":
             return n_neurons(architecture)
-        return n_parameters(architecture, self._n_features, self._n_classes)
+        return n_parameters(architecture, self._data.n_features, self._data.n_classes)
 
     def levelled_off(self) -> bool:
         """Whether the search has stopped improving the front, by the trials that `past` has."""
-        patience, space = self.config.budget.patience, self.config.space
-        if patience is None or space.architectures is not None:
+        patience, space, n_ended = self.config.budget.patience, self.config.space, len(self.past.ended)
+        if patience is None or n_ended <= patience or space.architectures is not None:
             return False
         largest = self.size((space.max_width,) * space.max_depth)
-        return levelled_off(self.past.points, self.past.counts.total(), patience, max_size=largest)
+        return levelled_off(self.past.front_before(n_ended - patience), self.past.front, max_size=largest)
 
     def ask(self, n: int, *, new: bool = True) -> list[Ticket]:
         """The next cohort: what a killed run left, else what an interrupted one left or was enqueued, else new trials.
@@ -219,18 +220,17 @@ class OpenStudy:
             Running trials; empty when all the trials of the budget are given out.
         """
         while True:
-            known = self.optuna.get_trials(deepcopy=False)
-            waiting = [trial.user_attrs.get("cohort") for trial in known if trial.state is TrialState.WAITING]
+            self.past.refresh()
+            waiting = [trial.cohort for trial in self.past.unfinished if trial.state == "waiting"]
             # A study at most doubles with a cohort, so that sampler and pruning rule soon have something to go by.
-            n_new = min(n, len(known), self.config.n_trials - len(known)) if new else 0
-            if taken := self._adopted(known):
-                return self._tickets(taken, known)
+            n_new = min(n, self.past.n_trials, self.config.n_trials - self.past.n_trials) if new else 0
+            if taken := self._adopted():
+                return self._tickets(taken)
             if waiting:
                 n_first = min(n, waiting.count(waiting[0]))
-                taken = self._storage.claim_waiting(self.study_id, n_first, leases=self._leases)
-                tickets = self._tickets(taken, known)
+                tickets = self._tickets(self._storage.claim_waiting(self.study_id, n_first, leases=self._leases))
             elif n_new > 0:
-                tickets = self._create(self._sampler.propose(known, n_new), len(known))
+                tickets = self._create(n_new)
             else:
                 return []
             if tickets:  # Else another worker was faster, and there is something new to know.
@@ -238,7 +238,8 @@ class OpenStudy:
 
     def others_train(self) -> bool:
         """Whether another worker still trains trials of this study."""
-        return self._others_train(self.optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+        self.past.refresh()
+        return self._others_train()
 
     def write_curves(self, points: Mapping[int, Sequence[CurvePoint]]) -> frozenset[int]:
         """Writes epochs of several trials, by trial id, in one transaction.
@@ -270,17 +271,17 @@ class OpenStudy:
 
     def finish(self) -> None:
         """Writes down that the budget is spent: who runs the study again needs to train nothing."""
-        waiting = self.optuna.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        self.optuna.set_user_attr("finished", finished_mark(self.config.budget, len(waiting)))
+        self.past.refresh()
+        n_waiting = sum(trial.state == "waiting" for trial in self.past.unfinished)
+        self.optuna.set_user_attr("finished", finished_mark(self.config.budget, n_waiting))
 
     def may_verify(self) -> bool:
         """Whether this worker is the one that verifies: it holds, or could take, the lease of the first ended trial.
 
         Whoever verifies keeps it until the study is closed; of a worker that is gone another takes it over.
         """
-        ended = (trial for trial in self.optuna.get_trials(deepcopy=False) if trial.state.is_finished())
-        first = next(ended, None)
-        return first is None or self._leases.claim(first._trial_id)
+        self.past.refresh()
+        return not self.past.ended or self._leases.claim(min(self.past.ended))
 
     def return_orphans(self) -> None:
         """Lets the trials of workers that are gone wait."""
@@ -291,76 +292,86 @@ class OpenStudy:
         """Gives trials back unfinished: they wait, and the next `ask` returns them."""
         self._storage.return_trials([ticket.trial_id for ticket in tickets], leases=self._leases)
 
-    def _adopted(self, known: Sequence[FrozenTrial]) -> list[int]:
+    def _adopted(self) -> list[int]:
         """The trials of one cohort whose worker is gone, now this one's."""
-        if not self._others_train(known) or time.monotonic() - self._looked_at < LOOK_SECONDS:
+        if not self._others_train() or time.monotonic() - self._looked_at < LOOK_SECONDS:
             return []
         self._looked_at = time.monotonic()
         ids = set(self._leases.orphans(self.study_id))
-        orphans = [trial for trial in known if trial._trial_id in ids]
+        orphans = [trial for trial in self.past.unfinished if trial.trial_id in ids]
         # A worker killed between taking trials and describing them leaves a cohort that has no number yet.
-        unnumbered = min((trial.number for trial in orphans if "cohort" not in trial.user_attrs), default=0)
-        cohorts = {trial._trial_id: trial.user_attrs.get("cohort", unnumbered) for trial in orphans}
+        unnumbered = min((trial.number for trial in orphans if trial.cohort is None), default=0)
+        cohorts = {trial.trial_id: unnumbered if trial.cohort is None else trial.cohort for trial in orphans}
         first = min(cohorts.values(), default=None)
         return sorted(self._leases.adopt(trial_id for trial_id, cohort in cohorts.items() if cohort == first))
 
-    def _others_train(self, known: Iterable[FrozenTrial]) -> bool:
+    def _others_train(self) -> bool:
         held = self._leases.held()
-        return any(trial.state is TrialState.RUNNING and trial._trial_id not in held for trial in known)
+        return any(trial.state == "running" and trial.trial_id not in held for trial in self.past.unfinished)
 
-    def _create(self, architectures: Sequence[Architecture], n_known: int) -> list[Ticket]:
-        """New running trials, the study having `n_known`; none if it has more by now."""
-        space = self.config.space.search_space()
-        networks = [self._network(architecture, n_known + i) for i, architecture in enumerate(architectures)]
-        templates = [_template(network.architecture, space) for network in networks]
-        for template, network in zip(templates, networks, strict=True):
-            template.user_attrs = {"cohort": n_known, **self._facts(network)}
-        ids = self._storage.create_trials(self.study_id, templates, after=n_known, leases=self._leases)
+    def _create(self, n: int) -> list[Ticket]:
+        """New running trials; none if the study has got others meanwhile."""
+        space, past, first = self.config.space.search_space(), self.past, self.past.n_trials
+        rng = generator(self.config.seed, first)
+        proposals = propose(space, past.architectures(), past.tried, n, rng)
+        networks = [_network(widths, number, self.config.seed) for number, widths in enumerate(proposals, first)]
+        templates = [
+            _template(network, space, {"cohort": first, **_facts(network, self._data)}) for network in networks
+        ]
+        ids = self._storage.create_trials(self.study_id, templates, after=first, leases=self._leases)
         return [
-            Ticket(trial_id, n_known + i, networks[i], self.size(networks[i].architecture), n_known)
+            Ticket(trial_id, first + i, networks[i], self.size(networks[i].architecture), first)
             for i, trial_id in enumerate(ids)
         ]
 
-    def _tickets(self, trial_ids: Sequence[int], known: Sequence[FrozenTrial]) -> list[Ticket]:
+    def _tickets(self, trial_ids: Sequence[int]) -> list[Ticket]:
         """Trials taken with their networks; what is known before training is written down in one transaction."""
-        trials = {trial._trial_id: trial for trial in known}
-        mine = [trials[trial_id] for trial_id in trial_ids]
-        cohort = mine[0].user_attrs.get("cohort", mine[0].number) if mine else 0
+        self.past.refresh()
+        taken = set(trial_ids)
+        mine = [trial for trial in self.past.unfinished if trial.trial_id in taken]
+        cohort = next((trial.number if trial.cohort is None else trial.cohort for trial in mine), 0)
         tickets = [self._ticket(trial, cohort) for trial in mine]
         self._storage.set_attributes(
-            {ticket.trial_id: {"cohort": cohort, **self._facts(ticket.network)} for ticket in tickets}
+            {ticket.trial_id: {"cohort": cohort, **_facts(ticket.network, self._data)} for ticket in tickets}
         )
         return tickets
 
-    def _ticket(self, trial: FrozenTrial, cohort: int) -> Ticket:
-        params = trial.params or self._suggested(trial)
-        network = self._network(architecture_of(params), trial.number)
-        return Ticket(trial._trial_id, trial.number, network, self.size(network.architecture), cohort)
+    def _ticket(self, trial: TrialRecord, cohort: int) -> Ticket:
+        widths = self._suggested(trial.trial_id) if trial.widths is None else trial.widths
+        network = _network(widths, trial.number, self.config.seed)
+        return Ticket(trial.trial_id, trial.number, network, self.size(widths), cohort)
 
-    def _network(self, architecture: Architecture, number: int) -> Network:
-        seed = int(np.random.SeedSequence([self.config.seed, number]).generate_state(1)[0]) >> 1
-        return Network(architecture, seed)
-
-    def _suggested(self, trial: FrozenTrial) -> dict[str, int]:
-        """Parameters for a trial that somebody enqueued through Optuna, which may have fixed some of them."""
-        asked = optuna.Trial(self.optuna, trial._trial_id)
+    def _suggested(self, trial_id: int) -> Architecture:
+        """The architecture of a trial that somebody enqueued through Optuna, which may have fixed some of it."""
+        self.optuna.get_trials(deepcopy=False)  # So that Optuna's cache has met it.
+        asked = optuna.Trial(self.optuna, trial_id)
         space = self.config.space.search_space()
         for layer in range(1, asked.suggest_int("depth", 0, space.max_depth) + 1):
             asked.suggest_int(width_name(layer), space.min_width, space.max_width, log=True)
-        return asked.params
-
-    def _facts(self, network: Network) -> dict[str, Any]:
-        return {
-            "widths": list(network.architecture),
-            "neurons": n_neurons(network.architecture),
-            "parameters": n_parameters(network.architecture, self._n_features, self._n_classes),
-            "seed": network.seed,
-        }
+        return architecture_of(asked.params)
 
 
-def _template(architecture: Architecture, space: SearchSpace, state: TrialState = TrialState.RUNNING) -> FrozenTrial:
-    params, dimensions = parameters_of(architecture), distributions(space)
-    return create_trial(state=state, params=params, distributions={name: dimensions[name] for name in params})
+def _network(architecture: Architecture, number: int, seed: int) -> Network:
+    """The network of a trial, in a study of a seed."""
+    return Network(architecture, int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) >> 1)
+
+
+def _facts(network: Network, data: SearchData) -> dict[str, Any]:
+    """What is known of a network before it is trained."""
+    return {
+        "widths": list(network.architecture),
+        "neurons": n_neurons(network.architecture),
+        "parameters": n_parameters(network.architecture, data.n_features, data.n_classes),
+        "seed": network.seed,
+    }
+
+
+def _template(
+    network: Network, space: SearchSpace, attributes: dict[str, Any], state: TrialState = TrialState.RUNNING
+) -> FrozenTrial:
+    params, dimensions = parameters_of(network.architecture), distributions(space)
+    used = {name: dimensions[name] for name in params}
+    return create_trial(state=state, params=params, distributions=used, user_attrs=attributes)
 
 
 def _finished(ticket: Ticket, outcome: Outcome) -> FinishedTrial:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from search.outcome import EpochMetrics
@@ -98,7 +99,7 @@ class StudyWatch:
     """Writes curves down, judges, saves checkpoints, tells the listener. See `engines.Watcher`.
 
     Attributes:
-        past: The study's ended trials as they were when the cohort began.
+        past: The study's trials as they were when the cohort began.
     """
 
     def __init__(self, study: OpenStudy, tickets: Sequence[Ticket], listener: Listener) -> None:
@@ -106,8 +107,6 @@ class StudyWatch:
         self._lost: frozenset[int] = frozenset()
         self._checkpoints = study.checkpoints(tickets)
         self.past = study.past
-        self.past.refresh()
-        self._rule = _learned(study) if study.config.pruning.enabled else None
         self._best = [0.0 for _ in tickets]
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
@@ -138,13 +137,25 @@ class StudyWatch:
         if self._tickets[member].trial_id in self._lost:
             return "taken over by another worker"
         self._best[member] = max(self._best[member], accuracy)
-        if self._rule is None:
+        if not self._study.config.pruning.enabled:
             return None
         return self._rule.reason(self._tickets[member].size, epoch, self._best[member])
 
     def trial(self, member: int) -> FrontTrial:
         """The member's Optuna trial."""
         return self._study.trial(self._tickets[member], lambda epoch, accuracy: self.judge(member, epoch, accuracy))
+
+    @cached_property
+    def _rule(self) -> PruningRule:
+        """The pruning rule as the study's finished networks teach it."""
+        config = self._study.config
+        return PruningRule(
+            self.past.finished(),
+            config.training.epochs,
+            config.pruning.risk,
+            1.0 / self._study.n_validation,
+            config.space.size,
+        )
 
     def _monitor(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
         every = self._study.config.output.monitor_every
@@ -160,7 +171,7 @@ class StudyWatch:
     def _progress(self, epoch: int, n_training: int) -> Progress:
         return Progress(
             stage="search",
-            n_finished=self.past.counts.total(),
+            n_finished=len(self.past.ended),
             n_networks=self._study.config.n_trials,
             n_training=n_training,
             epoch=epoch,
@@ -169,15 +180,3 @@ class StudyWatch:
             n_failed=self.past.counts["fail"],
             front=[(point.size, point.accuracy) for point in self.past.front],
         )
-
-
-def _learned(study: OpenStudy) -> PruningRule:
-    """The pruning rule as the study's finished networks teach it."""
-    config = study.config
-    return PruningRule(
-        study.past.finished,
-        config.training.epochs,
-        config.pruning.risk,
-        1.0 / study.n_validation,
-        config.space.size,
-    )

@@ -41,6 +41,7 @@ class TrialRecord:
         reason: Why it was pruned or failed, in words.
         started: When it began to run.
         completed: When it ended.
+        cohort: Number of the first trial of those that train together.
     """
 
     trial_id: int
@@ -57,6 +58,7 @@ class TrialRecord:
     reason: str | None
     started: datetime | None
     completed: datetime | None
+    cohort: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

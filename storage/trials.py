@@ -24,7 +24,7 @@ ACCURACY_OBJECTIVE = 1
 """Which of a trial's values is its validation accuracy; the first is its size."""
 
 _STATES: tuple[TrialState, ...] = get_args(TrialState)
-_ATTRIBUTES = ("widths", "neurons", "parameters", "seed", "epochs", "best_epoch", "seconds", "reason")
+_ATTRIBUTES = ("widths", "neurons", "parameters", "seed", "epochs", "best_epoch", "seconds", "reason", "cohort")
 _N_NAMES_SHOWN = 10
 
 Value = TypeVar("Value")
@@ -173,6 +173,7 @@ def _trial(
         reason=_only_if(lambda value: isinstance(value, str), attributes.get("reason"), str),
         started=started and started.replace(tzinfo=UTC),
         completed=completed and completed.replace(tzinfo=UTC),
+        cohort=_only_if(_is_integer, attributes.get("cohort"), int),
     )
 
 

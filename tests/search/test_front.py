@@ -146,13 +146,9 @@ def test_one_more_trial_never_lowers_the_hypervolume(points: list[FrontPoint], e
 
 def test_a_front_levels_off_when_the_last_trials_hardly_improve_it():
     points = [FrontPoint(0, 1, 0.5), FrontPoint(1, 3, 0.75), FrontPoint(2, 3, 0.75 + 1e-6)]
-    assert not levelled_off(points[:2], 2, patience=1, max_size=7)
-    assert levelled_off(points, 3, patience=1, max_size=7)
-
-
-def test_a_front_has_not_levelled_off_before_its_patience_is_spent():
-    assert not levelled_off([FrontPoint(0, 1, 0.5)], 3, patience=3, max_size=7)
+    assert not levelled_off(points[:1], points[:2], max_size=7)
+    assert levelled_off(points[:2], points, max_size=7)
 
 
 def test_a_study_whose_trials_all_fail_levels_off():
-    assert levelled_off([], 4, patience=3, max_size=7)
+    assert levelled_off([], [], max_size=7)

@@ -76,6 +76,13 @@ def test_a_curve_that_is_short_or_broken_counts_as_far_as_it_goes():
     assert rule(TEN).reason(10, 0, math.nan) is None
 
 
+def test_of_many_networks_the_latest_teach_and_all_set_bars(monkeypatch):
+    monkeypatch.setattr("search.pruning.LATEST", len(TEN))
+    best, other = finished(9, 0.1, 0.95), finished(20, 0.2, 0.3)
+    assert rule([best, other, *TEN]).bar(10) == 0.95
+    assert (rule([other, other, *TEN]).needed(10) == rule(TEN).needed(10)).all()
+
+
 def test_what_to_expect_of_a_network_follows_the_median():
     halved = [finished(size, 0.80, 0.90) for size in range(1, 9)]
     assert expected_final(0, 0.6, halved) == pytest.approx(0.8)
