@@ -1,7 +1,7 @@
 """Processes that do what `howmany` does, forked from one that has TensorFlow loaded: starting one takes no seconds.
 
 They can be killed and stopped like any other. Every epoch of a cohort that a process has written down is a line of its
-log, so that what was trained twice can be counted.
+log, and every network that it has scored one of the log beside it, so that what was done twice can be counted.
 """
 
 import multiprocessing
@@ -20,11 +20,22 @@ from search.config import StudyConfig
 from search.outcome import EpochMetrics, Outcome
 from search.protocol import Protocol
 from search.space import Network, n_neurons
+from storage.records import VerifiedNetwork
 
 if TYPE_CHECKING:
     from search.engines import Watcher
 
-__all__ = ["InstantEngine", "Line", "epochs_of", "help_studies", "kill_all", "lines_of", "run_study", "start"]
+__all__ = [
+    "InstantEngine",
+    "Line",
+    "epochs_of",
+    "help_studies",
+    "kill_all",
+    "lines_of",
+    "run_study",
+    "scores_of",
+    "start",
+]
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
@@ -114,9 +125,10 @@ class InstantEngine:
 
 
 def prepare(log: Path, cohort_size: int) -> None:
-    """Lets this process train cohorts of a given size, checkpoint them after every epoch, and log their epochs."""
+    """Lets this process train cohorts of a given size, checkpoint them after every epoch, and log what it does."""
     import search.population
     import search.safekeeping
+    import search.verification
     from search.watch import StudyWatch
 
     search.population.cohort_size = lambda *_: cohort_size
@@ -130,6 +142,14 @@ def prepare(log: Path, cohort_size: int) -> None:
             file.write(f"{self._tickets[0].cohort} {epoch} {os.getpid()}\n".encode())
 
     StudyWatch.record = logged  # type: ignore[method-assign]
+    write = search.verification.write_results
+
+    def scored(database: Any, study_id: int, networks: Sequence[VerifiedNetwork]) -> None:
+        write(database, study_id, networks)
+        with _scores(log).open("ab", buffering=0) as file:
+            file.write("".join(f"{n.widths!r}|{n.seed}|{os.getpid()}\n" for n in networks).encode())
+
+    search.verification.write_results = scored
 
 
 class Line(NamedTuple):
@@ -144,6 +164,17 @@ def lines_of(log: Path) -> list[Line]:
     """A log, oldest first."""
     lines = log.read_text("ascii").splitlines() if log.exists() else []
     return [Line(*map(int, line.split())) for line in lines]
+
+
+def scores_of(log: Path) -> list[tuple[str, int]]:
+    """The networks scored in verification, in order: each as text, and the process that scored it."""
+    scores = _scores(log)
+    lines = scores.read_text("ascii").splitlines() if scores.exists() else []
+    return [(network, int(pid)) for network, _, pid in (line.rpartition("|") for line in lines)]
+
+
+def _scores(log: Path) -> Path:
+    return log.with_suffix(".scores")
 
 
 def epochs_of(log: Path) -> Counter[tuple[int, int]]:

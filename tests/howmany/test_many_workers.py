@@ -9,13 +9,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-from forked import epochs_of, help_studies, lines_of, start
+from forked import epochs_of, help_studies, lines_of, run_study, scores_of, start
 
 from howmany.jobs import submit_study
 from search.config import StudyConfig, is_finished, load, overridden
 from storage.curves import read_curves
 from storage.engine import open_engine
-from storage.records import TrialRecord
+from storage.records import TrialRecord, VerifiedNetwork
 from storage.results import read_results
 from storage.trials import read_study, read_trials
 
@@ -43,6 +43,13 @@ def trials_of(url: str) -> list[TrialRecord]:
     trials = read_trials(engine, read_study(engine, "digits").study_id)
     engine.dispose()
     return trials
+
+
+def read_scores(url: str) -> list[VerifiedNetwork]:
+    engine = open_engine(url, create=False)
+    scores = read_results(engine, read_study(engine, "digits").study_id)
+    engine.dispose()
+    return scores
 
 
 def trained_exactly(config: StudyConfig, url: str) -> list[TrialRecord]:
@@ -101,9 +108,38 @@ def test_workers_train_and_one_verifies_though_another_is_killed(tmp_path, url):
     victim.kill()
     end(workers)
     trained_exactly(config, url)
-    engine = open_engine(url, create=False)
-    assert len(read_results(engine, read_study(engine, "digits").study_id)) == 24
-    engine.dispose()
+    assert len(read_scores(url)) == 24
+
+
+def test_of_a_worker_killed_while_it_verifies_another_goes_on_and_no_network_is_scored_twice(tmp_path, url):
+    listed = [[width] for width in range(1, 9)]
+    budget = ["budget.trials=8", "budget.verification_seeds=3"]
+    config = load("digits", [*DIGITS, *budget, f"space.architectures={listed}"])
+    submit_study(config, url)
+    log = tmp_path / "log"
+    workers = {worker.pid: worker for worker in (start(help_studies, url, log, 4) for _ in range(2))}
+    while not scores_of(log):
+        assert all(worker.is_alive() for worker in workers.values())
+        time.sleep(0.01)
+    victim = workers.pop(scores_of(log)[0][1])
+    victim.kill()
+    victim.join()
+    assert len(read_scores(url)) < 24
+    end(list(workers.values()))
+    assert len(read_scores(url)) == 24
+    assert max(Counter(network for network, _ in scores_of(log)).values()) == 1
+    assert len({pid for _, pid in scores_of(log)}) == 2
+
+
+def test_two_runs_of_one_study_begun_at_once_train_its_budget_and_verify_once(tmp_path, url):
+    listed = [[width] for width in range(1, 9)]
+    budget = ["budget.trials=8", "budget.verification_seeds=2"]
+    config = load("digits", [*DIGITS, *budget, f"space.architectures={listed}"])
+    log = tmp_path / "log"
+    end([start(run_study, config, url, log, 4) for _ in range(2)])
+    trained_exactly(config, url)
+    assert set(epochs_of(log).values()) == {1}
+    assert len(scores_of(log)) == len(read_scores(url)) == 16
 
 
 def test_a_stopped_worker_wakes_drops_what_was_taken_and_goes_on(tmp_path, url):
