@@ -22,7 +22,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from storage.errors import StorageError
+from storage.errors import MisuseError, StorageError
 from storage.faults import clear_errors
 from storage.location import (
     DEFAULT_URL,
@@ -69,7 +69,8 @@ def open_engine(url: str = DEFAULT_URL, *, create: bool) -> Engine:
     """Open a storage.
 
     Args:
-        url: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.
+        url: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; behind a pooler that works by
+            transaction the latter with `?prepare_threshold=none`.
         create: Make what is missing (the SQLite file, Optuna's tables, ours) and migrate ours. If false the
             storage must exist, and the engine refuses to write.
 
@@ -170,13 +171,31 @@ def _postgresql(url: URL, *, create: bool) -> Engine:
     try:
         engine = sa.create_engine(
             url,
-            connect_args={key: value for key, value in defaults.items() if key not in url.query},
+            connect_args={key: value for key, value in defaults.items() if key not in url.query} | _preparing(url),
             execution_options={} if create else {"postgresql_readonly": True},
         )
     except ImportError as error:  # psycopg without a libpq
         raise missing from error
     _ping_after_idling(engine)
     return engine
+
+
+def _preparing(url: URL) -> dict[str, int | None]:
+    """The URL's `prepare_threshold` as psycopg takes it: how often a statement runs before it is prepared; None never.
+
+    Poolers that work by transaction need `none`, unless they keep statements themselves.
+    """
+    asked = url.query.get("prepare_threshold")
+    if asked is None:
+        return {}
+    if asked == "none":
+        return {"prepare_threshold": None}
+    if not (isinstance(asked, str) and asked.isdecimal()):
+        raise MisuseError(
+            "`prepare_threshold` in a storage's URL must be `none`, for a pooler that works by transaction, or how "
+            f"often a statement runs before it is prepared, got {asked!r}."
+        )
+    return {"prepare_threshold": int(asked)}
 
 
 def _ping_after_idling(engine: Engine) -> None:

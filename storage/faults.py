@@ -23,6 +23,7 @@ _SQLITE_PATTERNS = (
     ),
 )
 _POSTGRES_PATTERNS = (
+    (r"prepared statement", "a pooler before it forgets statements. Add `?prepare_threshold=none` to the URL"),
     (r"password|authentication|no pg_hba", "the server refuses this user. Check user and password"),
     (r"database \".*\" does not exist", "there is no such database. Create it with createdb"),
     (r"role \".*\" does not exist", "there is no such user. Check the URL"),

@@ -18,6 +18,7 @@ import storage.engine
 from storage.cohort_storage import CohortStorage
 from storage.engine import open_engine, optuna_storage
 from storage.errors import HowmanyError, MisuseError, NotFoundError, StorageError
+from storage.faults import explain
 from storage.models import HEAD_REVISION, VERSION_TABLE
 
 Change = Callable[[Path], None]
@@ -117,6 +118,8 @@ def test_an_unusable_file_is_refused_and_left_alone(made: Path, change: Change, 
         ("sqlite:///:memory:", "must name a file"),
         ("sqlite:///x.db?mode=ro", "no options"),
         ("postgresql://me:secret@host:port/db", "got 'postgresql://\\*\\*\\*@host:port/db'"),
+        ("postgresql://me:secret@host/db?prepare_threshold=never", "must be `none`, .*, got 'never'"),
+        ("postgresql://me:secret@host/db?prepare_threshold=1&prepare_threshold=2", "got \\('1', '2'\\)"),
     ],
 )
 def test_a_url_of_no_storage_is_misuse_and_its_password_stays_secret(url: str, said: str) -> None:
@@ -319,6 +322,24 @@ def test_a_server_out_of_reach_is_one_clear_line_without_the_password() -> None:
             open_engine(f"postgresql://me:secret@127.0.0.1:{port}/db", create=True)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("threshold", "n_prepared"), [("none", 0), ("2", 1)])
+def test_a_url_says_whether_statements_are_prepared(empty_postgresql: str, threshold: str, n_prepared: int) -> None:
+    """PgBouncer before 1.21 cannot pool by transaction where they are."""
+    engine = open_engine(f"{empty_postgresql}&prepare_threshold={threshold}", create=True)
+    with engine.connect() as connection:
+        for _ in range(5):
+            connection.exec_driver_sql("SELECT 1")
+        prepared = "SELECT count(*) FROM pg_prepared_statements WHERE statement = 'SELECT 1'"
+        assert connection.exec_driver_sql(prepared).scalar() == n_prepared
+    engine.dispose()
+
+
+def test_a_pooler_that_forgets_prepared_statements_is_named() -> None:
+    said = Exception('prepared statement "_pg3_0" already exists')
+    line = str(explain(sa.exc.ProgrammingError("SELECT 1", {}, said), "postgresql://me@host/db"))
+    assert "Add `?prepare_threshold=none` to the URL" in line
 
 
 def test_a_database_that_the_server_lacks_is_named(server: str) -> None:
