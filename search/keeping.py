@@ -13,7 +13,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 
 from search.choice import best_on_validation
 from search.data import SearchData
-from search.front import FrontPoint, pareto_front
+from search.front import FrontPoint, pareto_front, points_of
 from search.network import save
 from search.outcome import Outcome
 from search.population import extract
@@ -22,6 +22,7 @@ from search.study import OpenStudy, Ticket
 from storage.artifacts import Artifacts, read_kept
 from storage.places import Place
 from storage.results import read_results
+from storage.trials import read_trials
 
 __all__ = ["Keeper", "file_name"]
 
@@ -64,6 +65,17 @@ class Keeper:
             if point.trial in complete:
                 ticket, outcome = complete[point.trial]
                 self._keep(ticket.network, outcome, ticket.trial_id)
+
+    def drop_dominated(self) -> None:
+        """Lets go of networks of trials that later ones have beaten; a search does so once, at its end.
+
+        What still trains may be on the front: nothing of it is dropped.
+        """
+        database, study_id = self._study.database, self._study.study_id
+        trials = read_trials(database, study_id)
+        front = {point.trial for point in pareto_front(points_of(trials, self._study.config.space.size))}
+        beaten = {trial.trial_id for trial in trials if trial.state == "complete" and trial.number not in front}
+        self._artifacts.drop(database, [file for file in read_kept(database, study_id) if file.trial_id in beaten])
 
     def note_verified(self, networks: Sequence[Network], outcomes: Sequence[Outcome]) -> None:
         """Remembers the best network of each architecture until `keep_noted`: far from all are worth a file.

@@ -22,7 +22,7 @@ def search(study: OpenStudy, data: SearchData, listener: Listener, keeper: Keepe
         study: Where trials come from and go to.
         data: What they train on.
         listener: Who follows.
-        keeper: Keeps the networks on the front; None keeps none.
+        keeper: Keeps the networks on the front, in the end only those; None keeps none.
 
     Returns:
         Why it ended.
@@ -43,6 +43,8 @@ def search(study: OpenStudy, data: SearchData, listener: Listener, keeper: Keepe
             listener.on_cohort()
             continue
         if not study.others_train():
+            if keeper is not None:
+                keeper.drop_dominated()
             return "timeout" if timed_out else _ending(study)
         wait(listener)
 
