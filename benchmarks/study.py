@@ -1,6 +1,6 @@
 """The default MNIST study against the stock engine, in one run: networks, fronts, and where the time goes.
 
-    python benchmarks/study.py [--trials 500] [--seed 0] [--without-stock]
+    python -m benchmarks.study [--trials 500] [--seed 0] [--without-stock]
 
 First the `population` engine searches until its trials are spent, however long its front has been level; then the
 `keras` engine, which trains one stock network after another, searches for as long. Printed: how many networks each
@@ -30,9 +30,19 @@ from search.data import SearchData  # noqa: E402
 from search.datasets import load_for  # noqa: E402
 from search.front import hypervolume, points_of  # noqa: E402
 from search.past import Past  # noqa: E402
+from search.pruning import PruningRule  # noqa: E402
 from search.study import OpenStudy, open_study  # noqa: E402
 from storage.engine import optuna_storage  # noqa: E402
 from storage.trials import read_trials  # noqa: E402
+
+BOOKKEEPING = (
+    (OpenStudy, OpenStudy.ask),
+    (OpenStudy, OpenStudy.tell),
+    (OpenStudy, OpenStudy.write_curves),
+    (Past, Past.refresh),
+    (PruningRule, PruningRule.reason),
+)
+"""What a search does besides training."""
 
 
 class Stopwatch:
@@ -42,9 +52,8 @@ class Stopwatch:
         self.seconds = 0.0
         self._depth = 0
 
-    def time(self, owner: Any, name: str) -> None:
-        """From now on, times a function or method."""
-        original: Callable[..., Any] = getattr(owner, name)
+    def time(self, owner: type, original: Callable[..., Any]) -> None:
+        """From now on, times a method of a class."""
 
         def timed(*args: Any, **kwargs: Any) -> Any:
             started = time.perf_counter()
@@ -56,7 +65,7 @@ class Stopwatch:
                 if self._depth == 0:
                     self.seconds += time.perf_counter() - started
 
-        setattr(owner, name, timed)
+        setattr(owner, original.__name__, timed)
 
 
 class CompileClock(keras.callbacks.Callback):
@@ -126,12 +135,8 @@ def main() -> None:
     config = load("mnist", [*budget, f"seed={given.seed}"])
     data, _ = load_for(config)
     bookkeeping, compiling = Stopwatch(), CompileClock()
-    for owner, name in [
-        *((OpenStudy, name) for name in ("ask", "tell", "write_curves")),
-        (Past, "refresh"),
-        (watch, "reason_to_prune"),
-    ]:
-        bookkeeping.time(owner, name)
+    for owner, method in BOOKKEEPING:
+        bookkeeping.time(owner, method)
     population.train_cohort = partial(population.train_cohort, callbacks=[compiling])
     took, line, ended_by = search_for(config, data, float("inf"))
     print(line)

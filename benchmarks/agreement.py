@@ -1,0 +1,184 @@
+"""Do studies that differ in their seed alone give the same answers, and those of the exhaustive table?
+
+    python -m benchmarks.agreement [mnist] [--seeds 0 1 2] [--storage sqlite:///agreement.db] [--set NAME=VALUE]
+
+Each seed's study runs whole, search and verification, as STUDY-SEED in the storage; one that is finished there is only
+read, one that was interrupted goes on. For every target, depth and answer this prints each study's number of neurons
+with its 95 % interval, how many pairs of studies agree, which they do when their intervals overlap, how many answers
+lie within the interval of another study, and for a study of MNIST by the protocol of the table
+(`benchmarks/verification_table.py`) its true answer: of softmax alone, of one hidden layer, and of the two together.
+
+With two hidden layers and more an answer is about the shapes that its study found, and studies find different ones:
+those pairs are counted apart. Exits with status 1 unless all other pairs agree and every interval holds the true
+answer.
+"""
+
+import argparse
+import itertools
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.verification_coverage import covers, read_table
+from benchmarks.whole_study import run_whole
+from search.answers import SHARES, Answer, Outcome, Quantity, answer_targets, collect
+from search.config import StudyConfig, load, overridden
+from search.space import Architecture
+
+__all__ = ["Row", "extent", "rows"]
+
+TABLE = Path(__file__).with_name("verification_table.csv")
+KNOWN_DEPTHS = {"any": (0, 1), "0": (0,), "1": (1,)}
+"""Which hidden layers of the table give the true answer of a depth."""
+
+
+class Row(NamedTuple):
+    """One answer as each study gives it.
+
+    Attributes:
+        target: The accuracy.
+        depth: Number of hidden layers, or `any`.
+        quantity: Which answer.
+        outcomes: One a study.
+        truth: The table's fewest neurons, infinite where none of its widths is enough; None where it does not say.
+    """
+
+    target: float
+    depth: str
+    quantity: Quantity
+    outcomes: Sequence[Outcome]
+    truth: float | None
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs of studies."""
+        return math.comb(len(self.outcomes), 2)
+
+    @property
+    def n_agreeing(self) -> int:
+        """Pairs of studies whose intervals overlap."""
+        pairs = itertools.combinations(map(extent, self.outcomes), 2)
+        return sum(max(a[0], b[0]) <= min(a[1], b[1]) for a, b in pairs)
+
+    @property
+    def n_within(self) -> tuple[int, int]:
+        """Of the answers beside another study's interval, those that lie in it, and how many there are."""
+        pairs = [(a, extent(b)) for a, b in itertools.permutations(self.outcomes, 2) if isinstance(a, Answer)]
+        return sum(low <= answer.neurons <= high for answer, (low, high) in pairs), len(pairs)
+
+    @property
+    def n_true(self) -> int:
+        """Studies whose interval holds the true answer; all, where that is not known."""
+        if self.truth is None:
+            return len(self.outcomes)
+        truth = None if math.isinf(self.truth) else int(self.truth)
+        return sum(covers(outcome, truth) for outcome in self.outcomes)
+
+
+def extent(outcome: Outcome) -> tuple[float, float]:
+    """The interval of the number of neurons; without an answer it has no upper end."""
+    return outcome.interval if isinstance(outcome, Answer) else (outcome.at_least, math.inf)
+
+
+def rows(
+    studies: Sequence[Mapping[Architecture, Sequence[float]]],
+    targets: Sequence[float],
+    table: Mapping[Architecture, Sequence[float]] | None,
+) -> Iterator[Row]:
+    """Every answer that all of the studies have an opinion on.
+
+    Args:
+        studies: Test accuracies of each architecture, of each study.
+        targets: Accuracies asked for.
+        table: The same, exhaustive; None where there is none.
+    """
+    for answers in zip(*(answer_targets(results, targets) for results in studies), strict=True):
+        by_depth = [{"any": one.overall, **{str(depth): of for depth, of in one.by_depth.items()}} for one in answers]
+        for depth in (depth for depth in by_depth[0] if all(depth in found for found in by_depth)):
+            for quantity in SHARES:
+                truth = _truth(table, answers[0].accuracy, SHARES[quantity], depth)
+                yield Row(answers[0].accuracy, depth, quantity, [found[depth][quantity] for found in by_depth], truth)
+
+
+def _truth(
+    table: Mapping[Architecture, Sequence[float]] | None, target: float, share: float, depth: str
+) -> float | None:
+    if table is None or depth not in KNOWN_DEPTHS:
+        return None
+    known = {widths: seen for widths, seen in table.items() if len(widths) in KNOWN_DEPTHS[depth]}
+    return min((sum(widths) for widths, seen in known.items() if _share(seen, target) >= share), default=math.inf)
+
+
+def _share(accuracies: Sequence[float], target: float) -> float:
+    return sum(accuracy >= target - 1e-6 for accuracy in accuracies) / len(accuracies)
+
+
+def _table_for(config: StudyConfig) -> Mapping[Architecture, Sequence[float]] | None:
+    """The exhaustive table, if it was made as this study trains."""
+    made = load("mnist")
+    return read_table(TABLE) if (config.data, config.training) == (made.data, made.training) else None
+
+
+def _print(seeds: Sequence[int], found: Sequence[Row]) -> None:
+    drawn = Table()
+    columns = ["pairs agree", "answers within", "table", "intervals true"]
+    for heading in ("target", "hidden layers", "answer", *(f"seed {seed}" for seed in seeds), *columns):
+        drawn.add_column(heading, justify="right")
+    for row in found:
+        within, beside = row.n_within
+        truth = ["", ""] if row.truth is None else [f"{row.truth:g}", f"{row.n_true} of {len(seeds)}"]
+        drawn.add_row(
+            f"{row.target:g}",
+            row.depth,
+            row.quantity,
+            *map(_said, row.outcomes),
+            f"{row.n_agreeing} of {row.n_pairs}",
+            f"{within} of {beside}",
+            *truth,
+        )
+    Console(width=160).print(drawn)
+
+
+def _pairs_apart(found: Sequence[Row]) -> str:
+    n_pairs = sum(row.n_pairs for row in found)
+    return f"{n_pairs - sum(row.n_agreeing for row in found)} of {n_pairs} pairs disagree"
+
+
+def _said(outcome: Outcome) -> str:
+    if not isinstance(outcome, Answer):
+        return str(outcome)
+    low, high = outcome.interval
+    return f"{outcome.neurons} ({low}-{high})"
+
+
+def main() -> int:
+    """Runs what is not there yet, compares, prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", nargs="?", default="mnist")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--storage", default="sqlite:///agreement.db")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="NAME=VALUE")
+    given = parser.parse_args()
+    config = load(given.study, given.overrides)
+    studies = []
+    for seed in given.seeds:
+        named = overridden(config, [f"seed={seed}", f"name={config.name}-{seed}"])
+        known, seconds = run_whole(named, given.storage, quiet=False)
+        studies.append(collect(known.verified))
+        print(f"seed {seed}: {known.summary['networks_trained']} networks, {seconds:.0f} s in this run", flush=True)
+    found = list(rows(studies, config.budget.targets, _table_for(config)))
+    _print(given.seeds, found)
+    shallow, deep = ([row for row in found if (row.depth in KNOWN_DEPTHS) == known] for known in (True, False))
+    untrue = sum(len(given.seeds) - row.n_true for row in found)
+    print(f"up to one hidden layer and over all {_pairs_apart(shallow)}, with more hidden layers {_pairs_apart(deep)}")
+    print(f"{untrue} intervals miss the table's answer")
+    return 0 if untrue == 0 == sum(row.n_pairs - row.n_agreeing for row in shallow) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
