@@ -189,9 +189,9 @@ def _open_questions(depth: int, family: Results, target: float, space: SearchSpa
         if depth:
             numbers = [size for size, _ in sizes]
             waiting = {n_neurons(architecture) for architecture in worth}
-            for size in _new_sizes(numbers, low, high, waiting, _clear_ends(known, judged, quantity)):
-                if space.min_width * depth <= size <= space.max_width * depth:
-                    chosen.add(shape_of_size(size, depth, known, space))
+            new = _new_sizes(numbers, low, high, waiting, _clear_ends(known, judged, quantity))
+            within = {min(max(size, space.min_width * depth), space.max_width * depth) for size in new}
+            chosen |= {shape_of_size(size, depth, known, space) for size in within - known.keys()}
     return chosen
 
 
@@ -246,9 +246,11 @@ def _new_sizes(sizes: Sequence[int], low: int, high: int, waiting: set[int], cle
     """
     new: list[int] = []
     if low == 0 and sizes[0] not in waiting:
-        new += [math.floor(0.7 * sizes[0])] if clear[0] and sizes[0] > 3 else [sizes[0] - 2, sizes[0] - 1]
+        step = _step(sizes[0])
+        new += [math.floor(0.7 * sizes[0])] if clear[0] and sizes[0] > 3 else [sizes[0] - 2 * step, sizes[0] - step]
     if high == len(sizes) and sizes[-1] not in waiting:
-        new += [math.ceil(1.4 * sizes[-1])] if clear[1] else [sizes[-1] + 1, sizes[-1] + 2]
+        step = _step(sizes[-1])
+        new += [math.ceil(1.4 * sizes[-1])] if clear[1] else [sizes[-1] + step, sizes[-1] + 2 * step]
     if 0 < low < len(sizes) and sizes[low] not in waiting:
         under, over = sizes[low - 1], sizes[low]
         gap = over - under - 1
@@ -264,6 +266,15 @@ def _around(crossing: float) -> list[int]:
     """
     reach = max(3.0, 0.2 * crossing)
     return [round(crossing + reach * part / 3) for part in range(-3, 4)]
+
+
+def _step(size: int) -> int:
+    """How far apart sizes are tried beyond the ends: as far as those that `_around` spreads.
+
+    >>> _step(13), _step(60)
+    (1, 4)
+    """
+    return max(1, round(0.2 * size / 3))
 
 
 def _crossing(sizes: Sequence[int], fitted: Sequence[float], target: float) -> float:

@@ -77,6 +77,14 @@ class TestNextSeeds:
     def test_upward_when_the_largest_is_not(self):
         assert set(next_seeds(rising((1, 2, 3)), [0.945], SPACE)) == {(5,)}
 
+    def test_large_sizes_are_added_in_larger_steps(self):
+        """With every mean on the target either end of the interval is open, and no seed can close it."""
+        results = {(size,): [0.95 + off for off in SPREAD * 5] for size in (56, 60, 64)}
+        plan = next_seeds(results, [0.95], SearchSpace(max_depth=1, min_width=1, max_width=128))
+        assert set(plan) == {(48,), (52,), (68,), (72,)}
+        plan = next_seeds(results, [0.95], SearchSpace(max_depth=1, min_width=50, max_width=66))
+        assert set(plan) == {(50,), (52,), (66,)}
+
     def test_not_beyond_the_space(self):
         space = SearchSpace(max_depth=1, min_width=1, max_width=3)
         assert next_seeds(rising((1, 2, 3)), [0.945], space) == {}
