@@ -217,9 +217,11 @@ class NoAnswer:
 
         >>> str(NoAnswer("not reached", 32, 33)), str(NoAnswer("needs more seeds", 32, 30))
         ('not reached up to 32 neurons', 'needs more seeds (at least 30 neurons)')
+        >>> str(NoAnswer("not reached", 0, 1))  # by softmax alone
+        'not reached'
         """
         if self.status == "not reached":
-            return f"not reached up to {_neurons(self.up_to or 0)}"
+            return f"not reached up to {_neurons(self.up_to)}" if self.up_to else "not reached"
         return f"needs more seeds (at least {_neurons(self.at_least)})" if self.at_least else "needs more seeds"
 
 

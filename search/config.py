@@ -340,7 +340,9 @@ _LIMITS = {
 
 def _one_line(error: ValidationError, settings: Mapping[str, Any]) -> str:
     """The first thing wrong, as one sentence; how many more there are, if any."""
-    found = error.errors()
+    everything = [(problem["loc"], problem) for problem in error.errors()]
+    # A list is not wrong for itself where one of its items is.
+    found = [one for loc, one in everything if not any(loc == other[:-1] for other, _ in everything)]
     first, more = found[0], len(found) - 1
     line = _sentence(first)
     return line if not more else f"{line} ({more} more after this one.)"

@@ -51,6 +51,7 @@ def test_any_setting_can_be_overridden(override, value):
         ("training.epoch=3", "Unknown setting `training.epoch`; did you mean 'training.epochs'?"),
         ("training.epochs=0", "`training.epochs` must be at least 1, got 0."),
         ("budget.targets=[1.0]", "`budget.targets` must be less than 1.0, got 1.0."),
+        ("budget.targets=[0.9, 1.5]", "`budget.targets` must be less than 1.0, got 1.5."),
         ("budget.targets=[0]", "`budget.targets` must be greater than 0.0, got 0."),
         ("budget.trials=2.5", "`budget.trials` must be a valid integer"),
         (
@@ -71,7 +72,7 @@ def test_a_wrong_setting_is_one_line_that_names_it(override, line):
     with pytest.raises(SettingsError) as caught:
         load("mnist", [override])
     assert str(caught.value).startswith(line)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value) and "more after" not in str(caught.value)
 
 
 def test_an_unknown_study_names_the_nearest_and_all():
