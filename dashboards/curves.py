@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from dashboards.style import (
     FAINT,
     INK,
+    LABEL_SHARE,
     AccuracyAxis,
     depth_colour,
     depth_label,
@@ -96,7 +97,7 @@ def plot_curves(
         drawn.add(len(curve.widths))
     target_lines(figure, axis, [(target, f"target {short_percent(target)}") for target in info.targets])
     last = 1 + max(epoch for curve in info.curves for epoch in curve.epochs)
-    figure.update_xaxes(title={"text": "epochs trained"}, range=[0.5, last + 0.5], tickformat="d")
+    figure.update_xaxes(title={"text": "epochs trained"}, range=[0.5 - LABEL_SHARE * last, last + 0.5], tickformat="d")
     if last <= 20:
         figure.update_xaxes(dtick=1)
     figure.update_yaxes(axis.layout("validation accuracy"))

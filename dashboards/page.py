@@ -7,7 +7,7 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-__all__ = ["Markup", "escaped", "figure", "folded", "page", "paragraph", "section", "table"]
+__all__ = ["Markup", "columns", "escaped", "figure", "folded", "page", "paragraph", "section", "table"]
 
 POLICY: Final = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 """A browser that reads this page loads nothing from anywhere, whatever is in it."""
@@ -34,6 +34,10 @@ p { margin: 8px 0; max-width: 72ch; }
 .answer .figure { font-size: 1.75rem; font-weight: 650; line-height: 1.3; }
 .answer p { margin: 4px 0 0; font-size: 0.92rem; }
 .answer.open { border-top-color: #9aa5b1; }
+.answer.open .figure { font-size: 1.3rem; }
+.columns { display: grid; gap: 0 48px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); }
+.columns h3 { margin-top: 14px; }
+.columns table { min-width: 100%; }
 .scroll { overflow-x: auto; margin: 12px 0; }
 table { border-collapse: collapse; font-size: 0.93rem; min-width: 50%; }
 th, td { padding: 6px 18px 6px 0; text-align: left; vertical-align: top;
@@ -128,6 +132,11 @@ def figure(drawing: Markup, caption: object) -> Markup:
 def folded(summary: str, content: Markup) -> Markup:
     """Something that few want to see, behind a line to click."""
     return Markup(f"<details>\n<summary>{escaped(summary)}</summary>\n{content}\n</details>")
+
+
+def columns(*parts: Markup) -> Markup:
+    """Parts side by side, one below the other on a narrow screen."""
+    return Markup(f'<div class="columns">\n{"".join(f"<div>{part}</div>" for part in parts)}\n</div>')
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[int] = ()) -> Markup:

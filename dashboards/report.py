@@ -19,7 +19,7 @@ from plotly.offline import get_plotlyjs
 from dashboards.curves import plot_curves
 from dashboards.depth import plot_depth
 from dashboards.front import plot_front
-from dashboards.page import Markup, escaped, figure, folded, page, paragraph, section, table
+from dashboards.page import Markup, columns, escaped, figure, folded, page, paragraph, section, table
 from dashboards.pruning import plot_pruning, pruning_info
 from dashboards.seeds import agreement, plot_seeds
 from dashboards.style import depth_label, percent, plural, short_percent
@@ -181,25 +181,28 @@ def _effort(report: ReportData) -> str:
 
 def _card(target: Mapping[str, Any], report: ReportData) -> Markup:
     heading = f"{short_percent(target['accuracy'])} test accuracy"
-    found = {claim: target[claim] for claim in CLAIMS if target[claim]}
-    if not found and not report.verified:
+    if not report.verified:
         return _card_before_verification(target["accuracy"], report)
-    if not found:
-        reasons = {claim: _why_not(target, claim) for claim in CLAIMS}
-        lines = [f"{CLAIMS[claim][0]}: {reason}" for claim, reason in reasons.items()]
-        return _box(heading, "no answer", lines, settled=False)
-    first = next(iter(found))
-    adverb, _ = CLAIMS[first]
-    best = found[first]
+    typical, others = target["typical"], [_claim_line(target, claim) for claim in CLAIMS if claim != "typical"]
+    if typical is None:
+        return _box(heading, _why_not(target, "typical"), ["typically", *others], settled=False)
     lines = [
-        f"{adverb} ({_interval(best)}), {_layers(best['widths'])}: "
-        f"test accuracy {percent(best['test_accuracy'])} over {plural(best['seeds'], 'seed')}"
+        f"typically ({_interval(typical)}), {_layers(typical['widths'])}: "
+        f"test accuracy {percent(typical['test_accuracy'])} over {plural(typical['seeds'], 'seed')}",
+        *others,
     ]
-    for claim, other in list(found.items())[1:]:
-        adverb, meaning = CLAIMS[claim]
-        lines.append(f"{other['neurons']:,} {adverb} ({_interval(other)}): {meaning}")
-    lines += [f"{CLAIMS[claim][0]}: {_why_not(target, claim)}" for claim in CLAIMS if claim not in found]
-    return _box(heading, plural(best["neurons"], "neuron"), lines, settled=True)
+    one_layer = target["by_depth"].get("1", {}).get("typical")
+    if typical["neurons"] == 0 and one_layer is not None:
+        lines.append(f"With one hidden layer {one_layer['neurons']:,} typically ({_interval(one_layer)}).")
+    return _box(heading, plural(typical["neurons"], "neuron"), lines, settled=True)
+
+
+def _claim_line(target: Mapping[str, Any], claim: str) -> str:
+    """One of the answers beside the typical one."""
+    found, (adverb, meaning) = target[claim], CLAIMS[claim]
+    if found is None:
+        return f"{adverb}: {_why_not(target, claim)}"
+    return f"{found['neurons']:,} {adverb} ({_interval(found)}): {meaning}"
 
 
 def _card_before_verification(accuracy: float, report: ReportData) -> Markup:
@@ -227,6 +230,7 @@ def _box(heading: str, number: str, lines: Iterable[str], *, settled: bool) -> M
 
 def _by_depth_rows(targets: Iterable[Mapping[str, Any]]) -> Iterator[list[str]]:
     for target in targets:
+        opening = short_percent(target["accuracy"])
         for depth, answers in sorted(target["by_depth"].items(), key=lambda item: int(item[0])):
             cells = [
                 f"{answers[claim]['neurons']:,} ({_interval(answers[claim])})"
@@ -234,7 +238,8 @@ def _by_depth_rows(targets: Iterable[Mapping[str, Any]]) -> Iterator[list[str]]:
                 else _why_not(answers, claim)
                 for claim in CLAIMS
             ]
-            yield [short_percent(target["accuracy"]), depth_label(int(depth)), *cells]
+            yield [opening, depth_label(int(depth)).replace(" ", "\N{NO-BREAK SPACE}"), *cells]
+            opening = ""
 
 
 def _why_not(answers: Mapping[str, Any], claim: str) -> str:
@@ -382,7 +387,7 @@ def _drawn(drawing: go.Figure) -> Markup:
 def _how(report: ReportData) -> Markup:
     settings = [[name, Markup(f"<code>{escaped(value)}</code>")] for name, value in _flat(report.settings)]
     sets = {f"{name.capitalize()} samples": f"{count:,}" for name, count in report.samples.items()}
-    ran = list({**_times(report.trials), **sets, **report.environment}.items())
+    ran = list({**_times(report.trials, report.verified), **sets, **report.environment}.items())
     seeds = [
         [trial.number, describe(trial.widths), trial.seed, trial.state]
         for trial in sorted(report.trials, key=lambda trial: trial.number)
@@ -390,20 +395,23 @@ def _how(report: ReportData) -> Markup:
     ]
     return section(
         "How the study was run",
-        table(["what", "value"], ran),
-        Markup("<h3>Settings</h3>"),
-        table(["setting", "value"], settings),
+        columns(
+            Markup(f"<h3>Time, data, versions, machine</h3>{table(['what', 'value'], ran)}"),
+            Markup(f"<h3>Settings</h3>{table(['setting', 'value'], settings)}"),
+        ),
         folded("Seeds of all trials", table(["trial", "hidden layers", "seed", "state"], seeds, numbers=(0, 2))),
     )
 
 
-def _times(trials: Sequence[TrialRecord]) -> dict[str, str]:
+def _times(trials: Sequence[TrialRecord], verified: Sequence[VerifiedNetwork]) -> dict[str, str]:
     starts = [trial.started for trial in trials if trial.started]
     ends = [trial.completed for trial in trials if trial.completed]
     trained = sum(trial.seconds or 0.0 for trial in trials)
     times = {"First trial began": f"{min(starts):%Y-%m-%d %H:%M:%S}"} if starts else {}
     times |= {"Last trial ended": f"{max(ends):%Y-%m-%d %H:%M:%S}"} if ends else {}
-    return times | {"Training, all trials together": _duration(trained)}
+    times |= {"Training, all trials together": _duration(trained)}
+    scored = sum(network.seconds for network in verified)
+    return times | ({"Training, all of verification": _duration(scored)} if verified else {})
 
 
 def _repeat(report: ReportData) -> Markup:

@@ -21,6 +21,7 @@ __all__ = [
     "DEPTH_COLOURS",
     "FAINT",
     "INK",
+    "LABEL_SHARE",
     "MUTED",
     "AccuracyAxis",
     "depth_colour",
@@ -46,6 +47,8 @@ DEPTH_MARKS: Final = ("diamond", "circle", "square", "triangle-up", "cross", "st
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 ACCURACY_TICKS: Final = (0.0, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
+LABEL_SHARE: Final = 0.15
+"""Of an axis along which accuracies are drawn, what is left free before its first mark, for the targets' labels."""
 FINE_TICKS: Final = tuple(percents / 100 for percents in range(100)) + tuple(mills / 1000 for mills in range(991, 1000))
 """For axes that span little."""
 
@@ -121,7 +124,7 @@ def size_axis(sizes: Iterable[int], size: Size) -> dict[str, Any]:
         "title": {"text": "hidden neurons" if size == "neurons" else "parameters"},
         "tickvals": [size_position(tick) for tick in ticks],
         "ticktext": [f"{tick:,}" for tick in ticks],
-        "range": [left - margin, right + margin],
+        "range": [left - margin - LABEL_SHARE * (right - left), right + margin],
     }
 
 
@@ -176,7 +179,7 @@ class AccuracyAxis:
 
 
 def target_lines(figure: go.Figure, axis: AccuracyAxis, targets: Iterable[tuple[float, str]]) -> None:
-    """Draws each target accuracy as a dashed line, labelled at the left, where few networks are."""
+    """Draws each target accuracy as a dashed line, labelled at the left, where axes leave room for it."""
     for accuracy, label in targets:
         height = axis.position(accuracy)
         level_line(figure, height)

@@ -118,9 +118,7 @@ def _member_cells(member: Mapping[str, Any] | None) -> tuple[str, str, str, str]
 
 
 def _front(summary: Mapping[str, Any]) -> Table:
-    table = Table(
-        title="Pareto front: neurons against validation accuracy; mean test accuracy (seeds)", title_justify="left"
-    )
+    table = Table(title="Pareto front by validation accuracy; in test, mean (seeds)", title_justify="left")
     for heading in ("neurons", "parameters", "hidden layers", "validation", "test", "trial"):
         table.add_column(heading, justify="right")
     for member in summary["front"]:

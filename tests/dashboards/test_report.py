@@ -57,7 +57,7 @@ def test_after_verification_the_answer_is_of_the_test_set() -> None:
     assert "95 % test accuracy 13 neurons typically (12 to 14), one layer of 13" in text
     assert "14 to be safe (12 to 14): at least 90 % of seeds reach it" in text
     assert "12 with luck" in text
-    assert "99 % test accuracy no answer typically: not reached up to 32 neurons" in text
+    assert "99 % test accuracy not reached up to 32 neurons typically to be safe: not reached" in text
     assert "2 hidden layers 13 (12 to 14)" in text
     assert "95.10 % ± 0.20" in text
     assert "not yet verified" not in text
@@ -70,6 +70,22 @@ def test_an_answer_that_needs_more_seeds_says_so() -> None:
     text = prose(rendered(report))
     assert "to be safe: needs more seeds (at least 14 neurons)" in text
     assert "13 neurons typically" in text
+
+
+def test_what_is_reached_with_luck_alone_is_not_the_headline() -> None:
+    report = data(verified=True)
+    report.answer["targets"][0] |= {"typical": None, "unanswered": {"typical": "needs more seeds"}}
+    assert re.search(r"test accuracy needs more seeds typically .* 12 with luck", prose(rendered(report)))
+
+
+def test_where_softmax_alone_is_enough_it_says_what_one_hidden_layer_takes() -> None:
+    report = data(verified=True)
+    target = report.answer["targets"][0]
+    target["by_depth"]["1"] = {claim: target[claim] for claim in ("possible", "typical", "reliable")}
+    target |= {"typical": {**target["typical"], "neurons": 0, "widths": [], "interval": [0, 0]}}
+    text = prose(rendered(report))
+    assert "0 neurons typically (0 to 0), softmax alone" in text
+    assert "With one hidden layer 13 typically (12 to 14)." in text
 
 
 def test_it_says_whether_validation_and_test_agree() -> None:
