@@ -97,11 +97,21 @@ def plot_curves(
         drawn.add(len(curve.widths))
     target_lines(figure, axis, [(target, f"target {short_percent(target)}") for target in info.targets])
     last = 1 + max(epoch for curve in info.curves for epoch in curve.epochs)
-    figure.update_xaxes(title={"text": "epochs trained"}, range=[0.5 - LABEL_SHARE * last, last + 0.5], tickformat="d")
-    if last <= 20:
-        figure.update_xaxes(dtick=1)
+    figure.update_xaxes(
+        title={"text": "epochs trained"}, range=[0.5 - LABEL_SHARE * last, last + 0.5], tickvals=_epoch_ticks(last)
+    )
     figure.update_yaxes(axis.layout("validation accuracy"))
     return finish(figure, title)
+
+
+def _epoch_ticks(last: int) -> list[int]:
+    """Round numbers of epochs, at most twenty.
+
+    >>> _epoch_ticks(3), _epoch_ticks(30)
+    ([1, 2, 3], [5, 10, 15, 20, 25, 30])
+    """
+    apart = next(step for step in (1, 5, 20, 100, 500, last) if last <= 20 * step)
+    return [epoch for epoch in range(1, last + 1) if epoch % apart == 0]
 
 
 def _curve(trial: TrialRecord, points: Sequence[CurvePoint], on_front: bool) -> Curve:

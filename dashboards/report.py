@@ -193,7 +193,7 @@ def _card(target: Mapping[str, Any], report: ReportData) -> Markup:
     ]
     one_layer = target["by_depth"].get("1", {}).get("typical")
     if typical["neurons"] == 0 and one_layer is not None:
-        lines.append(f"With one hidden layer {one_layer['neurons']:,} typically ({_interval(one_layer)}).")
+        lines.append(f"with one hidden layer {one_layer['neurons']:,} typically ({_interval(one_layer)})")
     return _box(heading, plural(typical["neurons"], "neuron"), lines, settled=True)
 
 

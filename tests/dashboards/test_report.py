@@ -85,7 +85,7 @@ def test_where_softmax_alone_is_enough_it_says_what_one_hidden_layer_takes() -> 
     target |= {"typical": {**target["typical"], "neurons": 0, "widths": [], "interval": [0, 0]}}
     text = prose(rendered(report))
     assert "0 neurons typically (0 to 0), softmax alone" in text
-    assert "With one hidden layer 13 typically (12 to 14)." in text
+    assert "with one hidden layer 13 typically (12 to 14)" in text
 
 
 def test_it_says_whether_validation_and_test_agree() -> None:

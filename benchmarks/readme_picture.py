@@ -1,0 +1,39 @@
+"""The README's picture: a verified study's mean test accuracy against neurons, a line for each number of hidden layers.
+
+    python -m benchmarks.readme_picture mnist [--storage sqlite:///howmany.db] [--output docs/front.png]
+
+Needs an installed Chromium.
+"""
+
+import argparse
+from pathlib import Path
+
+from benchmarks.figure import save_png
+from dashboards.depth import plot_depth
+from howmany.reading import found
+from storage.engine import DEFAULT_URL
+
+PICTURE = Path(__file__).parents[1] / "docs" / "front.png"
+
+
+def main() -> None:
+    """Draws it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", help="the study")
+    parser.add_argument("--storage", default=DEFAULT_URL)
+    parser.add_argument("--output", type=Path, default=PICTURE)
+    given = parser.parse_args()
+    known = found(given.name, given.storage)
+    if not known.verified:
+        raise SystemExit(f"Study '{given.name}' must be verified to be drawn; `howmany verify {given.name}` does that.")
+    figure = plot_depth(known.trials, known.verified, known.config.budget.targets)
+    data_set = {"mnist": "MNIST"}.get(known.config.data.name, known.config.data.name)
+    figure.update_layout(
+        title=f"{data_set}: test accuracy against hidden neurons, means over seeds with 95 % intervals"
+    )
+    save_png(figure, given.output)
+    print(given.output)
+
+
+if __name__ == "__main__":
+    main()
