@@ -144,12 +144,14 @@ def check_request(path: Path, fmt: str | None, tolerance: float) -> str:
         The format.
 
     Raises:
-        MisuseError: Unknown format, a name that does not fit it, or a tolerance out of range.
+        MisuseError: Unknown format, a name that does not fit it, a tolerance out of range, or no such folder.
         ExportError: A package is missing.
     """
     name = format_of(path) if fmt is None else _checked_format(fmt, path)
     if not 0.0 <= tolerance <= 1.0:
         raise MisuseError(f"`tolerance` must be from 0 to 1, got {tolerance}.")
+    if not path.parent.is_dir():
+        raise MisuseError(f"'{path}' must be a file that can be written, got: there is no folder '{path.parent}'.")
     for package in FORMATS[name].packages:
         optional(package)
     return name

@@ -196,6 +196,7 @@ REFUSED = {
     "target out of range": (("young", "--target", 1.5), "`--target` must be between 0 and 1, got 1.5."),
     "unknown study": (("digit", "--trial", 0), "There is no study 'digit'"),
     "unknown ending": (("digits", "--trial", 0, "--output", "a.h5"), "must end in one of"),
+    "no such folder": (("young", "--trial", 1, "--output", "b/a.onnx"), "got: there is no folder 'b'."),
     "format of another ending": (("digits", "--trial", 0, "--format", "onnx"), "must end in .onnx"),
 }
 
