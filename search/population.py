@@ -21,7 +21,7 @@ from search.outcome import EpochMetrics, OnEpochEnd, Outcome
 from search.population_layout import Shards, Weights, deal
 from search.population_model import Population, n_shards
 from search.population_pool import POPULATIONS
-from search.population_program import SCORE_CHUNK, flat
+from search.population_program import SCORE_CHUNK
 from search.population_snapshot import Member, Snapshot
 from search.protocol import Protocol, batch_order, n_batches
 from search.space import Architecture, Network, SearchSpace
@@ -127,8 +127,7 @@ def evaluate(
     shards = _dealt(architectures, _n_levels(architectures), data, n_shards())
     model = POPULATIONS.get(shards, data, protocol)
     model.load(shards, dict(enumerate(weights)), {}, 0)
-    _, accuracies = model.score(tf.constant(flat(x)), tf.constant(np.asarray(y, np.int32)))
-    return np.asarray(accuracies.numpy(), np.float64)
+    return model.score(x, y)
 
 
 def cohort_size(data: SearchData, protocol: Protocol, space: SearchSpace) -> int:

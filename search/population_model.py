@@ -12,10 +12,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
+from search.data import Images
 from search.network import ProtocolSchedule
 from search.population_layout import Layout, Shards, Weights, pack, unpack
-from search.population_program import DeviceData, FusedAdam, Program, Shard
+from search.population_program import DeviceData, FusedAdam, Program, Shard, flat
 from search.protocol import Protocol
 
 __all__ = ["Population", "n_shards", "use_one_thread_per_operation"]
@@ -69,7 +71,8 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         empty = Layout((), data.n_features, data.n_classes, n_levels)
         self.shards = Shards(((),) * n_shards, (empty,) * n_shards)
         self.n_traced = 0
-        self._variables = [Shard.of(pack(empty, {}), empty) for _ in range(n_shards)]
+        self._data = device_data
+        self._variables = [Shard.empty(n_levels) for _ in range(n_shards)]
         self._places = tf.Variable(np.zeros(0, np.int32), shape=[None], trainable=False)
         self.built = True
         optimizer = FusedAdam(ProtocolSchedule(protocol, len(data.y_train)))
@@ -94,13 +97,15 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
             step: Optimizer steps taken so far.
         """
         self.shards = shards
+        first, second = ({member: moments[which] for member, moments in slots.items()} for which in (0, 1))
+        live, rest = np.split(self._data.order, [self._data.n_live])
         for held, members, layout in zip(self._variables, shards.members, shards.layouts, strict=True):
-            here = dict(enumerate(members))
-            groups = [{i: weights[m] for i, m in here.items() if m in weights}]
-            groups += [{i: slots[m][which] for i, m in here.items() if m in slots} for which in (0, 1)]
-            arrays = [array for group in groups for array in pack(layout, group)]
-            for variable, array in zip([*held.weights, *held.slots], arrays, strict=True):
-                variable.assign(array)
+            for variables, source in ((held.first, first), (held.second, second), (held.weights, weights)):
+                here = {place: source[member] for place, member in enumerate(members) if member in source}
+                kernel, later = pack(layout, here)
+                variables[0].assign(kernel[:, live])
+                variables[1].assign(later)
+            held.frozen.assign(kernel[:, rest])
             held.mask.assign(layout.mask())
             for name, table in layout.tables().items():
                 held.tables[name].assign(table)
@@ -112,28 +117,34 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
 
     def weights_of(self, members: Sequence[int]) -> dict[int, Weights]:
         """Members' stock arrays as they are now."""
-        return self._unpacked([held.weights for held in self._variables], members)
+        return self._unpacked([(held.weights, held.frozen.numpy()) for held in self._variables], members)
 
     def slots_of(self, members: Sequence[int]) -> dict[int, tuple[Weights, Weights]]:
         """Members' Adam moments as they are now."""
+        still = [np.zeros_like(held.frozen.numpy()) for held in self._variables]
         first, second = (
-            self._unpacked([held.slots[part] for held in self._variables], members)
-            for part in (slice(0, 2), slice(2, 4))
+            self._unpacked(list(zip(variables, still, strict=True)), members)
+            for variables in zip(*((held.first, held.second) for held in self._variables), strict=True)
         )
         return {member: (first[member], second[member]) for member in members}
 
-    def _unpacked(self, variables: Sequence[Sequence[Any]], members: Sequence[int]) -> dict[int, Weights]:
+    def _unpacked(
+        self, arrays: Sequence[tuple[Sequence[Any], NDArray[np.float32]]], members: Sequence[int]
+    ) -> dict[int, Weights]:
+        """From each shard's variables, and what its first kernel has for the features that are not live."""
         found: dict[int, Weights] = {}
-        for of_shard, here, layout in zip(variables, self.shards.members, self.shards.layouts, strict=True):
-            arrays = [variable.numpy() for variable in of_shard]
-            found |= {m: unpack(layout, arrays, i) for i, m in enumerate(here) if m in members}
+        for (variables, frozen), here, layout in zip(arrays, self.shards.members, self.shards.layouts, strict=True):
+            live, later = (variable.numpy() for variable in variables)
+            kernel = np.empty((layout.n_first, layout.n_features), np.float32)
+            kernel[:, self._data.order] = np.concatenate([live, frozen], 1)
+            found |= {m: unpack(layout, [kernel, later], i) for i, m in enumerate(here) if m in members}
         return {member: found[member] for member in members}
 
     # What it computes.
 
     def call(self, inputs: Any) -> Any:
         """Class probabilities, `(samples, members, classes)`, for raw samples."""
-        x = tf.reshape(inputs, (len(inputs), -1))
+        x = tf.gather(tf.reshape(inputs, (len(inputs), -1)), self._data.order, axis=1)
         scores = tf.concat([self._program.scores(held, x) for held in self._variables], 0)
         return tf.nn.softmax(tf.transpose(tf.gather(scores, self._places), (2, 0, 1)))
 
@@ -152,11 +163,14 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         self.optimizer.iterations.assign_add(self._program.batches[0])
         return {name: self._by_member([of_shard[name] for of_shard in logs]) for name in METRICS}
 
+    def score(self, x: Images, y: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Accuracy of every member on raw samples, `(members,)`."""
+        found = self._accuracies(self._data.placed(flat(x)), np.asarray(y, np.int32))
+        return np.asarray(found.numpy(), np.float64)
+
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]  # tensorflow is untyped
-    def score(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Loss and accuracy of every member, float32 `(members,)` each, on raw samples `(samples, features)`."""
-        losses, accuracies = zip(*(self._program.score(held, x, y) for held in self._variables), strict=True)
-        return self._by_member(losses), self._by_member(accuracies)
+    def _accuracies(self, x: Any, y: Any) -> Any:
+        return self._by_member([self._program.score(held, x, y)[1] for held in self._variables])
 
     def _by_member(self, parts: Sequence[Any]) -> Any:
         return tf.gather(tf.concat(parts, 0), self._places)

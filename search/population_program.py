@@ -35,25 +35,44 @@ ACTIVATIONS: dict[str, Activation] = {
 
 
 class DeviceData:
-    """The search's data where the networks train: samples as loaded, `(samples, features)`, and int32 labels."""
+    """The search's data where the networks train: samples as loaded, `(samples, features)`, and int32 labels.
+
+    A feature that is zero in every training sample has no gradient, so its weights stay as they are. Such features,
+    a twelfth of MNIST's, come last, and training leaves them out; scoring does not.
+
+    Attributes:
+        order: The features in the order in which they lie here.
+        n_live: How many of them, from the first on, are not zero throughout; at least 1.
+        x_train: Of these alone, `(samples, n_live)`.
+    """
 
     def __init__(self, data: SearchData) -> None:
         tf.config.experimental.enable_tensor_float_32_execution(False)
         self.data = data
-        self.x_train, self.y_train = tf.constant(flat(data.x_train)), tf.constant(data.y_train)
+        scale, offset = (np.asarray(value, np.float32).reshape(-1) for value in (data.scale, data.offset))
+        x = flat(data.x_train)
+        live = np.any(x, 0) if not offset.any() else np.any(x * scale + offset, 0)
+        self.order = np.argsort(~live, kind="stable")
+        self.n_live = max(1, int(live.sum()))
+        self._scale, self._offset = (
+            np.broadcast_to(value, (data.n_features,))[self.order] if value.size > 1 else value
+            for value in (scale, offset)
+        )
+        self.x_train, self.y_train = tf.constant(self.placed(x)[:, : self.n_live]), tf.constant(data.y_train)
         self.x_validation, self.y_validation = (
-            tf.constant(flat(data.x_validation)),
+            tf.constant(self.placed(flat(data.x_validation))),
             tf.constant(data.y_validation),
         )
-        self.scale, self.offset = (
-            value if isinstance(value, float | int) else np.asarray(value, np.float32).reshape(-1)
-            for value in (data.scale, data.offset)
-        )
 
-    def floats(self, x: Any) -> Any:
-        """Raw samples as a network's first dense layer sees them."""
-        scaled = tf.cast(x, tf.float32) * self.scale
-        return scaled + self.offset if np.any(self.offset) else scaled
+    def placed(self, x: Images) -> Images:
+        """Raw samples, `(samples, features)`, with the features in their order here."""
+        return x[:, self.order]
+
+    def floats(self, x: Any, features: slice) -> Any:
+        """Some features of raw samples as a network's first dense layer sees them."""
+        scale, offset = (value[features] if value.size > 1 else value for value in (self._scale, self._offset))
+        scaled = tf.cast(x, tf.float32) * scale
+        return scaled + offset if offset.any() else scaled
 
 
 def flat(x: Images) -> Images:
@@ -61,52 +80,55 @@ def flat(x: Images) -> Images:
     return x.reshape(len(x), -1)
 
 
-class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # keras is untyped
-    """Keras's Adam, each variable in one pass: the arithmetic of `Adam.update_step` as TensorFlow's own kernel."""
-
-    def move(self, variables: Sequence[Any], gradients: Sequence[Any], slots: Sequence[Any], step: Any) -> None:
-        """Takes optimizer step `step`, an int32 scalar counted from 0.
-
-        Args:
-            variables: Weights.
-            gradients: Of the loss, like `variables`.
-            slots: First moments, then second moments, each like `variables`.
-            step: Optimizer steps before.
-        """
-        count, n = tf.cast(step + 1, tf.float32), len(variables)
-        powers = {"beta1_power": tf.pow(self.beta_1, count), "beta2_power": tf.pow(self.beta_2, count)}
-        constants = {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
-        rate = self._learning_rate(step)
-        for variable, gradient, first, second in zip(variables, gradients, slots[:n], slots[n:], strict=True):
-            handles = {"var": variable.handle, "m": first.handle, "v": second.handle}
-            tf.raw_ops.ResourceApplyAdam(**handles, **powers, **constants, lr=rate, grad=gradient)
-
-
 class Shard(NamedTuple):
     """The variables of networks that train together on one core.
 
     Attributes:
-        weights: The first kernel and the later weights, see `population_layout`.
-        slots: Adam's first moments of both, then its second moments.
+        weights: The first kernel, of the live features, and the later weights, see `population_layout`.
+        frozen: What the first kernel has for the other features.
+        first: Adam's first moments of the weights.
+        second: Its second moments.
         mask: 1 where a later weight is a member's, 0 where it is padding.
         tables: `Layout.tables`.
     """
 
     weights: list[Any]
-    slots: list[Any]
+    frozen: Any
+    first: list[Any]
+    second: list[Any]
     mask: Any
     tables: dict[str, Any]
 
     @classmethod
-    def of(cls, arrays: Sequence[Any], layout: Layout) -> "Shard":
+    def empty(cls, n_levels: int) -> "Shard":
         """Variables that take arrays of any size."""
-        weights, *moments = ([_variable(array) for array in arrays] for _ in range(3))
-        tables = {name: _variable(table) for name, table in layout.tables().items()}
-        return cls(weights, [*moments[0], *moments[1]], _variable(layout.mask()), tables)
+        tables = {name: _variable(table.ndim, tf.int32) for name, table in Layout((), 1, 1, n_levels).tables().items()}
+        weights, first, second = ([_variable(2), _variable(1)] for _ in range(3))
+        return cls(weights, _variable(2), first, second, _variable(1), tables)
 
 
-def _variable(array: Any) -> Any:
-    return tf.Variable(array, shape=tf.TensorShape([None] * array.ndim), trainable=False)
+def _variable(n_axes: int, dtype: Any = tf.float32) -> Any:
+    return tf.Variable(tf.zeros([0] * n_axes, dtype), shape=tf.TensorShape([None] * n_axes), trainable=False)
+
+
+class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # keras is untyped
+    """Keras's Adam, each variable in one pass: the arithmetic of `Adam.update_step` as TensorFlow's own kernel."""
+
+    def move(self, shard: Shard, gradients: Sequence[Any], step: Any) -> None:
+        """Takes optimizer step `step`, an int32 scalar counted from 0.
+
+        Args:
+            shard: Whose weights and moments.
+            gradients: Of the loss, like `shard.weights`.
+            step: Optimizer steps before.
+        """
+        count = tf.cast(step + 1, tf.float32)
+        powers = {"beta1_power": tf.pow(self.beta_1, count), "beta2_power": tf.pow(self.beta_2, count)}
+        constants = {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
+        rate = self._learning_rate(step)
+        for variable, first, second, gradient in zip(shard.weights, shard.first, shard.second, gradients, strict=True):
+            handles = {"var": variable.handle, "m": first.handle, "v": second.handle}
+            tf.raw_ops.ResourceApplyAdam(**handles, **powers, **constants, lr=rate, grad=gradient)
 
 
 class Plan(NamedTuple):
@@ -198,24 +220,29 @@ class Program:
         plan = self._plan(shard)
 
         def step(i: Any, losses: Any, hits: Any) -> tuple[Any, Any, Any]:
-            x = self._data.floats(tf.gather(self._data.x_train, order[i]))
-            forward = self._forward(shard, plan, x)
+            x = self._data.floats(tf.gather(self._data.x_train, order[i]), slice(self._data.n_live))
+            forward = self._forward(shard, plan, tf.matmul(shard.weights[0], x, transpose_b=True))
             loss, hit, upstream = judged(forward.scores, tf.gather(self._data.y_train, order[i]), size)
             gradients = self._gradients(shard, plan, forward, upstream, x)
-            self._optimizer.move(shard.weights, gradients, shard.slots, start + i)
+            self._optimizer.move(shard, gradients, start + i)
             return i + 1, losses + tf.reduce_sum(loss, 1), hits + tf.reduce_sum(hit, 1)
 
         return _summed(plan.n_members, n_batches, step)
 
     def _score(self, shard: Shard, x: Any, y: Any) -> tuple[Any, Any]:
-        """Loss and accuracy of every member, ordered like `Layout.scored`, on raw samples `(samples, features)`."""
+        """Loss and accuracy of every member, in the order of `Layout.scored`.
+
+        Args:
+            shard: Who is scored.
+            x: Samples as `DeviceData.placed` gives them.
+            y: Their classes, int32 `(samples,)`.
+        """
         n_samples = tf.shape(y)[0]
         plan = self._plan(shard)
 
         def step(i: Any, losses: Any, hits: Any) -> tuple[Any, Any, Any]:
             chunk = slice(i * SCORE_CHUNK, (i + 1) * SCORE_CHUNK)
-            scores = self._forward(shard, plan, self._data.floats(x[chunk])).scores
-            loss, hit, _ = judged(scores, y[chunk], 1)
+            loss, hit, _ = judged(self._scores(shard, plan, x[chunk]), y[chunk], 1)
             return i + 1, losses + tf.reduce_sum(loss, 1), hits + tf.reduce_sum(hit, 1)
 
         losses, hits = _summed(plan.n_members, -(-n_samples // SCORE_CHUNK), step)
@@ -223,15 +250,21 @@ class Program:
         return losses / n, hits / n
 
     def scores(self, shard: Shard, x: Any) -> Any:
-        """Logits, `(members, classes, samples)`, ordered like `Layout.scored`, on raw samples `(samples, features)`."""
-        return self._forward(shard, self._plan(shard), self._data.floats(x)).scores
+        """Logits, `(members, classes, samples)`, ordered like `Layout.scored`, on samples like `_score`."""
+        return self._scores(shard, self._plan(shard), x)
 
-    def _forward(self, shard: Shard, plan: Plan, x: Any) -> Forward:
-        """From scaled samples, `(samples, features)`."""
-        first, later = shard.weights
-        n_samples = tf.shape(x)[0]
-        biases, output_bias, kernels = self._split(tf.convert_to_tensor(later), plan)
-        products = tf.matmul(first, x, transpose_b=True)
+    def _scores(self, shard: Shard, plan: Plan, x: Any) -> Any:
+        n_live, n_features = self._data.n_live, self._data.data.n_features
+        live, rest = slice(n_live), slice(n_live, n_features)
+        products = tf.matmul(shard.weights[0], self._data.floats(x[:, live], live), transpose_b=True)
+        if n_live < n_features:
+            products += tf.matmul(shard.frozen, self._data.floats(x[:, rest], rest), transpose_b=True)
+        return self._forward(shard, plan, products).scores
+
+    def _forward(self, shard: Shard, plan: Plan, products: Any) -> Forward:
+        """From what the first kernel gives for some samples, `(rows, samples)`."""
+        n_samples = tf.shape(products)[1]
+        biases, output_bias, kernels = self._split(tf.convert_to_tensor(shard.weights[1]), plan)
         top, scores = products[: plan.n_first], []
         hidden, inputs = [], []
         for level, bias in enumerate(biases):

@@ -23,6 +23,7 @@ from search.population import Snapshot, cohort_size, evaluate, extract, train_co
 from search.population_layout import deal
 from search.population_model import n_shards
 from search.population_pool import POPULATIONS
+from search.population_program import DeviceData
 from search.protocol import Protocol, batch_order
 from search.space import Network, SearchSpace
 from storage.checkpoints import CheckpointStore
@@ -42,11 +43,12 @@ MIXED = [
 
 
 def blobs(n_train: int = 256, n_validation: int = 100) -> SearchData:
-    """Four overlapping classes of 4 by 5 uint8 pixels."""
+    """Four overlapping classes of 4 by 5 uint8 pixels, three of which are dark in training and not in validation."""
     rng = np.random.default_rng(0)
     centers = rng.uniform(40, 200, (4, 20))
     y = rng.integers(0, 4, n_train + n_validation).astype(np.int32)
     x = np.clip(centers[y] + rng.normal(0, 60, (len(y), 20)), 0, 255).astype(np.uint8).reshape(-1, 4, 5)
+    x[:n_train, [0, 1, 3], [2, 0, 4]] = 0
     return SearchData("blobs", x[:n_train], y[:n_train], x[n_train:], y[n_train:], 4, 1 / 255, 0.0, "0" * 64)
 
 
@@ -260,6 +262,21 @@ def test_compiled_gives_the_same_networks(monkeypatch: pytest.MonkeyPatch) -> No
     for outcome, other in zip(run(some, on_epoch_end=prune_some), whole, strict=True):
         assert (outcome.state, len(outcome.curve)) == (other.state, len(other.curve))
         assert outcome.state == "pruned" or relative(outcome.weights, other.weights) < 1e-4
+
+
+def test_features_without_gradient_come_last() -> None:
+    """Zero throughout once scaled, whatever they are as loaded."""
+    x = np.array([[3, 0, 5, 7], [3, 0, 6, 9]], np.float32)
+    y = np.array([0, 1], np.int32)
+    plain = SearchData("four", x, y, x, y, 2, 0.5, 0.0, "0" * 64)
+    device = DeviceData(plain)
+    assert (device.order.tolist(), device.n_live) == ([0, 2, 3, 1], 3)
+    assert device.x_train.numpy().tolist() == [[3, 5, 7], [3, 6, 9]]
+    shifted = replace(plain, scale=np.float32([1, 1, 1, 0.5]), offset=np.float32([-3, 2, -5, -4]))
+    device = DeviceData(shifted)
+    assert (device.order.tolist(), device.n_live) == ([1, 2, 3, 0], 3)
+    assert device.floats(device.x_train, slice(3)).numpy().tolist() == [[2, 0, -0.5], [2, 1, 0.5]]
+    assert device.floats(device.x_validation[:, 3:], slice(3, 4)).numpy().tolist() == [[0], [0]]
 
 
 def test_softmax_alone() -> None:
