@@ -7,6 +7,7 @@ follows from the storage alone, in whatever steps it was read.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
 from search.front import FrontPoint, Size, pareto_front, points_of
@@ -59,9 +60,10 @@ class Past:
         self.seconds = 0.0
         self.front: list[FrontPoint] = []
 
-    def refresh(self) -> None:
-        """Takes in what has changed since the last time."""
-        read = read_trials(self._database, self._study_id, since=self._since)
+    def refresh(self, connection: Connection | None = None) -> None:
+        """Takes in what has changed since the last time; as a transaction sees it, if its connection is given."""
+        source = connection or self._database
+        read = read_trials(source, self._study_id, since=self._since)
         self.unfinished = [trial for trial in read if trial.state in UNFINISHED]
         self.tried.update(trial.widths for trial in read if trial.widths is not None)
         if read:
@@ -69,7 +71,7 @@ class Past:
             self._since = (self.unfinished or read[-1:])[0].trial_id
         ended = [trial for trial in read if trial.state not in UNFINISHED and trial.trial_id not in self.ended]
         if ended:
-            self._take_in(ended)
+            self._take_in(ended, read_curves(source, self._study_id, since=ended[0].trial_id))
 
     def architectures(self) -> list[Architecture]:
         """The front's, smallest first."""
@@ -86,7 +88,7 @@ class Past:
         self._front_before = pareto_front([*self._front_before, *older])
         return self._front_before
 
-    def _take_in(self, ended: Sequence[TrialRecord]) -> None:
+    def _take_in(self, ended: Sequence[TrialRecord], curves: Mapping[int, Sequence[CurvePoint]]) -> None:
         self.ended.update(trial.trial_id for trial in ended)
         self.counts.update(trial.state for trial in ended)
         self.seconds += sum(trial.seconds or 0.0 for trial in ended)
@@ -95,8 +97,6 @@ class Past:
         points = [point for point in points_of(ended, self._size) if point.trial in architectures]
         self._recent += points
         self.front = pareto_front([*self.front, *points])
-        since = min(trial.trial_id for trial in ended)
-        curves = read_curves(self._database, self._study_id, since=since)
         self._curves |= finished_curves(self._size_of, ended, curves)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
 from search.config import StudyConfig, continued, finished_mark, stored_config
@@ -222,15 +223,13 @@ class OpenStudy:
         while True:
             self.past.refresh()
             waiting = [trial.cohort for trial in self.past.unfinished if trial.state == "waiting"]
-            # A study at most doubles with a cohort, so that sampler and pruning rule soon have something to go by.
-            n_new = min(n, self.past.n_trials, self.config.n_trials - self.past.n_trials) if new else 0
             if taken := self._adopted():
                 return self._tickets(taken)
             if waiting:
                 n_first = min(n, waiting.count(waiting[0]))
                 tickets = self._tickets(self._storage.claim_waiting(self.study_id, n_first, leases=self._leases))
-            elif n_new > 0:
-                tickets = self._create(n_new)
+            elif new and self._n_new(n) > 0:
+                tickets = self._create(n)
             else:
                 return []
             if tickets:  # Else another worker was faster, and there is something new to know.
@@ -309,20 +308,37 @@ class OpenStudy:
         held = self._leases.held()
         return any(trial.state == "running" and trial.trial_id not in held for trial in self.past.unfinished)
 
+    def _n_new(self, n: int) -> int:
+        """How many of `n` new trials there may be."""
+        # A study at most doubles with a cohort, so that sampler and pruning rule soon have something to go by.
+        return max(0, min(n, self.past.n_trials, self.config.n_trials - self.past.n_trials))
+
     def _create(self, n: int) -> list[Ticket]:
-        """New running trials; none if the study has got others meanwhile."""
-        space, past, first = self.config.space.search_space(), self.past, self.past.n_trials
-        rng = generator(self.config.seed, first)
-        proposals = propose(space, past.architectures(), past.tried, n, rng)
-        networks = [_network(widths, number, self.config.seed) for number, widths in enumerate(proposals, first)]
-        templates = [
-            _template(network, space, {"cohort": first, **_facts(network, self._data)}) for network in networks
-        ]
-        ids = self._storage.create_trials(self.study_id, templates, after=first, leases=self._leases)
+        """New running trials, proposed while no other worker can create any, so that no two propose alike."""
+        networks: list[Network] = []
+        space = self.config.space.search_space()
+
+        def templates(connection: Connection, n_trials: int) -> list[FrozenTrial]:
+            if n_trials != self.past.n_trials:
+                self.past.refresh(connection)
+            networks[:] = self._proposed(self._n_new(n))
+            return [
+                _template(network, space, {"cohort": n_trials, **_facts(network, self._data)}) for network in networks
+            ]
+
+        ids = self._storage.create_trials(self.study_id, templates, leases=self._leases)
+        first = self.past.n_trials
         return [
-            Ticket(trial_id, first + i, networks[i], self.size(networks[i].architecture), first)
-            for i, trial_id in enumerate(ids)
+            Ticket(trial_id, first + i, network, self.size(network.architecture), first)
+            for i, (trial_id, network) in enumerate(zip(ids, networks, strict=True))
         ]
+
+    def _proposed(self, n: int) -> list[Network]:
+        """The networks of the next `n` trials."""
+        past, seed = self.past, self.config.seed
+        rng = generator(seed, past.n_trials)
+        proposals = propose(self.config.space.search_space(), past.architectures(), past.tried, n, rng)
+        return [_network(widths, number, seed) for number, widths in enumerate(proposals, past.n_trials)]
 
     def _tickets(self, trial_ids: Sequence[int]) -> list[Ticket]:
         """Trials taken with their networks; what is known before training is written down in one transaction."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 from optuna.distributions import (
@@ -59,6 +59,8 @@ _system_attributes: sa.Table = models.TrialSystemAttributeModel.__table__
 _intermediate_values: sa.Table = models.TrialIntermediateValueModel.__table__
 
 Row = dict[str, Any]
+
+Templates: TypeAlias = Sequence[FrozenTrial | None]
 
 
 class FinishedTrial(NamedTuple):
@@ -143,7 +145,7 @@ class CohortStorage(RDBStorage):
         super().delete_study(study_id)
 
     def _create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> FrozenTrial:
-        [(trial_id, number, started)] = self._create(study_id, [template_trial], None, None, None)
+        [(trial_id, number, started)] = self._create(study_id, [template_trial], None, None)
         if template_trial is None:
             return FrozenTrial(
                 number=number,
@@ -209,9 +211,8 @@ class CohortStorage(RDBStorage):
     def create_trials(
         self,
         study_id: int,
-        templates: Sequence[FrozenTrial | None],
+        templates: Templates | Callable[[Connection, int], Templates],
         *,
-        after: int | None = None,
         limit: int | None = None,
         leases: Leases | None = None,
     ) -> list[int]:
@@ -220,22 +221,22 @@ class CohortStorage(RDBStorage):
         Args:
             study_id: Where.
             templates: What they start with, as `optuna.trial.create_trial(state=..., params=..., ...)` makes
-                it; None for an empty running trial.
-            after: How many trials the study has, as far as the caller knows; if others have created more by now,
-                none are made.
+                it; None for an empty running trial. Or what makes them: called with the connection and the number of
+                trials that the study has, which nobody else can change until these are created. Again, if the
+                transaction is repeated.
             limit: How many trials the study may have in all, whatever their state. Fewer than asked for are
                 made when they would be more, and none once there are as many, however many workers ask at the
                 same time.
             leases: Who is to train them: takes the lease of each running one in the same transaction.
 
         Returns:
-            The new trials' ids, in the order of `templates` and of their numbers.
+            The new trials' ids, in the order of their templates and numbers.
 
         Raises:
             KeyError: There is no such study.
             ValueError: A parameter's distribution does not go with the one it has elsewhere in the study.
         """
-        return [trial_id for trial_id, _, _ in self._create(study_id, templates, after, limit, leases)]
+        return [trial_id for trial_id, _, _ in self._create(study_id, templates, limit, leases)]
 
     def claim_waiting(self, study_id: int, n_trials: int, *, leases: Leases | None = None) -> list[int]:
         """Start waiting trials, oldest first; each is handed to one caller only.
@@ -380,8 +381,7 @@ class CohortStorage(RDBStorage):
     def _create(
         self,
         study_id: int,
-        templates: Sequence[FrozenTrial | None],
-        after: int | None,
+        templates: Templates | Callable[[Connection, int], Templates],
         limit: int | None,
         leases: Leases | None,
     ) -> list[tuple[int, int, datetime | None]]:
@@ -397,8 +397,9 @@ class CohortStorage(RDBStorage):
             if connection.scalar(study) is None:
                 raise KeyError(models.NOT_FOUND_MSG)
             n_trials, last_id = _last(connection, study_id)
-            kept = templates if limit is None else templates[: max(0, limit - n_trials)]
-            if not kept or after not in (None, n_trials):
+            wanted = templates(connection, n_trials) if callable(templates) else templates
+            kept = wanted if limit is None else wanted[: max(0, limit - n_trials)]
+            if not kept:
                 return [], {}
             created = self._insert_trials(connection, study_id, kept, n_trials, last_id)
             ids = [trial_id for trial_id, _, _ in created]

@@ -65,11 +65,11 @@ def insert_curves(
     return refused
 
 
-def read_curves(engine: Engine, study_id: int, *, since: int = 0) -> dict[int, list[CurvePoint]]:
+def read_curves(source: Engine | Connection, study_id: int, *, since: int = 0) -> dict[int, list[CurvePoint]]:
     """All curves of a study, by trial id; each in the order of its epochs. Trials without one are not in it.
 
     Args:
-        engine: Of the storage.
+        source: The storage's engine, or a connection in a transaction.
         study_id: Whose.
         since: Leaves out trials whose id is lower, which are older.
 
@@ -90,7 +90,7 @@ def read_curves(engine: Engine, study_id: int, *, since: int = 0) -> dict[int, l
         .order_by(curves.c.trial_id, curves.c.epoch)
     )
     found: dict[int, list[CurvePoint]] = {}
-    with reading(engine) as connection:
+    with reading(source) as connection:
         if not has_table(connection, curves):
             return found
         for trial_id, epoch, *metrics in connection.execute(query):

@@ -30,12 +30,19 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def reading(source: Engine | Connection) -> Iterator[Connection]:
     """A connection whose statements all see the database at one moment; nothing is kept.
+
+    Args:
+        source: The database; or a connection in a transaction of the caller's, to read what that sees.
 
     Raises:
         StorageError: The database cannot be read.
     """
+    if isinstance(source, Connection):
+        yield source
+        return
+    engine = source
     with clear_errors(place_of(engine.url)), engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN")

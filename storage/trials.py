@@ -70,13 +70,13 @@ def unknown_study(name: str, names: list[str], place: str) -> str:
     return f"{said}{hint} It has {', '.join(map(repr, names[:_N_NAMES_SHOWN]))}{more}."
 
 
-def read_trials(engine: Engine, study_id: int, *, since: int = 0) -> list[TrialRecord]:
+def read_trials(source: Engine | Connection, study_id: int, *, since: int = 0) -> list[TrialRecord]:
     """All trials of a study, by number.
 
     What a trial's attributes lack, or hold in another form than ours, is None.
 
     Args:
-        engine: Of the storage.
+        source: The storage's engine, or a connection in a transaction.
         study_id: Whose.
         since: Leaves out trials whose id is lower, which are older.
 
@@ -88,7 +88,7 @@ def read_trials(engine: Engine, study_id: int, *, since: int = 0) -> list[TrialR
     """
     own = (trials.c.study_id == study_id) & (trials.c.trial_id >= since)
     attributes = trial_user_attributes
-    with reading(engine) as connection:
+    with reading(source) as connection:
         rows = connection.execute(
             sa.select(
                 trials.c.trial_id,

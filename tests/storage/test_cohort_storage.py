@@ -11,11 +11,12 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from storage.cohort_storage import CohortStorage, FinishedTrial
 from storage.curves import read_curves
 from storage.records import CurvePoint
+from storage.trials import read_trials
 
 NewStudy = Callable[..., int]
 
@@ -298,7 +299,16 @@ def test_of_many_who_make_the_same_study_one_does(storage: CohortStorage, url: s
     assert len(storage.get_all_trials(storage.get_study_id_from_name("whole"))) == 2
 
 
-def test_trials_are_not_made_for_a_study_that_has_others_by_now(storage: CohortStorage, new_study: NewStudy) -> None:
+def test_trials_may_be_made_up_while_nobody_else_can_create_any(storage: CohortStorage, new_study: NewStudy) -> None:
+    """Four at once each see all that the others have created."""
     study_id = new_study(n_trials=2)
-    assert storage.create_trials(study_id, [None], after=1) == []
-    assert len(storage.create_trials(study_id, [None], after=2)) == 1
+
+    def made_up(connection: Connection, n_trials: int) -> list[FrozenTrial]:
+        numbers = [trial.number for trial in read_trials(connection, study_id)]
+        assert numbers == list(range(n_trials))
+        return [create_trial(state=TrialState.RUNNING, user_attrs={"reason": str(n_trials)})] * 2
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: storage.create_trials(study_id, made_up), range(4)))
+    said = [trial.reason for trial in read_trials(storage.engine, study_id)[2:]]
+    assert said == ["2", "2", "4", "4", "6", "6", "8", "8"]
