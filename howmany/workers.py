@@ -88,6 +88,7 @@ class _Worker:
     ) -> None:
         self._names, self._url, self._wait = names, url, wait
         self._quiet, self._places, self._say = quiet, places, say
+        self._reachable: bool | None = None  # None: not known yet.
         self._passed_over: set[str] = set()
         self._trained: Counter[str] = Counter()
 
@@ -115,9 +116,18 @@ class _Worker:
 
     def _next(self, last: str | None) -> StudyRecord | None:
         try:
-            return next_study(all_studies(self._url), self._names, self._passed_over, last)
+            studies = all_studies(self._url)
         except NotFoundError:  # No storage yet.
+            studies = []
+        except StorageError as error:
+            if not self._wait or self._reachable is None:
+                raise
+            if self._reachable:
+                self._say(f"{error} This worker waits for it.")
+            self._reachable = False
             return None
+        self._reachable = True
+        return next_study(studies, self._names, self._passed_over, last)
 
     def _help(self, study: StudyRecord, should_stop: Callable[[], bool]) -> None:
         """Works on one study until it is finished, or only others' work is left of it and there is some elsewhere."""
@@ -146,7 +156,11 @@ class _Worker:
         def elsewhere() -> bool:
             nonlocal since
             since = time.monotonic() if since is None else since
-            other = next_study(all_studies(self._url), self._names, {*self._passed_over, name})
+            try:
+                studies = all_studies(self._url)
+            except StorageError:  # If it lasts, the study at hand will say so.
+                return False
+            other = next_study(studies, self._names, {*self._passed_over, name})
             waited = time.monotonic() - since >= PATIENCE_SECONDS
             return other is not None and (waited or has_free_trials(other))
 

@@ -88,7 +88,7 @@ def open_engine(url: str = DEFAULT_URL, *, create: bool) -> Engine:
     place = place_of(parsed)
     try:
         with clear_errors(place):
-            with reading(engine) as connection:
+            with reading(engine, patience_seconds=0) as connection:
                 versions = _read_versions(connection)
             known = _optuna_revisions()
             _judge(versions, known, place, create=create, is_file=parsed.drivername == "sqlite")

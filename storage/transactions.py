@@ -30,11 +30,12 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def reading(source: Engine | Connection) -> Iterator[Connection]:
+def reading(source: Engine | Connection, *, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[Connection]:
     """A connection whose statements all see the database at one moment; nothing is kept.
 
     Args:
         source: The database; or a connection in a transaction of the caller's, to read what that sees.
+        patience_seconds: For how long to try to begin while the database is restarting or out of reach.
 
     Raises:
         StorageError: The database cannot be read.
@@ -42,12 +43,7 @@ def reading(source: Engine | Connection) -> Iterator[Connection]:
     if isinstance(source, Connection):
         yield source
         return
-    engine = source
-    with clear_errors(place_of(engine.url)), engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN")
-        else:
-            connection.execution_options(isolation_level="REPEATABLE READ")
+    with clear_errors(place_of(source.url)), _begun(source, patience_seconds) as connection:
         yield connection
 
 
@@ -79,8 +75,7 @@ def write(
         StorageError: The database refused, or did not recover in time. Nothing was changed, unless the
             commit's answer was lost.
     """
-    deadline = clock() + patience_seconds
-    pause = _FIRST_PAUSE_SECONDS
+    pauses = _pauses(patience_seconds, clock)
     while True:
         committing = False
         try:
@@ -98,7 +93,45 @@ def write(
                 return result
         except DBAPIError as error:
             repeatable = is_transient(error) and (idempotent or not committing)
-            if not repeatable or clock() + pause > deadline:
+            if not repeatable or (pause := next(pauses, None)) is None:
                 raise explain(error, place_of(engine.url)) from error
         sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _begun(engine: Engine, patience_seconds: float) -> Connection:
+    """A connection in a transaction that reads; a server that has restarted meanwhile is noticed here."""
+    pauses = _pauses(patience_seconds, time.monotonic)
+    while True:
+        try:
+            return _begin(engine)
+        except DBAPIError as error:
+            if not is_transient(error) or (pause := next(pauses, None)) is None:
+                raise
+        time.sleep(pause)
+
+
+def _begin(engine: Engine) -> Connection:
+    connection = engine.connect()
+    try:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")
+        else:
+            # psycopg begins with the first statement.
+            connection.execution_options(isolation_level="REPEATABLE READ").exec_driver_sql("SELECT 1")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _pauses(patience_seconds: float, clock: Callable[[], float]) -> Iterator[float]:
+    """How long to wait before each new attempt, until patience ends."""
+    deadline = clock() + patience_seconds
+
+    def pauses() -> Iterator[float]:
+        pause = _FIRST_PAUSE_SECONDS
+        while clock() + pause <= deadline:
+            yield pause
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    return pauses()

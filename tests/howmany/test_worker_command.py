@@ -93,6 +93,34 @@ def test_an_idle_worker_waits_for_the_next_study_and_leaves_cleanly(url, capsys,
     assert len(pauses) == 2
 
 
+def test_an_idle_worker_waits_for_a_storage_that_was_there(url, tmp_path, capsys, monkeypatch):
+    """As while a database server restarts; one that never answered is an error at once."""
+    path = tmp_path / "studies.db"
+    submit(url)
+    assert howmany("worker", "--quiet", "--storage", url) == 0
+    whole = path.read_bytes()
+    pauses = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) < 3:
+            path.write_bytes(b"nonsense")
+        elif len(pauses) == 3:
+            path.write_bytes(whole)
+            submit(url, "--trials", 6)
+        else:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(workers.time, "sleep", pause)
+    capsys.readouterr()
+    assert howmany("worker", "--idle", "wait", "--quiet", "--storage", url) == 130
+    away, _, account = capsys.readouterr().err.splitlines()
+    assert "This worker waits for it." in away
+    assert account.endswith("Trained 2 networks of digits.")
+    path.write_bytes(b"nonsense")
+    assert howmany("worker", "--idle", "wait", "--quiet", "--storage", url) == 1
+
+
 @pytest.mark.parametrize("arguments", [(), ("digits",)])
 def test_without_a_storage_there_is_nothing_to_help_with(arguments, url, capsys):
     assert howmany("worker", *arguments, "--storage", url) == 2

@@ -17,10 +17,12 @@ from storage.errors import StorageError
 from storage.faults import explain, is_transient
 from storage.location import place_of
 from storage.records import CurvePoint
-from storage.transactions import write
+from storage.transactions import reading, write
+from storage.trials import read_studies
 
 POINT = CurvePoint(0, 1.0, 0.5, 1.0, 0.5)
 LOCKED = sa.exc.OperationalError("", {}, sqlite3.OperationalError("database is locked"))
+GONE = sa.exc.OperationalError("", {}, Exception("connection refused"))
 BROKEN = sa.exc.DatabaseError("", {}, sqlite3.DatabaseError("database disk image is malformed"))
 
 
@@ -192,6 +194,33 @@ def test_a_connection_cut_while_idle_is_replaced_for_optuna_too(
     assert storage.get_all_studies() == []
     for engine in (storage.engine, admin):
         engine.dispose()
+
+
+def test_a_reader_whose_connection_was_cut_begins_anew(postgresql: str, restart_server: Callable[[], None]) -> None:
+    """Workers that wait for others only read: a restart must not end them."""
+    engine = open_engine(postgresql, create=True)
+    assert read_studies(engine) == []
+    restart_server()  # Too short ago for the connection to be tried before it is used.
+    assert read_studies(engine) == []
+    engine.dispose()
+
+
+def test_a_reader_waits_for_a_server_that_does_not_answer(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, away = Engine.connect, [GONE] * 3
+
+    def connect_later(engine: Engine) -> Connection:
+        if away:
+            raise away.pop()
+        return connect(engine)
+
+    monkeypatch.setattr(Engine, "connect", connect_later)
+    monkeypatch.setattr("storage.transactions._FIRST_PAUSE_SECONDS", 0.0)
+    assert read_studies(sqlite_engine) == []
+    away[:] = [GONE]
+    with pytest.raises(StorageError, match="cannot be"), reading(sqlite_engine, patience_seconds=-1):
+        pass
 
 
 @pytest.mark.parametrize(
