@@ -82,6 +82,21 @@ def test_an_interrupted_study_says_how_to_go_on_and_does(number, tmp_path, url, 
     assert essence(trials_of(url)) == uninterrupted
 
 
+def test_a_second_signal_stops_at_once_and_loses_nothing(tmp_path, url, uninterrupted):
+    process = start("run", "digits", *SETTINGS, "--storage", url)
+    wait_for_epochs(tmp_path / "studies.db", 100, process)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "Finishing the epoch; once more stops at once.\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 130
+    process = start("resume", "digits", "--quiet", "--storage", url)
+    output = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, output
+    assert essence(trials_of(url)) == uninterrupted
+
+
 def test_a_killed_study_loses_no_trial_and_trains_none_twice(tmp_path, url, uninterrupted):
     process = start("run", "digits", *SETTINGS, "--storage", url)
     wait_for_epochs(tmp_path / "studies.db", 260, process)
