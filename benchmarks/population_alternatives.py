@@ -1,10 +1,11 @@
-"""Two ways not taken of training 64 networks of 16 neurons at batch 128, beside the one taken, in one run.
+"""Ways not taken of training 64 networks of 16 neurons at batch 128, beside the one taken, in one run.
 
     python -m benchmarks.population_alternatives
 
-Printed: network-epochs a second of one process with all cores, and of one process a core with a thread each; and the
-rate of the two large matrix products of a step in float32 and in bfloat16, through TensorFlow's own
-kernels outside XLA.
+Printed: network-epochs a second of one process in shards of one thread each (taken), of one shard whose operations
+have all threads, of that compiled by XLA, and of one process a core; the milliseconds of an optimizer step of Adam over
+the first kernel, in one pass (taken) and as Keras's own operations; and the rate of the two large matrix products of a
+step in float32 and in bfloat16, through TensorFlow's own kernels outside XLA. Each in processes of its own.
 """
 
 import argparse
@@ -17,37 +18,41 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 REPEATS = 4
 UNITS, FEATURES, BATCH, STEPS = 64 * 16, 784, 128, 398
+CORES = os.cpu_count() or 1
 
 
-def epoch_seconds(count: int, threads: int | None, ready: "multiprocessing.Barrier | None" = None) -> float:  # type: ignore[valid-type]
+def epoch_seconds(
+    count: int, shards: int, threads: int | None, compiled: bool, ready: "multiprocessing.Barrier | None" = None
+) -> float:  # type: ignore[valid-type]
     """Seconds of the best epoch of `count` networks of 16; `ready` makes processes start together."""
     import tensorflow as tf
 
     if threads is not None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    from benchmarks.population_speed import best, cohort, population_epoch
+        tf.config.threading.set_inter_op_parallelism_threads(shards)
+    from benchmarks.population_speed import cohort, population_epoch
     from search.datasets import load
     from search.protocol import Protocol
 
     data, _ = load("mnist", validation="stratified", validation_share=0.15, seed=0)
-    epoch, _ = population_epoch(cohort(count, (16,)), data, Protocol(batch_size=BATCH), validate=False)
+    protocol = Protocol(batch_size=BATCH)
+    epoch, _ = population_epoch(cohort(count, (16,)), data, protocol, validate=False, n=shards, compiled=compiled)
     if ready is not None:
         ready.wait()
-    return best({"epoch": epoch}, REPEATS)["epoch"]
+    return _best(epoch)
 
 
-def in_process(count: int, threads: int, ready: object, results: "multiprocessing.Queue[float]") -> None:
+def in_process(count: int, ready: object, results: "multiprocessing.Queue[float]") -> None:
     """One of several processes that train at the same time."""
-    results.put(epoch_seconds(count, threads, ready))  # type: ignore[arg-type]
+    results.put(epoch_seconds(count, 1, 1, False, ready))  # type: ignore[arg-type]
 
 
-def side_by_side(processes: int) -> float:
-    """Networks a second of several processes of one thread each, which share the 64 networks."""
+def side_by_side() -> float:
+    """Network-epochs a second of a process a core, of one thread each, which share the 64 networks."""
     context = multiprocessing.get_context("spawn")
-    ready, results = context.Barrier(processes), context.Queue()
-    count = 64 // processes
-    workers = [context.Process(target=in_process, args=(count, 1, ready, results)) for _ in range(processes)]
+    ready, results = context.Barrier(CORES), context.Queue()
+    count = 64 // CORES
+    workers = [context.Process(target=in_process, args=(count, ready, results)) for _ in range(CORES)]
     for worker in workers:
         worker.start()
     taken = [results.get() for _ in workers]
@@ -74,25 +79,63 @@ def product_rate(kind: str) -> float:
     return STEPS * 4 * UNITS * FEATURES * BATCH / _best(epoch) / 1e9
 
 
-def _best(epoch: Callable[[], None]) -> float:
+def adam_milliseconds(fused: bool) -> float:
+    """Of an optimizer step over the first kernel, with all threads."""
+    import keras
+    import tensorflow as tf
+
+    kernel, first, second = (tf.Variable(tf.zeros((UNITS, FEATURES))) for _ in range(3))
+    gradient, adam = tf.random.normal((UNITS, FEATURES)), keras.optimizers.Adam()
+    handles = {"var": kernel.handle, "m": first.handle, "v": second.handle}
+    powers = {"beta1_power": 0.9, "beta2_power": 0.999, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7, "lr": 1e-3}
+    variable = keras.Variable(tf.zeros((UNITS, FEATURES)))
+    adam.build([variable])
+
+    @tf.function  # type: ignore[untyped-decorator]  # tensorflow is untyped
+    def step() -> None:
+        if fused:
+            tf.raw_ops.ResourceApplyAdam(**handles, **powers, grad=gradient)
+        else:
+            adam.apply([gradient], [variable])
+
+    def steps() -> None:
+        for _ in range(STEPS):
+            step()
+
+    return 1000 * _best(steps) / STEPS
+
+
+def _best(action: Callable[[], None]) -> float:
     seconds = []
+    action()
     for _ in range(REPEATS):
         started = time.perf_counter()
-        epoch()
+        action()
         seconds.append(time.perf_counter() - started)
     return min(seconds)
 
 
-def main() -> None:
-    """Measures all four."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    cores = os.cpu_count() or 1
+def apart(function: Callable[..., float], *arguments: object) -> float:
+    """A function's value in a process of its own, since one has one number of threads."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        together = 64 / pool.apply(epoch_seconds, (64, None))
-    print(f"one process, all threads:          {together:7.0f} network-epochs a second")
-    print(f"{cores} processes of one thread each:   {side_by_side(cores):7.0f} network-epochs a second")
+        return pool.apply(function, arguments)
+
+
+def main() -> None:
+    """Measures them all."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    ways = {
+        f"{CORES} shards of one thread each": (CORES, 1, False),
+        "one shard, all threads": (1, None, False),
+        "one shard, all threads, XLA": (1, None, True),
+    }
+    for way, settings in ways.items():
+        print(f"{way:45}{64 / apart(epoch_seconds, 64, *settings):7.0f} network-epochs a second", flush=True)
+    print(f"{f'{CORES} processes of one thread each':45}{side_by_side():7.0f} network-epochs a second", flush=True)
+    for way, fused in (("Adam in one pass", True), ("Keras's Adam", False)):
+        print(f"{way:45}{apart(adam_milliseconds, fused):7.2f} ms a step", flush=True)
     for kind in ("float32", "bfloat16"):
-        print(f"the two large products, {kind:9} {product_rate(kind):7.0f} GFLOP/s")
+        print(f"{f'the two large products, {kind}':45}{apart(product_rate, kind):7.0f} GFLOP/s", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,20 +2,22 @@
 
     python -m benchmarks.population_speed [--repeats 3] [--rows 64x16@32,...]
 
-Times an epoch of training, and one with validation, in the model that the engine trains in; stock Keras is timed on
-one network of the cohort's median size. Sides take turns, the best of each counts. The matrix-product rate is that of
-the two large products of a step alone, through TensorFlow's own kernels.
+Times an epoch of training, and one with validation, in the model that the engine trains in, with one thread an
+operation, as the engine has it; stock Keras is timed on one network of the cohort's median size, in a process of its
+own with TensorFlow's own choice of threads. Sides take turns, the best of each counts. The matrix-product rate is that
+of the two large products of a step alone, of all features, through TensorFlow's own kernels with all threads.
 """
 
 import argparse
 import itertools
+import multiprocessing
 import os
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -24,7 +26,7 @@ from search.datasets import load
 from search.network import build, initial_weights, optimizer
 from search.population import pays_to_compile
 from search.population_layout import deal
-from search.population_model import Population, n_shards
+from search.population_model import Population, n_shards, use_one_thread_per_operation
 from search.population_program import DeviceData
 from search.protocol import Protocol, batch_order, n_batches
 from search.space import Network, n_parameters
@@ -49,17 +51,32 @@ def cohort(count: int, architecture: tuple[int, ...] | None) -> list[Network]:
 
 
 def population_epoch(
-    networks: Sequence[Network], data: SearchData, protocol: Protocol, validate: bool
+    networks: Sequence[Network],
+    data: SearchData,
+    protocol: Protocol,
+    *,
+    validate: bool,
+    n: int | None = None,
+    compiled: bool | None = None,
 ) -> tuple[Callable[[], None], float]:
-    """An epoch of a cohort, and how long the first one took."""
+    """An epoch of a cohort, and how long the first one took.
+
+    Args:
+        networks: The cohort.
+        data: MNIST, as a rule.
+        protocol: Gives the batch size.
+        validate: Whether an epoch ends with its validation.
+        n: Shards; None for as many as the engine would use.
+        compiled: Whether to compile; None as the engine would.
+    """
     architectures = tuple(network.architecture for network in networks)
     sizes = (data.n_features, data.n_classes, max(map(len, architectures)))
-    shards = deal(architectures, *sizes, 1)
-    compiled = pays_to_compile(shards, len(data.y_train), protocol, epoch=0)
-    if not compiled:
-        shards = deal(architectures, *sizes, n_shards())
-    layout = shards.layouts[0] if compiled else None
-    model = Population(sizes[-1], len(shards.layouts), DeviceData(data), protocol, layout)
+    if compiled is None:
+        together = deal(architectures, *sizes, 1)
+        compiled = pays_to_compile(together, len(data.y_train), protocol, epoch=0)
+    shards = deal(architectures, *sizes, n or (1 if compiled else n_shards()))
+    compiled_for = shards.layouts[0] if compiled else None
+    model = Population(sizes[-1], len(shards.layouts), DeviceData(data), protocol, compiled_for)
     weights = {i: initial_weights(n, data.n_features, data.n_classes) for i, n in enumerate(networks)}
     model.load(shards, weights, {}, 0)
     if not validate:
@@ -105,15 +122,57 @@ def products(n_units: int, data: SearchData, batch: int) -> Callable[[], None]:
     return epoch
 
 
-def best(sides: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-    """Seconds of each side's best turn."""
-    seconds = dict.fromkeys(sides, float("inf"))
+def sides_of(row: str, ours: bool) -> tuple[dict[str, Callable[[], None]], float]:
+    """What one side of a row can be asked to do, and how long ours took longer for its first epoch than for others."""
+    count, architecture, batch, _ = ROWS[row]
+    networks, protocol = cohort(count, architecture), Protocol(batch_size=batch)
+    data, _ = load("mnist", validation="stratified", validation_share=0.15, seed=0)
+    if ours:
+        use_one_thread_per_operation()
+        train, first = population_epoch(networks, data, protocol, validate=False)
+        validated, _ = population_epoch(networks, data, protocol, validate=True)
+        return {"train": train, "validate": validated}, first
+    median = sorted(networks, key=lambda n: n_parameters(n.architecture, data.n_features, data.n_classes))[count // 2]
+    return {
+        "stock": stock_epoch(median, data, protocol, validate=False),
+        "stock validate": stock_epoch(median, data, protocol, validate=True),
+        "products": products(n_first(networks, data), data, batch),
+    }, 0.0
+
+
+def side(row: str, ours: bool, asked: Connection) -> None:
+    """A process that does what it is asked to, and answers with the seconds that took."""
+    sides, first = sides_of(row, ours)
+    asked.send((list(sides), first))
+    while name := asked.recv():
+        started = time.perf_counter()
+        sides[name]()
+        asked.send(time.perf_counter() - started)
+
+
+def best(row: str, repeats: int) -> tuple[dict[str, float], float]:
+    """Seconds of the best turn of everything that the two sides of a row do, and of our first epoch."""
+    context = multiprocessing.get_context("spawn")
+    seconds: dict[str, float] = {}
+    pipes: dict[str, Connection] = {}
+    processes = []
+    first_epoch = 0.0
+    for ours in (True, False):
+        here, there = context.Pipe()
+        processes.append(context.Process(target=side, args=(row, ours, there), daemon=True))
+        processes[-1].start()
+        names, first = here.recv()
+        pipes |= dict.fromkeys(names, here)
+        first_epoch = first_epoch or first
     for _ in range(repeats):
-        for name, side in sides.items():
-            started = time.perf_counter()
-            side()
-            seconds[name] = min(seconds[name], time.perf_counter() - started)
-    return seconds
+        for name, pipe in pipes.items():
+            pipe.send(name)
+            seconds[name] = min(seconds.get(name, float("inf")), pipe.recv())
+    for pipe in set(pipes.values()):
+        pipe.send("")
+    for process in processes:
+        process.join()
+    return seconds, first_epoch
 
 
 def main() -> None:
@@ -127,24 +186,11 @@ def main() -> None:
     print(f"{'cohort':30}" + "".join(f"{name:>10}" for name in names))
     for row in arguments.rows.split(","):
         count, architecture, batch, floor = ROWS[row]
-        networks, protocol = cohort(count, architecture), Protocol(batch_size=batch)
-        median = sorted(networks, key=lambda n: n_parameters(n.architecture, data.n_features, data.n_classes))[
-            count // 2
-        ]
-        units = sum(n.architecture[0] if n.architecture else data.n_classes for n in networks)
-        train, first = population_epoch(networks, data, protocol, validate=False)
-        sides = {
-            "train": train,
-            "validate": population_epoch(networks, data, protocol, validate=True)[0],
-            "stock": stock_epoch(median, data, protocol, validate=False),
-            "stock validate": stock_epoch(median, data, protocol, validate=True),
-            "products": products(units, data, batch),
-        }
-        seconds = best(sides, arguments.repeats)
-        keras.backend.clear_session()
+        networks = cohort(count, architecture)
+        seconds, first = best(row, arguments.repeats)
         samples = n_batches(len(data.y_train), batch) * batch
         flops = samples * sum(own_flops(n, data) for n in networks)
-        rate = samples * 4 * units * data.n_features / seconds["products"]
+        rate = samples * 4 * n_first(networks, data) * data.n_features / seconds["products"]
         print(
             f"{row:30}{seconds['stock']:10.3f}{seconds['train'] / count:10.4f}"
             f"{count * seconds['stock'] / seconds['train']:10.1f}{floor:10}"
@@ -152,6 +198,11 @@ def main() -> None:
             f"{flops / seconds['train'] / 1e9:10.0f}{flops / seconds['train'] / rate:10.2f}",
             flush=True,
         )
+
+
+def n_first(networks: Sequence[Network], data: SearchData) -> int:
+    """Units that read the samples."""
+    return sum(network.architecture[0] if network.architecture else data.n_classes for network in networks)
 
 
 def own_flops(network: Network, data: SearchData) -> int:
