@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.allocation import Rule, candidates, next_seeds, shape_of_size
+from search.allocation import Rule, candidates, next_seeds
 from search.answers import SHARES, Answer, answer_target
 from search.space import SearchSpace
 
@@ -138,12 +138,6 @@ class TestCandidates:
 
     def test_without_trials_softmax_alone_is_left(self):
         assert candidates([], [0.95], SPACE) == [()]
-
-    @given(st.integers(2, 96), st.tuples(st.integers(1, 32), st.integers(1, 32), st.integers(1, 32)))
-    def test_scaled_shapes_have_the_size_asked_for(self, size, model):
-        shape = shape_of_size(max(size, 3), 3, {sum(model): model}, SPACE)
-        assert sum(shape) == max(size, 3)
-        assert shape in SPACE
 
 
 class TestCoverage:
