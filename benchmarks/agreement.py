@@ -8,8 +8,8 @@ with its 95 % interval, how many pairs of studies agree, which they do when thei
 lie within the interval of another study, and for a study of MNIST by the protocol of the table
 (`benchmarks/verification_table.py`) its true answer: of softmax alone, of one hidden layer, and of the two together.
 
-With two hidden layers and more an answer is about the shapes that its study found, and studies find different ones:
-those pairs are counted apart. Exits with status 1 unless all other pairs agree and every interval holds the true
+With two hidden layers and more an answer is about the shapes that its study chose, and studies may choose different
+ones: those pairs are counted apart. Exits with status 1 unless all other pairs agree and every interval holds the true
 answer.
 """
 

@@ -33,7 +33,7 @@ from search.answers import (
     interval_ends,
     verdicts_by_size,
 )
-from search.shapes import shape_of_size
+from search.shapes import crossing_shape, shape_of_size
 from search.space import Architecture, SearchSpace, n_neurons
 
 __all__ = ["Rule", "candidates", "next_seeds"]
@@ -73,8 +73,8 @@ def candidates(
 
     With one hidden layer the crossing is where an isotonic fit of validation accuracy on width, best trial of
     each, first reaches the target, interpolated between widths. Deeper networks of one size differ much by
-    their shape, and most shapes that a search tries are poor ones: there the crossing is the smallest network
-    that reached the target, and its shape, scaled, stands for the other sizes. A depth whose trials do not
+    their shape: there the crossing is the smallest network that all trials of its depth together let expect
+    to reach the target (`shapes`), and its shape, scaled, stands for the other sizes. A depth that does not
     reach the target crosses at its largest width, or its best network. Around the crossing go seven sizes, its
     neighbours or, where it is large, spread over a fifth of it to either side: what lies between is added
     where it matters. Softmax alone is always a candidate.
@@ -94,7 +94,7 @@ def candidates(
     chosen: set[Architecture] = {()}
     for depth, found in depths.items():
         for target in set(targets):
-            crossing, model = _crossing_width(found, target) if depth == 1 else _crossing_shape(found, target)
+            crossing, model = _crossing_width(found, target) if depth == 1 else _crossing_network(found, target, space)
             for size in _around(crossing):
                 if space.min_width * depth <= size <= space.max_width * depth:
                     chosen.add(shape_of_size(size, depth, {n_neurons(model): model}, space))
@@ -111,11 +111,11 @@ def _crossing_width(found: Iterable[tuple[Architecture, float]], target: float) 
     return crossing, (round(crossing),)
 
 
-def _crossing_shape(found: Iterable[tuple[Architecture, float]], target: float) -> tuple[float, Architecture]:
-    """The smallest network that reached the target, else the best one, and its size."""
-    ranked = sorted(found, key=lambda one: (n_neurons(one[0]), -one[1], one[0]))
-    reached = (architecture for architecture, accuracy in ranked if accuracy >= target)
-    model = next(reached, max(ranked, key=lambda one: one[1])[0])
+def _crossing_network(
+    found: Iterable[tuple[Architecture, float]], target: float, space: SearchSpace
+) -> tuple[float, Architecture]:
+    """The size of the smallest network predicted to reach the target, and that network."""
+    model = crossing_shape(found, target, space)
     return float(n_neurons(model)), model
 
 

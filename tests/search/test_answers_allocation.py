@@ -136,6 +136,14 @@ class TestCandidates:
         assert (6, 4) not in found
         assert sorted({sum(architecture) for architecture in found if architecture}) == list(range(7, 14))
 
+    def test_a_lucky_trial_of_a_deeper_network_does_not_decide(self):
+        """An error of 0.8 over the geometric mean of the widths: 0.95 at two layers of 16."""
+        shapes = [(one, two) for one in range(4, 33, 4) for two in range(4, 33, 4)]
+        trials = [(shape, 1.0 - 0.8 / (shape[0] * shape[1]) ** 0.5) for shape in shapes]
+        found = candidates(trials, [0.95], SPACE)
+        assert found == [(), *((width, width) for width in range(12, 19))]
+        assert candidates([*trials, ((5, 3), 0.96)], [0.95], SPACE) == found
+
     def test_without_trials_softmax_alone_is_left(self):
         assert candidates([], [0.95], SPACE) == [()]
 
