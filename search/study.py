@@ -260,13 +260,18 @@ class OpenStudy:
 
     def checkpoints(self, tickets: Sequence[Ticket]) -> CohortCheckpoints:
         """Where the checkpoints of a cohort are kept."""
+        key, trial_ids = f"cohort-{tickets[0].cohort}", [ticket.trial_id for ticket in tickets]
+        return self._checkpoints_under(key, trial_ids, [ticket.network for ticket in tickets])
+
+    def verification_checkpoints(self, networks: Sequence[Network]) -> CohortCheckpoints:
+        """Where those of a cohort in verification are kept."""
+        return self._checkpoints_under("verification", self._verifiers_trial(), networks)
+
+    def _checkpoints_under(self, key: str, trial_ids: Sequence[int], networks: Sequence[Network]) -> CohortCheckpoints:
+        """Under a key of this study, of whoever holds the leases of some trials."""
         fences = self._leases.fences()
-        return CohortCheckpoints(
-            self._checkpoints,
-            f"study-{self.study_id}-cohort-{tickets[0].cohort}",
-            [ticket.network for ticket in tickets],
-            max((fences.get(ticket.trial_id, 0) for ticket in tickets), default=0),
-        )
+        fence = max((fences.get(trial_id, 0) for trial_id in trial_ids), default=0)
+        return CohortCheckpoints(self._checkpoints, f"study-{self.study_id}-{key}", networks, fence)
 
     def finish(self) -> None:
         """Writes down that the budget is spent: who runs the study again needs to train nothing."""
@@ -280,7 +285,11 @@ class OpenStudy:
         Whoever verifies keeps it until the study is closed; of a worker that is gone another takes it over.
         """
         self.past.refresh()
-        return not self.past.ended or self._leases.claim(min(self.past.ended))
+        return all(map(self._leases.claim, self._verifiers_trial()))
+
+    def _verifiers_trial(self) -> list[int]:
+        """The trial whose lease says who verifies, if any has ended yet."""
+        return sorted(self.past.ended)[:1]
 
     def return_orphans(self) -> None:
         """Lets the trials of workers that are gone wait."""

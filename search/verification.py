@@ -2,7 +2,7 @@
 
 Which candidates and how many seeds is `allocation`'s business, what the scores mean is `answers`'; here networks
 are trained. A cohort's scores are written in one transaction, and what to train next follows from what is written,
-so a verification that was interrupted goes on from there.
+so a verification that was interrupted goes on from there, and its cohort from its checkpoint.
 
 An architecture's networks have different initial weights. With a constant learning rate, networks that also share
 the order of their training samples end up alike, so there each has an order of its own. A schedule that ends at zero
@@ -10,7 +10,7 @@ averages the order out (both measured: `docs/decisions/0006-answers.md`), and th
 train together must.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -23,11 +23,13 @@ from search.keeping import Keeper
 from search.outcome import EpochMetrics, Outcome
 from search.past import finished_curves
 from search.population import evaluate
+from search.population_snapshot import Snapshot
 from search.protocol import Protocol
 from search.pruning import expected_final
+from search.safekeeping import CohortCheckpoints
 from search.space import Architecture, Network
 from search.study import OpenStudy
-from search.watch import Listener, Progress, SearchInterruptedError, wait
+from search.watch import Listener, Progress, save_or_stop, wait
 from storage.curves import read_curves
 from storage.errors import MisuseError
 from storage.records import VerifiedNetwork
@@ -57,7 +59,7 @@ def verify(
         keeper: Keeps the best network of each architecture; None keeps none.
 
     Raises:
-        SearchInterruptedError: `listener.should_stop` said so; the cohorts scored so far are kept.
+        SearchInterruptedError: `listener.should_stop` said so; what was trained and scored so far is kept.
         LeftToOthersError: `listener.should_leave` said so; another worker verifies.
     """
     config = study.config
@@ -67,12 +69,14 @@ def verify(
         n_finished = sum(map(len, results.values()))
         n_networks = n_finished + sum(plan.values())
         for order, cohort in _cohorts(plan, results, config, n):
-            watch = _Watch(listener, n_finished, n_networks, config.training.epochs)
+            checkpoints = study.verification_checkpoints(cohort)
+            watch = _Watch(listener, checkpoints, n_finished, n_networks, config.training.epochs)
             outcomes = engine.train(cohort, data, config.training, batch_seed=order, watcher=watch)
             if not study.may_verify():  # Stopped for longer than its lease: another worker trains these, too.
                 break
             scored = _scored(cohort, outcomes, data, sealed, config.training)
             write_results(study.database, study.study_id, scored)
+            checkpoints.remove()
             if keeper is not None:
                 keeper.note_verified(cohort, outcomes)
             n_finished += len(cohort)
@@ -182,10 +186,12 @@ def _scored(
 
 
 class _Watch(Bystander):
-    """Shows progress and stops when asked; a cohort takes seconds, so that nothing is saved of it in between."""
+    """Shows progress, saves checkpoints, and stops when asked."""
 
-    def __init__(self, listener: Listener, n_finished: int, n_networks: int, n_epochs: int) -> None:
-        self._listener = listener
+    def __init__(
+        self, listener: Listener, checkpoints: CohortCheckpoints, n_finished: int, n_networks: int, n_epochs: int
+    ) -> None:
+        self._listener, self._checkpoints = listener, checkpoints
         self._n_finished, self._n_networks, self._n_epochs = n_finished, n_networks, n_epochs
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
@@ -194,7 +200,10 @@ class _Watch(Bystander):
             Progress("verification", self._n_finished, self._n_networks, len(metrics), epoch, self._n_epochs)
         )
 
-    def checkpoint(self, take: object) -> None:
-        """Stops here if the listener says so."""
-        if self._listener.should_stop():
-            raise SearchInterruptedError("Interrupted.")
+    def checkpoint(self, take: Callable[[], Snapshot] | None) -> None:
+        """Saves the cohort when that is due, and stops here if the listener says so."""
+        save_or_stop(self._listener, self._checkpoints, take)
+
+    def start(self) -> Snapshot | None:
+        """Where an earlier run left the cohort."""
+        return self._checkpoints.load()

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from search.outcome import EpochMetrics
 from search.population_snapshot import Snapshot
 from search.pruning import PruningRule
+from search.safekeeping import CohortCheckpoints
 from search.space import describe
 from search.study import OpenStudy, Ticket
 from search.trial import FrontTrial
@@ -20,6 +21,7 @@ __all__ = [
     "Progress",
     "SearchInterruptedError",
     "StudyWatch",
+    "save_or_stop",
     "wait",
 ]
 
@@ -95,6 +97,19 @@ def wait(listener: Listener) -> None:
     time.sleep(POLL_SECONDS)
 
 
+def save_or_stop(listener: Listener, checkpoints: CohortCheckpoints, take: Callable[[], Snapshot] | None) -> None:
+    """Saves a cohort when that is due or the last chance, and stops there if the listener says so.
+
+    Raises:
+        SearchInterruptedError: It does.
+    """
+    stopping = listener.should_stop()
+    if take is not None:
+        checkpoints.save(take, now=stopping)
+    if stopping:
+        raise SearchInterruptedError("Interrupted.")
+
+
 class StudyWatch:
     """Writes curves down, judges, saves checkpoints, tells the listener. See `engines.Watcher`.
 
@@ -119,11 +134,7 @@ class StudyWatch:
 
     def checkpoint(self, take: Callable[[], Snapshot] | None) -> None:
         """Saves the cohort when that is due, and stops here if the listener says so."""
-        stopping = self._listener.should_stop()
-        if take is not None:
-            self._checkpoints.save(take, now=stopping)
-        if stopping:
-            raise SearchInterruptedError("Interrupted.")
+        save_or_stop(self._listener, self._checkpoints, take)
 
     def start(self) -> Snapshot | None:
         """Where an earlier run left the cohort; None if it is to start from its initial weights."""

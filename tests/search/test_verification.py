@@ -10,7 +10,7 @@ from search.datasets import load
 from search.loop import search
 from search.study import OpenStudy, open_study
 from search.verification import verify
-from search.watch import Listener, SearchInterruptedError
+from search.watch import Listener, Progress, SearchInterruptedError
 from storage.engine import optuna_storage
 from storage.results import read_results
 from storage.trials import read_trials
@@ -64,16 +64,20 @@ def test_depths_are_verified_apart_and_softmax_always(url, tiny_config, loaded):
 
 
 def test_an_interrupted_verification_goes_on_where_it_was(tmp_path, tiny_config, loaded):
+    """In the middle of a cohort: the same scores, no epoch trained twice, no checkpoint left behind."""
     found = []
     for name, stops in (("whole", ()), ("broken", (2, 5))):
         study = searched(f"sqlite:///{tmp_path / name}.db", tiny_config, loaded[0])
+        epochs: list[Progress] = []
         for stop_after in stops:
             with pytest.raises(SearchInterruptedError):
-                verify(study, *loaded, listener(stop_after))
-        verify(study, *loaded, listener())
+                verify(study, *loaded, listener(stop_after)._replace(on_progress=epochs.append))
+        verify(study, *loaded, listener()._replace(on_progress=epochs.append))
         results = read_results(study.database, study.study_id)
-        found.append([(network.widths, network.seed, network.test_accuracy) for network in results])
+        scores = [(network.widths, network.seed, network.test_accuracy) for network in results]
+        found.append((scores, [(seen.n_finished, seen.epoch) for seen in epochs]))
     assert found[0] == found[1]
+    assert not list(tmp_path.rglob("*.checkpoint"))
 
 
 def test_a_verified_study_trains_nothing_more(url, tiny_config, loaded):
