@@ -4,11 +4,13 @@
 
 Printed: network-epochs a second of one process in shards of one thread each (taken), of one shard whose operations
 have all threads, of that compiled by XLA, and of one process a core; the milliseconds of an optimizer step of Adam over
-the first kernel, in one pass (taken) and as Keras's own operations; and the rate of the two large matrix products of a
-step in float32 and in bfloat16, through TensorFlow's own kernels outside XLA. Each in processes of its own.
+the first kernel, in one pass (taken) and as Keras's own operations; the rate of the two large matrix products of a step
+in float32 and in bfloat16, through TensorFlow's own kernels outside XLA; and on one thread, for a batch of MNIST, the
+milliseconds of these products, dense (taken) and by the kernel that skips zeros. Each in processes of its own.
 """
 
 import argparse
+import itertools
 import multiprocessing
 import os
 import time
@@ -79,6 +81,31 @@ def product_rate(kind: str) -> float:
     return STEPS * 4 * UNITS * FEATURES * BATCH / _best(epoch) / 1e9
 
 
+def products_milliseconds(units: int, skip_zeros: bool) -> float:
+    """Of the two products for so many units and a batch of MNIST, without its empty features, on one thread."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    from search.datasets import load
+
+    images = load("mnist", validation="stratified", validation_share=0.15, seed=0)[0].x_train
+    rows = images.reshape(len(images), -1)
+    x = tf.constant(rows[:BATCH, rows.any(0)], tf.float32)
+    kernel, upstream = tf.random.normal((x.shape[1], units)), tf.random.normal((BATCH, units))
+    rows_of_units = tf.transpose(kernel), tf.transpose(upstream)
+
+    def steps() -> None:
+        for _ in range(STEPS):
+            if skip_zeros:
+                tf.matmul(x, kernel, a_is_sparse=True)
+                tf.matmul(x, upstream, transpose_a=True, a_is_sparse=True)
+            else:
+                tf.matmul(rows_of_units[0], x, transpose_b=True)
+                tf.matmul(rows_of_units[1], x)
+
+    return 1000 * _best(steps) / STEPS
+
+
 def adam_milliseconds(fused: bool) -> float:
     """Of an optimizer step over the first kernel, with all threads."""
     import keras
@@ -136,6 +163,9 @@ def main() -> None:
         print(f"{way:45}{apart(adam_milliseconds, fused):7.2f} ms a step", flush=True)
     for kind in ("float32", "bfloat16"):
         print(f"{f'the two large products, {kind}':45}{apart(product_rate, kind):7.0f} GFLOP/s", flush=True)
+    for units, (way, skip_zeros) in itertools.product((512, 2816), (("dense", False), ("skipping zeros", True))):
+        milliseconds = apart(products_milliseconds, units, skip_zeros)
+        print(f"{f'products of {units} units on a thread, {way}':45}{milliseconds:7.2f} ms a step", flush=True)
 
 
 if __name__ == "__main__":
