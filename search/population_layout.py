@@ -34,6 +34,9 @@ HIDDEN_KINDS = 4
 OUTPUT_KINDS = 2
 """Kinds of output layers' blocks at a level."""
 
+NEVER = np.iinfo(np.int64).max
+"""More padding than any two kinds would need."""
+
 Weights: TypeAlias = list[NDArray[np.float32]]
 """A network's arrays as a stock network holds them: `[kernel, bias, ...]`, kernels `(fan_in, fan_out)`."""
 
@@ -300,18 +303,26 @@ def _slices(widths: Iterable[int]) -> list[slice]:
 
 def _kinds(sides: Mapping[int, tuple[int, int]], n: int) -> list[Kind]:
     """Members by the sides of their blocks, as exactly `n` kinds: the two whose union pads least are joined first."""
-    alike: dict[tuple[int, int], tuple[int, ...]] = {}
+    alike: dict[tuple[int, int], list[int]] = {}
     for member, side in sides.items():
-        alike[side] = (*alike.get(side, ()), member)
-    kinds = [Kind(*side, members) for side, members in sorted(alike.items())]
+        alike.setdefault(side, []).append(member)
+    kinds = [Kind(*side, tuple(members)) for side, members in sorted(alike.items())]
+    padding = np.full((len(kinds), len(kinds)), NEVER)
+    for i in range(len(kinds)):
+        padding[:i, i] = [_padding(kind, kinds[i]) for kind in kinds[:i]]
     while len(kinds) > n:
-        one, other = min(itertools.combinations(kinds, 2), key=_padding)
-        kinds = [kind for kind in kinds if kind is not one and kind is not other] + [one.joined(other)]
+        pair = divmod(int(padding.argmin()), len(kinds))
+        others = np.delete(np.arange(len(kinds)), pair)
+        joined = kinds[pair[0]].joined(kinds[pair[1]])
+        kinds = [kinds[i] for i in others]
+        padding = np.pad(padding[np.ix_(others, others)], (0, 1), constant_values=NEVER)
+        padding[:-1, -1] = [_padding(kind, joined) for kind in kinds]
+        kinds.append(joined)
     return kinds + [Kind(1, 1, ())] * (n - len(kinds))
 
 
-def _padding(pair: tuple[Kind, Kind]) -> int:
-    one, other = pair
+def _padding(one: Kind, other: Kind) -> int:
+    """Weights of padding that the union of two kinds has beyond their own."""
     sides = max(one.inputs, other.inputs) * max(one.outputs, other.outputs)
     return sides * (len(one.members) + len(other.members)) - one.size - other.size
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.population_layout import HIDDEN_KINDS, Layout, deal, pack, unpack
+from search.population_layout import HIDDEN_KINDS, Kind, Layout, _kinds, deal, pack, unpack
 from search.space import Architecture, n_parameters
 
 COHORTS = st.lists(st.lists(st.integers(1, 140), max_size=3).map(tuple), min_size=1, max_size=12)
@@ -59,6 +59,21 @@ def test_scores_lie_by_output_block(architectures: list[Architecture]) -> None:
     kinds = [*layout.kinds[0][HIDDEN_KINDS:], *layout.kinds[1][HIDDEN_KINDS:], *layout.kinds[2]]
     softmax = [member for member, architecture in enumerate(architectures) if not architecture]
     assert layout.scored == [*(member for kind in kinds for member in kind.members), *softmax]
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=15), st.integers(1, 4))
+def test_kinds_that_pad_least_are_joined_first(sides: list[tuple[int, int]], n: int) -> None:
+    """The same kinds as by looking at every pair before every union."""
+
+    def padding(pair: tuple[Kind, Kind]) -> int:
+        return pair[0].joined(pair[1]).size - pair[0].size - pair[1].size
+
+    blocks = sorted((side, member) for member, side in enumerate(sides))
+    kinds = [Kind(*side, tuple(m for _, m in same)) for side, same in itertools.groupby(blocks, lambda block: block[0])]
+    while len(kinds) > n:
+        pair = min(itertools.combinations(kinds, 2), key=padding)
+        kinds = [*(kind for kind in kinds if kind not in pair), pair[0].joined(pair[1])]
+    assert [kind for kind in _kinds(dict(enumerate(sides)), n) if kind.members] == kinds
 
 
 @given(COHORTS, st.integers(1, 5))
