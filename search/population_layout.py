@@ -277,11 +277,13 @@ class Shards:
 
 
 def deal(architectures: Sequence[Architecture], n_features: int, n_classes: int, n_levels: int, n: int) -> Shards:
-    """Deals a cohort out to `n` shards of about the same work, or to fewer if it has fewer members.
+    """Deals a cohort out to `n` shards of about the same work.
 
-    The member with the most work first, each goes to the shard that has the least.
+    The member with the most work first, each goes to the shard that has the least. A cohort of fewer members goes to
+    a power of two of shards: every number of them is a model to trace, and a cohort that shrinks must not meet many.
     """
-    shards: list[list[int]] = [[] for _ in range(max(1, min(n, len(architectures))))]
+    most = max(1, len(architectures))
+    shards: list[list[int]] = [[] for _ in range(n if n <= most else 1 << (most.bit_length() - 1))]
     loads = [0.0] * len(shards)
     own_work = [Layout((architecture,), n_features, n_classes, n_levels).work for architecture in architectures]
     for member in sorted(range(len(architectures)), key=lambda member: -own_work[member]):
