@@ -10,7 +10,7 @@ from search.space import Architecture
 __all__ = ["POPULATIONS", "Populations"]
 
 MAX_MODELS = 8
-"""Models kept for later cohorts; the oldest is forgotten first."""
+"""Models kept for later cohorts; the one that was not asked for longest is forgotten first."""
 
 
 class Populations:
@@ -31,11 +31,13 @@ class Populations:
             self._key, self._device = (data, protocol), DeviceData(data)
         layout = shards.layouts[0]
         key = (layout.n_levels, len(shards.layouts), layout.architectures if compiled else None)
-        if key not in self._models:
+        model = self._models.pop(key, None)
+        if model is None:
             if len(self._models) == MAX_MODELS:
                 del self._models[next(iter(self._models))]
-            self._models[key] = Population(*key[:2], self._device, protocol, layout if compiled else None)
-        return self._models[key]
+            model = Population(*key[:2], self._device, protocol, layout if compiled else None)
+        self._models[key] = model
+        return model
 
 
 POPULATIONS = Populations()

@@ -22,7 +22,7 @@ from search.outcome import EpochMetrics, Outcome
 from search.population import Snapshot, cohort_size, evaluate, extract, train_cohort
 from search.population_layout import deal
 from search.population_model import n_shards
-from search.population_pool import POPULATIONS
+from search.population_pool import MAX_MODELS, POPULATIONS, Populations
 from search.population_program import DeviceData
 from search.protocol import Protocol, batch_order
 from search.space import Network, SearchSpace
@@ -252,6 +252,16 @@ def test_cohorts_share_one_program() -> None:
         train_cohort(networks, data, protocol, batch_seed=0, on_epoch_end=prune_some)
     shards = deal([()] * 12, 20, 4, 3, n_shards())
     assert POPULATIONS.get(shards, data, protocol).n_traced == 1
+
+
+def test_the_program_in_use_outlives_compiled_ones() -> None:
+    """Cohorts that are compiled to their end, each for itself, leave the model that all train in where it is."""
+    pool = Populations()
+    any_shards = deal([(3,)] * 4, 20, 4, 1, 2)
+    used = pool.get(any_shards, BLOBS, SHORT)
+    for width in range(1, MAX_MODELS + 1):
+        pool.get(deal([(width,)], 20, 4, 1, 1), BLOBS, SHORT, compiled=True)
+        assert pool.get(any_shards, BLOBS, SHORT) is used
 
 
 def test_compiled_gives_the_same_networks(monkeypatch: pytest.MonkeyPatch) -> None:
