@@ -149,7 +149,7 @@ def cohort_size(data: SearchData, protocol: Protocol, space: SearchSpace) -> int
     (typical,) = _dealt(architectures, _n_levels(architectures), data, 1).layouts
     n_typical = len(architectures)
     step_seconds = typical.work * batch / WORK_PER_SECOND / n_typical
-    copies, activations = 8, 4 * SCORE_CHUNK * sum(typical.n_rows)
+    copies, activations = 8, 4 * max(batch, SCORE_CHUNK) * typical.n_biases  # one bias a hidden unit and a class score
     member_bytes = 4 * (copies * typical.n_weights + activations) / n_typical
     enough = math.ceil(STEP_SECONDS * (1 / OVERHEAD_SHARE - 1) / step_seconds)
     return max(1, min(enough, int(MEMORY_BYTES / member_bytes)))

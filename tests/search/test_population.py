@@ -19,11 +19,11 @@ from search import population
 from search.data import SearchData
 from search.network import build, initial_weights, optimizer
 from search.outcome import EpochMetrics, Outcome
-from search.population import Snapshot, cohort_size, evaluate, extract, train_cohort
+from search.population import MEMORY_BYTES, Snapshot, cohort_size, evaluate, extract, train_cohort
 from search.population_layout import deal
 from search.population_model import n_shards
 from search.population_pool import MAX_MODELS, POPULATIONS, Populations
-from search.population_program import DeviceData
+from search.population_program import SCORE_CHUNK, DeviceData
 from search.protocol import Protocol, batch_order
 from search.space import Network, SearchSpace
 from storage.checkpoints import CheckpointStore
@@ -300,3 +300,10 @@ def test_cohort_size_falls_with_work_per_network() -> None:
     small = cohort_size(BLOBS, Protocol(), space)
     wide = SearchSpace(max_depth=3, min_width=512, max_width=4096)
     assert small > cohort_size(BLOBS, Protocol(), wide) >= 1
+
+
+def test_memory_bounds_a_cohort_of_class_scores() -> None:
+    """Networks without hidden layers take what the scores of a chunk of samples take."""
+    data = replace(BLOBS, n_classes=100)
+    size = cohort_size(data, Protocol(batch_size=1), SearchSpace(max_depth=0, min_width=1, max_width=1))
+    assert 1 < size * 100 * SCORE_CHUNK * 4 < MEMORY_BYTES
