@@ -144,7 +144,7 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
 
     def call(self, inputs: Any) -> Any:
         """Class probabilities, `(samples, members, classes)`, for raw samples."""
-        x = tf.gather(tf.reshape(inputs, (len(inputs), -1)), self._data.order, axis=1)
+        x = tf.gather(tf.reshape(inputs, (-1, self._data.data.n_features)), self._data.order, axis=1)
         scores = tf.concat([self._program.scores(held, x) for held in self._variables], 0)
         return tf.nn.softmax(tf.transpose(tf.gather(scores, self._places), (2, 0, 1)))
 

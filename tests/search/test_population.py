@@ -240,6 +240,18 @@ def test_extracted_network_predicts_the_same() -> None:
         assert -np.log(picked).mean() == pytest.approx(outcome.curve[-1].val_loss, rel=1e-5)
 
 
+def test_a_cohort_predicts_like_any_keras_model() -> None:
+    """`predict`, in batches, gives the probabilities of each member's stock network."""
+    shards = deal([network.architecture for network in MIXED], 20, 4, 3, 3)
+    weights = {member: initial_weights(network, 20, 4) for member, network in enumerate(MIXED)}
+    model = POPULATIONS.get(shards, BLOBS, SHORT)
+    model.load(shards, weights, {}, 0)
+    predicted = model.predict(BLOBS.x_validation, batch_size=32, verbose=0)
+    for member, network in enumerate(MIXED):
+        stock = extract(network, weights[member], BLOBS, SHORT)(BLOBS.x_validation).numpy()
+        assert predicted[:, member] == pytest.approx(stock, abs=1e-5)
+
+
 def test_cohorts_share_one_program() -> None:
     """Random cohorts of a study, and those who are left of them, train in one traced program."""
     rng = np.random.default_rng(0)
