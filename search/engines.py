@@ -166,13 +166,12 @@ ENGINES: dict[str, Callable[[], Engine]] = {"keras": KerasEngine, "population": 
 
 
 class _EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
-    """The training set in the protocol's batches, in a new order every epoch."""
+    """The training set in the protocol's batches, in the order of the epoch that began last."""
 
     def __init__(self, data: SearchData, protocol: Protocol, batch_seed: int) -> None:
         super().__init__()
         self._data, self._protocol, self._seed = data, protocol, batch_seed
-        self._epoch = -1
-        self.on_epoch_end()
+        self.begin(0)
 
     def __len__(self) -> int:
         return n_batches(len(self._data.y_train), self._protocol.batch_size)
@@ -181,10 +180,9 @@ class _EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is un
         rows = self._order[index]
         return self._data.x_train[rows], self._data.y_train[rows]
 
-    def on_epoch_end(self) -> None:
-        """Draws the next epoch's order."""
-        self._epoch += 1
-        self._order = batch_order(self._seed, self._epoch, len(self._data.y_train), self._protocol.batch_size)
+    def begin(self, epoch: int) -> None:
+        """Draws an epoch's order. Keras's `on_epoch_end` would not do: `fit` calls that before the first epoch, too."""
+        self._order = batch_order(self._seed, epoch, len(self._data.y_train), self._protocol.batch_size)
 
 
 def _train_one(
@@ -192,6 +190,7 @@ def _train_one(
 ) -> Outcome:
     model = build(network, data, protocol.activation)
     model.compile(optimizer(protocol, len(data.y_train)), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    batches = _EpochBatches(data, protocol, batch_seed)
     curve: list[EpochMetrics] = []
     trial = watcher.trial(member)
 
@@ -203,11 +202,15 @@ def _train_one(
     state, reason = "complete", None
     try:
         model.fit(
-            _EpochBatches(data, protocol, batch_seed),
+            batches,
             epochs=protocol.epochs,
             validation_data=(data.x_validation, data.y_validation),
             validation_batch_size=len(data.y_validation),
-            callbacks=[*_callbacks(protocol, record, trial), EpochEnd(lambda: watcher.checkpoint(None))],
+            callbacks=[
+                keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.begin(epoch)),
+                *_callbacks(protocol, record, trial),
+                EpochEnd(lambda: watcher.checkpoint(None)),
+            ],
             shuffle=False,
             verbose=0,
         )

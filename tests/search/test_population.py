@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 
 from search import population
 from search.data import SearchData
+from search.engines import ENGINES, Bystander
 from search.network import build, initial_weights, optimizer
 from search.outcome import EpochMetrics, Outcome
 from search.population import MEMORY_BYTES, Snapshot, cohort_size, evaluate, extract, train_cohort
@@ -85,6 +86,19 @@ def test_first_steps_match_stock(activation: str) -> None:
         scores = model.evaluate(BLOBS.x_validation, BLOBS.y_validation, batch_size=100, verbose=0)
         assert relative(outcome.weights, model.get_weights()) < 1e-5, network
         assert outcome.curve[0] == pytest.approx([*trained, *scores], rel=1e-5)
+
+
+def test_both_engines_give_the_same_networks() -> None:
+    """Whole trainings, so the batches of every epoch are the same."""
+    networks = [MIXED[0], MIXED[1], MIXED[5]]
+    protocol = Protocol(batch_size=64, epochs=3, learning_rate=1e-3)
+    ours, stock = (
+        ENGINES[engine]().train(networks, BLOBS, protocol, batch_seed=3, watcher=Bystander())
+        for engine in ("population", "keras")
+    )
+    for one, other in zip(ours, stock, strict=True):
+        assert relative(one.weights, other.weights) < 1e-4
+        assert np.array(one.curve) == pytest.approx(np.array(other.curve), rel=1e-4)
 
 
 def test_full_training_cannot_be_told_from_stock() -> None:
