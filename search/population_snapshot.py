@@ -50,6 +50,8 @@ class Member:
 class Snapshot:
     """A cohort at the end of an epoch: all that `train_cohort` needs to go on.
 
+    Bit for bit on as many cores as before; on others, where its members are dealt out otherwise, to rounding.
+
     Attributes:
         epoch: Epochs trained so far.
         networks: The cohort's.

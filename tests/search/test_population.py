@@ -199,6 +199,15 @@ def test_snapshot_survives_a_file(tmp_path: Path) -> None:
     assert all(map(equal, run(start=read), whole))
 
 
+@pytest.mark.parametrize("n", [1, 3, 64])
+def test_continues_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
+    """A snapshot does not know by how many cores it was taken; more of them than members are as good."""
+    whole, start = run(), snapshots()[1]
+    monkeypatch.setattr(population, "n_shards", lambda: n)
+    for outcome, other in zip(run(start=start), whole, strict=True):
+        assert relative(outcome.weights, other.weights) < 1e-4
+
+
 def test_part_of_a_cohort_continues() -> None:
     """Some members continued without the others end as they would have, to rounding."""
     whole, start = run(), snapshots()[1]
