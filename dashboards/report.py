@@ -305,6 +305,7 @@ def _test_cells(spread: Mapping[str, Any] | None) -> list[str]:
 
 
 def _seeds(report: ReportData) -> Markup:
+    agree = _agreement(report)
     return section(
         "Verified on the test set",
         figure(
@@ -313,13 +314,17 @@ def _seeds(report: ReportData) -> Markup:
             "architecture's seeds, its notch is their median: a notch above a target is a typical size for "
             "it, a bar wholly above it a reliable one.",
         ),
-        *([paragraph(_agreement(report))] if {"validation", "test"} <= report.samples.keys() else []),
+        *([paragraph(agree)] if agree else []),
     )
 
 
-def _agreement(report: ReportData) -> str:
-    """Whether validation and test accuracy of the verified networks differ by more than chance."""
+def _agreement(report: ReportData) -> str | None:
+    """Whether validation and test accuracy of the verified networks differ by more than chance; None if unknown."""
+    if not {"validation", "test"} <= report.samples.keys():
+        return None
     found = agreement(report.verified, report.samples["validation"], report.samples["test"])
+    if found is None:
+        return None
     where = "above" if found.gap >= 0 else "below"
     return (
         f"Over all verified networks validation accuracy is {100 * abs(found.gap):.2f} points {where} test "

@@ -70,8 +70,8 @@ class Agreement(NamedTuple):
         return abs(self.gap) > self.chance
 
 
-def agreement(verified: Sequence[VerifiedNetwork], n_validation: int, n_test: int) -> Agreement:
-    """Compares both accuracies of the verified networks, of which there must be at least one.
+def agreement(verified: Sequence[VerifiedNetwork], n_validation: int, n_test: int) -> Agreement | None:
+    """Compares both accuracies of the verified networks; None where no training of them came to its end.
 
     Networks err largely on the same samples, so that more of them do not make chance smaller: it is taken as
     that of one network, the normal approximation of two binomial shares.
@@ -80,8 +80,11 @@ def agreement(verified: Sequence[VerifiedNetwork], n_validation: int, n_test: in
         >>> network = VerifiedNetwork((8,), 0, 0.94, 0.95, 15, 0.4)
         >>> agreement([network], 9_000, 10_000).by_more_than_chance
         True
+        >>> agreement([], 9_000, 10_000)
     """
     verified = [network for network in verified if _is_scored(network)]
+    if not verified:
+        return None
     validation = statistics.fmean(network.validation_accuracy for network in verified)
     test = statistics.fmean(network.test_accuracy for network in verified)
     share = (validation * n_validation + test * n_test) / (n_validation + n_test)

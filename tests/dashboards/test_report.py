@@ -1,5 +1,6 @@
 """The report: it holds the facts, says of which set, fetches nothing, and shows hostile text as text."""
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -93,6 +94,13 @@ def test_it_says_whether_validation_and_test_agree() -> None:
     assert "The two agree." in rendered(report)
     lower = [network._replace(test_accuracy=network.test_accuracy - 0.02) for network in report.verified]
     assert "disagree by more than chance" in rendered(replace(report, verified=lower))
+
+
+def test_where_every_verified_network_failed_there_is_nothing_to_compare() -> None:
+    report = data(verified=True)
+    failed = [network._replace(test_accuracy=0.0, validation_accuracy=math.nan) for network in report.verified]
+    text = prose(rendered(replace(report, verified=failed)))
+    assert "Verified on the test set" in text and "The two" not in text
 
 
 def test_the_front_is_listed_with_its_trials() -> None:
