@@ -219,10 +219,10 @@ def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, ur
 @click.option("--target", "targets", type=float, multiple=True, help="Another accuracy to answer for; repeatable.")
 @click.option("--seeds", type=int, help="Most seeds per candidate.")
 @_quiet_option
-@_artifacts_option
+@_places_options
 @_storage_option
 def verify(
-    name: str, targets: tuple[float, ...], seeds: int | None, quiet: bool, artifacts: str | None, url: str
+    name: str, targets: tuple[float, ...], seeds: int | None, quiet: bool, url: str, **places: str | None
 ) -> None:
     """Score what study NAME has found on the sealed test set, from more seeds or for more targets.
 
@@ -231,7 +231,7 @@ def verify(
     from howmany.jobs import Places, verify_study
 
     more = {"budget.targets": list(targets) or None, "budget.verification_seeds": seeds}
-    verify_study(name, _as_overrides(more), url, quiet=quiet, places=Places(artifacts))
+    verify_study(name, _as_overrides(more), url, quiet=quiet, places=Places(**places))
 
 
 @cli.command()

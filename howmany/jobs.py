@@ -17,7 +17,7 @@ from howmany.quiet import quiet_libraries
 from howmany.reading import print_answer_of, stored_study
 from search.config import StudyConfig, continued, is_finished, overridden, stored_config
 from storage.engine import DEFAULT_URL
-from storage.errors import NotFoundError
+from storage.errors import MisuseError, NotFoundError
 from storage.records import StudyRecord
 
 if TYPE_CHECKING:
@@ -134,11 +134,13 @@ def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, 
         places: Where to keep files, if not in the usual places.
 
     Raises:
-        MisuseError: There is no such study.
+        MisuseError: There is no such study, or it has no seeds to verify from.
         SearchInterruptedError: The user stopped it; it can be continued.
     """
     stored = stored_config(name, stored_study(name, url).attributes)
     config = continued(stored, overridden(stored, overrides))
+    if config.budget.verification_seeds == 0:
+        raise MisuseError(f"Verification must have seeds, and study '{name}' has 0. Say how many with `--seeds`.")
     _work(config, url, quiet=quiet, places=places, searching=False)
     _tell(config, url)
 
@@ -164,7 +166,8 @@ def _tell(config: StudyConfig, url: str) -> None:
 
 def _work(config: StudyConfig, url: str, *, quiet: bool, places: Places, searching: bool = True) -> None:
     """Searches and verifies until nothing is left to do, or the user stops it."""
-    with opened(config, url, quiet=quiet, places=places) as job, _interruptible(job, places) as should_stop:
+    command = f"howmany {'resume' if searching else 'verify'} {config.name}{storage_option(url)}{places.options()}"
+    with opened(config, url, quiet=quiet, places=places) as job, _interruptible(job.console, command) as should_stop:
         job.work(should_stop, searching=searching)
 
 
@@ -175,7 +178,6 @@ class Job:
     study: "OpenStudy"
     data: "SearchData"
     sealed: "SealedTest"
-    url: str
     keeper: "Keeper"
     console: Console
     quiet: bool
@@ -230,7 +232,7 @@ def opened(config: StudyConfig, url: str, *, quiet: bool, places: Places) -> Ite
         if warning := sharing_warning(study.database):
             say_to(console)(warning)
         keeper = Keeper(study, data, artifacts, say_to(console))
-        yield Job(study, data, sealed, url, keeper, console, quiet)
+        yield Job(study, data, sealed, keeper, console, quiet)
 
 
 def say_to(console: Console) -> Callable[[str], None]:
@@ -239,17 +241,15 @@ def say_to(console: Console) -> Callable[[str], None]:
 
 
 @contextmanager
-def _interruptible(job: Job, places: Places) -> Iterator[Callable[[], bool]]:
-    """Says whether the user asked to stop; an interruption ends in the line that says how to go on."""
+def _interruptible(console: Console, command: str) -> Iterator[Callable[[], bool]]:
+    """Says whether the user asked to stop; an interruption ends in the line that says which command goes on."""
     from howmany.stopping import stoppable
     from search.watch import SearchInterruptedError
 
-    name, url = job.study.config.name, job.url
     try:
-        with stoppable(say_to(job.console)) as should_stop:
+        with stoppable(say_to(console)) as should_stop:
             yield should_stop
     except (SearchInterruptedError, KeyboardInterrupt):
-        command = f"howmany resume {name}{storage_option(url)}{places.options()}"
         raise SearchInterruptedError(f"Interrupted; nothing is lost. Continue with `{command}`.") from None
 
 
