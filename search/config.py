@@ -269,7 +269,7 @@ def stored_config(name: str, attributes: Mapping[str, Any]) -> StudyConfig:
         MisuseError: The study is not one of ours.
     """
     if "settings" not in attributes:
-        raise MisuseError(f"Study '{name}' was not made by howmany: it has no settings. Choose another `--name`.")
+        raise MisuseError(f"Study '{name}' was not made by howmany: it has no settings. Choose another.")
     return StudyConfig.of(attributes["settings"])
 
 

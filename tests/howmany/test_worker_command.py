@@ -72,7 +72,9 @@ def test_a_study_it_cannot_help_with_takes_no_worker_down(url, tiny_file, capsys
     capsys.readouterr()
     assert howmany("worker", "--quiet", "--storage", url) == 0
     foreign, elsewhere, last = sorted(capsys.readouterr().err.splitlines(), reverse=True)
-    assert "'foreign' is passed over: Study 'foreign' was not made by howmany" in foreign
+    assert foreign == (
+        "Study 'foreign' is passed over: Study 'foreign' was not made by howmany: it has no settings. Choose another."
+    )
     assert "'elsewhere' is passed over: There is no file" in elsewhere
     assert "Trained 2 networks of digits." in last
 
