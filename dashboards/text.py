@@ -7,14 +7,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from search.config import ReferenceConfig
+from search.config import ReferenceConfig, is_finished, stored_config
 from search.space import Architecture, describe
 from search.summary import smallest_on_validation
+from storage.errors import MisuseError
 from storage.records import StudyRecord, TrialState
 
 __all__ = ["print_answer", "print_comparison", "print_studies"]
 
-STATES: tuple[TrialState, ...] = ("complete", "pruned", "fail", "running", "waiting")
+ENDED: tuple[TrialState, ...] = ("complete", "pruned", "fail")
+STATES: tuple[TrialState, ...] = (*ENDED, "running", "waiting")
 
 
 def print_answer(console: Console, summary: Mapping[str, Any], statements: Sequence[str]) -> None:
@@ -56,16 +58,29 @@ def print_comparison(
 
 
 def print_studies(console: Console, studies: Sequence[StudyRecord]) -> None:
-    """Prints a line for each study: its data set, and how its trials stand."""
+    """Prints a line for each study: its data set, how its trials stand, and how much of its budget they are."""
     table = Table(title="Studies", title_justify="left")
     table.add_column("study")
     table.add_column("data set")
     for state in STATES:
         table.add_column(state, justify="right")
+    table.add_column("ended", justify="right")
     for study in studies:
         data = study.attributes.get("data", {"name": "not made by howmany"})
-        table.add_row(study.name, data["name"], *(str(study.n_trials.get(state, 0)) for state in STATES))
+        counts = (str(study.n_trials.get(state, 0)) for state in STATES)
+        table.add_row(study.name, data["name"], *counts, _ended(study))
     console.print(table)
+
+
+def _ended(study: StudyRecord) -> str:
+    """How many of a study's trials have ended, or that nothing is left to do."""
+    try:
+        config = stored_config(study.name, study.attributes)
+    except MisuseError:  # It is another program's, or another version's.
+        return ""
+    if is_finished(study, config):
+        return "finished"
+    return f"{sum(study.n_trials.get(state, 0) for state in ENDED)} of {config.n_trials}"
 
 
 def _trained(summary: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 
 from howmany.cli import cli, main
@@ -177,9 +178,19 @@ def test_the_answer_as_json_has_the_designed_shape(finished, capsys):
     assert {"trial", "widths", "neurons", "parameters", "validation_accuracy"} < set(answer["front"][0])
 
 
-def test_studies_lists_every_study(finished, capsys):
-    assert howmany("studies", "--storage", finished) == 0
-    assert "digits" in capsys.readouterr().out
+def test_studies_lists_every_study_and_how_far_along_it_is(tmp_path, url, capsys):
+    for command in (("run", "digits"), ("submit", "digits", "--name", "later")):
+        options = TINY if command[0] == "run" else TINY[:-1]
+        assert howmany(*command, *options, "--trials", 4, "--storage", url) == 0
+    optuna.create_study(storage=url, study_name="foreign")
+    capsys.readouterr()
+    assert howmany("studies", "--storage", url) == 0
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()]
+    assert [(row[0], row[-1]) for row in rows if row and row[0]] == [
+        ("digits", "finished"),
+        ("later", "0 of 4"),
+        ("foreign", ""),
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(cli.commands))
