@@ -8,9 +8,7 @@ import keras
 
 from search.outcome import EpochMetrics
 
-__all__ = ["EpochEnd", "NonFiniteLossError", "Record", "RefuseNonFinite", "metrics_of"]
-
-METRICS = EpochMetrics._fields
+__all__ = ["EpochEnd", "NonFiniteLossError", "Record", "RefuseNonFinite"]
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -32,15 +30,15 @@ class RefuseNonFinite(keras.callbacks.Callback):  # type: ignore[misc]  # keras 
 
 
 class Record(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Hands every epoch's metrics to `record`."""
+    """Hands every epoch's metrics to `record`, see `EpochMetrics.of`."""
 
-    def __init__(self, record: Callable[[int, EpochMetrics], None]) -> None:
+    def __init__(self, record: Callable[[int, EpochMetrics], None], n_validation: int) -> None:
         super().__init__()
-        self._record = record
+        self._record, self._n_validation = record, n_validation
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Passes on what Keras logged."""
-        self._record(epoch, metrics_of(logs or {}))
+        self._record(epoch, EpochMetrics.of(logs or {}, self._n_validation))
 
 
 class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
@@ -53,8 +51,3 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]  # keras is unty
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Does it."""
         self._action()
-
-
-def metrics_of(logs: Mapping[str, Any]) -> EpochMetrics:
-    """Keras's logs of one epoch as our record."""
-    return EpochMetrics(*(float(logs[name]) for name in METRICS))

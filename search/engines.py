@@ -208,7 +208,7 @@ def _train_one(
             validation_batch_size=len(data.y_validation),
             callbacks=[
                 keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.begin(epoch)),
-                *_callbacks(protocol, record, trial),
+                *_callbacks(protocol, record, len(data.y_validation), trial),
                 EpochEnd(lambda: watcher.checkpoint(None)),
             ],
             shuffle=False,
@@ -222,9 +222,9 @@ def _train_one(
 
 
 def _callbacks(
-    protocol: Protocol, record: Callable[[int, EpochMetrics], None], trial: FrontTrial | None
+    protocol: Protocol, record: Callable[[int, EpochMetrics], None], n_validation: int, trial: FrontTrial | None
 ) -> list[keras.callbacks.Callback]:
-    callbacks: list[keras.callbacks.Callback] = [RefuseNonFinite(), Record(record)]
+    callbacks: list[keras.callbacks.Callback] = [RefuseNonFinite(), Record(record, n_validation)]
     if trial is not None:
         callbacks.append(KerasPruningCallback(trial, "val_accuracy"))
     if protocol.patience is not None:

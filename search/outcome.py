@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,18 @@ class EpochMetrics(NamedTuple):
     accuracy: float
     val_loss: float
     val_accuracy: float
+
+    @classmethod
+    def of(cls, logs: Mapping[str, Any], n_validation: int) -> "EpochMetrics":
+        """From Keras's logs of an epoch, whose validation accuracy is a float32 share of so many samples.
+
+        90 of 100 right is 0.8999999761581421 there and would miss a target of 0.9.
+
+        >>> EpochMetrics.of({"loss": 1.0, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": np.float32(0.9)}, 100)
+        EpochMetrics(loss=1.0, accuracy=0.5, val_loss=1.0, val_accuracy=0.9)
+        """
+        metrics = cls(*(float(logs[name]) for name in cls._fields))
+        return metrics._replace(val_accuracy=round(metrics.val_accuracy * n_validation) / n_validation)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

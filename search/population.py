@@ -41,7 +41,10 @@ OVERHEAD_SHARE = 0.05
 """Largest share of `STEP_SECONDS` in a step that a cohort should have."""
 
 WORK_PER_SECOND = 1e11
-"""About how many multiply-adds a second two cores do in large matrix products, see `Layout.work`."""
+"""About how many multiply-adds a second two cores do in large matrix products, see `Layout.work`.
+
+Of no machine in particular: a cohort's size decides what is trained, which must not depend on where.
+"""
 
 SPARE_SHARE = 0.05
 """Largest share of a model's work that may be for members that have left."""
@@ -306,7 +309,8 @@ class _Cohort:
             if member.state != "training":
                 continue
             member.seconds += share
-            metrics = EpochMetrics(*(float(logs[name][index]) for name in EpochMetrics._fields))
+            of_member = {name: values[index] for name, values in logs.items()}
+            metrics = EpochMetrics.of(of_member, len(self._data.y_validation))
             broken = next((n for n in ("loss", "val_loss") if not np.isfinite(getattr(metrics, n))), None)
             if broken:
                 self._end(position, "failed", f"{broken} is {getattr(metrics, broken)} after epoch {self.epoch - 1}")

@@ -5,10 +5,10 @@ samples that stay on the device as loaded. Shards train side by side, each opera
 gain nothing from more, and large ones lose what their threads wait for one another.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import joblib
 import keras
 import numpy as np
 import tensorflow as tf
@@ -26,10 +26,8 @@ METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
 def n_shards() -> int:
-    """How many shards train side by side here: one a core that this process may use, or one on a GPU."""
-    if tf.config.list_physical_devices("GPU"):
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many shards train side by side here: one a core that this process or its container may use; one on a GPU."""
+    return 1 if tf.config.list_physical_devices("GPU") else int(joblib.cpu_count())
 
 
 def use_one_thread_per_operation() -> None:
@@ -164,9 +162,9 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         return {name: self._by_member([of_shard[name] for of_shard in logs]) for name in METRICS}
 
     def score(self, x: Images, y: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Accuracy of every member on raw samples, `(members,)`."""
+        """Accuracy of every member on raw samples, `(members,)`, as exact as the count of samples allows."""
         found = self._accuracies(self._data.placed(flat(x)), np.asarray(y, np.int32))
-        return np.asarray(found.numpy(), np.float64)
+        return np.rint(np.asarray(found.numpy(), np.float64) * len(y)) / len(y)
 
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]  # tensorflow is untyped
     def _accuracies(self, x: Any, y: Any) -> Any:
