@@ -45,8 +45,8 @@ def following(console: Console, *, quiet: bool) -> Iterator[Show]:
 def describe(standing: Standing) -> str:
     """Where a study stands, in a line.
 
-    >>> describe(Standing("search", 70, 500, 16, 4, 15, 40, 1, [(0, 0.921), (8, 0.9132), (16, 0.947)]))
-    'search: 70 of 500 networks (40 pruned, 1 failed), 16 training, epoch 5 of 15; front 0: 0.921, 8: 0.913, 16: 0.947'
+    >>> describe(Standing("search", 70, 500, 16, 4, 15, 40, 1, [(0, 0.921), (8, 0.9132)]))
+    'search: 70 of 500 networks (40 pruned, 1 failed), 16 training, epoch 5 of 15; validation front 0: 0.921, 8: 0.913'
     >>> describe(Standing("verification", 70, 136, 66, 4, 15))
     'verification: 70 of 136 networks, 66 training, epoch 5 of 15'
     """
@@ -54,7 +54,7 @@ def describe(standing: Standing) -> str:
         f"{standing.stage}: {standing.n_finished} of {standing.n_networks} networks{_ended(standing)}, "
         f"{standing.n_training} training, epoch {standing.epoch + 1} of {standing.n_epochs}"
     )
-    return f"{line}; front {_front(standing.front)}" if standing.front else line
+    return f"{line}; validation front {_front(standing.front)}" if standing.front else line
 
 
 def _ended(standing: Standing) -> str:
@@ -88,7 +88,7 @@ def _on_bar(bar: Progress) -> Show:
     def show(standing: Standing) -> None:
         if standing.stage not in tasks:
             tasks[standing.stage] = bar.add_task(standing.stage, total=None, more="")
-        front = f"front {_front(standing.front, most=3)}" if standing.front else ""
+        front = f"validation front {_front(standing.front, most=3)}" if standing.front else ""
         bar.update(
             tasks[standing.stage],
             total=standing.n_networks,

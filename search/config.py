@@ -41,7 +41,7 @@ __all__ = [
 
 Accuracy = Annotated[float, Field(gt=0, lt=1)]
 
-CHANGEABLE = ("budget.", "output.", "reference")
+CHANGEABLE = ("budget.", "output.")
 """Prefixes of the settings in which a continued study may differ: they change no network."""
 
 
@@ -215,8 +215,8 @@ def overridden(config: StudyConfig, overrides: Sequence[str]) -> StudyConfig:
 def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     """The settings with which a study goes on when it is run again.
 
-    Budgets are totals and the larger one counts; what is said while training is as given; nothing else may
-    differ.
+    Budgets are totals and the larger one counts; patience and what is said while training are as given; nothing
+    else may differ.
 
     Raises:
         SettingsError: Something else differs.

@@ -1,12 +1,13 @@
-"""Databases of every release so far: read as they are, and continued. `databases/make.py` wrote them."""
+"""Databases of every release so far: read as they are, and resumed. `databases/make.py` wrote them."""
 
 import sqlite3
 from pathlib import Path
 
 import pytest
-from optuna.trial import TrialState
 
-from storage.cohort_storage import CohortStorage, FinishedTrial
+from howmany.cli import main
+from search.config import stored_config
+from storage.cohort_storage import CohortStorage
 from storage.curves import read_curves
 from storage.engine import open_engine
 from storage.leases import BEATS_PER_LEASE, Leases
@@ -27,38 +28,33 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_a_release_is_read_as_it_is(url: str) -> None:
     engine = open_engine(url, create=False)
-    study = read_study(engine, "mnist")
+    study = read_study(engine, "digits")
     trials = read_trials(engine, study.study_id)
     curves = read_curves(engine, study.study_id)
-    assert study.attributes == {"settings": {"trials": 6}}
-    assert [trial.state for trial in trials] == ["complete", "pruned", "fail", "running", "waiting"]
-    assert [trial.widths for trial in trials] == [(1,), (2,), (4,), (8,), (16,)]
+    assert stored_config("digits", study.attributes).n_trials == 8
+    assert [trial.state for trial in trials] == ["complete", "pruned", "fail", "running", "waiting", "waiting"]
+    assert [trial.widths for trial in trials] == [(), (1,), (2,), (4,), (8,), (16,)]
     assert trials[0].validation_accuracy == 0.375
-    assert [len(curves.get(trial.trial_id, [])) for trial in trials] == [3, 3, 3, 3, 0]
-    assert read_results(engine, study.study_id) == [VerifiedNetwork((1,), 7, 0.375, 0.4, 3, 1.5)]
+    assert [len(curves.get(trial.trial_id, [])) for trial in trials] == [3, 3, 3, 3, 0, 0]
+    assert read_results(engine, study.study_id) == [VerifiedNetwork((), 7, 0.375, 0.4, 3, 1.5)]
     engine.dispose()
 
 
-def test_a_release_is_continued(url: str) -> None:
-    """The trial of the worker that is gone is adopted, the waiting one claimed, and the budget spent."""
+def test_a_release_is_resumed(url: str) -> None:
+    """The trial of the worker that is gone is adopted; that one, those that waited and new ones are trained."""
     storage = CohortStorage(url)
-    study_id = storage.get_study_id_from_name("mnist")
+    study_id = storage.get_study_id_from_name("digits")
     leases = Leases(storage.engine, clock=iter(range(0, 1_000_000, 1000)).__next__)
     leases.orphans(study_id)
     for _ in range(BEATS_PER_LEASE):
         leases.beat()
     assert len(leases.adopt(leases.orphans(study_id))) == 1
-    storage.claim_waiting(study_id, 1, leases=leases)
-    storage.create_trials(study_id, [None, None], limit=6, leases=leases)
-    ending = [FinishedTrial(trial_id, TrialState.PRUNED) for trial_id in leases.held()]
-    assert storage.finish_trials(ending, leases=leases) == frozenset()
-    assert [trial.state.name for trial in storage.get_all_trials(study_id)] == [
-        "COMPLETE",
-        "PRUNED",
-        "FAIL",
-        "PRUNED",
-        "PRUNED",
-        "PRUNED",
-    ]
     leases.stop()
     storage.engine.dispose()
+    main(["resume", "digits", "--storage", url, "--quiet"])
+    engine = open_engine(url, create=False)
+    trials = read_trials(engine, study_id)
+    assert [trial.state for trial in trials[:3]] == ["complete", "pruned", "fail"]
+    assert len(trials) == 8 and {trial.state for trial in trials[3:]} <= {"complete", "pruned"}
+    assert {len(curve) for curve in read_curves(engine, study_id).values()} <= {1, 2, 3}
+    engine.dispose()

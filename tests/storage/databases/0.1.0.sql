@@ -54,7 +54,7 @@ CREATE TABLE howmany_results (
 	PRIMARY KEY (study_id, widths, seed), 
 	FOREIGN KEY(study_id) REFERENCES studies (study_id) ON DELETE CASCADE
 );
-INSERT INTO "howmany_results" VALUES(1,'[1]',7,0.375,0.4,3,1.5);
+INSERT INTO "howmany_results" VALUES(1,'[]',7,0.375,0.4,3,1.5);
 CREATE TABLE howmany_workers (
 	worker_id VARCHAR(200) NOT NULL, 
 	host TEXT NOT NULL, 
@@ -71,7 +71,7 @@ CREATE TABLE studies (
 	study_name VARCHAR(512) NOT NULL, 
 	PRIMARY KEY (study_id)
 );
-INSERT INTO "studies" VALUES(1,'mnist');
+INSERT INTO "studies" VALUES(1,'digits');
 CREATE TABLE study_directions (
 	study_direction_id INTEGER NOT NULL, 
 	direction VARCHAR(8) NOT NULL, 
@@ -92,6 +92,7 @@ CREATE TABLE study_system_attributes (
 	UNIQUE (study_id, "key"), 
 	FOREIGN KEY(study_id) REFERENCES studies (study_id)
 );
+INSERT INTO "study_system_attributes" VALUES(1,1,'study:metric_names','["neurons", "validation_accuracy"]');
 CREATE TABLE study_user_attributes (
 	study_user_attribute_id INTEGER NOT NULL, 
 	study_id INTEGER, 
@@ -101,7 +102,9 @@ CREATE TABLE study_user_attributes (
 	UNIQUE (study_id, "key"), 
 	FOREIGN KEY(study_id) REFERENCES studies (study_id)
 );
-INSERT INTO "study_user_attributes" VALUES(1,1,'settings','{"trials": 6}');
+INSERT INTO "study_user_attributes" VALUES(1,1,'data','{"name": "digits", "n_classes": 10, "input_shape": [8, 8], "n_training": 1078, "n_validation": 360, "n_test": 0, "fingerprint": "7d788fba7b322848379a0c9d7cc57d23c86f1e8609a0e5b60349862c4f6cb59d"}');
+INSERT INTO "study_user_attributes" VALUES(2,1,'environment','{"Python": "3.11.7", "howmany": "0.1.0", "keras": "3.15.1", "tensorflow": "2.21.0", "optuna": "5.0.0", "numpy": "2.4.6", "System": "Linux x86_64", "Processor": "AMD EPYC", "Processor cores": "2"}');
+INSERT INTO "study_user_attributes" VALUES(3,1,'settings','{"name": "digits", "seed": 0, "engine": "population", "data": {"name": "digits", "validation": "stratified", "validation_share": 0.25}, "space": {"max_depth": 2, "min_width": 1, "max_width": 16, "size": "neurons", "architectures": null}, "training": {"protocol": "one_cycle", "batch_size": 32, "epochs": 3, "learning_rate": 0.02, "schedule": "one_cycle", "warmup": 0.15, "patience": null, "activation": "relu"}, "pruning": {"enabled": true, "risk": 0.01}, "budget": {"trials": 8, "timeout": null, "patience": 200, "targets": [0.8, 0.9, 0.95], "verification_seeds": 0}, "output": {"monitor_every": null}, "reference": null}');
 CREATE TABLE trial_heartbeats (
 	trial_heartbeat_id INTEGER NOT NULL, 
 	trial_id INTEGER NOT NULL, 
@@ -130,16 +133,17 @@ CREATE TABLE trial_params (
 	UNIQUE (trial_id, param_name), 
 	FOREIGN KEY(trial_id) REFERENCES trials (trial_id)
 );
-INSERT INTO "trial_params" VALUES(1,1,'depth',1.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 0, "high": 3}}');
-INSERT INTO "trial_params" VALUES(2,1,'width_1',1.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 1, "high": 128}}');
-INSERT INTO "trial_params" VALUES(3,2,'depth',1.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 0, "high": 3}}');
-INSERT INTO "trial_params" VALUES(4,2,'width_1',2.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 1, "high": 128}}');
-INSERT INTO "trial_params" VALUES(5,3,'depth',1.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 0, "high": 3}}');
-INSERT INTO "trial_params" VALUES(6,3,'width_1',4.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 1, "high": 128}}');
-INSERT INTO "trial_params" VALUES(7,4,'depth',1.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 0, "high": 3}}');
-INSERT INTO "trial_params" VALUES(8,4,'width_1',8.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 1, "high": 128}}');
-INSERT INTO "trial_params" VALUES(9,5,'depth',1.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 0, "high": 3}}');
-INSERT INTO "trial_params" VALUES(10,5,'width_1',16.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 1, "high": 128}}');
+INSERT INTO "trial_params" VALUES(1,1,'depth',0.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 0, "high": 2}}');
+INSERT INTO "trial_params" VALUES(2,2,'depth',1.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 0, "high": 2}}');
+INSERT INTO "trial_params" VALUES(3,2,'width_1',1.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 1, "high": 16}}');
+INSERT INTO "trial_params" VALUES(4,3,'depth',1.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 0, "high": 2}}');
+INSERT INTO "trial_params" VALUES(5,3,'width_1',2.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 1, "high": 16}}');
+INSERT INTO "trial_params" VALUES(6,4,'depth',1.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 0, "high": 2}}');
+INSERT INTO "trial_params" VALUES(7,4,'width_1',4.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 1, "high": 16}}');
+INSERT INTO "trial_params" VALUES(8,5,'depth',1.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 0, "high": 2}}');
+INSERT INTO "trial_params" VALUES(9,5,'width_1',8.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 1, "high": 16}}');
+INSERT INTO "trial_params" VALUES(10,6,'depth',1.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 0, "high": 2}}');
+INSERT INTO "trial_params" VALUES(11,6,'width_1',16.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 1, "high": 16}}');
 CREATE TABLE trial_system_attributes (
 	trial_system_attribute_id INTEGER NOT NULL, 
 	trial_id INTEGER, 
@@ -158,30 +162,34 @@ CREATE TABLE trial_user_attributes (
 	UNIQUE (trial_id, "key"), 
 	FOREIGN KEY(trial_id) REFERENCES trials (trial_id)
 );
-INSERT INTO "trial_user_attributes" VALUES(1,1,'widths','[1]');
-INSERT INTO "trial_user_attributes" VALUES(2,1,'neurons','1');
-INSERT INTO "trial_user_attributes" VALUES(3,1,'parameters','795');
-INSERT INTO "trial_user_attributes" VALUES(4,1,'seed','1');
-INSERT INTO "trial_user_attributes" VALUES(5,2,'widths','[2]');
-INSERT INTO "trial_user_attributes" VALUES(6,2,'neurons','2');
-INSERT INTO "trial_user_attributes" VALUES(7,2,'parameters','1590');
-INSERT INTO "trial_user_attributes" VALUES(8,2,'seed','2');
-INSERT INTO "trial_user_attributes" VALUES(9,3,'widths','[4]');
-INSERT INTO "trial_user_attributes" VALUES(10,3,'neurons','4');
-INSERT INTO "trial_user_attributes" VALUES(11,3,'parameters','3180');
-INSERT INTO "trial_user_attributes" VALUES(12,3,'seed','4');
-INSERT INTO "trial_user_attributes" VALUES(13,4,'widths','[8]');
-INSERT INTO "trial_user_attributes" VALUES(14,4,'neurons','8');
-INSERT INTO "trial_user_attributes" VALUES(15,4,'parameters','6360');
-INSERT INTO "trial_user_attributes" VALUES(16,4,'seed','8');
-INSERT INTO "trial_user_attributes" VALUES(17,5,'widths','[16]');
-INSERT INTO "trial_user_attributes" VALUES(18,5,'neurons','16');
-INSERT INTO "trial_user_attributes" VALUES(19,5,'parameters','12720');
-INSERT INTO "trial_user_attributes" VALUES(20,5,'seed','16');
-INSERT INTO "trial_user_attributes" VALUES(21,1,'epochs','3');
-INSERT INTO "trial_user_attributes" VALUES(22,1,'best_epoch','2');
-INSERT INTO "trial_user_attributes" VALUES(23,2,'reason','"dominated"');
-INSERT INTO "trial_user_attributes" VALUES(24,3,'reason','"its loss is NaN"');
+INSERT INTO "trial_user_attributes" VALUES(1,1,'widths','[]');
+INSERT INTO "trial_user_attributes" VALUES(2,1,'neurons','0');
+INSERT INTO "trial_user_attributes" VALUES(3,1,'parameters','650');
+INSERT INTO "trial_user_attributes" VALUES(4,1,'seed','1484405855');
+INSERT INTO "trial_user_attributes" VALUES(5,2,'widths','[1]');
+INSERT INTO "trial_user_attributes" VALUES(6,2,'neurons','1');
+INSERT INTO "trial_user_attributes" VALUES(7,2,'parameters','85');
+INSERT INTO "trial_user_attributes" VALUES(8,2,'seed','1982462498');
+INSERT INTO "trial_user_attributes" VALUES(9,3,'widths','[2]');
+INSERT INTO "trial_user_attributes" VALUES(10,3,'neurons','2');
+INSERT INTO "trial_user_attributes" VALUES(11,3,'parameters','160');
+INSERT INTO "trial_user_attributes" VALUES(12,3,'seed','1570558271');
+INSERT INTO "trial_user_attributes" VALUES(13,4,'widths','[4]');
+INSERT INTO "trial_user_attributes" VALUES(14,4,'neurons','4');
+INSERT INTO "trial_user_attributes" VALUES(15,4,'parameters','310');
+INSERT INTO "trial_user_attributes" VALUES(16,4,'seed','1306511473');
+INSERT INTO "trial_user_attributes" VALUES(17,5,'widths','[8]');
+INSERT INTO "trial_user_attributes" VALUES(18,5,'neurons','8');
+INSERT INTO "trial_user_attributes" VALUES(19,5,'parameters','610');
+INSERT INTO "trial_user_attributes" VALUES(20,5,'seed','937182424');
+INSERT INTO "trial_user_attributes" VALUES(21,6,'widths','[16]');
+INSERT INTO "trial_user_attributes" VALUES(22,6,'neurons','16');
+INSERT INTO "trial_user_attributes" VALUES(23,6,'parameters','1210');
+INSERT INTO "trial_user_attributes" VALUES(24,6,'seed','80664346');
+INSERT INTO "trial_user_attributes" VALUES(25,1,'epochs','3');
+INSERT INTO "trial_user_attributes" VALUES(26,1,'best_epoch','2');
+INSERT INTO "trial_user_attributes" VALUES(27,2,'reason','"dominated"');
+INSERT INTO "trial_user_attributes" VALUES(28,3,'reason','"its loss is NaN"');
 CREATE TABLE trial_values (
 	trial_value_id INTEGER NOT NULL, 
 	trial_id INTEGER NOT NULL, 
@@ -192,7 +200,7 @@ CREATE TABLE trial_values (
 	UNIQUE (trial_id, objective), 
 	FOREIGN KEY(trial_id) REFERENCES trials (trial_id)
 );
-INSERT INTO "trial_values" VALUES(1,1,0,1.0,'FINITE');
+INSERT INTO "trial_values" VALUES(1,1,0,0.0,'FINITE');
 INSERT INTO "trial_values" VALUES(2,1,1,0.375,'FINITE');
 CREATE TABLE trials (
 	trial_id INTEGER NOT NULL, 
@@ -204,11 +212,12 @@ CREATE TABLE trials (
 	PRIMARY KEY (trial_id), 
 	FOREIGN KEY(study_id) REFERENCES studies (study_id)
 );
-INSERT INTO "trials" VALUES(1,0,1,'COMPLETE','2026-11-22 12:17:44.045948','2026-11-22 12:17:44.053973');
-INSERT INTO "trials" VALUES(2,1,1,'PRUNED','2026-11-22 12:17:44.045986','2026-11-22 12:17:44.053973');
-INSERT INTO "trials" VALUES(3,2,1,'FAIL','2026-11-22 12:17:44.045996','2026-11-22 12:17:44.053973');
-INSERT INTO "trials" VALUES(4,3,1,'RUNNING','2026-11-22 12:17:44.046011',NULL);
+INSERT INTO "trials" VALUES(1,0,1,'COMPLETE','2026-11-24 19:36:58.594598','2026-11-24 19:36:58.604828');
+INSERT INTO "trials" VALUES(2,1,1,'PRUNED','2026-11-24 19:36:58.594598','2026-11-24 19:36:58.604828');
+INSERT INTO "trials" VALUES(3,2,1,'FAIL','2026-11-24 19:36:58.594598','2026-11-24 19:36:58.604828');
+INSERT INTO "trials" VALUES(4,3,1,'RUNNING','2026-11-24 19:36:58.594598',NULL);
 INSERT INTO "trials" VALUES(5,4,1,'WAITING',NULL,NULL);
+INSERT INTO "trials" VALUES(6,5,1,'WAITING',NULL,NULL);
 CREATE TABLE version_info (
 	version_info_id INTEGER NOT NULL, 
 	schema_version INTEGER, 
