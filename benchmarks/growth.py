@@ -73,7 +73,11 @@ def drawn(points: Sequence[Point]) -> str:
         return f'<polyline points="{places}" fill="none" stroke="{color}" stroke-width="2"/>'
 
     labels = [
-        *(_text(x(p.networks / last.networks), y(0) + 20, str(p.networks), "middle") for p in points[2:]),
+        *(
+            _text(x(p.networks / last.networks), y(0) + 20, str(p.networks), "middle")
+            for p in points
+            if p.networks >= last.networks / 15  # The first ones have no room.
+        ),
         _text(x(0.5), y(0) + 42, "networks", "middle"),
         _text(x(0.04), y(0.95), f"seconds, of {last.seconds:.0f}", "start", BLUE),
         _text(x(0.04), y(0.89), f"processor seconds, of {last.processor:.0f}", "start", GREEN),
