@@ -1,5 +1,6 @@
 """What several rooms' tests share: a tiny data set, small settings, a database of their own, a PostgreSQL server."""
 
+import copy
 import importlib
 import shutil
 import tempfile
@@ -50,22 +51,25 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory, tiny_arrays: dict[str, n
     return load(str(path), validation="stratified", validation_share=0.25, seed=0)[0]
 
 
-@pytest.fixture
-def tiny_settings() -> dict:
-    """Settings of a study of seconds."""
-    return {
-        "name": "tiny",
-        "data": {"name": "tiny.npz"},
-        "space": {"max_depth": 2, "max_width": 8},
-        "training": {"epochs": 3, "batch_size": 32},
-        "budget": {"trials": 8, "targets": [0.5, 0.9], "verification_seeds": 0},
-    }
+TINY: dict[str, Any] = {
+    "name": "tiny",
+    "data": {"name": "tiny.npz"},
+    "space": {"max_depth": 2, "max_width": 8},
+    "training": {"epochs": 3, "batch_size": 32},
+    "budget": {"trials": 8, "targets": [0.5, 0.9], "verification_seeds": 0},
+}
 
 
 @pytest.fixture
-def tiny_config(tiny_settings: dict) -> StudyConfig:
+def tiny_settings() -> dict[str, Any]:
+    """Settings of a study of seconds, to be changed."""
+    return copy.deepcopy(TINY)
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> StudyConfig:
     """Those settings, checked."""
-    return StudyConfig.of(tiny_settings)
+    return StudyConfig.of(TINY)
 
 
 @pytest.fixture(scope="session")

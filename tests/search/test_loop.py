@@ -1,5 +1,7 @@
 """Whole searches on tiny real networks, in a real database: finished, interrupted, continued."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -53,10 +55,23 @@ def essence(trials: list[TrialRecord]) -> list[tuple]:
 ENGINES = pytest.mark.parametrize("engine", ["keras", "population"])
 
 
-@ENGINES
-def test_a_study_trains_its_budget_and_writes_everything_down(engine, url, tiny_config, tiny_data):
-    run(url, overridden(tiny_config, [f"engine={engine}"]), tiny_data)
-    trials = trials_of(url)
+class Finished(NamedTuple):
+    """A study that nothing interrupted; only to be read."""
+
+    config: StudyConfig
+    url: str
+    n_epochs: int
+
+
+@pytest.fixture(scope="module", params=["keras", "population"])
+def finished(request, tmp_path_factory, tiny_config, tiny_data) -> Finished:
+    config = overridden(tiny_config, [f"engine={request.param}"])
+    url = f"sqlite:///{tmp_path_factory.mktemp('finished') / 'study.db'}"
+    return Finished(config, url, run(url, config, tiny_data).n_epochs)
+
+
+def test_a_study_trains_its_budget_and_writes_everything_down(finished):
+    trials = trials_of(finished.url)
     assert [trial.widths for trial in trials[:5]] == [(), (1,), (2,), (4,), (8,)]
     assert len(trials) == 8
     assert len({trial.seed for trial in trials}) == 8
@@ -70,33 +85,26 @@ def test_a_study_trains_its_budget_and_writes_everything_down(engine, url, tiny_
     assert best > 0.7
 
 
-@ENGINES
-def test_curves_hold_every_epoch_and_end_in_the_trials_accuracy(engine, url, tiny_config, tiny_data):
-    run(url, overridden(tiny_config, [f"engine={engine}"]), tiny_data)
-    engine_ = open_engine(url, create=False)
-    curves = read_curves(engine_, read_study(engine_, "tiny").study_id)
-    for trial in trials_of(url):
+def test_curves_hold_every_epoch_and_end_in_the_trials_accuracy(finished):
+    engine = open_engine(finished.url, create=False)
+    curves = read_curves(engine, read_study(engine, "tiny").study_id)
+    for trial in trials_of(finished.url):
         curve = curves[trial.trial_id]
         assert [point.epoch for point in curve] == list(range(trial.epochs))
         if trial.state == "complete":
             assert curve[-1].val_accuracy == pytest.approx(trial.validation_accuracy, abs=1e-6)
 
 
-@ENGINES
-def test_a_study_interrupted_at_three_moments_has_the_trials_of_one_that_was_not(
-    engine, tmp_path, tiny_config, tiny_data
-):
-    config = overridden(tiny_config, [f"engine={engine}"])
-    whole, broken = (f"sqlite:///{tmp_path / name}.db" for name in ("whole", "broken"))
-    n_epochs = run(whole, config, tiny_data).n_epochs
+def test_a_study_interrupted_at_three_moments_has_the_trials_of_one_that_was_not(finished, tmp_path, tiny_data):
+    broken = f"sqlite:///{tmp_path / 'broken.db'}"
     for stop_after in (1, 3, 2):
         with pytest.raises(SearchInterruptedError):
-            run(broken, config, tiny_data, stop_after)
+            run(broken, finished.config, tiny_data, stop_after)
     assert "running" not in {trial.state for trial in trials_of(broken)}
-    left = run(broken, config, tiny_data).n_epochs
-    assert essence(trials_of(broken)) == essence(trials_of(whole))
-    if engine == "population":  # A cohort goes on from its checkpoint: no epoch is trained twice.
-        assert left == n_epochs - 6
+    left = run(broken, finished.config, tiny_data).n_epochs
+    assert essence(trials_of(broken)) == essence(trials_of(finished.url))
+    if finished.config.engine == "population":  # A cohort goes on from its checkpoint: no epoch is trained twice.
+        assert left == finished.n_epochs - 6
         assert not list((tmp_path / "broken.db.checkpoints").iterdir())
 
 
@@ -151,6 +159,7 @@ def test_a_network_that_diverges_fails_its_trial_and_not_the_study(engine, url, 
 @ENGINES
 def test_a_converged_network_completes_with_its_best_weights(engine, url, tiny_settings, tiny_data):
     tiny_settings["training"] = {"protocol": "notebook", "epochs": 40, "patience": 2, "learning_rate": 0.05}
+    tiny_settings["budget"]["trials"] = 4
     run(url, StudyConfig.of({**tiny_settings, "engine": engine}), tiny_data)
     trials = trials_of(url)
     assert {trial.state for trial in trials} <= {"complete", "pruned"}
