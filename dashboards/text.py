@@ -15,8 +15,7 @@ from storage.records import StudyRecord, TrialState
 
 __all__ = ["print_answer", "print_comparison", "print_studies"]
 
-ENDED: tuple[TrialState, ...] = ("complete", "pruned", "fail")
-STATES: tuple[TrialState, ...] = (*ENDED, "running", "waiting")
+STATES: tuple[TrialState, ...] = ("complete", "pruned", "fail", "running", "waiting")
 
 
 def print_answer(console: Console, summary: Mapping[str, Any], statements: Sequence[str]) -> None:
@@ -80,7 +79,7 @@ def _ended(study: StudyRecord) -> str:
         return ""
     if is_finished(study, config):
         return "finished"
-    return f"{sum(study.n_trials.get(state, 0) for state in ENDED)} of {config.n_trials}"
+    return f"{study.n_ended} of {config.n_trials}"
 
 
 def _trained(summary: Mapping[str, Any]) -> str:

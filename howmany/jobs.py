@@ -99,8 +99,7 @@ def submit_study(config: StudyConfig, url: str) -> str:
     data, sealed = load_for(config)
     with open_study(optuna_storage(url), config, data, sealed.n_samples) as study:
         n_trials = study.config.n_trials
-    standing = stored_study(config.name, url).n_trials
-    n_left = max(0, n_trials - sum(standing[state] for state in ("complete", "pruned", "fail")))
+    n_left = max(0, n_trials - stored_study(config.name, url).n_ended)
     command = f"howmany worker {config.name}{storage_option(url)}"
     return f"Study '{config.name}' has {n_left} of {n_trials} networks left to train. `{command}` takes it up."
 

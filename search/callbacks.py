@@ -8,7 +8,7 @@ import keras
 
 from search.outcome import EpochMetrics
 
-__all__ = ["EpochEnd", "NonFiniteLossError", "Record", "RefuseNonFinite"]
+__all__ = ["NonFiniteLossError", "Record", "RefuseNonFinite"]
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -39,15 +39,3 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untype
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Passes on what Keras logged."""
         self._record(epoch, EpochMetrics.of(logs or {}, self._n_validation))
-
-
-class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Calls `action` at each epoch's end."""
-
-    def __init__(self, action: Callable[[], None]) -> None:
-        super().__init__()
-        self._action = action
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Does it."""
-        self._action()

@@ -15,7 +15,7 @@ import numpy as np
 import optuna
 from optuna_integration import KerasPruningCallback
 
-from search.callbacks import EpochEnd, NonFiniteLossError, Record, RefuseNonFinite
+from search.callbacks import NonFiniteLossError, Record, RefuseNonFinite
 from search.data import SearchData
 from search.network import build, optimizer
 from search.outcome import EpochMetrics, Outcome
@@ -207,9 +207,11 @@ def _train_one(
             validation_data=(data.x_validation, data.y_validation),
             validation_batch_size=len(data.y_validation),
             callbacks=[
-                keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.begin(epoch)),
                 *_callbacks(protocol, record, len(data.y_validation), trial),
-                EpochEnd(lambda: watcher.checkpoint(None)),
+                keras.callbacks.LambdaCallback(
+                    on_epoch_begin=lambda epoch, logs: batches.begin(epoch),
+                    on_epoch_end=lambda epoch, logs: watcher.checkpoint(None),
+                ),
             ],
             shuffle=False,
             verbose=0,

@@ -77,6 +77,11 @@ class StudyRecord:
     attributes: Mapping[str, Any]
     n_trials: Mapping[TrialState, int]
 
+    @property
+    def n_ended(self) -> int:
+        """Trials that are neither running nor waiting."""
+        return sum(count for state, count in self.n_trials.items() if state not in ("running", "waiting"))
+
 
 class VerifiedNetwork(NamedTuple):
     """One network that verification trained and scored once on the sealed test set."""
