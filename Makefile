@@ -1,12 +1,12 @@
-# howmany: `make` alone shows what there is. Knobs: STUDY=, STORAGE=, NAME=, ARGS=, e.g. make study STUDY=digits ARGS="--trials 40"
+# fewest: `make` alone shows what there is. Knobs: STUDY=, STORAGE=, NAME=, ARGS=, e.g. make study STUDY=digits ARGS="--trials 40"
 
 STUDY ?= mnist
 NAME ?= $(basename $(notdir $(STUDY)))
-STORAGE ?= sqlite:///howmany.db
+STORAGE ?= sqlite:///fewest.db
 ARGS ?=
 PYTHON ?= python3
 
-HOWMANY = HOWMANY_STORAGE=$(STORAGE) .venv/bin/howmany
+FEWEST = FEWEST_STORAGE=$(STORAGE) .venv/bin/fewest
 
 .DEFAULT_GOAL := help
 .PHONY: help install study resume worker answer report dashboard test torture check lock clean
@@ -17,28 +17,28 @@ help:  ## Show this help
 install: .venv/installed  ## Only prepare .venv
 
 study: .venv/installed  ## Search: create or continue STUDY (mnist, digits, notebook or a .toml path)
-	$(HOWMANY) run $(STUDY) $(ARGS)
+	$(FEWEST) run $(STUDY) $(ARGS)
 
 resume: .venv/installed  ## Continue an interrupted study from its stored settings
-	$(HOWMANY) resume $(NAME) $(ARGS)
+	$(FEWEST) resume $(NAME) $(ARGS)
 
 worker: .venv/installed  ## Help with any unfinished study in STORAGE; start as many as there are cores or machines
-	$(HOWMANY) worker $(ARGS)
+	$(FEWEST) worker $(ARGS)
 
 answer: .venv/installed  ## Print the fewest neurons per target accuracy
-	$(HOWMANY) answer $(NAME) $(ARGS)
+	$(FEWEST) answer $(NAME) $(ARGS)
 
 report: .venv/installed  ## Write what a study found as one HTML file
-	$(HOWMANY) report $(NAME) $(ARGS)
+	$(FEWEST) report $(NAME) $(ARGS)
 
 dashboard: .venv/installed  ## Serve optuna-dashboard over the storage
-	$(HOWMANY) dashboard $(ARGS)
+	$(FEWEST) dashboard $(ARGS)
 
 test: .venv/developed  ## Run all tests
 	.venv/bin/python -m pytest $(ARGS)
 
 torture: .venv/developed  ## Kill a study a hundred times and compare it with one left in peace
-	HOWMANY_KILLS=100 .venv/bin/python -m pytest -s tests/howmany/test_kills.py $(ARGS)
+	FEWEST_KILLS=100 .venv/bin/python -m pytest -s tests/fewest/test_kills.py $(ARGS)
 
 check: .venv/developed  ## Check style, types and the direction of imports
 	.venv/bin/ruff format --check .
@@ -56,7 +56,7 @@ clean:  ## Remove .venv and caches; studies stay
 PINS = --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --no-annotate
 
 .venv/installed: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("howmany needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("fewest needs Python 3.11 or newer, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .

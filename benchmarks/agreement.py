@@ -26,9 +26,9 @@ from rich.table import Table
 
 from benchmarks.verification_coverage import covers, read_table
 from benchmarks.whole_study import run_whole
-from search.answers import SHARES, Answer, Outcome, Quantity, answer_targets, collect
-from search.config import StudyConfig, load, overridden
-from search.space import Architecture
+from fewest.search.answers.answer import SHARES, Answer, Outcome, Quantity, answer_targets, collect
+from fewest.search.settings.config import StudyConfig, load, overridden
+from fewest.search.settings.space import Architecture
 
 __all__ = ["Row", "extent", "rows"]
 

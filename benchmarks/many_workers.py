@@ -30,12 +30,12 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from benchmarks.storage_throughput import databases
-from search.sampler import distributions
-from search.space import SearchSpace
-from storage.cohort_storage import CohortStorage, FinishedTrial
-from storage.curves import write_curves
-from storage.leases import LEASE_SECONDS, Leases
-from storage.records import CurvePoint
+from fewest.search.settings.space import SearchSpace
+from fewest.search.study.sampler import distributions
+from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.curves import write_curves
+from fewest.storage.trials.leases import LEASE_SECONDS, Leases
+from fewest.storage.trials.records import CurvePoint
 
 BEAT_SECONDS = LEASE_SECONDS / 4
 N_EPOCHS = 15

@@ -33,8 +33,8 @@ def epoch_seconds(
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(shards)
     from benchmarks.population_speed import cohort, population_epoch
-    from search.datasets import load
-    from search.protocol import Protocol
+    from fewest.search.data.datasets import load
+    from fewest.search.settings.protocol import Protocol
 
     data, _ = load("mnist", validation="stratified", validation_share=0.15, seed=0)
     protocol = Protocol(batch_size=BATCH)
@@ -86,7 +86,7 @@ def products_milliseconds(units: int, skip_zeros: bool) -> float:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    from search.datasets import load
+    from fewest.search.data.datasets import load
 
     images = load("mnist", validation="stratified", validation_share=0.15, seed=0)[0].x_train
     rows = images.reshape(len(images), -1)

@@ -12,10 +12,10 @@ import resource
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.population_speed import cohort
-from search.data import SearchData
-from search.datasets import load
-from search.population import train_cohort
-from search.protocol import Protocol
+from fewest.search.data.datasets import load
+from fewest.search.data.samples import SearchData
+from fewest.search.settings.protocol import Protocol
+from fewest.search.training.population.cohort import train_cohort
 
 
 def peak_bytes() -> int:

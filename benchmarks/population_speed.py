@@ -21,15 +21,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from search.data import SearchData
-from search.datasets import load
-from search.network import build, initial_weights, optimizer
-from search.population import pays_to_compile
-from search.population_layout import deal
-from search.population_model import Population, n_shards, use_one_thread_per_operation
-from search.population_program import DeviceData
-from search.protocol import Protocol, batch_order, n_batches
-from search.space import Network, n_parameters
+from fewest.search.data.datasets import load
+from fewest.search.data.samples import SearchData
+from fewest.search.settings.protocol import Protocol, batch_order, n_batches
+from fewest.search.settings.space import Network, n_parameters
+from fewest.search.training.network import build, initial_weights, optimizer
+from fewest.search.training.population.cohort import pays_to_compile
+from fewest.search.training.population.layout import deal
+from fewest.search.training.population.model import Population, n_shards, use_one_thread_per_operation
+from fewest.search.training.population.program import DeviceData
 
 ROWS = {
     "64x16@32": (64, (16,), 32, 60),

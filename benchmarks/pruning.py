@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.replay import TARGETS, Recording, Score, Spent, hypervolumes, recordings, score
-from search.pruning import FinishedCurve, PruningRule
-from search.space import SearchSpace
+from fewest.search.settings.space import SearchSpace
+from fewest.search.study.pruning import FinishedCurve, PruningRule
 
 logging.disable(logging.WARNING)
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -123,7 +123,7 @@ class MoAsha(Everything):
 
 
 class Ours(Everything):
-    """The rule of `search.pruning`, on one trial after another."""
+    """The rule of `fewest.search.study.pruning`, on one trial after another."""
 
     def __init__(self, recording: Recording, risk: float = 0.01) -> None:
         super().__init__(recording)
@@ -195,8 +195,8 @@ POLICIES: dict[str, Callable[[Recording], Policy]] = {
     "non-domination at equal epochs": NonDominated,
     "past improvements, 1 %": PastImprovements,
     "past improvements, 5 %": lambda r: PastImprovements(r, 0.05),
-    "howmany": Ours,
-    "howmany, risk 0.1": lambda r: Ours(r, 0.1),
+    "fewest": Ours,
+    "fewest, risk 0.1": lambda r: Ours(r, 0.1),
     "hindsight": Hindsight,
 }
 

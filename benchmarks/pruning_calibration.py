@@ -19,7 +19,7 @@ from scipy import stats
 from benchmarks.figure import save_png
 from benchmarks.pruning import Ours, replays
 from benchmarks.replay import Recording, score
-from dashboards.style import finish
+from fewest.dashboards.style import finish
 
 RISKS = (0.005, 0.01, 0.02, 0.05, 0.1)
 COLOURS = {"mnist": "#0072B2", "digits": "#E69F00"}

@@ -1,6 +1,6 @@
 """The README's picture: a verified study's mean test accuracy against neurons, a line for each number of hidden layers.
 
-    python -m benchmarks.readme_picture mnist [--storage sqlite:///howmany.db] [--output docs/front.png]
+    python -m benchmarks.readme_picture mnist [--storage sqlite:///fewest.db] [--output docs/front.png]
 
 Needs an installed Chromium.
 """
@@ -9,9 +9,9 @@ import argparse
 from pathlib import Path
 
 from benchmarks.figure import save_png
-from dashboards.depth import plot_depth
-from howmany.reading import found
-from storage.engine import DEFAULT_URL
+from fewest.dashboards.depth import plot_depth
+from fewest.reading import found
+from fewest.storage.database.database import DEFAULT_URL
 
 PICTURE = Path(__file__).parents[1] / "docs" / "front.png"
 
@@ -25,7 +25,7 @@ def main() -> None:
     given = parser.parse_args()
     known = found(given.name, given.storage)
     if not known.verified:
-        raise SystemExit(f"Study '{given.name}' must be verified to be drawn; `howmany verify {given.name}` does that.")
+        raise SystemExit(f"Study '{given.name}' must be verified to be drawn; `fewest verify {given.name}` does that.")
     figure = plot_depth(known.trials, known.verified, known.config.budget.targets)
     data_set = {"mnist": "MNIST"}.get(known.config.data.name, known.config.data.name)
     figure.update_layout(

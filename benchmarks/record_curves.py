@@ -17,17 +17,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from howmany.quiet import quiet_libraries
+from fewest.quiet import quiet_libraries
 
 quiet_libraries()
 
-from search.config import load  # noqa: E402  # after the libraries were told to be quiet
-from search.data import SearchData  # noqa: E402
-from search.datasets import load_for  # noqa: E402
-from search.outcome import Outcome  # noqa: E402
-from search.population import train_cohort  # noqa: E402
-from search.protocol import Protocol  # noqa: E402
-from search.space import Architecture, Network  # noqa: E402
+from fewest.search.data.datasets import load_for  # noqa: E402
+from fewest.search.data.samples import SearchData  # noqa: E402
+from fewest.search.settings.config import load  # noqa: E402  # after the libraries were told to be quiet
+from fewest.search.settings.protocol import Protocol  # noqa: E402
+from fewest.search.settings.space import Architecture, Network  # noqa: E402
+from fewest.search.training.outcome import Outcome  # noqa: E402
+from fewest.search.training.population.cohort import train_cohort  # noqa: E402
 
 FOLDER = Path(__file__).parent / "curves"
 MAX_DEPTH, MAX_WIDTH = 3, 128

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from search.front import FrontPoint, fewest, hypervolume, pareto_front
-from search.space import Architecture, n_neurons
+from fewest.search.answers.front import FrontPoint, fewest, hypervolume, pareto_front
+from fewest.search.settings.space import Architecture, n_neurons
 
 FOLDER = Path(__file__).parent / "curves"
 MAX_SIZE = 3 * 128

@@ -27,9 +27,9 @@ from scipy.spatial import cKDTree
 
 from benchmarks.pruning import Everything, Ours, Policy
 from benchmarks.replay import MAX_SIZE, TARGETS, Recording, Spent, answered, hypervolumes, recordings
-from search.front import hypervolume
-from search.sampler import FrontSampler, distributions
-from search.space import Architecture, SearchSpace, architecture_of, parameters_of
+from fewest.search.answers.front import hypervolume
+from fewest.search.settings.space import Architecture, SearchSpace, architecture_of, parameters_of
+from fewest.search.study.sampler import FrontSampler, distributions
 
 logging.disable(logging.WARNING)
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -49,7 +49,7 @@ SAMPLERS: dict[str, Callable[[int], Sampler]] = {
     "NSGA-II": lambda seed: optuna.samplers.NSGAIISampler(seed=seed),
     "TPE": lambda seed: optuna.samplers.TPESampler(seed=seed),
     "TPE, group": lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True),
-    "howmany": lambda seed: FrontSampler(SPACE, seed),
+    "fewest": lambda seed: FrontSampler(SPACE, seed),
 }
 
 
@@ -132,7 +132,7 @@ def main() -> None:
 def _costs() -> Table:
     """Milliseconds a suggestion, at several numbers of trials; the median of 20."""
     table = Table("ms a suggestion, trials so far", *map(str, COUNTS))
-    for name, make in {**SAMPLERS, "howmany, in cohorts of 100": SAMPLERS["howmany"]}.items():
+    for name, make in {**SAMPLERS, "fewest, in cohorts of 100": SAMPLERS["fewest"]}.items():
         together = 100 if "cohorts" in name else 1
         table.add_row(name, *(f"{1e3 * _suggestion_seconds(make(0), count, together):.3f}" for count in COUNTS))
     return table

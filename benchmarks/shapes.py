@@ -3,8 +3,9 @@
     python -m benchmarks.shapes mnist [--replays 20] [--trials 500]
 
 Replays whole searches (`benchmarks/samplers.py`) and, for every target and every depth from two hidden layers on, lets
-each choose a shape: by `search/shapes.py`, and by its smallest network that reached the target. A shape is worth the
-fewest neurons with which, scaled, it reaches the target: about what verification finds of it. Whether it does is said
+each choose a shape: by `verification/shapes.py`, and by its smallest network that reached the target. A shape is worth
+the fewest neurons with which, scaled, it reaches the target: about what verification finds of it. Whether it does is
+said
 by a Gaussian process through all recorded networks of that depth, the median of their four seeds. Two replays are
 apart when their shapes' worths differ by more than two neurons and 15 %, about as long as an interval is.
 """
@@ -25,10 +26,10 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from benchmarks.pruning import Ours
 from benchmarks.replay import Recording, Spent, recordings
 from benchmarks.samplers import SPACE, search
-from search.pruning import FinishedCurve, expected_final
-from search.sampler import FrontSampler
-from search.shapes import crossing_shape, shape_of_size
-from search.space import Architecture, SearchSpace, n_neurons
+from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
+from fewest.search.study.pruning import FinishedCurve, expected_final
+from fewest.search.study.sampler import FrontSampler
+from fewest.search.verification.shapes import crossing_shape, shape_of_size
 
 TARGETS = (0.90, 0.95)
 

@@ -14,16 +14,16 @@ from pathlib import Path
 
 COMMANDS = {
     "python -c pass": ("-c", "pass"),
-    "howmany --help": ("-m", "howmany", "--help"),
-    "howmany studies": ("-m", "howmany", "studies"),
-    "howmany answer digits": ("-m", "howmany", "answer", "digits"),
+    "fewest --help": ("-m", "fewest", "--help"),
+    "fewest studies": ("-m", "fewest", "studies"),
+    "fewest answer digits": ("-m", "fewest", "answer", "digits"),
 }
 
 
 def seconds(arguments: tuple[str, ...], url: str) -> float:
     """Wall-clock seconds of one process."""
     started = time.perf_counter()
-    environment = {**os.environ, "HOWMANY_STORAGE": url}
+    environment = {**os.environ, "FEWEST_STORAGE": url}
     subprocess.run([sys.executable, *arguments], check=True, capture_output=True, env=environment)
     return time.perf_counter() - started
 
@@ -35,7 +35,7 @@ def main() -> None:
     runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'studies.db'}"
-        seconds(("-m", "howmany", "run", "digits", "--quiet", "--set", "training.epochs=3"), url)
+        seconds(("-m", "fewest", "run", "digits", "--quiet", "--set", "training.epochs=3"), url)
         taken: dict[str, list[float]] = {name: [] for name in COMMANDS}
         for _ in range(runs + 1):
             for name, arguments in COMMANDS.items():

@@ -9,7 +9,7 @@ depth and its widths, reports every epoch, and is told two values.
 - `optuna`: `study.ask()`, `suggest_int` for each parameter, one intermediate value an epoch (written past
   `Trial.report`, which a study with two objectives refuses), `study.tell()`. RandomSampler, the cheapest; no user
   attributes; on SQLite a time-out of 60 s, as the usual 5 s fail.
-- `ours`: what `search.loop` does for a cohort without the engine, with cohorts of 1, 16 and 64: ask (proposals
+- `ours`: what `fewest.search.loop` does for a cohort without the engine, with cohorts of 1, 16 and 64: ask (proposals
   around the front, leases, five attributes), read what others have finished, learn the pruning rule, write four metrics
   an epoch and ask the rule of each network, whatever it answers, tell (three more attributes). Heartbeats run.
 
@@ -34,17 +34,17 @@ import optuna
 import sqlalchemy as sa
 from optuna.trial import TrialState, create_trial
 
-from search.config import StudyConfig
-from search.data import SearchData
-from search.outcome import EpochMetrics, Outcome
-from search.sampler import distributions
-from search.space import parameters_of
-from search.study import OpenStudy, open_study
-from search.watch import Listener, StudyWatch
-from storage.cohort_storage import CohortStorage, FinishedTrial
-from storage.curves import write_curves
-from storage.location import parse_url
-from storage.records import CurvePoint
+from fewest.search.data.samples import SearchData
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.space import parameters_of
+from fewest.search.study.sampler import distributions
+from fewest.search.study.study import OpenStudy, open_study
+from fewest.search.training.outcome import EpochMetrics, Outcome
+from fewest.search.watch import Listener, StudyWatch
+from fewest.storage.database.location import parse_url
+from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.curves import write_curves
+from fewest.storage.trials.records import CurvePoint
 
 FORK = multiprocessing.get_context("fork")
 SILENT = Listener(lambda progress: None, lambda: None, lambda line: None, lambda: False)

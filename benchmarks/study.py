@@ -18,22 +18,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from howmany.quiet import quiet_libraries
+from fewest.quiet import quiet_libraries
 
 quiet_libraries()
 
 import keras  # noqa: E402  # after the libraries were told to be quiet
 
-from search import loop, population, watch  # noqa: E402
-from search.config import StudyConfig, load, overridden  # noqa: E402
-from search.data import SearchData  # noqa: E402
-from search.datasets import load_for  # noqa: E402
-from search.front import hypervolume, points_of  # noqa: E402
-from search.past import Past  # noqa: E402
-from search.pruning import PruningRule  # noqa: E402
-from search.study import OpenStudy, open_study  # noqa: E402
-from storage.engine import optuna_storage  # noqa: E402
-from storage.trials import read_trials  # noqa: E402
+from fewest.search import loop, watch  # noqa: E402
+from fewest.search.answers.front import hypervolume, points_of  # noqa: E402
+from fewest.search.data.datasets import load_for  # noqa: E402
+from fewest.search.data.samples import SearchData  # noqa: E402
+from fewest.search.settings.config import StudyConfig, load, overridden  # noqa: E402
+from fewest.search.study.history import Past  # noqa: E402
+from fewest.search.study.pruning import PruningRule  # noqa: E402
+from fewest.search.study.study import OpenStudy, open_study  # noqa: E402
+from fewest.search.training.population import cohort  # noqa: E402
+from fewest.storage.database.database import optuna_storage  # noqa: E402
+from fewest.storage.trials.studies import read_trials  # noqa: E402
 
 BOOKKEEPING = (
     (OpenStudy, OpenStudy.ask),
@@ -137,7 +138,7 @@ def main() -> None:
     bookkeeping, compiling = Stopwatch(), CompileClock()
     for owner, method in BOOKKEEPING:
         bookkeeping.time(owner, method)
-    population.train_cohort = partial(population.train_cohort, callbacks=[compiling])
+    cohort.train_cohort = partial(cohort.train_cohort, callbacks=[compiling])
     took, line, ended_by = search_for(config, data, float("inf"))
     print(line)
     for name, seconds in (("bookkeeping", bookkeeping.seconds), ("tracing and compiling", compiling.seconds)):

@@ -32,9 +32,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from search.allocation import Rule, candidates, next_seeds
-from search.answers import CAP, SHARES, Answer, Outcome, Quantity, TargetAnswer, answer_target
-from search.space import Architecture, SearchSpace
+from fewest.search.answers.answer import CAP, SHARES, Answer, Outcome, Quantity, TargetAnswer, answer_target
+from fewest.search.settings.space import Architecture, SearchSpace
+from fewest.search.verification.allocation import Rule, candidates, next_seeds
 
 __all__ = ["Run", "main", "read_table", "simulate", "synthetic_table", "true_answer", "verify_once"]
 

@@ -2,7 +2,7 @@
 
     python benchmarks/verification_table.py [--most-width 32] [--seeds 20] [--output benchmarks/verification_table.csv]
 
-Trains as `howmany verify` does on the study `mnist`: the same protocol, the same split, an order of the training
+Trains as `fewest verify` does on the study `mnist`: the same protocol, the same split, an order of the training
 samples of its own for each seed. `benchmarks/verification_coverage.py` draws verifications from what comes out.
 """
 
@@ -11,15 +11,15 @@ import csv
 import time
 from pathlib import Path
 
-from howmany.quiet import quiet_libraries
+from fewest.quiet import quiet_libraries
 
 quiet_libraries()
 
-from search.config import load  # noqa: E402  # after the libraries were told to be quiet
-from search.datasets import load_for  # noqa: E402
-from search.population import evaluate, train_cohort  # noqa: E402
-from search.space import Network  # noqa: E402
-from search.verification import batch_seed, network_seed  # noqa: E402
+from fewest.search.data.datasets import load_for  # noqa: E402
+from fewest.search.settings.config import load  # noqa: E402  # after the libraries were told to be quiet
+from fewest.search.settings.space import Network  # noqa: E402
+from fewest.search.training.population.cohort import evaluate, train_cohort  # noqa: E402
+from fewest.search.verification.verify import batch_seed, network_seed  # noqa: E402
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.whole_study [mnist] [--seed 0] [--set NAME=VALUE] [--stock-networks 10]
 
-The study runs as `howmany run` does, from reading the data to the last figure. Then a random sample of the networks
+The study runs as `fewest run` does, from reading the data to the last figure. Then a random sample of the networks
 that it trained is trained once more, as a user of Keras would: build, compile, `fit` for all epochs of the protocol
 with validation, `evaluate` on the test set. Printed of either: networks a minute and network-epochs a minute. The
 first counts networks that the study pruned like those it trained to the end, which the loop does with all; the second
@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from howmany.jobs import HERE, opened
-from howmany.reading import Found, found
-from search.config import StudyConfig, load
-from search.space import Network
+from fewest.jobs import HERE, opened
+from fewest.reading import Found, found
+from fewest.search.settings.config import StudyConfig, load
+from fewest.search.settings.space import Network
 
 __all__ = ["Pace", "run_whole", "trained"]
 
@@ -72,8 +72,8 @@ def stock_loop(networks: Sequence[Network], config: StudyConfig, at_most: float)
     """Trains networks one after another with stock Keras, the first of them at least, the next while time is left."""
     import keras
 
-    from search.datasets import load_for
-    from search.network import build, optimizer
+    from fewest.search.data.datasets import load_for
+    from fewest.search.training.network import build, optimizer
 
     data, sealed = load_for(config)
     protocol, test = config.training, sealed.unseal()

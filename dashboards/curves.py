@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import plotly.graph_objects as go
 
-from dashboards.style import (
+from fewest.dashboards.style import (
     FAINT,
     INK,
     LABEL_SHARE,
@@ -20,9 +20,9 @@ from dashboards.style import (
     short_percent,
     target_lines,
 )
-from search.front import Size, pareto_front, points_of
-from search.space import Architecture
-from storage.records import CurvePoint, TrialRecord
+from fewest.search.answers.front import Size, pareto_front, points_of
+from fewest.search.settings.space import Architecture
+from fewest.storage.trials.records import CurvePoint, TrialRecord
 
 __all__ = ["Curve", "CurvesInfo", "curves_info", "plot_curves"]
 

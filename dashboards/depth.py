@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from dashboards.style import (
+from fewest.dashboards.style import (
     AccuracyAxis,
     depth_colour,
     depth_label,
@@ -26,9 +26,9 @@ from dashboards.style import (
     size_position,
     target_lines,
 )
-from search.front import FrontPoint, pareto_front
-from search.space import Architecture
-from storage.records import TrialRecord, VerifiedNetwork
+from fewest.search.answers.front import FrontPoint, pareto_front
+from fewest.search.settings.space import Architecture
+from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 
 __all__ = ["DepthInfo", "DepthPoint", "depth_info", "plot_depth"]
 

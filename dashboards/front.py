@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from dashboards.style import (
+from fewest.dashboards.style import (
     FAINT,
     INK,
     AccuracyAxis,
@@ -23,9 +23,9 @@ from dashboards.style import (
     size_position,
     target_lines,
 )
-from search.front import FrontPoint, Size, fewest, pareto_front, points_of, staircase
-from search.space import Architecture
-from storage.records import CurvePoint, TrialRecord
+from fewest.search.answers.front import FrontPoint, Size, fewest, pareto_front, points_of, staircase
+from fewest.search.settings.space import Architecture
+from fewest.storage.trials.records import CurvePoint, TrialRecord
 
 __all__ = ["Dot", "FrontInfo", "front_info", "plot_front"]
 

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 import plotly.graph_objects as go
 
-from dashboards.style import finish, hover_network, level_line
-from search.space import Architecture
-from storage.records import TrialRecord, TrialState
+from fewest.dashboards.style import finish, hover_network, level_line
+from fewest.search.settings.space import Architecture
+from fewest.storage.trials.records import TrialRecord, TrialState
 
 __all__ = ["PruningBar", "PruningInfo", "plot_pruning", "pruning_info"]
 

@@ -16,17 +16,17 @@ from typing import Any, Final
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from dashboards.curves import plot_curves
-from dashboards.depth import plot_depth
-from dashboards.front import plot_front
-from dashboards.page import Markup, columns, escaped, figure, folded, page, paragraph, section, table
-from dashboards.pruning import plot_pruning, pruning_info
-from dashboards.seeds import agreement, plot_seeds
-from dashboards.style import depth_label, percent, plural, short_percent
-from search.front import Size
-from search.space import describe
-from storage.errors import HowmanyError
-from storage.records import CurvePoint, TrialRecord, VerifiedNetwork
+from fewest.dashboards.curves import plot_curves
+from fewest.dashboards.depth import plot_depth
+from fewest.dashboards.front import plot_front
+from fewest.dashboards.page import Markup, columns, escaped, figure, folded, page, paragraph, section, table
+from fewest.dashboards.pruning import plot_pruning, pruning_info
+from fewest.dashboards.seeds import agreement, plot_seeds
+from fewest.dashboards.style import depth_label, percent, plural, short_percent
+from fewest.search.answers.front import Size
+from fewest.search.settings.space import describe
+from fewest.storage.errors import FewestError
+from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
 
 __all__ = ["ReportData", "ReportError", "render_report", "write_report"]
 
@@ -35,12 +35,12 @@ CLAIMS: Final = {
     "reliable": ("to be safe", "at least 90 % of seeds reach it"),
     "possible": ("with luck", "one seed in twenty reaches it"),
 }
-"""The three answers to a target: how each is put, and what it means; `search.answers` derives them."""
+"""The three answers to a target: how each is put, and what it means; `fewest.search.answers.answer` derives them."""
 
 NOT_VERIFIED: Final = "not yet verified"
 
 
-class ReportError(HowmanyError, OSError):
+class ReportError(FewestError, OSError):
     """The report cannot be written where it was asked for."""
 
 
@@ -50,11 +50,11 @@ class ReportData:
 
     Attributes:
         study: The study's name.
-        answer: The object that `howmany answer --format json` prints; what verification fills may be None.
+        answer: The object that `fewest answer --format json` prints; what verification fills may be None.
         settings: The study's settings, nested as in a study file.
         trials: All its trials.
         curves: Learning curves by `trial_id`.
-        command: What repeats the study, as typed in a shell; by default `howmany run` with the study's name.
+        command: What repeats the study, as typed in a shell; by default `fewest run` with the study's name.
         verified: Networks scored on the test set; empty before verification.
         environment: What the study ran on, by what to call it, e.g. `{"Python": "3.11.2"}`.
         samples: How many samples each set has, by its name: training, validation, test.
@@ -124,7 +124,7 @@ def render_report(report: ReportData) -> str:
             _pruning(report),
             _how(report),
             _repeat(report),
-            Markup("<footer>Made by howmany. This file is complete: it loads nothing from anywhere.</footer>"),
+            Markup("<footer>Made by fewest. This file is complete: it loads nothing from anywhere.</footer>"),
         ],
         get_plotlyjs(),
     )
@@ -420,7 +420,7 @@ def _times(trials: Sequence[TrialRecord], verified: Sequence[VerifiedNetwork]) -
 
 
 def _repeat(report: ReportData) -> Markup:
-    command = report.command or f"howmany run {shlex.quote(report.study)}"
+    command = report.command or f"fewest run {shlex.quote(report.study)}"
     return section(
         "How to repeat it",
         paragraph(

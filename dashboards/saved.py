@@ -11,17 +11,17 @@ import plotly.graph_objects as go
 
 __all__ = ["save_curves_figure", "save_front_figure", "save_note"]
 
-FRONT_ID: Final = "howmany-front"
-CURVES_ID: Final = "howmany-learning-curves"
+FRONT_ID: Final = "fewest-front"
+CURVES_ID: Final = "fewest-learning-curves"
 
 
 def save_front_figure(study: optuna.Study, figure: go.Figure) -> None:
-    """Keeps a figure of the front in the study; see `dashboards.front.plot_front`."""
+    """Keeps a figure of the front in the study; see `fewest.dashboards.front.plot_front`."""
     _save(study, figure, FRONT_ID)
 
 
 def save_curves_figure(study: optuna.Study, figure: go.Figure) -> None:
-    """Keeps a figure of the learning curves in the study; see `dashboards.curves.plot_curves`."""
+    """Keeps a figure of the learning curves in the study; see `fewest.dashboards.curves.plot_curves`."""
     _save(study, figure, CURVES_ID)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from dashboards.style import (
+from fewest.dashboards.style import (
     AccuracyAxis,
     depth_colour,
     depth_label,
@@ -26,8 +26,8 @@ from dashboards.style import (
     size_position,
     target_lines,
 )
-from search.space import Architecture
-from storage.records import VerifiedNetwork
+from fewest.search.settings.space import Architecture
+from fewest.storage.trials.records import VerifiedNetwork
 
 __all__ = ["Agreement", "SeedsInfo", "VerifiedArchitecture", "agreement", "plot_seeds", "seeds_info"]
 

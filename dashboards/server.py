@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from storage.engine import optuna_storage
-from storage.errors import HowmanyError, MisuseError
+from fewest.storage.database.database import optuna_storage
+from fewest.storage.errors import FewestError, MisuseError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -42,7 +42,7 @@ HEADERS: Final = (
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
 
-class ServerError(HowmanyError, OSError):
+class ServerError(FewestError, OSError):
     """The dashboard cannot listen where it was told to."""
 
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from search.front import Size
-from search.space import Architecture, describe
+from fewest.search.answers.front import Size
+from fewest.search.settings.space import Architecture, describe
 
 __all__ = [
     "ACCENT",

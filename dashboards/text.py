@@ -1,4 +1,4 @@
-"""A study's answer as text for a terminal, from the object of `search.summary`."""
+"""A study's answer as text for a terminal, from the object of `fewest.search.answers.summary`."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
@@ -7,11 +7,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from search.config import ReferenceConfig, is_finished, stored_config
-from search.space import Architecture, describe
-from search.summary import smallest_on_validation
-from storage.errors import MisuseError
-from storage.records import StudyRecord, TrialState
+from fewest.search.answers.summary import smallest_on_validation
+from fewest.search.settings.config import ReferenceConfig, is_finished, stored_config
+from fewest.search.settings.space import Architecture, describe
+from fewest.storage.errors import MisuseError
+from fewest.storage.trials.records import StudyRecord, TrialState
 
 __all__ = ["print_answer", "print_comparison", "print_studies"]
 
@@ -23,7 +23,7 @@ def print_answer(console: Console, summary: Mapping[str, Any], statements: Seque
 
     Args:
         console: Where to.
-        summary: See `search.summary`.
+        summary: See `fewest.search.answers.summary`.
         statements: The answers as sentences; empty before verification.
     """
     heading = f"Study '{summary['study']}' on {summary['dataset']}: {_trained(summary)}"
@@ -65,7 +65,7 @@ def print_studies(console: Console, studies: Sequence[StudyRecord]) -> None:
         table.add_column(state, justify="right")
     table.add_column("ended", justify="right")
     for study in studies:
-        data = study.attributes.get("data", {"name": "not made by howmany"})
+        data = study.attributes.get("data", {"name": "not made by fewest"})
         counts = (str(study.n_trials.get(state, 0)) for state in STATES)
         table.add_row(study.name, data["name"], *counts, _ended(study))
     console.print(table)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from search.data import SearchData
-from search.engines import ENGINES, Engine
-from search.keeping import Keeper
-from search.study import OpenStudy, Ticket
-from search.watch import Listener, StudyWatch, wait
+from fewest.search.data.samples import SearchData
+from fewest.search.keeper import Keeper
+from fewest.search.study.study import OpenStudy, Ticket
+from fewest.search.training.engines import ENGINES, Engine
+from fewest.search.watch import Listener, StudyWatch, wait
 
 __all__ = ["Ending", "search"]
 

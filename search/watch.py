@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from search.outcome import EpochMetrics
-from search.population_snapshot import Snapshot
-from search.pruning import PruningRule
-from search.safekeeping import CohortCheckpoints
-from search.space import describe
-from search.study import OpenStudy, Ticket
-from search.trial import FrontTrial
-from storage.errors import HowmanyError
-from storage.records import CurvePoint
+from fewest.search.settings.space import describe
+from fewest.search.study.pruning import PruningRule
+from fewest.search.study.study import OpenStudy, Ticket
+from fewest.search.training.checkpoints import CohortCheckpoints
+from fewest.search.training.outcome import EpochMetrics
+from fewest.search.training.snapshot import Snapshot
+from fewest.search.training.trial import FrontTrial
+from fewest.storage.errors import FewestError
+from fewest.storage.trials.records import CurvePoint
 
 __all__ = [
     "LeftToOthersError",
@@ -29,13 +29,13 @@ POLL_SECONDS = 1.0
 """How often a worker with nothing to do looks again while others still train."""
 
 
-class SearchInterruptedError(HowmanyError):
+class SearchInterruptedError(FewestError):
     """The search was asked to stop and did, at the end of an epoch; its trials wait to be continued."""
 
     exit_status = 130
 
 
-class LeftToOthersError(HowmanyError):
+class LeftToOthersError(FewestError):
     """What is left of the study is other workers', and the listener had something better to do than to wait."""
 
 

@@ -1,19 +1,19 @@
 """What can go wrong in a way a user can mend: every such error is one clear line and an exit status.
 
-Errors of our own making derive from `HowmanyError` *and* from the builtin that fits, so that a caller who
+Errors of our own making derive from `FewestError` *and* from the builtin that fits, so that a caller who
 knows nothing of us can still catch them. Anything else that escapes is a bug and keeps its traceback.
 """
 
-__all__ = ["HowmanyError", "MisuseError", "NotFoundError", "StorageError"]
+__all__ = ["FewestError", "MisuseError", "NotFoundError", "StorageError"]
 
 
-class HowmanyError(Exception):
+class FewestError(Exception):
     """A failure a user can act on: the message says what must hold, what arrived, and the next step."""
 
     exit_status = 1
 
 
-class MisuseError(HowmanyError, ValueError):
+class MisuseError(FewestError, ValueError):
     """The request itself is wrong (an unknown name, a value out of range); nothing was changed."""
 
     exit_status = 2
@@ -23,5 +23,5 @@ class NotFoundError(MisuseError, LookupError):
     """There is no such study, or no storage yet to look for it in."""
 
 
-class StorageError(HowmanyError, OSError):
+class StorageError(FewestError, OSError):
     """The database cannot be opened, read or written."""

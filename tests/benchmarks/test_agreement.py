@@ -3,7 +3,7 @@
 import math
 
 from benchmarks.agreement import Row, extent, rows
-from search.answers import Answer, NoAnswer
+from fewest.search.answers.answer import Answer, NoAnswer
 
 
 def answer(neurons: int, low: int, high: int) -> Answer:

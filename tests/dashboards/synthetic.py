@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from search.front import pareto_front, points_of
-from storage.records import CurvePoint, TrialRecord, TrialState, VerifiedNetwork
+from fewest.search.answers.front import pareto_front, points_of
+from fewest.storage.trials.records import CurvePoint, TrialRecord, TrialState, VerifiedNetwork
 
 MAX_EPOCHS = 15
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -110,7 +110,7 @@ def make_verified(seed: int = 1, n_seeds: int = 12) -> list[VerifiedNetwork]:
 
 
 def make_answer(trials: Sequence[TrialRecord], *, verified: bool) -> dict[str, Any]:
-    """The object that `howmany answer --format json` prints for such a study."""
+    """The object that `fewest answer --format json` prints for such a study."""
     by_number = {record.number: record for record in trials}
     counts = {
         "failed" if state == "fail" else state: sum(record.state == state for record in trials)

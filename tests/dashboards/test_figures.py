@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import MAX_EPOCHS, make_study, make_verified, trial
 
-from dashboards.curves import MAX_BACKGROUND_CURVES, curves_info, plot_curves
-from dashboards.depth import depth_info, plot_depth
-from dashboards.front import front_info, plot_front
-from dashboards.pruning import plot_pruning, pruning_info
-from dashboards.seeds import agreement, plot_seeds, seeds_info
-from dashboards.style import AccuracyAxis, hover_network, size_axis, size_position
-from search.front import FrontPoint
-from storage.records import CurvePoint, VerifiedNetwork
+from fewest.dashboards.curves import MAX_BACKGROUND_CURVES, curves_info, plot_curves
+from fewest.dashboards.depth import depth_info, plot_depth
+from fewest.dashboards.front import front_info, plot_front
+from fewest.dashboards.pruning import plot_pruning, pruning_info
+from fewest.dashboards.seeds import agreement, plot_seeds, seeds_info
+from fewest.dashboards.style import AccuracyAxis, hover_network, size_axis, size_position
+from fewest.search.answers.front import FrontPoint
+from fewest.storage.trials.records import CurvePoint, VerifiedNetwork
 
 TARGETS = (0.9, 0.95)
 
@@ -258,7 +258,7 @@ def test_hover_text_is_escaped() -> None:
 
 def test_drawing_never_loads_tensorflow() -> None:
     program = (
-        "import sys, dashboards.report, dashboards.saved, dashboards.server\n"
+        "import sys, fewest.dashboards.report, fewest.dashboards.saved, fewest.dashboards.server\n"
         "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras')))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

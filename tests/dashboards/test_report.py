@@ -10,8 +10,8 @@ import pytest
 from plotly.offline import get_plotlyjs
 from synthetic import START, make_answer, make_study, make_verified
 
-from dashboards.page import POLICY
-from dashboards.report import ReportData, ReportError, render_report, write_report
+from fewest.dashboards.page import POLICY
+from fewest.dashboards.report import ReportData, ReportError, render_report, write_report
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&"
 
@@ -24,7 +24,7 @@ def data(*, verified: bool = False, **changes: Any) -> ReportData:
         settings={"seed": 3, "space": {"max_depth": 3}, "training": {"epochs": 15, "patience": None}},
         trials=trials,
         curves=curves,
-        command="howmany run mnist --seed 3",
+        command="fewest run mnist --seed 3",
         verified=make_verified() if verified else (),
         environment={"Python": "3.11.2"},
         samples={"training": 51_000, "validation": 9_000, "test": 10_000},
@@ -114,7 +114,7 @@ def test_it_tells_how_the_study_was_run_and_how_to_repeat_it() -> None:
     text = prose(rendered(data()))
     assert "training.epochs 15" in text and "training.patience none" in text
     assert "Python 3.11.2" in text and "Validation samples 9,000" in text
-    assert "howmany run mnist --seed 3" in text
+    assert "fewest run mnist --seed 3" in text
     assert re.search(r"Of \d+ trials that ended, \d+ were pruned, half of them within [\d.]+ of 15 epochs", text)
 
 
@@ -171,7 +171,7 @@ def test_parameters_are_answered_in_parameters() -> None:
 
 
 def test_by_default_the_command_names_the_study() -> None:
-    assert "<pre>howmany run mnist</pre>" in rendered(data(command=""))
+    assert "<pre>fewest run mnist</pre>" in rendered(data(command=""))
 
 
 def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ import optuna
 import pytest
 from synthetic import make_study
 
-from dashboards.curves import plot_curves
-from dashboards.front import plot_front
-from dashboards.saved import save_curves_figure, save_front_figure, save_note
-from dashboards.server import HEADERS, Guard, ServerError, _listen, make_app, serve
-from storage.engine import optuna_storage
-from storage.errors import HowmanyError, MisuseError
+from fewest.dashboards.curves import plot_curves
+from fewest.dashboards.front import plot_front
+from fewest.dashboards.saved import save_curves_figure, save_front_figure, save_note
+from fewest.dashboards.server import HEADERS, Guard, ServerError, _listen, make_app, serve
+from fewest.storage.database.database import optuna_storage
+from fewest.storage.errors import FewestError, MisuseError
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_a_foreign_page_cannot_delete_a_study(url: str, study: optuna.Study) -> 
 
 @pytest.mark.parametrize("path", ["missing.db", "no/folder/studies.db"])
 def test_a_missing_database_is_one_line_and_stays_missing(tmp_path: Path, path: str) -> None:
-    with pytest.raises(HowmanyError) as caught:
+    with pytest.raises(FewestError) as caught:
         serve(f"sqlite:///{tmp_path}/{path}", port=0)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -233,8 +233,8 @@ def test_saved_figures_replace_each_other(url: str, study: optuna.Study) -> None
         save_curves_figure(study, plot_curves(trials[:n_trials], curves, (0.9,)))
     body = call(make_app(url), f"/api/studies/{study._study_id}")[2]
     saved = {one["id"]: json.loads(one["graph_object"]) for one in json.loads(body)["plotly_graph_objects"]}
-    assert sorted(saved) == ["howmany-front", "howmany-learning-curves"]
-    assert saved["howmany-front"]["layout"]["title"]["text"] == "Pareto front"
+    assert sorted(saved) == ["fewest-front", "fewest-learning-curves"]
+    assert saved["fewest-front"]["layout"]["title"]["text"] == "Pareto front"
 
 
 def test_a_note_is_saved_once(study: optuna.Study, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,16 +5,16 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from search.config import StudyConfig, overridden
-from search.data import SearchData
-from search.loop import search
-from search.study import open_study
-from search.watch import Listener, SearchInterruptedError
-from storage.curves import read_curves
-from storage.engine import open_engine, optuna_storage
-from storage.errors import MisuseError
-from storage.records import TrialRecord
-from storage.trials import read_study, read_trials
+from fewest.search.data.samples import SearchData
+from fewest.search.loop import search
+from fewest.search.settings.config import StudyConfig, overridden
+from fewest.search.study.study import open_study
+from fewest.search.watch import Listener, SearchInterruptedError
+from fewest.storage.database.database import open_engine, optuna_storage
+from fewest.storage.errors import MisuseError
+from fewest.storage.trials.curves import read_curves
+from fewest.storage.trials.records import TrialRecord
+from fewest.storage.trials.studies import read_study, read_trials
 
 
 class Follower:
@@ -204,7 +204,7 @@ def test_optuna_reads_the_study_without_our_code(url, tiny_config, tiny_data):
 def test_a_search_ends_when_its_front_has_levelled_off_and_goes_on_with_more_patience(
     url, tiny_config, tiny_data, monkeypatch
 ):
-    monkeypatch.setattr("search.front.LEAST_GAIN", 10.0)  # No trial improves a front that much.
+    monkeypatch.setattr("fewest.search.answers.front.LEAST_GAIN", 10.0)  # No trial improves a front that much.
     impatient = overridden(tiny_config, ["budget.patience=3"])
 
     def ending(config: StudyConfig) -> str:
@@ -217,7 +217,7 @@ def test_a_search_ends_when_its_front_has_levelled_off_and_goes_on_with_more_pat
 
 
 def test_what_the_settings_list_is_trained_whatever_the_front_does(url, tiny_config, tiny_data, monkeypatch):
-    monkeypatch.setattr("search.front.LEAST_GAIN", 10.0)
+    monkeypatch.setattr("fewest.search.answers.front.LEAST_GAIN", 10.0)
     listed = overridden(tiny_config, ["space.architectures=[[], [1], [2], [3]]", "budget.patience=1"])
     run(url, listed, tiny_data)
     assert len(trials_of(url)) == 4

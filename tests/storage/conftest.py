@@ -9,8 +9,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from postgres import admin, named
 from sqlalchemy import Engine
 
-from storage.cohort_storage import CohortStorage
-from storage.engine import open_engine
+from fewest.storage.database.database import open_engine
+from fewest.storage.trials.cohort_storage import CohortStorage
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -18,7 +18,7 @@ DATABASES = ("sqlite", "postgresql")
 @pytest.fixture(scope="session")
 def postgresql_tables(server: str) -> str:
     """The URL of a database with all tables, for one test after the other."""
-    name = "howmany_tests"
+    name = "fewest_tests"
     with admin(server) as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     url = named(server, name)
@@ -30,7 +30,7 @@ def postgresql_tables(server: str) -> str:
 def postgresql(postgresql_tables: str) -> str:
     """The same database, emptied."""
     with admin(postgresql_tables) as connection:
-        connection.exec_driver_sql("TRUNCATE studies, trials, howmany_workers RESTART IDENTITY CASCADE")
+        connection.exec_driver_sql("TRUNCATE studies, trials, fewest_workers RESTART IDENTITY CASCADE")
     return postgresql_tables
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from optuna.trial import TrialState, create_trial
 
-from storage.cohort_storage import CohortStorage
-from storage.curves import read_curves
-from storage.leases import Leases
-from storage.trials import read_trials
+from fewest.storage.trials.cohort_storage import CohortStorage
+from fewest.storage.trials.curves import read_curves
+from fewest.storage.trials.leases import Leases
+from fewest.storage.trials.studies import read_trials
 
 N_TRIALS = 150
 N_WORKERS = 3
@@ -21,10 +21,10 @@ N_EPOCHS = 4
 WORKER = f"""
 import sys, time
 from optuna.trial import TrialState
-from storage.cohort_storage import CohortStorage, FinishedTrial
-from storage.curves import read_curves
-from storage.leases import Leases
-from storage.records import CurvePoint
+from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.curves import read_curves
+from fewest.storage.trials.leases import Leases
+from fewest.storage.trials.records import CurvePoint
 storage = CohortStorage(sys.argv[1])
 study_id = int(sys.argv[2])
 with Leases(storage.engine) as leases:

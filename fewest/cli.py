@@ -1,0 +1,379 @@
+"""The command line. Results go to stdout, progress and errors to stderr.
+
+Exit status: 0 success, 1 failure, 2 misuse, 130 interrupted. TensorFlow and Optuna are imported only by the
+commands that train or serve, so that the others start at once.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from fewest import __version__
+from fewest.storage.errors import FewestError
+
+if TYPE_CHECKING:
+    from fewest.search.settings.config import StudyConfig
+
+__all__ = ["main"]
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
+
+DEFAULT_STORAGE = "sqlite:///fewest.db"
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command and exits: errors of ours are one line, all others keep their traceback."""
+    try:
+        cli.main(arguments, prog_name="fewest", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except FewestError as error:
+        click.echo(str(error) if error.exit_status == INTERRUPTED else f"Error: {error}", err=True)
+        sys.exit(error.exit_status)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        sys.exit(INTERRUPTED)
+
+
+def _storage_option(command: Command) -> Command:
+    return click.option(
+        "--storage",
+        "url",
+        metavar="URL",
+        envvar="FEWEST_STORAGE",
+        default=DEFAULT_STORAGE,
+        show_default=True,
+        help="Database with the studies; also read from FEWEST_STORAGE.",
+    )(command)
+
+
+def _artifacts_option(command: Command) -> Command:
+    return click.option(
+        "--artifacts",
+        metavar="PLACE",
+        envvar="FEWEST_ARTIFACTS",
+        help="Where trained networks are kept: a folder or s3://BUCKET/PREFIX; also read from FEWEST_ARTIFACTS. By "
+        "default beside a SQLite file, as FILE.artifacts, and with PostgreSQL in fewest.artifacts here; several "
+        "machines need a place they share.",
+    )(command)
+
+
+def _places_options(command: Command) -> Command:
+    checkpoints = click.option(
+        "--checkpoints",
+        metavar="PLACE",
+        envvar="FEWEST_CHECKPOINTS",
+        help="Where checkpoints are kept, likewise; also read from FEWEST_CHECKPOINTS. A cohort that finds none there "
+        "starts again.",
+    )
+    return _artifacts_option(checkpoints(command))
+
+
+def _budget_options(command: Command) -> Command:
+    """Totals of the study: given again, larger, they extend it."""
+    options = (
+        click.option("--trials", type=int, help="Networks to train in all."),
+        click.option("--timeout", type=float, metavar="SECONDS", help="Seconds of training in all."),
+    )
+    return _with_options(command, options)
+
+
+def _study_options(command: Command) -> Command:
+    """A study file, and what differs from it."""
+    options = (
+        click.argument("study"),
+        click.option("--name", help="Name of the study in the storage, if not the file's."),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Override any setting; repeatable."
+        ),
+        click.option("--seed", type=int, help="Decides every network and every choice of the search."),
+        click.option("--engine", type=click.Choice(["population", "keras"]), help="How networks are trained."),
+        click.option("--data", metavar="PATH", help="An .npz file with x_train, y_train, x_test, y_test."),
+    )
+    return _with_options(command, options)
+
+
+def _names_options(command: Command) -> Command:
+    """Which studies a worker helps with, and for how long."""
+    options = (
+        click.argument("names", metavar="[NAME]...", nargs=-1),
+        click.option(
+            "--idle",
+            type=click.Choice(["stop", "wait"]),
+            default="stop",
+            show_default=True,
+            help="What to do when no study has work left: stop, or wait for the next.",
+        ),
+    )
+    return _with_options(command, options)
+
+
+def _quiet_option(command: Command) -> Command:
+    return click.option("--quiet", is_flag=True, help="No progress.")(command)
+
+
+def _with_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def cli() -> None:
+    """How many neurons does a network need to reach a given accuracy on a data set?
+
+    Example: fewest run digits
+    """
+
+
+@cli.command()
+@_study_options
+@_budget_options
+@_quiet_option
+@_places_options
+@_storage_option
+def run(url: str, quiet: bool, artifacts: str | None, checkpoints: str | None, **study: Any) -> None:
+    """Create or continue STUDY: mnist, digits, notebook, or the path of a TOML file.
+
+    Example: fewest run mnist --trials 200 --set training.epochs=20
+    """
+    from fewest.jobs import Places, run_study
+
+    run_study(_study_given(**study), url, quiet=quiet, places=Places(artifacts, checkpoints))
+
+
+@cli.command()
+@_study_options
+@_budget_options
+@_storage_option
+def submit(url: str, **study: Any) -> None:
+    """Create STUDY, or extend its budget, and leave the training to workers.
+
+    Example: fewest submit mnist --trials 1000 --storage postgresql://me@server/studies
+    """
+    from fewest.jobs import submit_study
+
+    click.echo(submit_study(_study_given(**study), url))
+
+
+@cli.command()
+@_names_options
+@_quiet_option
+@_places_options
+@_storage_option
+def worker(names: tuple[str, ...], idle: str, quiet: bool, url: str, **places: str | None) -> None:
+    """Help with the studies NAME, or with any unfinished one in the storage; start as many as you like.
+
+    Example: fewest worker --idle wait --storage postgresql://me@server/studies
+    """
+    from fewest.jobs import Places
+    from fewest.workers import help_studies
+
+    help_studies(names, url, wait=idle == "wait", quiet=quiet, places=Places(**places))
+
+
+@cli.command()
+@_names_options
+@click.option("--scheduler", metavar="ADDRESS", required=True, help="The Dask scheduler's, as tcp://host:8786.")
+@click.option("--workers", "n_workers", type=click.IntRange(1), required=True, help="How many, each in a process.")
+@_places_options
+@_storage_option
+def cluster(scheduler: str, n_workers: int, names: tuple[str, ...], idle: str, url: str, **places: str | None) -> None:
+    """Keep workers on an existing Dask cluster, and place them anew where they die; the storage is PostgreSQL.
+
+    Example: fewest cluster --scheduler tcp://host:8786 --workers 8 --storage postgresql://me@server/studies
+    """
+    from fewest.cluster import serve_on_cluster
+    from fewest.jobs import Places
+
+    serve_on_cluster(scheduler, n_workers, names, url, wait=idle == "wait", places=Places(**places))
+
+
+@cli.command()
+@click.argument("name")
+@_budget_options
+@_quiet_option
+@_places_options
+@_storage_option
+def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, url: str, **places: str | None) -> None:
+    """Continue the interrupted study NAME from its stored settings.
+
+    Example: fewest resume mnist --trials 1000
+    """
+    from fewest.jobs import Places, resume_study
+
+    budget = {"budget.trials": trials, "budget.timeout": timeout}
+    resume_study(name, _as_overrides(budget), url, quiet=quiet, places=Places(**places))
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--target", "targets", type=float, multiple=True, help="Another accuracy to answer for; repeatable.")
+@click.option("--seeds", type=int, help="Most seeds per candidate.")
+@_quiet_option
+@_places_options
+@_storage_option
+def verify(
+    name: str, targets: tuple[float, ...], seeds: int | None, quiet: bool, url: str, **places: str | None
+) -> None:
+    """Score what study NAME has found on the sealed test set, from more seeds or for more targets.
+
+    Example: fewest verify mnist --target 0.96 --seeds 40
+    """
+    from fewest.jobs import Places, verify_study
+
+    more = {"budget.targets": list(targets) or None, "budget.verification_seeds": seeds}
+    verify_study(name, _as_overrides(more), url, quiet=quiet, places=Places(**places))
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@_storage_option
+def answer(name: str, form: str, url: str) -> None:
+    """Print the fewest neurons per target accuracy that study NAME has found.
+
+    Example: fewest answer mnist --format json
+    """
+    from fewest.reading import found, print_answer_of
+
+    if form == "json":
+        click.echo(json.dumps(found(name, url).summary, indent=2))
+    else:
+        print_answer_of(name, url)
+
+
+@cli.command()
+@_storage_option
+def studies(url: str) -> None:
+    """List the studies in the storage, and how far along they are.
+
+    Example: fewest studies --storage sqlite:///fewest.db
+    """
+    from rich.console import Console
+
+    from fewest.dashboards.text import print_studies
+    from fewest.reading import all_studies
+
+    print_studies(Console(), all_studies(url))
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default NAME.html.")
+@_storage_option
+def report(name: str, output: Path | None, url: str) -> None:
+    """Write what study NAME found as one HTML file that opens offline.
+
+    Example: fewest report mnist --output mnist.html
+    """
+    from fewest.reading import write_study_report
+
+    path = output or Path(f"{name}.html")
+    write_study_report(name, url, path)
+    click.echo(path)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--target", type=float, help="Export the typical answer for this test accuracy.")
+@click.option("--depth", type=click.IntRange(min=0), help="With --target: the answer with so many hidden layers.")
+@click.option("--trial", type=int, help="Export this trial's network.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file.")
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(["keras", "tflite", "tflite-int8", "onnx"]),
+    help="By default what the file's name ends like: .keras, .tflite, .int8.tflite or .onnx.",
+)
+@click.option("--tolerance", type=click.FloatRange(0, 1), help="Test accuracy the file may lose; by default 0.005.")
+@_artifacts_option
+@_storage_option
+def export(
+    name: str,
+    target: float | None,
+    depth: int | None,
+    trial: int | None,
+    output: Path,
+    fmt: str | None,
+    tolerance: float | None,
+    artifacts: str | None,
+    url: str,
+) -> None:
+    """Write a network of study NAME to a file that other programs run, and check that file on the test set.
+
+    It is the answer to a target or a trial's network, as it was kept, else trained again from the same seed.
+
+    Example: fewest export mnist --target 0.95 --output mnist.tflite
+    """
+    from fewest.exporting import export_network
+
+    export_network(
+        name,
+        url,
+        output,
+        target=target,
+        depth=depth,
+        trial=trial,
+        fmt=fmt,
+        tolerance=tolerance,
+        artifacts=artifacts,
+    )
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
+@_artifacts_option
+@_storage_option
+def dashboard(host: str, port: int, artifacts: str | None, url: str) -> None:
+    """Serve optuna-dashboard over the storage.
+
+    Example: fewest dashboard --port 8081
+    """
+    from fewest.dashboards.server import serve
+    from fewest.storage.files.artifacts import Artifacts
+    from fewest.storage.files.places import place_for
+
+    serve(url, host=host, port=port, artifact_store=Artifacts(place_for(url, "artifacts", artifacts)).store())
+
+
+def _study_given(
+    study: str,
+    name: str | None,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    engine: str | None,
+    data: str | None,
+    trials: int | None,
+    timeout: float | None,
+) -> "StudyConfig":
+    """The settings that `_study_options` and `_budget_options` ask for."""
+    from fewest.search.settings.config import load
+
+    given = {
+        "name": name,
+        "seed": seed,
+        "engine": engine,
+        "data.name": data,
+        "budget.trials": trials,
+        "budget.timeout": timeout,
+    }
+    return load(study, [*overrides, *_as_overrides(given)])
+
+
+def _as_overrides(given: dict[str, Any]) -> list[str]:
+    """Options that were given, as settings; TOML and JSON write numbers and strings alike."""
+    return [f"{name}={json.dumps(value)}" for name, value in given.items() if value is not None]
+
+
+if __name__ == "__main__":
+    main()

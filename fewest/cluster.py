@@ -1,0 +1,168 @@
+"""Workers on a Dask cluster: one on each of its worker processes, placed anew wherever one dies.
+
+Dask places and watches, nothing more: trials are given out, and those of a dead worker taken over, by the storage
+alone. So it does no harm if Dask takes a living worker for dead.
+"""
+
+import importlib.util
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from fewest.jobs import Places, say_to
+from fewest.reading import all_studies, stored_study
+from fewest.stopping import stoppable
+from fewest.storage.database.location import parse_url, place_of
+from fewest.storage.errors import FewestError, MisuseError
+from fewest.workers import help_until
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+__all__ = ["ClusterError", "keep_placed", "serve_on_cluster"]
+
+POLL_SECONDS = 0.5
+"""How often the command looks which Dask workers there are, and a worker whether it is to stop."""
+
+CONNECT_SECONDS = 10
+"""How long to wait for the scheduler."""
+
+
+class ClusterError(FewestError, OSError):
+    """The cluster cannot be used."""
+
+
+def serve_on_cluster(
+    scheduler: str, n_workers: int, names: Sequence[str], url: str, *, wait: bool, places: Places
+) -> None:
+    """Keeps workers on a Dask cluster until no study has work left, or the user stops it.
+
+    Args:
+        scheduler: Its address, as `tcp://host:8786`.
+        n_workers: How many; as long as the cluster has fewer processes, one on each.
+        names: The studies to help with; none are all.
+        url: The storage, as the cluster reaches it.
+        wait: When all are finished, wait for the next.
+        places: Where to keep files, as the cluster reaches them.
+
+    Raises:
+        MisuseError: The storage is not one that several machines can share, or there is no such study.
+        ClusterError: There is no such scheduler, or `distributed` is not installed.
+        SearchInterruptedError: The user stopped it; the workers have left.
+    """
+    if parse_url(url).drivername == "sqlite":
+        raise MisuseError(
+            f"A cluster's workers must share a PostgreSQL storage, got the file {place_of(parse_url(url))}. "
+            "On one machine, start `fewest worker` several times instead."
+        )
+    if importlib.util.find_spec("distributed") is None:
+        raise ClusterError("A cluster takes the distributed package. Install it with `pip install fewest[cluster]`.")
+    if not wait:
+        all_studies(url)
+        for name in names:
+            stored_study(name, url)
+    from distributed import Client
+
+    from fewest.search.watch import SearchInterruptedError
+
+    say = say_to(Console(stderr=True))
+    try:
+        client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"There must be a Dask scheduler at {scheduler!r}, got: {error}. Check its address."
+        ) from error
+    task = partial(_help, names=tuple(names), url=url, wait=wait, places=places)
+    with client, stoppable(say) as should_stop:
+        keep_placed(client, n_workers, task, should_stop, say)
+        if should_stop():
+            raise SearchInterruptedError("Interrupted; nothing is lost. The workers have left the cluster.")
+
+
+def keep_placed(
+    client: "Client",
+    n_workers: int,
+    task: Callable[[str], str],
+    should_stop: Callable[[], bool],
+    say: Callable[[str], None],
+) -> None:
+    """Keeps a task running on so many Dask workers, one on each, until one of them says that nothing is left to do.
+
+    Args:
+        client: Of the cluster.
+        n_workers: On how many; fewer while it has fewer.
+        task: Called on a Dask worker with the name of the `distributed.Event` that asks it to end; gives an account of
+            what it did.
+        should_stop: Asked now and then; True ends the tasks.
+        say: Takes a line for each beginning and end.
+
+    Raises:
+        Exception: What a task raised; all others are asked to end.
+    """
+    from distributed import Event
+
+    stop = Event(f"fewest-{uuid.uuid4().hex}", client=client)
+    placed: dict[str, Future[str]] = {}
+    ending = False
+    try:
+        while placed or not ending:
+            living = client.nthreads().keys()
+            for address in [address for address, future in placed.items() if future.done() or address not in living]:
+                ended = _ended(placed.pop(address), address, say)
+                ending = ending or ended
+            if should_stop() and not ending:
+                ending = True
+                stop.set()
+            free = [] if ending else sorted(living - placed.keys())[: n_workers - len(placed)]
+            for address in free:
+                # Pinned, so that each has a process of its own; what is lost with it is placed anew here.
+                placed[address] = client.submit(task, stop.name, workers=[address], pure=False)
+                say(f"A worker begins on {address}; {len(placed)} of {n_workers}.")
+            time.sleep(POLL_SECONDS)
+    finally:
+        stop.set()
+
+
+def _ended(future: "Future[str]", address: str, say: Callable[[str], None]) -> bool:
+    """Says what became of a task: whether it came to its end, or is to be placed anew."""
+    from distributed import KilledWorker
+
+    if future.status == "finished":
+        say(f"{address}: {future.result()}")
+        return True
+    error = future.exception() if future.status == "error" else None
+    if error is not None and not isinstance(error, KilledWorker):
+        raise error
+    future.cancel()
+    say(f"The worker on {address} is gone; its trials pass to the others.")
+    return False
+
+
+def _help(stop: str, names: Sequence[str], url: str, wait: bool, places: Places) -> str:
+    """A worker, in a thread of a Dask worker."""
+    from distributed import Event
+
+    from fewest.search.watch import SearchInterruptedError
+
+    asked = _now_and_then(Event(stop).is_set)
+    try:
+        return help_until(asked, names, url, wait=wait, quiet=True, places=places)
+    except SearchInterruptedError as interrupted:
+        return str(interrupted)
+
+
+def _now_and_then(ask: Callable[[], bool]) -> Callable[[], bool]:
+    """The last answer, unless it is old: an epoch may be shorter than a question to the scheduler."""
+    answer, asked_at = False, float("-inf")
+
+    def cached() -> bool:
+        nonlocal answer, asked_at
+        if time.monotonic() - asked_at >= POLL_SECONDS:
+            answer, asked_at = ask(), time.monotonic()
+        return answer
+
+    return cached

@@ -1,0 +1,42 @@
+"""The figures that a running study keeps in itself, for optuna-dashboard to show beside its trials."""
+
+import time
+
+from fewest.dashboards.curves import plot_curves
+from fewest.dashboards.front import plot_front
+from fewest.dashboards.saved import save_curves_figure, save_front_figure
+from fewest.search.study.study import OpenStudy
+from fewest.storage.trials.curves import read_curves
+from fewest.storage.trials.studies import read_trials
+
+__all__ = ["Figures"]
+
+SECONDS_BETWEEN = 30.0
+"""While a study runs, its figures are drawn no more often than this: drawing takes half a second."""
+
+
+class Figures:
+    """Draws a study's front and learning curves, and saves them into it."""
+
+    def __init__(self, study: OpenStudy) -> None:
+        self._study = study
+        self._drawn_at = time.monotonic()
+
+    def refresh_if_old(self) -> None:
+        """Draws again if that was not done lately."""
+        if time.monotonic() - self._drawn_at >= SECONDS_BETWEEN:
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Draws again."""
+        study, config = self._study, self._study.config
+        trials = read_trials(study.database, study.study_id)
+        drawn_from = (
+            trials,
+            read_curves(study.database, study.study_id),
+            config.budget.targets,
+            config.space.size,
+        )
+        save_front_figure(study.optuna, plot_front(*drawn_from))
+        save_curves_figure(study.optuna, plot_curves(*drawn_from))
+        self._drawn_at = time.monotonic()

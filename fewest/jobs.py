@@ -1,0 +1,257 @@
+"""What the commands that train do: the rooms put together.
+
+Everything that can be wrong with a request is found before the storage is touched: first in the settings,
+then in the data.
+"""
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.console import Console
+
+from fewest.quiet import quiet_libraries
+from fewest.reading import print_answer_of, stored_study
+from fewest.search.settings.config import StudyConfig, continued, is_finished, overridden, stored_config
+from fewest.storage.database.database import DEFAULT_URL
+from fewest.storage.errors import MisuseError, NotFoundError
+from fewest.storage.trials.records import StudyRecord
+
+if TYPE_CHECKING:
+    from fewest.search.data.samples import SealedTest, SearchData
+    from fewest.search.keeper import Keeper
+    from fewest.search.study.study import OpenStudy
+
+__all__ = [
+    "HERE",
+    "Job",
+    "Places",
+    "opened",
+    "resume_study",
+    "run_study",
+    "say_to",
+    "storage_option",
+    "submit_study",
+    "verify_study",
+]
+
+
+_EARLY_ENDINGS = {
+    "timeout": "The study's timeout is spent; a larger `--timeout` extends it.",
+    "plateau": "The front has not improved over the last {patience} trials, so the search ends here; "
+    "`fewest run` with a larger `--set budget.patience=` goes on.",
+}
+"""What is said when a search ends before its trials are all trained."""
+
+
+class Places(NamedTuple):
+    """Where the files are kept that belong to a storage, as told by the user; None for the usual place."""
+
+    artifacts: str | None = None
+    checkpoints: str | None = None
+
+    def options(self) -> str:
+        """The options that say so on a command line."""
+        given = ((name, place) for name, place in self._asdict().items() if place is not None)
+        return "".join(f" --{name} {shlex.quote(place)}" for name, place in given)
+
+
+HERE = Places()
+
+
+def run_study(config: StudyConfig, url: str, *, quiet: bool, places: Places = HERE) -> None:
+    """Creates or continues a study, searches until its budget is spent, prints its answer.
+
+    Args:
+        config: Its settings.
+        url: The storage.
+        quiet: Show no progress.
+        places: Where to keep files, if not in the usual places.
+
+    Raises:
+        MisuseError: The study exists with other settings, or its data cannot be used.
+        SearchInterruptedError: The user stopped it; it can be continued.
+    """
+    stored = _stored(config.name, url)
+    if stored is not None:
+        config = continued(stored_config(config.name, stored.attributes), config)
+    if stored is None or not is_finished(stored, config):
+        _work(config, url, quiet=quiet, places=places)
+    _tell(config, url)
+
+
+def submit_study(config: StudyConfig, url: str) -> str:
+    """Creates a study, or extends its budget, and leaves the training to workers.
+
+    Returns:
+        The study's name, how much there is to train, and the command that takes it up, in one line.
+
+    Raises:
+        MisuseError: The study exists with other settings, or its data cannot be used.
+    """
+    from fewest.search.data.datasets import load_for
+    from fewest.search.study.study import open_study
+    from fewest.storage.database.database import optuna_storage
+
+    data, sealed = load_for(config)
+    with open_study(optuna_storage(url), config, data, sealed.n_samples) as study:
+        n_trials = study.config.n_trials
+    n_left = max(0, n_trials - stored_study(config.name, url).n_ended)
+    command = f"fewest worker {config.name}{storage_option(url)}"
+    return f"Study '{config.name}' has {n_left} of {n_trials} networks left to train. `{command}` takes it up."
+
+
+def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, places: Places = HERE) -> None:
+    """Continues a study from its stored settings.
+
+    Args:
+        name: The study.
+        overrides: A larger budget, as `dotted.name=value`.
+        url: The storage.
+        quiet: Show no progress.
+        places: Where to keep files, if not in the usual places.
+
+    Raises:
+        MisuseError: There is no such study.
+        SearchInterruptedError: The user stopped it; it can be continued.
+    """
+    stored = stored_config(name, stored_study(name, url).attributes)
+    run_study(overridden(stored, overrides), url, quiet=quiet, places=places)
+
+
+def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, places: Places = HERE) -> None:
+    """Verifies what a study has found so far; nothing is searched.
+
+    Args:
+        name: The study.
+        overrides: More targets or seeds, as `dotted.name=value`.
+        url: The storage.
+        quiet: Show no progress.
+        places: Where to keep files, if not in the usual places.
+
+    Raises:
+        MisuseError: There is no such study, or it has no seeds to verify from.
+        SearchInterruptedError: The user stopped it; it can be continued.
+    """
+    stored = stored_config(name, stored_study(name, url).attributes)
+    config = continued(stored, overridden(stored, overrides))
+    if config.budget.verification_seeds == 0:
+        raise MisuseError(f"Verification must have seeds, and study '{name}' has 0. Say how many with `--seeds`.")
+    _work(config, url, quiet=quiet, places=places, searching=False)
+    _tell(config, url)
+
+
+def _stored(name: str, url: str) -> StudyRecord | None:
+    """The study of that name; None if there is none, or no storage yet."""
+    try:
+        return stored_study(name, url)
+    except NotFoundError:
+        return None
+
+
+def _tell(config: StudyConfig, url: str) -> None:
+    """Prints the answer, and where there is more to see."""
+    print_answer_of(config.name, url)
+    option = storage_option(url)
+    Console(stderr=True).print(
+        f"Report: `fewest report {config.name}{option}`. Dashboard: `fewest dashboard{option}`.",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _work(config: StudyConfig, url: str, *, quiet: bool, places: Places, searching: bool = True) -> None:
+    """Searches and verifies until nothing is left to do, or the user stops it."""
+    command = f"fewest {'resume' if searching else 'verify'} {config.name}{storage_option(url)}{places.options()}"
+    with opened(config, url, quiet=quiet, places=places) as job, _interruptible(job.console, command) as should_stop:
+        job.work(should_stop, searching=searching)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A study open for work, and all that the work needs."""
+
+    study: "OpenStudy"
+    data: "SearchData"
+    sealed: "SealedTest"
+    keeper: "Keeper"
+    console: Console
+    quiet: bool
+
+    def work(
+        self,
+        should_stop: Callable[[], bool],
+        should_leave: Callable[[], bool] = lambda: False,
+        *,
+        searching: bool = True,
+    ) -> None:
+        """Searches and verifies until nothing is left to do; see `Listener` for when else it ends."""
+        from fewest.figures import Figures
+        from fewest.progress import following
+        from fewest.search.loop import search
+        from fewest.search.verification.verify import verify
+        from fewest.search.watch import Listener
+
+        figures = Figures(self.study)
+        with following(self.console, quiet=self.quiet) as show:
+            listener = Listener(show, figures.refresh_if_old, say_to(self.console), should_stop, should_leave)
+            if searching:
+                ending = search(self.study, self.data, listener, self.keeper)
+                if ending in _EARLY_ENDINGS:
+                    listener.echo(_EARLY_ENDINGS[ending].format(patience=self.study.config.budget.patience))
+            verify(self.study, self.data, self.sealed, listener, self.keeper)
+            figures.refresh()
+            if searching:
+                self.study.finish()
+
+
+@contextmanager
+def opened(config: StudyConfig, url: str, *, quiet: bool, places: Places) -> Iterator[Job]:
+    """A study, created or continued, with its data.
+
+    Raises:
+        MisuseError: The study exists with other settings, or its data cannot be used.
+    """
+    quiet_libraries()
+    from fewest.search.data.datasets import load_for
+    from fewest.search.keeper import Keeper
+    from fewest.search.study.study import open_study
+    from fewest.storage.database.database import optuna_storage
+    from fewest.storage.files.places import place_for
+    from fewest.storage.trials.sharing import sharing_warning
+
+    console = Console(stderr=True)
+    data, sealed = load_for(config)
+    checkpoints = place_for(url, "checkpoints", places.checkpoints)
+    artifacts = place_for(url, "artifacts", places.artifacts)
+    with open_study(optuna_storage(url), config, data, sealed.n_samples, checkpoints) as study:
+        if warning := sharing_warning(study.database):
+            say_to(console)(warning)
+        keeper = Keeper(study, data, artifacts, say_to(console))
+        yield Job(study, data, sealed, keeper, console, quiet)
+
+
+def say_to(console: Console) -> Callable[[str], None]:
+    """What prints one plain line."""
+    return partial(console.print, soft_wrap=True, highlight=False, markup=False)
+
+
+@contextmanager
+def _interruptible(console: Console, command: str) -> Iterator[Callable[[], bool]]:
+    """Says whether the user asked to stop; an interruption ends in the line that says which command goes on."""
+    from fewest.search.watch import SearchInterruptedError
+    from fewest.stopping import stoppable
+
+    try:
+        with stoppable(say_to(console)) as should_stop:
+            yield should_stop
+    except (SearchInterruptedError, KeyboardInterrupt):
+        raise SearchInterruptedError(f"Interrupted; nothing is lost. Continue with `{command}`.") from None
+
+
+def storage_option(url: str) -> str:
+    """The option that names a storage on a command line, where it has to be named."""
+    return "" if url == DEFAULT_URL else f" --storage {shlex.quote(url)}"

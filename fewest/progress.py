@@ -1,0 +1,112 @@
+"""What is shown while a search runs: a bar on a terminal, plain lines elsewhere. Everything goes to stderr."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from fewest.search.watch import Progress as Standing
+
+__all__ = ["following"]
+
+SECONDS_BETWEEN_LINES = 10.0
+"""Plain lines come no more often than this, but for one whenever trials ended."""
+
+Show = Callable[[Standing], None]
+
+
+@contextmanager
+def following(console: Console, *, quiet: bool) -> Iterator[Show]:
+    """Gives a function that shows where a search stands; what it drew is finished on leaving.
+
+    Args:
+        console: Where to draw: a bar if it is a terminal, lines otherwise.
+        quiet: Draw nothing.
+    """
+    if quiet:
+        yield lambda standing: None
+    elif console.is_terminal:
+        with _bar(console) as bar:
+            yield _on_bar(bar)
+    else:
+        yield _in_lines(console, time.monotonic)
+
+
+def describe(standing: Standing) -> str:
+    """Where a study stands, in a line.
+
+    >>> describe(Standing("search", 70, 500, 16, 4, 15, 40, 1, [(0, 0.921), (8, 0.9132)]))
+    'search: 70 of 500 networks (40 pruned, 1 failed), 16 training, epoch 5 of 15; validation front 0: 0.921, 8: 0.913'
+    >>> describe(Standing("verification", 70, 136, 66, 4, 15))
+    'verification: 70 of 136 networks, 66 training, epoch 5 of 15'
+    """
+    line = (
+        f"{standing.stage}: {standing.n_finished} of {standing.n_networks} networks{_ended(standing)}, "
+        f"{standing.n_training} training, epoch {standing.epoch + 1} of {standing.n_epochs}"
+    )
+    return f"{line}; validation front {_front(standing.front)}" if standing.front else line
+
+
+def _ended(standing: Standing) -> str:
+    ends = {"pruned": standing.n_pruned, "failed": standing.n_failed}
+    told = ", ".join(f"{count} {end}" for end, count in ends.items() if count)
+    return f" ({told})" if told else ""
+
+
+def _front(front: Sequence[tuple[int, float]], most: int = 5) -> str:
+    """The front's ends and what lies evenly between them; sizes with validation accuracies."""
+    if len(front) > most:
+        front = [front[round(k * (len(front) - 1) / (most - 1))] for k in range(most)]
+    return ", ".join(f"{size}: {accuracy:.3f}" for size, accuracy in front)
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[more]}", markup=False),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _on_bar(bar: Progress) -> Show:
+    tasks: dict[str, TaskID] = {}
+
+    def show(standing: Standing) -> None:
+        if standing.stage not in tasks:
+            tasks[standing.stage] = bar.add_task(standing.stage, total=None, more="")
+        front = f"validation front {_front(standing.front, most=3)}" if standing.front else ""
+        bar.update(
+            tasks[standing.stage],
+            total=standing.n_networks,
+            completed=standing.n_finished,
+            more=f"{_ended(standing)} {front}".strip(),
+        )
+
+    return show
+
+
+def _in_lines(console: Console, clock: Callable[[], float]) -> Show:
+    shown_at, shown_finished = float("-inf"), -1
+
+    def show(standing: Standing) -> None:
+        nonlocal shown_at, shown_finished
+        if standing.n_finished == shown_finished and clock() - shown_at < SECONDS_BETWEEN_LINES:
+            return
+        shown_at, shown_finished = clock(), standing.n_finished
+        console.print(describe(standing), soft_wrap=True, highlight=False, markup=False)
+
+    return show

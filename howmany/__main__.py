@@ -1,5 +1,0 @@
-"""`python -m howmany` is `howmany`."""
-
-from howmany.cli import main
-
-main()

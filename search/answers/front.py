@@ -1,0 +1,162 @@
+"""The Pareto front of size against validation accuracy: pure rules over trials, no arrays, no Optuna.
+
+Size is neurons or parameters, whichever the study minimises. Of trials of one size only the most accurate can
+be on the front, of equals among those the one with the lowest number; a larger network is on it only when it
+is strictly more accurate than every smaller one. So along the front size and accuracy both rise strictly.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+from fewest.storage.trials.records import TrialRecord
+
+__all__ = [
+    "FrontPoint",
+    "Size",
+    "best_within",
+    "fewest",
+    "hypervolume",
+    "levelled_off",
+    "pareto_front",
+    "points_of",
+    "staircase",
+]
+
+Size: TypeAlias = Literal["neurons", "parameters"]
+"""What the first objective counts."""
+
+
+LEAST_GAIN = 1e-4
+"""Share by which the hypervolume has to grow for a front to count as improved."""
+
+
+class FrontPoint(NamedTuple):
+    """A trial as the front sees it."""
+
+    trial: int
+    """The trial's number."""
+    size: int
+    """Neurons or parameters, at least 0."""
+    accuracy: float
+    """Validation accuracy, a share in 0..1."""
+
+
+def points_of(trials: Iterable[TrialRecord], size: Size = "neurons") -> list[FrontPoint]:
+    """The trials that can be on a front: complete, with a size and a finite accuracy; in the order given."""
+    points = []
+    for trial in trials:
+        count = trial.neurons if size == "neurons" else trial.parameters
+        accuracy = trial.validation_accuracy
+        if trial.state == "complete" and count is not None and accuracy is not None and math.isfinite(accuracy):
+            points.append(FrontPoint(trial.number, count, accuracy))
+    return points
+
+
+def pareto_front(points: Iterable[FrontPoint]) -> list[FrontPoint]:
+    """Points that no other point beats, from small to large.
+
+    Args:
+        points: In any order. Points whose accuracy is NaN are ignored.
+
+    Returns:
+        At most one point a size, sizes and accuracies strictly rising. Of equals, the lowest trial number.
+
+    Example:
+        >>> a, b, c = FrontPoint(0, 4, 0.90), FrontPoint(1, 8, 0.95), FrontPoint(2, 8, 0.95)
+        >>> [point.trial for point in pareto_front([c, b, a, FrontPoint(3, 16, 0.94)])]
+        [0, 1]
+    """
+    front: list[FrontPoint] = []
+    known = (point for point in points if not math.isnan(point.accuracy))
+    for point in sorted(known, key=lambda point: (point.size, -point.accuracy, point.trial)):
+        if not front or point.accuracy > front[-1].accuracy:
+            front.append(point)
+    return front
+
+
+def fewest(front: Sequence[FrontPoint], target: float) -> FrontPoint | None:
+    """The smallest point of a front that reaches an accuracy; None when none does.
+
+    Args:
+        front: As `pareto_front` returns it.
+        target: Reached by an accuracy equal to it.
+
+    Example:
+        >>> front = [FrontPoint(0, 4, 0.90), FrontPoint(1, 8, 0.95)]
+        >>> fewest(front, 0.95), fewest(front, 0.96)
+        (FrontPoint(trial=1, size=8, accuracy=0.95), None)
+    """
+    return next((point for point in front if point.accuracy >= target), None)
+
+
+def best_within(front: Sequence[FrontPoint], size: int) -> FrontPoint | None:
+    """The most accurate point of a front that is no larger than `size`; None when all are larger."""
+    return next((point for point in reversed(front) if point.size <= size), None)
+
+
+def staircase(front: Sequence[FrontPoint], max_size: int) -> list[tuple[int, float]]:
+    """The corners of the best accuracy known at each size, for a line to be drawn through them.
+
+    Args:
+        front: As `pareto_front` returns it.
+        max_size: Where the last step ends; a front that goes further ends at its last point.
+
+    Returns:
+        `(size, accuracy)` pairs, from the smallest point on: level to the next size, then up.
+
+    Example:
+        >>> staircase([FrontPoint(0, 4, 0.90), FrontPoint(1, 8, 0.95)], max_size=10)
+        [(4, 0.9), (8, 0.9), (8, 0.95), (10, 0.95)]
+    """
+    corners: list[tuple[int, float]] = []
+    for point in front:
+        if corners:
+            corners.append((point.size, corners[-1][1]))
+        corners.append((point.size, point.accuracy))
+    if corners and corners[-1][0] < max_size:
+        corners.append((max_size, corners[-1][1]))
+    return corners
+
+
+def hypervolume(points: Iterable[FrontPoint], *, max_size: int, reference_accuracy: float = 0.0) -> float:
+    """How much the points achieve together: the area they dominate up to a reference point.
+
+    The plane is `(log2(size + 1), accuracy)`, so that halving a network counts the same at every size and
+    softmax alone, with no hidden neurons, has a place. The reference point is
+    `(log2(max_size + 1), reference_accuracy)`. The measure is Zitzler & Thiele's (PPSN 1998, section 3).
+
+    Args:
+        points: In any order; dominated points and NaN add nothing.
+        max_size: The reference size: points that large or larger add nothing.
+        reference_accuracy: The reference accuracy: points that low or lower add nothing.
+
+    Returns:
+        The area, at least 0; divide by `log2(max_size + 1) * (1 - reference_accuracy)` for a share.
+
+    Example:
+        >>> hypervolume([FrontPoint(0, 1, 0.5), FrontPoint(1, 3, 0.75)], max_size=7)
+        1.25
+    """
+    area, floor, right = 0.0, reference_accuracy, math.log2(max_size + 1)
+    for point in pareto_front(points):
+        if point.size < max_size and point.accuracy > floor:
+            area += (right - math.log2(point.size + 1)) * (point.accuracy - floor)
+            floor = point.accuracy
+    return area
+
+
+def levelled_off(before: Iterable[FrontPoint], now: Iterable[FrontPoint], *, max_size: int) -> bool:
+    """Whether a front has gained less than `LEAST_GAIN` of its hypervolume.
+
+    Args:
+        before: The front as it was.
+        now: The front as it is.
+        max_size: See `hypervolume`.
+
+    Example:
+        >>> before = [FrontPoint(0, 1, 0.5), FrontPoint(1, 3, 0.75)]
+        >>> levelled_off(before, before, max_size=7), levelled_off(before[:1], before, max_size=7)
+        (True, False)
+    """
+    return hypervolume(now, max_size=max_size) <= hypervolume(before, max_size=max_size) * (1 + LEAST_GAIN)

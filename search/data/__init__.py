@@ -1,0 +1,1 @@
+"""On which samples: loading, checking and splitting data, and the sealed test set."""

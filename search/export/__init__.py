@@ -1,0 +1,1 @@
+"""A network of a study as a file that other programs run."""

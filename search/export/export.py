@@ -1,0 +1,299 @@
+"""A trained network as a file that other programs run: Keras, LiteRT (float32 or INT8) or ONNX, checked.
+
+Every file takes raw samples as the data set holds them (uint8 pixels or float32 features; scaling is inside)
+and returns class probabilities:
+
+| format | samples at once | out |
+|---|---|---|
+| `keras` | any number | float32 |
+| `onnx` | any number | float32 |
+| `tflite` | 1 | float32 |
+| `tflite-int8` | 1 | int8 `q`; the probability is `(q + 128) / 256` |
+
+A network of this project is a few dense layers, so LiteRT and ONNX graphs are written down directly rather
+than through a converter, LiteRT by `litert`, ONNX here; `docs/decisions/0007-export.md` has the measurements behind
+that. Nothing is drawn at random: the same network gives the same bytes, but for `.keras`, whose archive
+holds its date.
+"""
+
+import contextlib
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from fewest.search.data.samples import Images, SearchData, TestData
+from fewest.search.export import litert
+from fewest.search.export.layers import ExportError, labels_of, optional, stack_of
+from fewest.search.training.network import save
+from fewest.storage.errors import MisuseError
+
+__all__ = ["DEFAULT_TOLERANCE", "FORMATS", "ExportError", "ExportReport", "check_request", "export", "format_of"]
+
+DEFAULT_TOLERANCE: Final = 0.005
+"""Test accuracy that an exported file may lose: half a percentage point."""
+
+ONNX_OPSET: Final = 13
+ONNX_IR_VERSION: Final = 7
+"""Old enough for any runtime since 2020, new enough for a softmax over the last axis only."""
+
+PREDICT_BATCH: Final = 4096
+"""Samples scored at once; bounds memory, changes no result."""
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written, and what running it showed.
+
+    Attributes:
+        path: The file.
+        format: One of `FORMATS`.
+        bytes: Size of the file.
+        parameters: Trainable weights and biases, output layer included.
+        accuracy_before: Share of the test set that the Keras network labels right.
+        accuracy_after: The same for the file, run by the format's own runtime.
+        labels_changed: Test samples that the file labels otherwise than the network, right or wrong.
+    """
+
+    path: Path
+    format: str
+    bytes: int
+    parameters: int
+    accuracy_before: float
+    accuracy_after: float
+    labels_changed: int
+
+
+class _Format(NamedTuple):
+    """How a format is recognised, written and run.
+
+    Attributes:
+        suffix: How its files end.
+        packages: Optional modules it needs.
+        write: Puts a network into a new file, calibrated on training samples where the format asks for it.
+        run: The labels a file gives to samples: integer `(samples,)`.
+    """
+
+    suffix: str
+    packages: tuple[str, ...]
+    write: Callable[[keras.Sequential, Path, SearchData], None]
+    run: Callable[[Path, Images], NDArray[np.intp]]
+
+
+def export(
+    network: keras.Sequential,
+    fmt: str | None,
+    path: str | os.PathLike[str],
+    data: SearchData,
+    test: TestData,
+    *,
+    tolerance: float = DEFAULT_TOLERANCE,
+) -> ExportReport:
+    """Write a network to a file, run the file on the test set, and keep it if it is as good as the network.
+
+    The file appears under its name complete and checked, or not at all; until then an older one stays.
+
+    Args:
+        network: As `training.network.build` makes it, trained. Compiled or not makes no difference to the file.
+        fmt: One of `FORMATS`; None takes the one that `path` ends like.
+        path: The file to write; must end like the format's files do. Its folder must exist.
+        data: Gives INT8 its calibration samples, the training samples and no others.
+        test: What both the network and the file are scored on.
+        tolerance: Accuracy that may be lost, 0 to 1.
+
+    Raises:
+        MisuseError: Unknown format, a name that does not fit it, a tolerance out of range, or a path that
+            cannot be written.
+        ExportError: A package is missing, the network has layers that the format cannot hold or weights
+            that are not finite, or the file loses more than `tolerance`.
+    """
+    path = Path(path)
+    name = check_request(path, fmt, tolerance)
+    form = FORMATS[name]
+    _require_finite(network)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial{form.suffix}")
+    try:
+        _reserve(partial, path)
+        form.write(network, partial, data)
+        report = _checked(network, name, path, partial, test, tolerance)
+        partial.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise MisuseError(f"'{path}' must be a file that can be written, got: {reason}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+    return report
+
+
+def check_request(path: Path, fmt: str | None, tolerance: float) -> str:
+    """Refuse what no network could be exported as; for callers who have to train one first.
+
+    Args:
+        path: As for `export`.
+        fmt: As for `export`.
+        tolerance: As for `export`.
+
+    Returns:
+        The format.
+
+    Raises:
+        MisuseError: Unknown format, a name that does not fit it, a tolerance out of range, or no such folder.
+        ExportError: A package is missing.
+    """
+    name = format_of(path) if fmt is None else _checked_format(fmt, path)
+    if not 0.0 <= tolerance <= 1.0:
+        raise MisuseError(f"`tolerance` must be from 0 to 1, got {tolerance}.")
+    if not path.parent.is_dir():
+        raise MisuseError(f"'{path}' must be a file that can be written, got: there is no folder '{path.parent}'.")
+    for package in FORMATS[name].packages:
+        optional(package)
+    return name
+
+
+def format_of(path: str | os.PathLike[str]) -> str:
+    """The format a file's name asks for; `.int8.tflite` asks for INT8.
+
+    Raises:
+        MisuseError: No format's files end so.
+
+    Example:
+        >>> format_of("small.onnx"), format_of("small.tflite"), format_of("small.int8.tflite")
+        ('onnx', 'tflite', 'tflite-int8')
+    """
+    name = Path(path).name.lower()
+    if name.endswith(".int8.tflite"):
+        return "tflite-int8"
+    for fmt, form in FORMATS.items():
+        if name.endswith(form.suffix):
+            return fmt
+    endings = ", ".join([*dict.fromkeys(form.suffix for form in FORMATS.values()), ".int8.tflite"])
+    raise MisuseError(f"The output file must end in one of {endings}, got '{path}'.")
+
+
+# --- Checks ----------------------------------------------------------------------------------------------
+
+
+def _checked_format(fmt: str, path: Path) -> str:
+    if fmt not in FORMATS:
+        raise MisuseError(f"`format` must be one of {', '.join(FORMATS)}, got '{fmt}'.")
+    if path.suffix.lower() != FORMATS[fmt].suffix:
+        raise MisuseError(f"A file in format {fmt} must end in {FORMATS[fmt].suffix}, got '{path}'.")
+    return fmt
+
+
+def _reserve(partial: Path, path: Path) -> None:
+    """Fail now, with the reason, where nothing can be written; Keras would say less, later."""
+    if path.is_dir():
+        raise IsADirectoryError(0, "it is a folder")
+    partial.unlink(missing_ok=True)
+    partial.touch()
+
+
+def _require_finite(network: keras.Sequential) -> None:
+    if not all(np.isfinite(weight).all() for weight in network.get_weights()):
+        raise ExportError("A network must have finite weights to be exported; this one's training diverged.")
+
+
+def _checked(
+    network: keras.Sequential, name: str, path: Path, partial: Path, test: TestData, tolerance: float
+) -> ExportReport:
+    """Run the file written to `partial` against the network it came from."""
+    before = _keras_labels(network, test.x)
+    after = FORMATS[name].run(partial, test.x)
+    report = ExportReport(
+        path=path,
+        format=name,
+        bytes=partial.stat().st_size,
+        parameters=sum(math.prod(weight.shape) for weight in network.trainable_weights),
+        accuracy_before=float(np.mean(before == test.y)),
+        accuracy_after=float(np.mean(after == test.y)),
+        labels_changed=int(np.sum(before != after)),
+    )
+    # Both are shares of the same samples: a loss of exactly the tolerance must not fail by its last bit.
+    if report.accuracy_before - report.accuracy_after > tolerance + 1e-9:
+        raise ExportError(
+            f"An exported file must not lose more than {tolerance:g} test accuracy; as {name} it fell from"
+            f" {report.accuracy_before:.4f} to {report.accuracy_after:.4f}. Nothing was written: allow more"
+            " with `tolerance`, or choose another format."
+        )
+    return report
+
+
+# --- Keras -----------------------------------------------------------------------------------------------
+
+
+def _write_keras(network: keras.Sequential, path: Path, data: SearchData) -> None:
+    save(network, path)
+
+
+def _run_keras(path: Path, x: Images) -> NDArray[np.intp]:
+    return _keras_labels(keras.models.load_model(path, compile=False), x)
+
+
+def _keras_labels(network: keras.Sequential, x: Images) -> NDArray[np.intp]:
+    chunks = (x[start : start + PREDICT_BATCH] for start in range(0, len(x), PREDICT_BATCH))
+    return labels_of([keras.ops.convert_to_numpy(network(chunk, training=False)) for chunk in chunks])
+
+
+# --- ONNX ------------------------------------------------------------------------------------------------
+
+
+def _write_onnx(network: keras.Sequential, path: Path, data: SearchData) -> None:
+    """Cast, Mul, Add, Flatten, then Gemm and its activation for each layer."""
+    onnx = optional("onnx")
+    helper, stack = onnx.helper, stack_of(network)
+    element = onnx.TensorProto.UINT8 if data.x_train.dtype == np.uint8 else onnx.TensorProto.FLOAT
+    constants = {"scale": stack.scale, "offset": stack.offset}
+    nodes = [
+        helper.make_node("Cast", ["sample"], ["number"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("Mul", ["number", "scale"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "offset"], ["shifted"]),
+        helper.make_node("Flatten", ["shifted"], ["features"], axis=1),
+    ]
+    source = "features"
+    for index, layer in enumerate(stack.layers):
+        target = "probabilities" if index == len(stack.layers) - 1 else f"hidden_{index}"
+        constants |= {f"kernel_{index}": layer.kernel, f"bias_{index}": layer.bias}
+        nodes += [
+            helper.make_node("Gemm", [source, f"kernel_{index}", f"bias_{index}"], [f"sum_{index}"]),
+            helper.make_node(layer.activation.capitalize(), [f"sum_{index}"], [target]),
+        ]
+        source = target
+    outputs = [len(stack.layers[-1].bias)]
+    graph = helper.make_graph(
+        nodes,
+        "fewest",
+        [helper.make_tensor_value_info("sample", element, ["batch", *stack.input_shape])],
+        [helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, ["batch", *outputs])],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opset = helper.make_opsetid("", ONNX_OPSET)
+    model = helper.make_model(graph, producer_name="fewest", opset_imports=[opset])
+    model.ir_version = ONNX_IR_VERSION
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _run_onnx(path: Path, x: Images) -> NDArray[np.intp]:
+    runtime = optional("onnxruntime")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3
+    session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    chunks = (x[start : start + PREDICT_BATCH] for start in range(0, len(x), PREDICT_BATCH))
+    return labels_of([session.run(None, {"sample": chunk})[0] for chunk in chunks])
+
+
+FORMATS: Final[dict[str, _Format]] = {
+    "keras": _Format(".keras", (), _write_keras, _run_keras),
+    "tflite": _Format(".tflite", litert.PACKAGES, litert.write_float, litert.run),
+    "tflite-int8": _Format(".tflite", litert.PACKAGES, litert.write_int8, litert.run),
+    "onnx": _Format(".onnx", ("onnx", "onnxruntime"), _write_onnx, _run_onnx),
+}
+"""Every format, by name."""

@@ -1,0 +1,85 @@
+"""A network that a study trained, had again: from its artifact, or trained once more from its seed."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import keras
+
+from fewest.search.data.samples import SearchData
+from fewest.search.export.selection import Choice
+from fewest.search.keeper import file_name
+from fewest.search.settings.config import StudyConfig
+from fewest.search.training.engines import ENGINES, Bystander
+from fewest.search.training.network import build
+from fewest.search.training.population.cohort import extract
+from fewest.search.verification.verify import batch_seed_of
+from fewest.storage.errors import FewestError
+from fewest.storage.files.artifacts import Artifacts, KeptFile
+
+__all__ = ["RegainError", "regain"]
+
+
+class RegainError(FewestError, RuntimeError):
+    """A network that trained once does not train again."""
+
+
+def regain(
+    choice: Choice,
+    config: StudyConfig,
+    data: SearchData,
+    kept: list[KeptFile],
+    artifacts: Artifacts,
+    say: Callable[[str], None],
+) -> keras.Sequential:
+    """A trained network, not compiled.
+
+    Args:
+        choice: Which.
+        config: Its study's settings.
+        data: What it trained on.
+        kept: The study's artifacts.
+        artifacts: Where their bytes are.
+        say: Takes a line when the network has to be trained again.
+
+    Raises:
+        RegainError: It failed to train this time.
+    """
+    trial_id = None if choice.trial is None else choice.trial.trial_id
+    name = file_name(choice.network)
+    for file in reversed(kept):
+        if (file.trial_id, file.name) == (trial_id, name):
+            network = _loaded(artifacts.read(file), choice, config, data)
+            if network is not None:
+                return network
+    say(
+        f"{choice.words}: its network is not kept in '{artifacts.place}', so it is trained again, "
+        "from the same seed and data; equal to the first to rounding only."
+    )
+    return _trained_again(choice, config, data)
+
+
+def _loaded(content: bytes | None, choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential | None:
+    """The network in a `.keras` file, of which only the numbers are read; None if it is missing or damaged."""
+    if content is None:
+        return None
+    network = build(choice.network, data, config.training.activation)
+    with TemporaryDirectory(prefix="fewest-") as folder:
+        path = Path(folder, "network.keras")
+        path.write_bytes(content)
+        try:
+            network.load_weights(path)
+        except Exception:  # whatever Keras, zipfile and HDF5 make of damage
+            return None
+    return network
+
+
+def _trained_again(choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential:
+    batch_seed = config.seed if choice.trial is not None else batch_seed_of(config, choice.network)
+    [outcome] = ENGINES[config.engine]().train(
+        [choice.network], data, config.training, batch_seed=batch_seed, watcher=Bystander()
+    )
+    if outcome.state != "complete" or not math.isfinite(outcome.validation_accuracy):
+        raise RegainError(f"{choice.words} must train as it did before, but failed: {outcome.reason}.")
+    return extract(choice.network, outcome.weights, data, config.training)

@@ -1,0 +1,165 @@
+"""Which network of a study someone means who asks for a trial's, or for the answer to a target.
+
+Pure, and quick to import: what is wrong with a request is said before anything is loaded or trained.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from fewest.search.answers.answer import Answer, answer_target, collect
+from fewest.search.answers.front import fewest, pareto_front, points_of
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.space import Architecture, Network, describe
+from fewest.storage.errors import MisuseError
+from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
+
+__all__ = ["Choice", "best_on_validation", "network_for_target", "network_of_trial"]
+
+
+class Choice(NamedTuple):
+    """A network that a study has trained.
+
+    Attributes:
+        network: Its architecture and seed.
+        trial: The trial that trained it; None if verification did.
+        words: What it is, for people.
+        caution: What to know about it beyond that; None if nothing.
+    """
+
+    network: Network
+    trial: TrialRecord | None
+    words: str
+    caution: str | None = None
+
+
+def network_of_trial(config: StudyConfig, trials: Sequence[TrialRecord], number: int) -> Choice:
+    """The network of a trial.
+
+    Args:
+        config: The study's settings.
+        trials: All its trials.
+        number: Of the trial, counted from 0.
+
+    Raises:
+        MisuseError: There is no such trial, or it is not complete.
+    """
+    trial = next((trial for trial in trials if trial.number == number), None)
+    if trial is None:
+        known = f"Its trials are 0 to {trials[-1].number}." if trials else "It has none yet."
+        raise MisuseError(f"Study '{config.name}' has no trial {number}. {known}")
+    if trial.state != "complete":
+        front = [point.trial for point in pareto_front(points_of(trials, config.space.size))]
+        listed = f" On the front are {', '.join(map(str, front))}." if front else ""
+        raise MisuseError(
+            f"`--trial` must be a trial that is complete, and {number} of study '{config.name}' is "
+            f"{'failed' if trial.state == 'fail' else trial.state}.{listed}"
+        )
+    if trial.widths is None or trial.seed is None:
+        raise MisuseError(
+            f"Trial {number} of study '{config.name}' was not trained by fewest. Choose another `--trial`."
+        )
+    return Choice(Network(trial.widths, trial.seed), trial, f"Trial {number}: {_described(trial.widths)}")
+
+
+def network_for_target(
+    config: StudyConfig,
+    trials: Sequence[TrialRecord],
+    verified: Sequence[VerifiedNetwork],
+    target: float,
+    depth: int | None = None,
+) -> Choice:
+    """The network that answers a target: of the typical answer's architecture the best on validation samples.
+
+    Before verification, the smallest of those found in one training each that reach the target on validation samples.
+
+    Args:
+        config: The study's settings.
+        trials: All its trials.
+        verified: Networks scored on the test set.
+        target: Accuracy to reach.
+        depth: Hidden layers the network must have; None for any.
+
+    Raises:
+        MisuseError: There is no answer, or `target` is not one of those that the study was verified for.
+    """
+    if not 0 < target < 1:
+        raise MisuseError(f"`--target` must be between 0 and 1, got {target:g}.")
+    if not verified:
+        return _smallest_on_validation(config, trials, target, depth)
+    if target not in config.budget.targets:
+        known = ", ".join(f"{asked:g}" for asked in config.budget.targets)
+        raise MisuseError(
+            f"Study '{config.name}' was verified for {known}, not for {target:g}. "
+            f"Run `fewest verify {config.name} --target {target:g}` first."
+        )
+    answers = answer_target(collect(verified), target)
+    if depth is not None and depth not in answers.by_depth:
+        raise MisuseError(
+            f"Study '{config.name}' has verified networks of {', '.join(map(str, answers.by_depth))} hidden layers, "
+            f"not of {depth}."
+        )
+    answer = (answers.overall if depth is None else answers.by_depth[depth])["typical"]
+    seed = best_on_validation(verified).get(answer.widths) if isinstance(answer, Answer) else None
+    if not isinstance(answer, Answer) or seed is None:
+        raise MisuseError(
+            f"Study '{config.name}' has no typical answer for {target:g}{_of_depth(depth)}: {answer}. "
+            "Choose a trial with `--trial`, or another target."
+        )
+    return Choice(
+        Network(answer.widths, seed),
+        None,
+        f"Typical answer for {target:g}{_of_depth(depth)}: {_described(answer.widths)}, "
+        f"the best of {answer.seeds} seeds by validation accuracy",
+    )
+
+
+def best_on_validation(verified: Iterable[VerifiedNetwork]) -> dict[Architecture, int]:
+    """The seed of each architecture's network of highest validation accuracy, of equals the lowest.
+
+    >>> networks = [VerifiedNetwork((2,), seed, 0.9, 0.7 + seed / 100, 15, 1.0) for seed in (1, 3, 2)]
+    >>> best_on_validation([*networks, VerifiedNetwork((), 5, 0.0, float("nan"), 1, 1.0)])
+    {(2,): 3}
+    """
+    found: dict[Architecture, tuple[float, int]] = {}
+    for network in verified:
+        if network.validation_accuracy >= 0:  # False for NaN: it failed
+            rank = (network.validation_accuracy, -network.seed)
+            found[network.widths] = max(found.get(network.widths, rank), rank)
+    return {architecture: -negative for architecture, (_, negative) in found.items()}
+
+
+def _smallest_on_validation(
+    config: StudyConfig, trials: Sequence[TrialRecord], target: float, depth: int | None
+) -> Choice:
+    considered = {
+        trial.number: trial
+        for trial in trials
+        if trial.widths is not None and (depth is None or len(trial.widths) == depth)
+    }
+    point = fewest(pareto_front(points_of(considered.values(), config.space.size)), target)
+    if point is None:
+        raise MisuseError(
+            f"Study '{config.name}' has found no network{_of_depth(depth)} that reaches {target:g} on validation "
+            "samples. Search on with more `--trials`, or choose another target."
+        )
+    choice = network_of_trial(config, trials, point.trial)
+    return choice._replace(
+        caution=f"Not verified yet: {choice.words} is the smallest found{_of_depth(depth)} to reach {target:g} "
+        f"on validation samples ({point.accuracy:.4f}), in one training."
+    )
+
+
+def _of_depth(depth: int | None) -> str:
+    return "" if depth is None else f" with {depth} hidden layer{'' if depth == 1 else 's'}"
+
+
+def _described(widths: Architecture) -> str:
+    """An architecture in a sentence.
+
+    >>> _described(()), _described((1,)), _described((12, 8))
+    ('softmax alone', '1 neuron', '20 neurons in layers of 12-8')
+    """
+    if not widths:
+        return "softmax alone"
+    neurons = f"{sum(widths)} neuron{'' if sum(widths) == 1 else 's'}"
+    return neurons if len(widths) == 1 else f"{neurons} in layers of {describe(widths)}"

@@ -1,0 +1,137 @@
+"""Which trained networks are kept: the front's, with their trials, and of each verified architecture the best.
+
+"Best" is by validation accuracy: choosing by test accuracy would make the test set's word on the chosen one worthless.
+What is not kept, or was deleted, can be trained again from its seed: see `export.recovery`. So nothing here may stop a
+study.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from optuna.exceptions import UpdateFinishedTrialError
+
+from fewest.search.answers.front import FrontPoint, pareto_front, points_of
+from fewest.search.data.samples import SearchData
+from fewest.search.export.selection import best_on_validation
+from fewest.search.settings.space import Architecture, Network, describe
+from fewest.search.study.study import OpenStudy, Ticket
+from fewest.search.training.network import save
+from fewest.search.training.outcome import Outcome
+from fewest.search.training.population.cohort import extract
+from fewest.storage.files.artifacts import Artifacts, read_kept
+from fewest.storage.files.places import Place
+from fewest.storage.trials.results import read_results
+from fewest.storage.trials.studies import read_trials
+
+__all__ = ["Keeper", "file_name"]
+
+
+class Keeper:
+    """Keeps networks of one study as its artifacts.
+
+    Args:
+        study: Whose they are.
+        data: What they trained on.
+        place: See `fewest.storage.files.places.place_for`.
+        say: Takes the one line that says that networks cannot be kept.
+    """
+
+    def __init__(self, study: OpenStudy, data: SearchData, place: Place, say: Callable[[str], None]) -> None:
+        self._study, self._data = study, data
+        self._artifacts = Artifacts(place)
+        self._say = say
+        self._warned = False
+        self._noted: dict[Architecture, tuple[Network, Outcome]] = {}
+
+    def keep_front(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome], before: Iterable[FrontPoint]) -> None:
+        """Keeps those networks of a cohort that are on the front, with their trials, which are still running.
+
+        Args:
+            tickets: The cohort.
+            outcomes: What became of it.
+            before: The front before it.
+        """
+        complete = {
+            ticket.number: (ticket, outcome)
+            for ticket, outcome in zip(tickets, outcomes, strict=True)
+            if outcome.state == "complete"
+        }
+        points = [
+            *before,
+            *(FrontPoint(number, ticket.size, of.validation_accuracy) for number, (ticket, of) in complete.items()),
+        ]
+        for point in pareto_front(points):
+            if point.trial in complete:
+                ticket, outcome = complete[point.trial]
+                self._keep(ticket.network, outcome, ticket.trial_id)
+
+    def drop_dominated(self) -> None:
+        """Lets go of networks of trials that later ones have beaten; a search does so once, at its end.
+
+        What still trains may be on the front: nothing of it is dropped.
+        """
+        database, study_id = self._study.database, self._study.study_id
+        trials = read_trials(database, study_id)
+        front = {point.trial for point in pareto_front(points_of(trials, self._study.config.space.size))}
+        beaten = {trial.trial_id for trial in trials if trial.state == "complete" and trial.number not in front}
+        self._artifacts.drop(database, [file for file in read_kept(database, study_id) if file.trial_id in beaten])
+
+    def note_verified(self, networks: Sequence[Network], outcomes: Sequence[Outcome]) -> None:
+        """Remembers the best network of each architecture until `keep_noted`: far from all are worth a file.
+
+        Args:
+            networks: A cohort whose training is over.
+            outcomes: What became of it.
+        """
+        for network, outcome in zip(networks, outcomes, strict=True):
+            noted = self._noted.get(network.architecture)
+            if outcome.state == "complete" and (noted is None or _rank(*noted) < _rank(network, outcome)):
+                self._noted[network.architecture] = (network, outcome)
+
+    def keep_noted(self) -> None:
+        """Keeps those noted that are the best of all verified of their architecture, instead of former ones."""
+        database, study_id = self._study.database, self._study.study_id
+        best = best_on_validation(read_results(database, study_id))
+        fresh = [
+            (network, of) for network, of in self._noted.values() if best.get(network.architecture) == network.seed
+        ]
+        self._noted.clear()
+        before = [file for file in read_kept(database, study_id) if file.trial_id is None]
+        kept = [network for network, outcome in fresh if self._keep(network, outcome, None)]
+        openings = tuple(_opening(network.architecture) for network in kept)
+        self._artifacts.drop(database, [former for former in before if former.name.startswith(openings)])
+
+    def _keep(self, network: Network, outcome: Outcome, trial_id: int | None) -> bool:
+        """Keeps a network, if that can be."""
+        try:
+            with TemporaryDirectory(prefix="fewest-") as folder:
+                file = Path(folder, file_name(network))
+                save(extract(network, outcome.weights, self._data, self._study.config.training), file)
+                self._artifacts.keep(self._study.optuna, file, trial_id)
+        except UpdateFinishedTrialError:
+            return False  # Another worker took the trial over and has finished it.
+        except OSError as error:
+            if not self._warned:
+                self._say(f"Trained networks cannot be kept, and the study goes on without: {error}")
+            self._warned = True
+            return False
+        return True
+
+
+def file_name(network: Network) -> str:
+    """What a network's artifact is called.
+
+    >>> file_name(Network((12, 8), 7)), file_name(Network((), 7))
+    ('12-8-seed-7.keras', 'softmax-seed-7.keras')
+    """
+    return f"{_opening(network.architecture)}{network.seed}.keras"
+
+
+def _opening(architecture: Architecture) -> str:
+    return f"{describe(architecture)}-seed-"
+
+
+def _rank(network: Network, outcome: Outcome) -> tuple[float, int]:
+    """What `best_on_validation` compares."""
+    return outcome.validation_accuracy, -network.seed

@@ -1,0 +1,382 @@
+"""Study files and their settings, checked when they are constructed, before anything is opened or trained.
+
+A study file is TOML. Every setting has a dotted name (`training.epochs`) that errors and `--set` use alike.
+"""
+
+import difflib
+import json
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from fewest.search.settings.protocol import Protocol
+from fewest.search.settings.space import SearchSpace
+from fewest.storage.errors import MisuseError
+from fewest.storage.trials.records import StudyRecord
+
+__all__ = [
+    "BudgetConfig",
+    "DataConfig",
+    "OutputConfig",
+    "PruningConfig",
+    "ReferenceConfig",
+    "SettingsError",
+    "SpaceConfig",
+    "StudyConfig",
+    "command_for",
+    "continued",
+    "finished_mark",
+    "is_finished",
+    "load",
+    "overridden",
+    "shipped_studies",
+    "stored_config",
+]
+
+Accuracy = Annotated[float, Field(gt=0, lt=1)]
+
+CHANGEABLE = ("budget.", "output.")
+"""Prefixes of the settings in which a continued study may differ: they change no network."""
+
+
+class SettingsError(MisuseError):
+    """A study file or an override says something that cannot be."""
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class DataConfig(_Settings):
+    """Which data set, and how validation samples are set apart from its training set."""
+
+    name: str = Field(min_length=1)
+    validation: Literal["stratified", "tail"] = "stratified"
+    validation_share: float = Field(default=0.15, gt=0, lt=1)
+
+
+class SpaceConfig(_Settings):
+    """Which architectures are searched, and what counts as small."""
+
+    max_depth: int = Field(default=3, ge=0, le=8)
+    min_width: int = Field(default=1, ge=1)
+    max_width: int = Field(default=128, ge=1, le=65_536)
+    size: Literal["neurons", "parameters"] = "neurons"
+    architectures: tuple[tuple[Annotated[int, Field(ge=1)], ...], ...] | None = None
+    """Exactly these are trained, in this order, and nothing is searched; None searches."""
+
+    @model_validator(mode="after")
+    def _widths_in_order(self) -> "SpaceConfig":
+        if self.min_width > self.max_width:
+            raise ValueError(
+                f"`space.min_width` must be at most `space.max_width`, got {self.min_width} > {self.max_width}."
+            )
+        for architecture in self.architectures or ():
+            if architecture not in self.search_space():
+                raise ValueError(
+                    f"`space.architectures` must lie within the space, got {list(architecture)} with at most "
+                    f"{self.max_depth} layers of {self.min_width} to {self.max_width} units."
+                )
+        return self
+
+    def search_space(self) -> SearchSpace:
+        """The space these settings span."""
+        return SearchSpace(self.max_depth, self.min_width, self.max_width)
+
+
+class PruningConfig(_Settings):
+    """Whether trials are cut short, and how readily."""
+
+    enabled: bool = True
+    risk: float = Field(default=0.01, gt=0, lt=0.5)
+    """Accepted chance of pruning a trial that would have entered the front."""
+
+
+class BudgetConfig(_Settings):
+    """How much a study may spend, in all, over every run and worker, and which accuracies it is asked about."""
+
+    trials: int = Field(ge=1)
+    timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Seconds of training in all, summed over workers; None is unbounded."""
+    patience: int | None = Field(default=200, ge=1)
+    """Trials without improvement of the front after which the search ends; None searches on."""
+    targets: tuple[Accuracy, ...] = Field(min_length=1)
+    verification_seeds: int = Field(default=20, ge=0)
+    """Most seeds any candidate is retrained from; 0 skips verification."""
+
+    @model_validator(mode="after")
+    def _targets_ascend(self) -> "BudgetConfig":
+        object.__setattr__(self, "targets", tuple(sorted(set(self.targets))))
+        return self
+
+
+class OutputConfig(_Settings):
+    """What is said while training."""
+
+    monitor_every: int | None = Field(default=None, ge=1)
+    """Print each network's metrics every this many epochs; None never does."""
+
+
+class ReferenceConfig(_Settings):
+    """Figures that somebody else got for the listed architectures, to print beside ours."""
+
+    source: str
+    test_accuracy: tuple[Accuracy, ...]
+    """One for each of `space.architectures`, in order."""
+
+
+class StudyConfig(_Settings):
+    """All settings of a study.
+
+    Raises:
+        SettingsError: From `StudyConfig.of`, when a setting is unknown, missing or out of range.
+
+    Example:
+        >>> load("mnist").budget.targets
+        (0.9, 0.95)
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    engine: Literal["keras", "population"] = "population"
+    data: DataConfig
+    space: SpaceConfig = SpaceConfig()
+    training: Protocol = Protocol()  # type: ignore[call-arg]  # filled from the named protocol
+    pruning: PruningConfig = PruningConfig()
+    budget: BudgetConfig
+    output: OutputConfig = OutputConfig()
+    reference: ReferenceConfig | None = None
+
+    @model_validator(mode="after")
+    def _a_figure_for_each_architecture(self) -> "StudyConfig":
+        listed = self.space.architectures or ()
+        if self.reference is not None and len(self.reference.test_accuracy) != len(listed):
+            raise ValueError(
+                f"`reference.test_accuracy` must have a figure for each of the {len(listed)} `space.architectures`, "
+                f"got {len(self.reference.test_accuracy)}."
+            )
+        return self
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "StudyConfig":
+        """Settings as nested tables, checked; one line of error."""
+        try:
+            return cls.model_validate(settings)
+        except ValidationError as error:
+            raise SettingsError(_one_line(error, settings)) from None
+
+    @property
+    def n_trials(self) -> int:
+        """Trials in all: the budget, or fewer where the settings list the architectures."""
+        fixed = self.space.architectures
+        return self.budget.trials if fixed is None else min(self.budget.trials, len(fixed))
+
+    def settings(self) -> dict[str, Any]:
+        """The settings as JSON values, nested as in a study file."""
+        return self.model_dump(mode="json")
+
+
+def shipped_studies() -> list[str]:
+    """Names of the study files that come with fewest."""
+    files = resources.files("fewest.search.settings.studies").iterdir()
+    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def load(study: str, overrides: Sequence[str] = ()) -> StudyConfig:
+    """A study file with overrides.
+
+    Args:
+        study: A shipped name, or the path of a TOML file.
+        overrides: `dotted.name=value`, the value in TOML; what is not TOML is a string.
+
+    Raises:
+        SettingsError: There is no such file, it is not TOML, or a setting is wrong.
+    """
+    settings = _read(study)
+    for override in overrides:
+        _override(settings, override)
+    return StudyConfig.of(settings)
+
+
+def overridden(config: StudyConfig, overrides: Sequence[str]) -> StudyConfig:
+    """A configuration with overrides, checked again."""
+    settings = config.settings()
+    for override in overrides:
+        _override(settings, override)
+    return StudyConfig.of(settings)
+
+
+def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
+    """The settings with which a study goes on when it is run again.
+
+    Budgets are totals and the larger one counts; patience and what is said while training are as given; nothing
+    else may differ.
+
+    Raises:
+        SettingsError: Something else differs.
+    """
+    unlike = _differences(stored, given)
+    if unlike:
+        raise SettingsError(
+            f"Study '{stored.name}' has other settings ({'; '.join(unlike)}). "
+            f"Use `--name` for a new study, or `fewest resume {stored.name}` to continue it."
+        )
+    old, new = stored.budget, given.budget
+    unbounded = old.timeout is None or new.timeout is None
+    budget = BudgetConfig(
+        trials=max(old.trials, new.trials),
+        patience=new.patience,
+        timeout=None if unbounded else max(old.timeout or 0.0, new.timeout or 0.0),
+        targets=(*old.targets, *new.targets),
+        verification_seeds=max(old.verification_seeds, new.verification_seeds),
+    )
+    return stored.model_copy(update={"budget": budget, "output": given.output})
+
+
+def finished_mark(budget: BudgetConfig, n_waiting: int) -> dict[str, Any]:
+    """What a study says of itself once a budget is spent; trials still wait when that was a timeout."""
+    return {**budget.model_dump(mode="json"), "waiting": n_waiting}
+
+
+def is_finished(study: StudyRecord, config: StudyConfig) -> bool:
+    """Whether a study has spent the budget of `config`, nothing runs, and nothing was enqueued since."""
+    mark = finished_mark(config.budget, study.n_trials.get("waiting", 0))
+    return not study.n_trials.get("running", 0) and study.attributes.get("finished") == mark
+
+
+def command_for(config: StudyConfig) -> str:
+    """A command that creates a study of these settings: the nearest shipped file and all that differs from it."""
+    base = config.name if config.name in shipped_studies() else "digits"
+    shipped, wanted = (dict(_flat(settings.settings())) for settings in (load(base), config))
+    options = [
+        shlex.quote(f"{name}={json.dumps(value)}")
+        for name, value in wanted.items()
+        if value != shipped.get(name) and value is not None
+    ]
+    return " --set ".join([f"fewest run {base}", *options])
+
+
+def stored_config(name: str, attributes: Mapping[str, Any]) -> StudyConfig:
+    """The settings a study was created with, its budget as last extended.
+
+    Raises:
+        MisuseError: The study is not one of ours.
+    """
+    if "settings" not in attributes:
+        raise MisuseError(f"Study '{name}' was not made by fewest: it has no settings. Choose another.")
+    return StudyConfig.of(attributes["settings"])
+
+
+def _read(study: str) -> dict[str, Any]:
+    if study in shipped_studies():
+        text = resources.files("fewest.search.settings.studies").joinpath(f"{study}.toml").read_text("utf-8")
+    elif Path(study).suffix == ".toml":
+        try:
+            text = Path(study).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"Study file '{study}' cannot be read: {_reason(error)}.") from None
+    else:
+        names = ", ".join(shipped_studies())
+        raise SettingsError(
+            f"Unknown study '{study}'{_hint(study, shipped_studies()) or '.'} Shipped: {names}; or give a .toml path."
+        )
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"Study file '{study}' is not valid TOML: {error}.") from None
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8 text"
+
+
+def _override(settings: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    if not equals or not name:
+        raise SettingsError(f"`--set` takes name=value such as training.epochs=20, got '{override}'.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *path, last = name.strip().split(".")
+    table: Any = settings
+    for key in path:
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise SettingsError(f"Unknown setting `{name}`: `{key}` has no settings of its own.")
+    table[last] = value
+
+
+def _differences(stored: StudyConfig, given: StudyConfig) -> list[str]:
+    before, after = dict(_flat(stored.settings())), dict(_flat(given.settings()))
+    return [
+        f"{name} is {before.get(name)!r}, not {after.get(name)!r}"
+        for name in sorted(before | after)
+        if before.get(name) != after.get(name) and not name.startswith(CHANGEABLE)
+    ]
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+_LIMITS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("greater than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+}
+
+
+def _one_line(error: ValidationError, settings: Mapping[str, Any]) -> str:
+    """The first thing wrong, as one sentence; how many more there are, if any."""
+    everything = [(problem["loc"], problem) for problem in error.errors()]
+    # A list is not wrong for itself where one of its items is.
+    found = [one for loc, one in everything if not any(loc == other[:-1] for other, _ in everything)]
+    first, more = found[0], len(found) - 1
+    line = _sentence(first)
+    return line if not more else f"{line} ({more} more after this one.)"
+
+
+def _sentence(error: ErrorDetails) -> str:
+    name = ".".join(str(part) for part in error["loc"] if not isinstance(part, int))
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"Unknown setting `{name}`{_hint(name, _known_settings()) or '.'}"
+    if kind == "missing":
+        return f"`{name}` must be given."
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in _LIMITS:
+        words, key = _LIMITS[kind]
+        return f"`{name}` must be {words} {context[key]}, got {error['input']!r}."
+    if kind == "literal_error":
+        return f"`{name}` must be one of {context['expected']}, got {error['input']!r}."
+    requirement = error["msg"].replace("Input should be", "must be").replace("String should", "must")
+    return f"`{name}` {requirement[0].lower()}{requirement[1:]}, got {error['input']!r}."
+
+
+def _known_settings(model: type[BaseModel] = StudyConfig, prefix: str = "") -> list[str]:
+    names: list[str] = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            names += [f"{prefix}{name}", *_known_settings(kind, f"{prefix}{name}.")]
+        else:
+            names.append(f"{prefix}{name}")
+    return names
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f"; did you mean '{nearest[0]}'?" if nearest else ""

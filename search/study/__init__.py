@@ -1,0 +1,1 @@
+"""What to try: the study in the storage, its history, the next architectures, which curves may still win."""

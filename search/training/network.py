@@ -1,0 +1,99 @@
+"""One architecture as a stock `keras.Sequential`: the reference that every engine must agree with.
+
+Inputs are raw samples (uint8 pixels as loaded); scaling is the network's first layer, so a stored or exported
+network takes what the data set holds.
+"""
+
+import warnings
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from fewest.search.data.samples import SearchData
+from fewest.search.settings.protocol import Protocol, learning_rate_at, n_batches
+from fewest.search.settings.space import Network
+
+__all__ = ["ProtocolSchedule", "build", "initial_weights", "optimizer", "save"]
+
+
+def layer_seeds(network: Network) -> list[int]:
+    """A seed for each dense layer's initial kernel, the output layer's last; a function of the network's seed alone."""
+    n_layers = len(network.architecture) + 1
+    return [int(word) >> 1 for word in np.random.SeedSequence(network.seed).generate_state(n_layers)]
+
+
+def build(network: Network, data: SearchData, activation: str) -> keras.Sequential:
+    """A network with its initial weights, not compiled.
+
+    Layers: `Rescaling` (raw samples to floats), `Flatten`, one `Dense` per hidden width, `Dense` with
+    softmax.
+    """
+    *hidden_seeds, output_seed = layer_seeds(network)
+    return keras.Sequential(
+        [
+            keras.Input(data.input_shape, dtype=str(data.x_train.dtype)),
+            keras.layers.Rescaling(data.scale, data.offset),
+            keras.layers.Flatten(),
+            *(
+                keras.layers.Dense(width, activation=activation, kernel_initializer=_glorot(seed))
+                for width, seed in zip(network.architecture, hidden_seeds, strict=True)
+            ),
+            keras.layers.Dense(data.n_classes, activation="softmax", kernel_initializer=_glorot(output_seed)),
+        ]
+    )
+
+
+def initial_weights(network: Network, n_features: int, n_classes: int) -> list[NDArray[np.float32]]:
+    """The weights that `build` would start from, without building a model.
+
+    Returns:
+        `[kernel, bias, kernel, bias, ...]` from input to output, kernels float32 `(fan_in, fan_out)`.
+    """
+    sizes = (n_features, *network.architecture, n_classes)
+    weights: list[NDArray[np.float32]] = []
+    for (fan_in, fan_out), seed in zip(pairwise(sizes), layer_seeds(network), strict=True):
+        weights.append(keras.ops.convert_to_numpy(_glorot(seed)((fan_in, fan_out))))
+        weights.append(np.zeros(fan_out, np.float32))
+    return weights
+
+
+def save(network: keras.Sequential, path: Path) -> None:
+    """Writes a `.keras` file without optimizer, loss and schedule: any Keras 3 loads it, with nothing of ours there."""
+    if network.compiled:
+        weights, network = network.get_weights(), keras.Sequential.from_config(network.get_config())
+        network.set_weights(weights)  # clone_model would compile it too
+    with warnings.catch_warnings():
+        # Keras 3.15 reads TensorFlow 2.21 variables in a way that NumPy 2 deprecates.
+        warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
+        network.save(path)
+
+
+def optimizer(protocol: Protocol, n_train: int) -> keras.optimizers.Optimizer:
+    """Adam with the protocol's learning rate."""
+    return keras.optimizers.Adam(ProtocolSchedule(protocol, n_train))
+
+
+class ProtocolSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # keras is untyped
+    """`learning_rate_at` as a Keras schedule: looked up in a table with one entry per optimizer step."""
+
+    def __init__(self, protocol: Protocol, n_train: int) -> None:
+        self.protocol = protocol
+        self.n_train = n_train
+        n_steps = protocol.epochs * n_batches(n_train, protocol.batch_size)
+        self.table = np.array([learning_rate_at(protocol, step + 0.5, n_steps) for step in range(n_steps)], np.float32)
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate of optimizer step `step`, counted from 0; the last one after the end."""
+        return keras.ops.take(self.table, keras.ops.minimum(step, len(self.table) - 1))
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras saves of it."""
+        return {"protocol": self.protocol.model_dump(), "n_train": self.n_train}
+
+
+def _glorot(seed: int) -> keras.initializers.Initializer:
+    return keras.initializers.GlorotUniform(seed=seed)

@@ -1,0 +1,400 @@
+"""The `population` engine: a cohort of networks trained as one Keras model, and taken apart again.
+
+`train_cohort` places networks in a `Population`, lets Keras's `fit` train it epoch by epoch, and at each epoch's end
+decides who stays: a member leaves when it is pruned, has failed, or has converged. Those who are left move together,
+so that time falls with them. Every member is what it would have been alone.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from fewest.search.data.samples import Images, SearchData
+from fewest.search.settings.protocol import Protocol, batch_order, n_batches
+from fewest.search.settings.space import Architecture, Network, SearchSpace
+from fewest.search.training.network import build, initial_weights
+from fewest.search.training.outcome import EpochMetrics, OnEpochEnd, Outcome
+from fewest.search.training.population.layout import Shards, Weights, deal
+from fewest.search.training.population.model import Population, n_shards
+from fewest.search.training.population.pool import POPULATIONS
+from fewest.search.training.population.program import SCORE_CHUNK
+from fewest.search.training.snapshot import Member, Snapshot
+
+__all__ = ["Checkpoint", "Member", "Snapshot", "cohort_size", "evaluate", "extract", "pays_to_compile", "train_cohort"]
+
+STEP_SECONDS = 4e-4
+"""About what an optimizer step takes however small the networks (benchmarks/population_speed.py)."""
+
+EXECUTOR_SECONDS = 1.5e-4
+"""About what a step takes longer in TensorFlow's executor than compiled."""
+
+COMPILE_SECONDS = 2.0
+"""About what XLA takes to compile a layout of short steps."""
+
+OVERHEAD_SHARE = 0.05
+"""Largest share of `STEP_SECONDS` in a step that a cohort should have."""
+
+WORK_PER_SECOND = 1e11
+"""About how many multiply-adds a second two cores do in large matrix products, see `Layout.work`.
+
+Of no machine in particular: a cohort's size decides what is trained, which must not depend on where.
+"""
+
+SPARE_SHARE = 0.05
+"""Largest share of a model's work that may be for members that have left."""
+
+MEMORY_BYTES = 2e9
+"""What a cohort may take."""
+
+Checkpoint = Callable[[int, Callable[[], Snapshot]], None]
+"""Called once an epoch's leavers have left, with the epoch and what takes a snapshot. May raise to stop there."""
+
+
+def train_cohort(
+    networks: Sequence[Network],
+    data: SearchData,
+    protocol: Protocol,
+    *,
+    batch_seed: int,
+    on_epoch_end: OnEpochEnd | None = None,
+    on_checkpoint: Checkpoint | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    start: Snapshot | None = None,
+) -> list[Outcome]:
+    """Trains networks together to their end.
+
+    Args:
+        networks: What to train.
+        data: Training and validation samples.
+        protocol: How.
+        batch_seed: Decides the order of the training samples, see `protocol.batch_order`.
+        on_epoch_end: See `outcome.OnEpochEnd`. What it raises ends the training and is passed on.
+        on_checkpoint: See `Checkpoint`. Raise from here to stop with nothing lost.
+        callbacks: More Keras callbacks; in `logs` each metric is a float32 array over the model's members.
+        start: A snapshot to continue from instead of the initial weights.
+
+    Returns:
+        An outcome for each network, in order.
+    """
+    cohort = _Cohort(networks, data, protocol, on_epoch_end, on_checkpoint, start)
+    while cohort.training:
+        cohort.enter().fit(
+            _orders(batch_seed, cohort.epoch, len(data.y_train), protocol),
+            initial_epoch=cohort.epoch,
+            epochs=protocol.epochs,
+            steps_per_epoch=1,
+            shuffle=False,
+            callbacks=[_AtEpochEnd(cohort), *callbacks],
+            verbose=0,
+        )
+        cohort.leave()
+    return [_outcome(member, protocol) for member in cohort.members]
+
+
+def extract(network: Network, weights: Weights, data: SearchData, protocol: Protocol) -> keras.Sequential:
+    """A member as a stock `keras.Sequential`.
+
+    Args:
+        network: The member's architecture and seed.
+        weights: Its `Outcome.weights`.
+        data: Gives input shape, classes and scaling.
+        protocol: Gives the activation.
+    """
+    model = build(network, data, protocol.activation)
+    model.set_weights(weights)
+    return model
+
+
+def evaluate(
+    weights: Sequence[Weights], x: Images, y: NDArray[np.int32], data: SearchData, protocol: Protocol
+) -> NDArray[np.float64]:
+    """Scores many trained networks on given samples.
+
+    Args:
+        weights: `Outcome.weights` of each.
+        x: Raw samples like `data.x_train`.
+        y: Their classes, int32 `(samples,)`.
+        data: What the networks trained on.
+        protocol: How they trained.
+
+    Returns:
+        Accuracy of each network, `(networks,)`.
+    """
+    architectures = [tuple(len(bias) for bias in stock[1:-1:2]) for stock in weights]
+    shards = _dealt(architectures, _n_levels(architectures), data, n_shards())
+    model = POPULATIONS.get(shards, data, protocol)
+    model.load(shards, dict(enumerate(weights)), {}, 0)
+    return model.score(x, y)
+
+
+def cohort_size(data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
+    """How many networks should train together.
+
+    As few as make the fixed cost of an optimizer step a small share of it (`OVERHEAD_SHARE`), so that the sampler
+    learns often; no more than memory allows.
+
+    Args:
+        data: Gives the size of the first layer and of the batch.
+        protocol: Gives the batch size.
+        space: Gives the sizes of a typical network: depths uniform, widths log-uniform.
+
+    Returns:
+        At least 1.
+    """
+    batch = min(protocol.batch_size, len(data.y_train))
+    architectures = _typical(space)
+    (typical,) = _dealt(architectures, _n_levels(architectures), data, 1).layouts
+    n_typical = len(architectures)
+    step_seconds = typical.work * batch / WORK_PER_SECOND / n_typical
+    copies, activations = 8, 4 * max(batch, SCORE_CHUNK) * typical.n_biases  # one bias a hidden unit and a class score
+    member_bytes = 4 * (copies * typical.n_weights + activations) / n_typical
+    enough = math.ceil(STEP_SECONDS * (1 / OVERHEAD_SHARE - 1) / step_seconds)
+    return max(1, min(enough, int(MEMORY_BYTES / member_bytes)))
+
+
+def pays_to_compile(shards: Shards, n_train: int, protocol: Protocol, *, epoch: int) -> bool:
+    """Whether steps are so short and so many that running them in the executor costs more than compiling them.
+
+    Args:
+        shards: What trains.
+        n_train: Training samples.
+        protocol: Gives the batch size and, from `epoch` on, the epochs that are sure to come.
+        epoch: Epochs trained so far.
+    """
+    epochs = min(protocol.epochs - epoch, protocol.patience or protocol.epochs)
+    step_seconds = shards.work * min(protocol.batch_size, n_train) / WORK_PER_SECOND
+    n_steps = epochs * n_batches(n_train, protocol.batch_size)
+    return step_seconds < STEP_SECONDS and n_steps * EXECUTOR_SECONDS > COMPILE_SECONDS
+
+
+def _typical(space: SearchSpace) -> list[tuple[int, ...]]:
+    """Networks at the deciles of the space's widths, as many of each depth."""
+    shares = (np.arange(10) + 0.5) / 10
+    widths = np.round(space.min_width * (space.max_width / space.min_width) ** shares).astype(int).tolist()
+    shifts = range(space.max_depth)
+    return [
+        tuple(widths[(index + 3 * shift) % len(widths)] for shift in shifts[:depth])
+        for depth in range(space.max_depth + 1)
+        for index in range(len(widths))
+    ]
+
+
+def _n_levels(architectures: Sequence[Architecture]) -> int:
+    return max(map(len, architectures), default=0) or 1
+
+
+def _dealt(architectures: Sequence[Architecture], n_levels: int, data: SearchData, n: int) -> Shards:
+    return deal(architectures, data.n_features, data.n_classes, n_levels, n)
+
+
+class _Cohort:
+    """The members of a cohort, where they train next, and the decisions at an epoch's end.
+
+    Attributes:
+        networks: What trains.
+        members: How each stands.
+        epoch: Epochs trained so far.
+        placed: Members in the model in which the next epoch is trained, in the order they lie there.
+        compiled: Whether that model is compiled for them; then they stay there to the end.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[Network],
+        data: SearchData,
+        protocol: Protocol,
+        on_epoch_end: OnEpochEnd | None,
+        on_checkpoint: Checkpoint | None,
+        start: Snapshot | None,
+    ) -> None:
+        self.networks = tuple(networks)
+        self._data, self._protocol = data, protocol
+        self._on_epoch_end, self._on_checkpoint = on_epoch_end, on_checkpoint
+        self._steps = n_batches(len(data.y_train), protocol.batch_size)
+        self._model: Population | None = None
+        self._slots: dict[int, int] = {}
+        self._clock = time.perf_counter()
+        self._n_levels = _n_levels([network.architecture for network in networks])
+        if start is None:
+            self.epoch = 0
+            self.members = [
+                Member(weights=initial_weights(network, data.n_features, data.n_classes)) for network in networks
+            ]
+            self.placed = self.training
+            self.compiled = self._compiles(self.placed)
+        else:
+            self.epoch, self.members = start.epoch, list(map(Member.copied, start.members))
+            self.placed, self.compiled = list(start.placed), start.compiled
+
+    @property
+    def training(self) -> list[int]:
+        """Members that have not left."""
+        return [position for position, member in enumerate(self.members) if member.state == "training"]
+
+    def enter(self) -> Population:
+        """Puts the members into their model."""
+        shards = self._dealt(self.placed, 1 if self.compiled else n_shards())
+        model = POPULATIONS.get(shards, self._data, self._protocol, compiled=self.compiled)
+        here = [(index, self.members[position]) for index, position in enumerate(self.placed)]
+        training = {index: member for index, member in here if member.state == "training"}
+        model.load(
+            shards,
+            {index: member.weights for index, member in training.items()},
+            {index: member.slots for index, member in training.items() if member.slots is not None},
+            self.epoch * self._steps,
+        )
+        self._model, self._slots = model, dict(zip(self.placed, range(len(self.placed)), strict=True))
+        return model
+
+    def leave(self) -> None:
+        """Takes the members out of the model."""
+        self._fetch()
+        self._model = None
+
+    def end_epoch(self, epoch: int, logs: Mapping[str, NDArray[np.float32]]) -> bool:
+        """Takes the metrics of an epoch, lets members leave.
+
+        Returns:
+            Whether the model has to be left: those who stay move to another, or nobody stays.
+        """
+        self.epoch = epoch + 1
+        share = (time.perf_counter() - self._clock) / len(self.training)
+        seen = self._record({name: np.asarray(values) for name, values in logs.items()}, share)
+        self._keep_best(seen)
+        verdicts = self._on_epoch_end(epoch, seen) if self._on_epoch_end else {}
+        for position, reason in verdicts.items():
+            self._end(position, "pruned", reason)
+        self._complete([position for position in seen if position not in verdicts])
+        moves = self._moves()
+        if self._on_checkpoint:
+            self._on_checkpoint(epoch, self.snapshot)
+        self._clock = time.perf_counter()
+        return moves or not self.training
+
+    def snapshot(self) -> Snapshot:
+        """The cohort as it is, copied."""
+        self._fetch()
+        members = tuple(map(Member.copied, self.members))
+        return Snapshot(self.epoch, self.networks, members, tuple(self.placed), self.compiled)
+
+    def _moves(self) -> bool:
+        training = self.training
+        if self.compiled or not training or training == self.placed:
+            return False
+        self.compiled = self._compiles(training)
+        now, next_ = (self._dealt(positions, n_shards()) for positions in (self.placed, training))
+        if not self.compiled and next_.work >= (1 - SPARE_SHARE) * now.work:
+            return False
+        self.placed = training
+        return True
+
+    def _compiles(self, positions: Sequence[int]) -> bool:
+        together = self._dealt(positions, 1)
+        return pays_to_compile(together, len(self._data.y_train), self._protocol, epoch=self.epoch)
+
+    def _dealt(self, positions: Sequence[int], n: int) -> Shards:
+        return _dealt([self.networks[position].architecture for position in positions], self._n_levels, self._data, n)
+
+    def _record(self, logs: Mapping[str, NDArray[np.float32]], share: float) -> dict[int, EpochMetrics]:
+        assert self._model is not None
+        seen: dict[int, EpochMetrics] = {}
+        for position, index in self._slots.items():
+            member = self.members[position]
+            if member.state != "training":
+                continue
+            member.seconds += share
+            of_member = {name: values[index] for name, values in logs.items()}
+            metrics = EpochMetrics.of(of_member, len(self._data.y_validation))
+            broken = next((n for n in ("loss", "val_loss") if not np.isfinite(getattr(metrics, n))), None)
+            if broken:
+                self._end(position, "failed", f"{broken} is {getattr(metrics, broken)} after epoch {self.epoch - 1}")
+            else:
+                member.curve.append(metrics)
+                seen[position] = metrics
+        return seen
+
+    def _keep_best(self, seen: Mapping[int, EpochMetrics]) -> None:
+        if not self._protocol.restores_best:
+            return
+        better = [position for position in seen if self.members[position].best_epoch == self.epoch - 1]
+        for position, weights in self._weights(better).items():
+            self.members[position].best_weights = weights
+
+    def _complete(self, positions: Sequence[int]) -> None:
+        patience = self._protocol.patience
+        last = self.epoch == self._protocol.epochs
+        done = [
+            position
+            for position in positions
+            if last or (patience is not None and self.epoch - 1 - self.members[position].best_epoch >= patience)
+        ]
+        kept = {} if self._protocol.restores_best else self._weights(done)
+        for position in done:
+            member = self.members[position]
+            member.weights = kept.get(position, member.best_weights)
+            member.state, member.slots, member.best_weights = "complete", None, []
+
+    def _end(self, position: int, state: str, reason: str) -> None:
+        member = self.members[position]
+        member.state, member.reason = state, reason
+        member.weights, member.slots, member.best_weights = [], None, []
+
+    def _weights(self, positions: Sequence[int]) -> dict[int, Weights]:
+        if self._model is None or not positions:
+            return {}
+        found = self._model.weights_of([self._slots[position] for position in positions])
+        return dict(zip(positions, found.values(), strict=True))
+
+    def _fetch(self) -> None:
+        """Brings the members' weights and slots up to date with the model."""
+        if self._model is None:
+            return
+        training = self.training
+        slots = self._model.slots_of([self._slots[position] for position in training])
+        for (position, weights), found in zip(self._weights(training).items(), slots.values(), strict=True):
+            self.members[position].weights, self.members[position].slots = weights, found
+
+
+class _AtEpochEnd(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """Hands each epoch to the cohort; ends `fit` when the cohort should move."""
+
+    def __init__(self, cohort: _Cohort) -> None:
+        super().__init__()
+        self._cohort = cohort
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Lets members leave."""
+        if self._cohort.end_epoch(epoch, logs or {}):
+            self.model.stop_training = True
+
+
+def _outcome(member: Member, protocol: Protocol) -> Outcome:
+    kept = member.best_epoch if protocol.restores_best else len(member.curve) - 1
+    return Outcome(
+        state=member.state,  # type: ignore[arg-type]  # not "training": train_cohort waits for that
+        curve=tuple(member.curve),
+        best_epoch=kept,
+        validation_accuracy=member.curve[kept].val_accuracy if member.curve else float("nan"),
+        seconds=member.seconds,
+        weights=member.weights,
+        reason=member.reason,
+    )
+
+
+def _orders(batch_seed: int, epoch: int, n_train: int, protocol: Protocol) -> tf.data.Dataset:
+    """The batches of each epoch from `epoch` on, one element an epoch."""
+
+    def orders() -> Iterator[NDArray[np.int32]]:
+        for e in range(epoch, protocol.epochs):
+            yield batch_order(batch_seed, e, n_train, protocol.batch_size)
+
+    size = (n_batches(n_train, protocol.batch_size), min(protocol.batch_size, n_train))
+    options = tf.data.Options()
+    options.autotune.enabled = False  # Its thread sleeps 10, 20, 40, ... ms between looks, and `fit` waits for its end.
+    return tf.data.Dataset.from_generator(orders, output_signature=tf.TensorSpec(size, tf.int32)).with_options(options)

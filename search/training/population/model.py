@@ -1,0 +1,174 @@
+"""A cohort as one `keras.Model`: one call trains every member for an epoch and validates it.
+
+`fit` takes a data set of one element an epoch, the epoch's batches; `train_step` has every shard loop over them, on
+samples that stay on the device as loaded. Shards train side by side, each operation on one thread: small operations
+gain nothing from more, and large ones lose what their threads wait for one another.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import joblib
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from fewest.search.data.samples import Images
+from fewest.search.settings.protocol import Protocol
+from fewest.search.training.network import ProtocolSchedule
+from fewest.search.training.population.layout import Layout, Shards, Weights, pack, unpack
+from fewest.search.training.population.program import DeviceData, FusedAdam, Program, Shard, flat
+
+__all__ = ["Population", "n_shards", "use_one_thread_per_operation"]
+
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+
+
+def n_shards() -> int:
+    """How many shards train side by side here: one a core that this process or its container may use; one on a GPU."""
+    return 1 if tf.config.list_physical_devices("GPU") else int(joblib.cpu_count())
+
+
+def use_one_thread_per_operation() -> None:
+    """Lets each of this process's TensorFlow operations run on one thread, unless it has begun to use TensorFlow."""
+    if tf.config.list_physical_devices("GPU"):
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(n_shards())
+    except RuntimeError:
+        return  # It computes the same, more slowly.
+
+
+class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
+    """Networks trained together.
+
+    Args:
+        n_levels: Largest depth it can hold.
+        n_shards: How many train side by side.
+        device_data: What they train on.
+        protocol: How.
+        compiled_for: The one layout to compile it for, of its one shard; None to hold any.
+
+    Attributes:
+        shards: What it holds now.
+        n_traced: Times its epoch was traced so far.
+    """
+
+    def __init__(
+        self,
+        n_levels: int,
+        n_shards: int,
+        device_data: DeviceData,
+        protocol: Protocol,
+        compiled_for: Layout | None = None,
+    ) -> None:
+        super().__init__()
+        data = device_data.data
+        empty = Layout((), data.n_features, data.n_classes, n_levels)
+        self.shards = Shards(((),) * n_shards, (empty,) * n_shards)
+        self.n_traced = 0
+        self._data = device_data
+        self._variables = [Shard.empty(n_levels) for _ in range(n_shards)]
+        self._places = tf.Variable(np.zeros(0, np.int32), shape=[None], trainable=False)
+        self.built = True
+        optimizer = FusedAdam(ProtocolSchedule(protocol, len(data.y_train)))
+        self._program = Program(n_levels, device_data, protocol, optimizer, compiled_for)
+        self.compile(optimizer=optimizer, jit_compile=False)
+
+    # What it holds.
+
+    def load(
+        self,
+        shards: Shards,
+        weights: Mapping[int, Weights],
+        slots: Mapping[int, tuple[Weights, Weights]],
+        step: int,
+    ) -> None:
+        """Puts networks in; rows of members that `weights` leaves out stay zero.
+
+        Args:
+            shards: As many as this model's, of its levels.
+            weights: Stock arrays by member.
+            slots: Adam's first and second moments, each like weights; none for members that start.
+            step: Optimizer steps taken so far.
+        """
+        self.shards = shards
+        first, second = ({member: moments[which] for member, moments in slots.items()} for which in (0, 1))
+        live, rest = np.split(self._data.order, [self._data.n_live])
+        for held, members, layout in zip(self._variables, shards.members, shards.layouts, strict=True):
+            for variables, source in ((held.first, first), (held.second, second), (held.weights, weights)):
+                here = {place: source[member] for place, member in enumerate(members) if member in source}
+                kernel, later = pack(layout, here)
+                variables[0].assign(kernel[:, live])
+                variables[1].assign(later)
+            held.frozen.assign(kernel[:, rest])
+            held.mask.assign(layout.mask())
+            for name, table in layout.tables().items():
+                held.tables[name].assign(table)
+        scored = [
+            members[i] for members, layout in zip(shards.members, shards.layouts, strict=True) for i in layout.scored
+        ]
+        self._places.assign(np.argsort(scored).astype(np.int32))
+        self.optimizer.iterations.assign(step)
+
+    def weights_of(self, members: Sequence[int]) -> dict[int, Weights]:
+        """Members' stock arrays as they are now."""
+        return self._unpacked([(held.weights, held.frozen.numpy()) for held in self._variables], members)
+
+    def slots_of(self, members: Sequence[int]) -> dict[int, tuple[Weights, Weights]]:
+        """Members' Adam moments as they are now."""
+        still = [np.zeros_like(held.frozen.numpy()) for held in self._variables]
+        first, second = (
+            self._unpacked(list(zip(variables, still, strict=True)), members)
+            for variables in zip(*((held.first, held.second) for held in self._variables), strict=True)
+        )
+        return {member: (first[member], second[member]) for member in members}
+
+    def _unpacked(
+        self, arrays: Sequence[tuple[Sequence[Any], NDArray[np.float32]]], members: Sequence[int]
+    ) -> dict[int, Weights]:
+        """From each shard's variables, and what its first kernel has for the features that are not live."""
+        found: dict[int, Weights] = {}
+        for (variables, frozen), here, layout in zip(arrays, self.shards.members, self.shards.layouts, strict=True):
+            live, later = (variable.numpy() for variable in variables)
+            kernel = np.empty((layout.n_first, layout.n_features), np.float32)
+            kernel[:, self._data.order] = np.concatenate([live, frozen], 1)
+            found |= {m: unpack(layout, [kernel, later], i) for i, m in enumerate(here) if m in members}
+        return {member: found[member] for member in members}
+
+    # What it computes.
+
+    def call(self, inputs: Any) -> Any:
+        """Class probabilities, `(samples, members, classes)`, for raw samples."""
+        x = tf.gather(tf.reshape(inputs, (-1, self._data.data.n_features)), self._data.order, axis=1)
+        scores = tf.concat([self._program.scores(held, x) for held in self._variables], 0)
+        return tf.nn.softmax(tf.transpose(tf.gather(scores, self._places), (2, 0, 1)))
+
+    def train_step(self, order: Any) -> dict[str, Any]:
+        """One epoch of every member, then its validation.
+
+        Args:
+            order: int32 `(batches, batch size)`, see `protocol.batch_order`.
+
+        Returns:
+            `loss`, `accuracy`, `val_loss`, `val_accuracy`: float32 `(members,)` each.
+        """
+        self.n_traced += 1
+        order, start = tf.reshape(order, self._program.batches), tf.cast(self.optimizer.iterations, tf.int32)
+        logs = [self._program.epoch(held, order, start) for held in self._variables]
+        self.optimizer.iterations.assign_add(self._program.batches[0])
+        return {name: self._by_member([of_shard[name] for of_shard in logs]) for name in METRICS}
+
+    def score(self, x: Images, y: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Accuracy of every member on raw samples, `(members,)`, as exact as the count of samples allows."""
+        found = self._accuracies(self._data.placed(flat(x)), np.asarray(y, np.int32))
+        return np.rint(np.asarray(found.numpy(), np.float64) * len(y)) / len(y)
+
+    @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]  # tensorflow is untyped
+    def _accuracies(self, x: Any, y: Any) -> Any:
+        return self._by_member([self._program.score(held, x, y)[1] for held in self._variables])
+
+    def _by_member(self, parts: Sequence[Any]) -> Any:
+        return tf.gather(tf.concat(parts, 0), self._places)

@@ -1,0 +1,278 @@
+"""Where verification's next seeds go: the candidates around the crossing, then the sizes that are still open.
+
+Pure: the search's trials and the results so far go in, architectures and numbers of seeds come out. What
+the results mean is `answers`' business, and it holds whatever is trained next, so nothing here has to guard
+the confidence.
+
+    results = {architecture: [] for architecture in candidates(trials, targets, space)}
+    while plan := next_seeds(results, targets, space):
+        ...  # train plan[architecture] fresh seeds of each architecture, score them, append to results
+
+Every candidate first gets `Rule.look` seeds, which settle what is clear. After that only architectures
+whose verdict is open where it bounds an interval get more, `look` at a time up to `cap`, and only while
+there is a fair chance that the seeds up to the cap would settle them: an architecture whose share of seeds
+is all but the required one cannot be settled at all, and the interval says so. Where an interval has an
+open end (the smallest candidate is not too small, the largest not shown to be enough) or a hole (sizes
+between two candidates that nobody tested), sizes are added there.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, fmean
+
+from fewest.search.answers.answer import (
+    CAP,
+    SHARES,
+    Evidence,
+    Quantity,
+    Results,
+    bound,
+    by_depth,
+    evidence,
+    interval_ends,
+    verdicts_by_size,
+)
+from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
+from fewest.search.verification.shapes import crossing_shape, shape_of_size
+
+__all__ = ["Rule", "candidates", "next_seeds"]
+
+_NORMAL = NormalDist()
+_CLEAR = 4.0
+"""|z| from which a candidate is far from the crossing, not just beside it."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How many seeds, and when to stop.
+
+    Attributes:
+        look: Seeds an architecture gets at a time. Fewer than four mean more looks than the bound is for:
+            one after every seed errs with 3.0 % to one side, not 2.0 %.
+        cap: Seeds an architecture gets at most. Beyond `answers.CAP` looks are at its doublings, as `bound`
+            wants.
+        least_chance: An open architecture gets more seeds while they settle it with at least this chance.
+    """
+
+    look: int = 4
+    cap: int = CAP
+    least_chance: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.look <= self.cap:
+            raise ValueError(f"`look` must be in 1..cap, got look={self.look}, cap={self.cap}.")
+        if not 0.0 <= self.least_chance <= 1.0:
+            raise ValueError(f"`least_chance` must be in 0..1, got {self.least_chance}.")
+
+
+def candidates(
+    trials: Iterable[tuple[Architecture, float]], targets: Iterable[float], space: SearchSpace
+) -> list[Architecture]:
+    """The architectures to verify first: for every target and depth, the sizes around the crossing.
+
+    With one hidden layer the crossing is where an isotonic fit of validation accuracy on width, best trial of
+    each, first reaches the target, interpolated between widths. Deeper networks of one size differ much by
+    their shape: there the crossing is the smallest network that all trials of its depth together let expect
+    to reach the target (`shapes`), and its shape, scaled, stands for the other sizes. A depth that does not
+    reach the target crosses at its largest width, or its best network. Around the crossing go seven sizes, its
+    neighbours or, where it is large, spread over a fifth of it to either side: what lies between is added
+    where it matters. Softmax alone is always a candidate.
+
+    Args:
+        trials: Architecture and validation accuracy of every complete trial; NaN is left out.
+        targets: Accuracies asked for.
+        space: The study's; nothing outside it is a candidate.
+
+    Returns:
+        Each once, by depth and then from small to large.
+    """
+    depths: dict[int, list[tuple[Architecture, float]]] = {}
+    for architecture, accuracy in trials:
+        if architecture and architecture in space and not math.isnan(accuracy):
+            depths.setdefault(len(architecture), []).append((architecture, accuracy))
+    chosen: set[Architecture] = {()}
+    for depth, found in depths.items():
+        for target in set(targets):
+            crossing, model = _crossing_width(found, target) if depth == 1 else _crossing_network(found, target, space)
+            for size in _around(crossing):
+                if space.min_width * depth <= size <= space.max_width * depth:
+                    chosen.add(shape_of_size(size, depth, {n_neurons(model): model}, space))
+    return sorted(chosen, key=lambda architecture: (len(architecture), n_neurons(architecture), architecture))
+
+
+def _crossing_width(found: Iterable[tuple[Architecture, float]], target: float) -> tuple[float, Architecture]:
+    """Where the fit of accuracy on width first reaches the target, and the width beside it."""
+    best: dict[int, float] = {}
+    for (width,), accuracy in found:
+        best[width] = max(best.get(width, 0.0), accuracy)
+    widths = sorted(best)
+    crossing = _crossing(widths, _isotonic([best[width] for width in widths]), target)
+    return crossing, (round(crossing),)
+
+
+def _crossing_network(
+    found: Iterable[tuple[Architecture, float]], target: float, space: SearchSpace
+) -> tuple[float, Architecture]:
+    """The size of the smallest network predicted to reach the target, and that network."""
+    model = crossing_shape(found, target, space)
+    return float(n_neurons(model)), model
+
+
+def next_seeds(
+    results: Results, targets: Iterable[float], space: SearchSpace, rule: Rule | None = None
+) -> dict[Architecture, int]:
+    """What to train next: architecture to number of fresh seeds. Empty when nothing more is worth training.
+
+    Args:
+        results: Test accuracies so far. A candidate not trained yet stands with an empty list.
+        targets: Accuracies asked for.
+        space: Bounds the sizes that are added.
+        rule: How many seeds at most, and at a time.
+
+    Returns:
+        Architectures of all depths together, to be trained as one batch, by depth and then from small to
+        large.
+    """
+    rule = rule or Rule()
+    plan: dict[Architecture, int] = {}
+    wanted = sorted(set(targets))
+    for depth, family in by_depth(results).items():
+        fresh = {architecture for architecture, seeds in family.items() if len(seeds) < rule.look}
+        chosen = fresh or {
+            architecture for target in wanted for architecture in _open_questions(depth, family, target, space, rule)
+        }
+        for architecture in sorted(chosen, key=lambda architecture: (n_neurons(architecture), architecture)):
+            plan[architecture] = _to_next_look(len(family.get(architecture, ())), rule)
+    return plan
+
+
+def _open_questions(depth: int, family: Results, target: float, space: SearchSpace, rule: Rule) -> set[Architecture]:
+    """The architectures of one depth that would sharpen an answer to one target."""
+    judged = evidence(family, target)
+    known = {n_neurons(architecture): architecture for architecture in family}
+    chosen: set[Architecture] = set()
+    for quantity in SHARES:
+        sizes = verdicts_by_size(judged, quantity)
+        low, high = interval_ends(sizes)
+        between = {size for size, verdict in sizes[low:high] if verdict == "open"}
+        worth = {
+            architecture
+            for architecture, found in judged.items()
+            if n_neurons(architecture) in between and _worth_more(found[quantity], rule)
+        }
+        chosen |= worth
+        if depth:
+            numbers = [size for size, _ in sizes]
+            waiting = {n_neurons(architecture) for architecture in worth}
+            new = _new_sizes(numbers, low, high, waiting, _clear_ends(known, judged, quantity))
+            within = {min(max(size, space.min_width * depth), space.max_width * depth) for size in new}
+            chosen |= {shape_of_size(size, depth, known, space) for size in within - known.keys()}
+    return chosen
+
+
+def _worth_more(found: Evidence, rule: Rule) -> bool:
+    """Whether seeds up to the cap have a fair chance of settling an open verdict.
+
+    The chance is the predictive one: given z after m seeds and a flat prior, z after M is normal with mean
+    z sqrt(M / m) and variance M / m - 1 (Spiegelhalter, Freedman & Blackburn 1986). One look alone never
+    ends it.
+    """
+    if found.seeds >= rule.cap:
+        return False
+    if found.seeds < 2 * rule.look:
+        return True
+    ratio = rule.cap / found.seeds
+    mean, sd, limit = found.z * math.sqrt(ratio), math.sqrt(ratio - 1.0), bound(rule.cap)
+    chance = _NORMAL.cdf((mean - limit) / sd) + _NORMAL.cdf((-mean - limit) / sd)
+    return chance >= rule.least_chance
+
+
+def _to_next_look(seeds: int, rule: Rule) -> int:
+    """Fresh seeds up to the next multiple of `look`, past `CAP` up to its next doubling, never past the cap.
+
+    >>> [_to_next_look(seeds, Rule(cap=50)) for seeds in (0, 3, 4, 18, 20, 40)]
+    [4, 1, 4, 2, 20, 10]
+    """
+    goal = (seeds // rule.look + 1) * rule.look
+    if seeds >= CAP:
+        goal = CAP * 2 ** (math.floor(math.log2(seeds / CAP)) + 1)
+    return min(goal, rule.cap) - seeds
+
+
+def _clear_ends(
+    known: Mapping[int, Architecture],
+    judged: Mapping[Architecture, Mapping[Quantity, Evidence]],
+    quantity: Quantity,
+) -> tuple[bool, bool]:
+    """Whether the smallest size is clearly enough, and whether the largest is clearly too small."""
+    smallest, largest = judged[known[min(known)]][quantity], judged[known[max(known)]][quantity]
+    return smallest.z > _CLEAR, largest.z < -_CLEAR
+
+
+def _new_sizes(sizes: Sequence[int], low: int, high: int, waiting: set[int], clear: tuple[bool, bool]) -> list[int]:
+    """Sizes to add below, above, and in the hole under the first size that is not too small.
+
+    Args:
+        sizes: Tested, ascending.
+        low: Position of the first that is not below; `len(sizes)` when all are.
+        high: Position of the upper end; `len(sizes)` when there is none.
+        waiting: Sizes that get more seeds first: nothing is added beside them.
+        clear: Whether the smallest is clearly enough, and the largest clearly too small: then one long step.
+    """
+    new: list[int] = []
+    if low == 0 and sizes[0] not in waiting:
+        step = _step(sizes[0])
+        new += [math.floor(0.7 * sizes[0])] if clear[0] and sizes[0] > 3 else [sizes[0] - 2 * step, sizes[0] - step]
+    if high == len(sizes) and sizes[-1] not in waiting:
+        step = _step(sizes[-1])
+        new += [math.ceil(1.4 * sizes[-1])] if clear[1] else [sizes[-1] + step, sizes[-1] + 2 * step]
+    if 0 < low < len(sizes) and sizes[low] not in waiting:
+        under, over = sizes[low - 1], sizes[low]
+        gap = over - under - 1
+        new += range(under + 1, over) if gap <= 3 else [under + gap * part // 4 + 1 for part in (1, 2, 3)]
+    return new
+
+
+def _around(crossing: float) -> list[int]:
+    """Seven sizes around the crossing: its neighbours, or where it is large, evenly within a fifth of it.
+
+    >>> _around(13.0), _around(5.4), _around(60.0)
+    ([10, 11, 12, 13, 14, 15, 16], [2, 3, 4, 5, 6, 7, 8], [48, 52, 56, 60, 64, 68, 72])
+    """
+    reach = max(3.0, 0.2 * crossing)
+    return [round(crossing + reach * part / 3) for part in range(-3, 4)]
+
+
+def _step(size: int) -> int:
+    """How far apart sizes are tried beyond the ends: as far as those that `_around` spreads.
+
+    >>> _step(13), _step(60)
+    (1, 4)
+    """
+    return max(1, round(0.2 * size / 3))
+
+
+def _crossing(sizes: Sequence[int], fitted: Sequence[float], target: float) -> float:
+    """Where a rising accuracy first reaches the target, interpolated; the largest size when it does not."""
+    place = next((place for place, accuracy in enumerate(fitted) if accuracy >= target), None)
+    if place is None:
+        return float(sizes[-1])
+    if place == 0:
+        return float(sizes[0])
+    rise = fitted[place] - fitted[place - 1]
+    return sizes[place - 1] + (sizes[place] - sizes[place - 1]) * (target - fitted[place - 1]) / rise
+
+
+def _isotonic(values: Sequence[float]) -> list[float]:
+    """The rising sequence nearest to `values` in squares: neighbours that fall are pooled.
+
+    >>> _isotonic([1.0, 3.0, 2.0, 4.0])
+    [1.0, 2.5, 2.5, 4.0]
+    """
+    blocks: list[list[float]] = []
+    for value in values:
+        blocks.append([value])
+        while len(blocks) > 1 and fmean(blocks[-2]) > fmean(blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    return [fmean(block) for block in blocks for _ in block]

@@ -1,0 +1,190 @@
+"""Where files are kept that a database is not for: a folder, or a bucket of S3 (or of what speaks its protocol).
+
+A file is there whole or not at all. Workers on several machines need a place that they share.
+
+    place = place_at("s3://bucket/fewest")          # needs `pip install fewest[s3]`
+    place.write("16.keras", content)
+"""
+
+import contextlib
+import importlib.util
+import io
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from fewest.storage.database.location import folder_beside, parse_url
+from fewest.storage.errors import MisuseError, StorageError
+
+if TYPE_CHECKING:
+    from optuna.artifacts import Boto3ArtifactStore
+
+__all__ = ["Bucket", "Folder", "Place", "place_at", "place_for"]
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
+_BUCKET = re.compile(r"s3://([a-z0-9][a-z0-9.-]+)(?:/(.*))?")
+
+
+class Place(Protocol):
+    """Keeps files by name. All methods raise OSError where the place cannot be reached."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Keeps a file, instead of the one of that name if there is one."""
+
+    def read(self, name: str) -> bytes | None:
+        """A file's content; None if there is none."""
+
+    def names(self, start: str) -> list[str]:
+        """The names of the files that begin like this."""
+
+    def delete(self, name: str) -> None:
+        """Deletes a file, if it is there."""
+
+
+def place_for(url: str, what: str, chosen: str | None = None) -> Place:
+    """Where a storage's files are kept, unless someone chose another place; see `folder_beside` and `place_at`.
+
+    >>> str(place_for("sqlite:////data/study.db", "artifacts"))
+    '/data/study.db.artifacts'
+    """
+    return place_at(chosen or folder_beside(parse_url(url), what))
+
+
+def place_at(where: str | Path) -> Place:
+    """The place that a user means.
+
+    Args:
+        where: A folder, which need not exist, or `s3://BUCKET/PREFIX`.
+
+    Raises:
+        MisuseError: It is another URL, or names no bucket.
+        StorageError: It is a bucket, and boto3 is not installed.
+    """
+    if isinstance(where, Path) or not _SCHEME.match(where):
+        return Folder(Path(where))
+    if (parts := _BUCKET.fullmatch(where)) is None:
+        raise MisuseError(f"Files must be kept in a folder or in s3://BUCKET/PREFIX, got {where!r}.")
+    if importlib.util.find_spec("boto3") is None:
+        raise StorageError(
+            f"To keep files in {where} takes the boto3 package, which is not installed. "
+            "Install it with `pip install fewest[s3]`."
+        )
+    return Bucket(parts[1], parts[2] or "")
+
+
+class Folder:
+    """A folder, made when the first file is written, and again if somebody deletes it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes beside the file's place, forces that to disk and renames it into place."""
+        try:
+            self._write(name, content)
+        except FileNotFoundError:  # The folder was deleted after it was made.
+            self._write(name, content)
+
+    def read(self, name: str) -> bytes | None:
+        """See `Place.read`."""
+        try:
+            return (self.path / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def names(self, start: str) -> list[str]:
+        """See `Place.names`; among them, beginning with a dot, what a killed process left half-written."""
+        return [path.name for path in self.path.glob("*") if path.name.startswith(start)]
+
+    def delete(self, name: str) -> None:
+        """See `Place.delete`."""
+        (self.path / name).unlink(missing_ok=True)
+
+    def _write(self, name: str, content: bytes) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        temporary = self.path / f".{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path / name)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        self._sync()
+
+    def _sync(self) -> None:
+        """Force the renaming itself to disk, where the system can."""
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self.path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+class Bucket:
+    """Objects of one bucket whose keys begin with a prefix, through Optuna's artifact store.
+
+    Credentials, region and endpoint (`AWS_ENDPOINT_URL`) come from boto3's own settings.
+    """
+
+    def __init__(self, bucket: str, prefix: str) -> None:
+        self._bucket, self._prefix = bucket, f"{prefix.strip('/')}/".lstrip("/")
+
+    def __str__(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}"
+
+    def write(self, name: str, content: bytes) -> None:
+        """See `Place.write`: S3 shows an object only once all of it has arrived."""
+        with _clear_errors():
+            self._store.write(self._prefix + name, io.BytesIO(content))
+
+    def read(self, name: str) -> bytes | None:
+        """See `Place.read`."""
+        from optuna.artifacts.exceptions import ArtifactNotFound
+
+        try:
+            with _clear_errors(), self._store.open_reader(self._prefix + name) as reader:
+                return reader.read()
+        except ArtifactNotFound:
+            return None
+
+    def names(self, start: str) -> list[str]:
+        """See `Place.names`."""
+        with _clear_errors():
+            pages = self._store.client.get_paginator("list_objects_v2")
+            found = pages.paginate(Bucket=self._bucket, Prefix=self._prefix + start)
+            return [each["Key"].removeprefix(self._prefix) for page in found for each in page.get("Contents", ())]
+
+    def delete(self, name: str) -> None:
+        """See `Place.delete`."""
+        with _clear_errors():
+            self._store.remove(self._prefix + name)
+
+    @cached_property
+    def _store(self) -> "Boto3ArtifactStore":
+        from optuna.artifacts import Boto3ArtifactStore
+
+        return Boto3ArtifactStore(self._bucket)
+
+
+@contextlib.contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turns what boto3 raises into an OSError of one line."""
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (Boto3Error, BotoCoreError, ClientError) as error:
+        raise OSError(" ".join(str(error).split())) from error

@@ -1,0 +1,1 @@
+"""Studies and trials: Optuna's, in bulk, with learning curves, results and leases beside them."""

@@ -1,0 +1,633 @@
+"""Optuna's RDBStorage, with bulk operations on a cohort, and waiting trials that are claimed only once.
+
+An ordinary storage to Optuna: `optuna.create_study(storage=CohortStorage(url))` wraps it in Optuna's cache as
+usual. The bulk operations go past that cache, which is safe: it rereads every unfinished and every newer
+trial. (Only `Trial.suggest_*` on a trial made in bulk needs the cache to have met it: call
+`study.get_trials()` once before.)
+
+Imports Optuna; import this module only where Optuna is used anyway.
+"""
+
+import copy
+import functools
+import json
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
+
+import sqlalchemy as sa
+from optuna.distributions import (
+    BaseDistribution,
+    check_distribution_compatibility,
+    distribution_to_json,
+    json_to_distribution,
+)
+from optuna.exceptions import DuplicatedStudyError
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages._rdb import models
+from optuna.storages._rdb.storage import _VersionManager
+from optuna.study import StudyDirection
+from optuna.study.study import _SYSTEM_ATTR_METRIC_NAMES
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Connection
+from sqlalchemy.orm import scoped_session, sessionmaker
+
+from fewest.storage.database.database import open_engine
+from fewest.storage.database.faults import clear_errors
+from fewest.storage.database.location import place_of
+from fewest.storage.database.sql import insert_new, upsert
+from fewest.storage.database.tables import leases as leases_table
+from fewest.storage.database.transactions import write
+from fewest.storage.trials.curves import insert_curves
+from fewest.storage.trials.leases import Leases, lost_trials
+from fewest.storage.trials.records import CurvePoint
+
+__all__ = ["CohortStorage", "FinishedTrial"]
+
+_trials: sa.Table = models.TrialModel.__table__
+_studies: sa.Table = models.StudyModel.__table__
+_directions: sa.Table = models.StudyDirectionModel.__table__
+_study_user_attributes: sa.Table = models.StudyUserAttributeModel.__table__
+_study_system_attributes: sa.Table = models.StudySystemAttributeModel.__table__
+_params: sa.Table = models.TrialParamModel.__table__
+_values: sa.Table = models.TrialValueModel.__table__
+_user_attributes: sa.Table = models.TrialUserAttributeModel.__table__
+_system_attributes: sa.Table = models.TrialSystemAttributeModel.__table__
+_intermediate_values: sa.Table = models.TrialIntermediateValueModel.__table__
+
+Row = dict[str, Any]
+
+Templates: TypeAlias = Sequence[FrozenTrial | None]
+
+
+class FinishedTrial(NamedTuple):
+    """How a trial ended."""
+
+    trial_id: int
+    state: TrialState
+    """COMPLETE, PRUNED or FAIL."""
+    values: Sequence[float] | None = None
+    """One value an objective, none of them NaN; of complete trials only."""
+    attributes: Mapping[str, Any] = {}
+    """User attributes to set with it: JSON values by key."""
+
+
+def _clearly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A storage's method, with `StorageError` in place of what Optuna says of a failing database."""
+
+    @functools.wraps(method)
+    def call(self: "CohortStorage", *arguments: Any, **named: Any) -> Any:
+        with clear_errors(place_of(self.engine.url)):
+            return method(self, *arguments, **named)
+
+    return call
+
+
+def _inherited_clearly(cls: type["CohortStorage"]) -> type["CohortStorage"]:
+    """Let every operation of Optuna's storages fail clearly, and those that Optuna's cache calls."""
+    names = [name for name in dir(BaseStorage) if not name.startswith("_")]
+    for name in (*names, "_get_trials", "_set_trial_param", "_get_best_trial_id"):
+        setattr(cls, name, _clearly(getattr(cls, name)))
+    return cls
+
+
+@_inherited_clearly
+class CohortStorage(RDBStorage):
+    """An RDBStorage on SQLite or PostgreSQL, opened by `fewest.storage.database.database`.
+
+    Args:
+        url: As for `open_engine`; what is missing is created.
+
+    Raises:
+        MisuseError: As for `open_engine`.
+        StorageError: As for `open_engine`, and from every bulk operation when the database fails.
+    """
+
+    def __init__(self, url: str) -> None:
+        # RDBStorage.__init__ would make an engine of its own and its tables in many transactions: what it
+        # sets is set here instead.
+        self.engine = open_engine(url, create=True)
+        self.url = self.engine.url.render_as_string(hide_password=False)
+        self.engine_kwargs: dict[str, Any] = {}
+        self.skip_compatibility_check = False
+        self.heartbeat_interval = None
+        self.grace_period = None
+        self.heartbeat_stale_trial_callback = None
+        self.failed_trial_callback = None
+        self.scoped_session = scoped_session(sessionmaker(bind=self.engine))
+        self._distributions: dict[tuple[int, str], BaseDistribution] = {}
+        # Drivers complain of connections that nobody closed.
+        weakref.finalize(self, self.engine.dispose)
+
+    @cached_property
+    def _version_manager(self) -> _VersionManager:  # type: ignore[override]  # Made when first asked for.
+        # Only `optuna storage upgrade` asks for it, and it loads Alembic.
+        return _VersionManager(self.url, self.engine, self.scoped_session)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        return {"url": self.url}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        self.__init__(state["url"])  # type: ignore[misc]  # Opening is all there is to restore.
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        """As in Optuna, but a waiting trial starts running once only, on SQLite too."""
+        with self._write_lock():
+            return super().set_trial_state_values(trial_id, state, values)
+
+    def delete_study(self, study_id: int) -> None:
+        """As in Optuna."""
+        # SQLite gives the ids of deleted studies to new ones, whose parameters may be of another kind.
+        self._distributions.clear()
+        super().delete_study(study_id)
+
+    def _create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> FrozenTrial:
+        [(trial_id, number, started)] = self._create(study_id, [template_trial], None, None)
+        if template_trial is None:
+            return FrozenTrial(
+                number=number,
+                state=TrialState.RUNNING,
+                value=None,
+                datetime_start=_local(started),
+                datetime_complete=None,
+                params={},
+                distributions={},
+                user_attrs={},
+                system_attrs={},
+                intermediate_values={},
+                trial_id=trial_id,
+            )
+        frozen = copy.deepcopy(template_trial)
+        frozen.number = number
+        frozen.datetime_start = _local(started)
+        frozen._trial_id = trial_id
+        return frozen
+
+    def create_whole_study(
+        self,
+        name: str,
+        directions: Sequence[StudyDirection],
+        templates: Sequence[FrozenTrial],
+        *,
+        attributes: Mapping[str, Any],
+        metric_names: Sequence[str],
+    ) -> int:
+        """Create a study with all that belongs to it in one transaction: nobody ever meets half of one.
+
+        Args:
+            name: Of the study.
+            directions: Of its objectives.
+            templates: Its first trials, as for `create_trials`.
+            attributes: Its user attributes: JSON values by key.
+            metric_names: Names of its objectives.
+
+        Returns:
+            The study's id.
+
+        Raises:
+            optuna.exceptions.DuplicatedStudyError: There is one of that name; nothing was changed.
+        """
+
+        def work(connection: Connection) -> int:
+            insertion = insert_new(connection, _studies).returning(_studies.c.study_id)
+            study_id = connection.scalar(insertion, {"study_name": name})
+            if study_id is None:
+                raise DuplicatedStudyError(f"There is a study {name!r} already.")
+            named_metrics = {_SYSTEM_ATTR_METRIC_NAMES: list(metric_names)}
+            for table, rows in (
+                (_directions, [{"objective": n, "direction": direction} for n, direction in enumerate(directions)]),
+                (_study_user_attributes, _described(attributes)),
+                (_study_system_attributes, _described(named_metrics)),
+            ):
+                connection.execute(sa.insert(table), [{"study_id": study_id, **row} for row in rows])
+            self._insert_trials(connection, study_id, templates, 0, -1)
+            return int(study_id)
+
+        return write(self.engine, work, idempotent=False)
+
+    def create_trials(
+        self,
+        study_id: int,
+        templates: Templates | Callable[[Connection, int], Templates],
+        *,
+        limit: int | None = None,
+        leases: Leases | None = None,
+    ) -> list[int]:
+        """Create several trials in one transaction.
+
+        Args:
+            study_id: Where.
+            templates: What they start with, as `optuna.trial.create_trial(state=..., params=..., ...)` makes
+                it; None for an empty running trial. Or what makes them: called with the connection and the number of
+                trials that the study has, which nobody else can change until these are created. Again, if the
+                transaction is repeated.
+            limit: How many trials the study may have in all, whatever their state. Fewer than asked for are
+                made when they would be more, and none once there are as many, however many workers ask at the
+                same time.
+            leases: Who is to train them: takes the lease of each running one in the same transaction.
+
+        Returns:
+            The new trials' ids, in the order of their templates and numbers.
+
+        Raises:
+            KeyError: There is no such study.
+            ValueError: A parameter's distribution does not go with the one it has elsewhere in the study.
+        """
+        return [trial_id for trial_id, _, _ in self._create(study_id, templates, limit, leases)]
+
+    def claim_waiting(self, study_id: int, n_trials: int, *, leases: Leases | None = None) -> list[int]:
+        """Start waiting trials, oldest first; each is handed to one caller only.
+
+        Args:
+            study_id: Where.
+            n_trials: At most so many.
+            leases: Takes their leases in the same transaction.
+
+        Returns:
+            The ids of the trials that are now running, and the caller's.
+        """
+
+        def work(connection: Connection) -> tuple[list[int], dict[int, int]]:
+            waiting = (
+                sa.select(_trials.c.trial_id)
+                .where(_trials.c.study_id == study_id, _trials.c.state == TrialState.WAITING)
+                .order_by(_trials.c.trial_id)
+                .limit(n_trials)
+                .with_for_update(skip_locked=True)
+            )
+            claimed = list(connection.scalars(waiting))
+            if claimed:
+                connection.execute(
+                    sa.update(_trials)
+                    .where(_trials.c.trial_id.in_(claimed))
+                    .values(state=TrialState.RUNNING, datetime_start=_now())
+                )
+            return claimed, {} if leases is None else leases.insert(connection, claimed)
+
+        claimed, fences = write(self.engine, work, idempotent=False)
+        if leases is not None:
+            leases.note(fences)
+        return claimed
+
+    def return_trials(self, trial_ids: Sequence[int], *, leases: Leases | None = None) -> frozenset[int]:
+        """Put running trials back among the waiting, for `claim_waiting` to hand out, in one transaction.
+
+        Args:
+            trial_ids: Which.
+            leases: Whose they are; None asks for no leases.
+
+        Returns:
+            The ids of those that were not: taken by another worker, ended, or deleted.
+        """
+        fences = None if leases is None else leases.fences()
+
+        def work(connection: Connection) -> frozenset[int]:
+            kept = set(trial_ids) - lost_trials(connection, trial_ids, fences)
+            running = (_trials.c.trial_id.in_(kept)) & (_trials.c.state == TrialState.RUNNING)
+            query = sa.select(_trials.c.trial_id).where(running).order_by(_trials.c.trial_id)
+            returned = set(connection.scalars(query.with_for_update()))
+            to_waiting = sa.update(_trials).where(_trials.c.trial_id.in_(returned))
+            connection.execute(to_waiting.values(state=TrialState.WAITING, datetime_start=None))
+            # The row stays, for its fence must not come again.
+            released = sa.update(leases_table).where(leases_table.c.trial_id.in_(returned))
+            connection.execute(released.values(worker_id=None))
+            return frozenset(trial_ids) - returned
+
+        refused = write(self.engine, work) if trial_ids else frozenset()
+        if leases is not None:
+            leases.forget(trial_ids)
+        return refused
+
+    def set_attributes(self, attributes: Mapping[int, Mapping[str, Any]]) -> None:
+        """Set user attributes of several unfinished trials in one transaction.
+
+        Args:
+            attributes: JSON values by key by trial id.
+
+        Raises:
+            KeyError: There is no such trial.
+            optuna.exceptions.UpdateFinishedTrialError: One of them is finished; then nothing was set.
+        """
+        rows = [row for trial_id, values in attributes.items() for row in _attribute_rows(trial_id, values)]
+
+        def work(connection: Connection) -> None:
+            self._require_unfinished(connection, attributes)
+            _upsert_attributes(connection, _user_attributes, rows)
+
+        if rows:
+            write(self.engine, work)
+
+    def set_params(self, params: Mapping[int, Mapping[str, tuple[Any, BaseDistribution]]]) -> None:
+        """Set parameters of several unfinished trials in one transaction.
+
+        Args:
+            params: By trial id and parameter name: the value as users see it, and its distribution.
+
+        Raises:
+            KeyError: There is no such trial.
+            ValueError: A distribution does not go with the one the parameter has elsewhere in its study.
+            optuna.exceptions.UpdateFinishedTrialError: One of them is finished; then nothing was set.
+        """
+
+        def work(connection: Connection) -> None:
+            study_of = self._require_unfinished(connection, params)
+            rows: list[Row] = []
+            for trial_id, values in params.items():
+                for name, (value, distribution) in values.items():
+                    self._check_distribution(connection, study_of[trial_id], name, distribution)
+                    rows.append(_param_row(trial_id, name, value, distribution))
+            if rows:
+                connection.execute(sa.insert(_params), rows)
+
+        if params:
+            write(self.engine, work)
+
+    def finish_trials(
+        self,
+        finished: Sequence[FinishedTrial],
+        *,
+        points: Mapping[int, Sequence[CurvePoint]] | None = None,
+        leases: Leases | None = None,
+    ) -> frozenset[int]:
+        """End several trials in one transaction, and give their leases up.
+
+        Args:
+            finished: How each ended.
+            points: Epochs to write with them, as for `write_curves`; also of trials that go on.
+            leases: Whose trials they are; None asks for no leases.
+
+        Returns:
+            The trial ids nothing was written of: taken by another worker, ended already, or deleted.
+
+        Raises:
+            ValueError: A value is NaN, or a trial that is not complete has values.
+        """
+        for trial in finished:
+            _check_finished(trial)
+        fences = None if leases is None else leases.fences()
+
+        def work(connection: Connection) -> frozenset[int]:
+            refused = insert_curves(connection, points, fences) if points else frozenset()
+            return refused | self._finish(connection, finished, fences)
+
+        refused = write(self.engine, work) if finished or points else frozenset()
+        if leases is not None:
+            leases.forget({trial.trial_id for trial in finished} | refused)
+        return refused
+
+    def _create(
+        self,
+        study_id: int,
+        templates: Templates | Callable[[Connection, int], Templates],
+        limit: int | None,
+        leases: Leases | None,
+    ) -> list[tuple[int, int, datetime | None]]:
+        """Create trials.
+
+        Returns:
+            For each its id, its number, and when it started, in naive UTC.
+        """
+
+        def work(connection: Connection) -> tuple[list[tuple[int, int, datetime | None]], dict[int, int]]:
+            # Numbers are counted, so nobody else may create trials in this study meanwhile.
+            study = sa.select(_studies.c.study_id).where(_studies.c.study_id == study_id).with_for_update()
+            if connection.scalar(study) is None:
+                raise KeyError(models.NOT_FOUND_MSG)
+            n_trials, last_id = _last(connection, study_id)
+            wanted = templates(connection, n_trials) if callable(templates) else templates
+            kept = wanted if limit is None else wanted[: max(0, limit - n_trials)]
+            if not kept:
+                return [], {}
+            created = self._insert_trials(connection, study_id, kept, n_trials, last_id)
+            ids = [trial_id for trial_id, _, _ in created]
+            return created, {} if leases is None else leases.insert(connection, _running(ids, kept))
+
+        created, fences = write(self.engine, work, idempotent=False)
+        if leases is not None:
+            leases.note(fences)
+        return created
+
+    def _insert_trials(
+        self,
+        connection: Connection,
+        study_id: int,
+        templates: Sequence[FrozenTrial | None],
+        n_trials: int,
+        last_id: int,
+    ) -> list[tuple[int, int, datetime | None]]:
+        """Write new trials into a study that has `n_trials`, the last one's id being `last_id`."""
+        rows = [_trial_row(study_id, n_trials + i, template) for i, template in enumerate(templates)]
+        connection.execute(sa.insert(_trials), rows)
+        created = connection.execute(
+            sa.select(_trials.c.trial_id, _trials.c.number)
+            .where(_trials.c.study_id == study_id, _trials.c.trial_id > last_id)
+            .order_by(_trials.c.number)
+        ).all()
+        self._fill(connection, study_id, dict(zip([trial_id for trial_id, _ in created], templates, strict=True)))
+        return [
+            (trial_id, number, row["datetime_start"]) for (trial_id, number), row in zip(created, rows, strict=True)
+        ]
+
+    def _fill(self, connection: Connection, study_id: int, templates: Mapping[int, FrozenTrial | None]) -> None:
+        """Write what new trials' templates hold."""
+        params: list[Row] = []
+        values: list[Row] = []
+        user_attributes: list[Row] = []
+        system_attributes: list[Row] = []
+        intermediate_values: list[Row] = []
+        for trial_id, template in templates.items():
+            if template is None:
+                continue
+            for name, value in template.params.items():
+                distribution = template.distributions[name]
+                self._check_distribution(connection, study_id, name, distribution)
+                params.append(_param_row(trial_id, name, value, distribution))
+            values += _value_rows(trial_id, template.values or ())
+            user_attributes += _attribute_rows(trial_id, template.user_attrs)
+            system_attributes += _attribute_rows(trial_id, template.system_attrs)
+            intermediate_values += _intermediate_rows(trial_id, template.intermediate_values)
+        for table, rows in (
+            (_params, params),
+            (_values, values),
+            (_user_attributes, user_attributes),
+            (_system_attributes, system_attributes),
+            (_intermediate_values, intermediate_values),
+        ):
+            if rows:
+                connection.execute(sa.insert(table), rows)
+
+    def _check_distribution(
+        self, connection: Connection, study_id: int, name: str, distribution: BaseDistribution
+    ) -> None:
+        """Optuna's rule that a parameter keeps its kind in a study; asks the database once a parameter."""
+        known = self._distributions.get((study_id, name))
+        if known is None:
+            stored = connection.scalar(
+                sa.select(_params.c.distribution_json)
+                .join(_trials, _trials.c.trial_id == _params.c.trial_id)
+                .where(_trials.c.study_id == study_id, _params.c.param_name == name)
+                .limit(1)
+            )
+            known = distribution if stored is None else json_to_distribution(stored)
+            if stored is not None:
+                self._distributions[study_id, name] = known
+        check_distribution_compatibility(known, distribution)
+
+    def _require_unfinished(self, connection: Connection, trial_ids: Mapping[int, Any]) -> dict[int, int]:
+        """The study of each trial, all of which stay unfinished until the transaction ends."""
+        rows = connection.execute(
+            sa.select(_trials.c.trial_id, _trials.c.study_id, _trials.c.state)
+            .where(_trials.c.trial_id.in_(trial_ids))
+            .order_by(_trials.c.trial_id)
+            .with_for_update()
+        ).all()
+        if len(rows) < len(trial_ids):
+            raise KeyError(models.NOT_FOUND_MSG)
+        for trial_id, _, state in rows:
+            self.check_trial_is_updatable(trial_id, state)
+        return {trial_id: study_id for trial_id, study_id, _ in rows}
+
+    def _finish(
+        self, connection: Connection, finished: Sequence[FinishedTrial], fences: Mapping[int, int] | None
+    ) -> frozenset[int]:
+        asked = {trial.trial_id for trial in finished}
+        lost = lost_trials(connection, asked, fences)
+        open_trials = set(
+            connection.scalars(
+                sa.select(_trials.c.trial_id)
+                .where(
+                    _trials.c.trial_id.in_(asked - lost),
+                    _trials.c.state.in_([TrialState.RUNNING, TrialState.WAITING]),
+                )
+                .order_by(_trials.c.trial_id)
+                .with_for_update()
+            )
+        )
+        connection.execute(sa.delete(leases_table).where(leases_table.c.trial_id.in_(asked - lost)))
+        ending = [trial for trial in finished if trial.trial_id in open_trials]
+        if not ending:
+            return frozenset(asked)
+        values = [row for trial in ending for row in _value_rows(trial.trial_id, trial.values or ())]
+        if values:
+            connection.execute(upsert(connection, _values, ("trial_id", "objective")), values)
+        _upsert_attributes(
+            connection,
+            _user_attributes,
+            [row for trial in ending for row in _attribute_rows(trial.trial_id, trial.attributes)],
+        )
+        connection.execute(
+            sa.update(_trials)
+            .where(_trials.c.trial_id == sa.bindparam("ended"))
+            .values(state=sa.bindparam("new_state"), datetime_complete=_now()),
+            [{"ended": trial.trial_id, "new_state": trial.state} for trial in ending],
+        )
+        return frozenset(asked - open_trials)
+
+    @contextmanager
+    def _write_lock(self) -> Iterator[None]:
+        """Let the next session of this thread hold SQLite's write lock from its start."""
+        if self.engine.dialect.name == "sqlite":
+            try:
+                self.scoped_session().connection().exec_driver_sql("BEGIN IMMEDIATE")
+            except BaseException:
+                self.scoped_session.remove()
+                raise
+        yield
+
+
+def _last(connection: Connection, study_id: int) -> tuple[int, int]:
+    """How many trials a study has, and the id of its last one, -1 for none.
+
+    A trial's number is how many were there before it, so the last one tells without counting.
+    """
+    own = sa.select(_trials.c.number, _trials.c.trial_id).where(_trials.c.study_id == study_id)
+    last = connection.execute(own.order_by(_trials.c.trial_id.desc()).limit(1)).one_or_none()
+    return (0, -1) if last is None else (last.number + 1, last.trial_id)
+
+
+def _now() -> datetime:
+    """As Optuna stores times: UTC, without saying so."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _utc(local: datetime | None) -> datetime | None:
+    return None if local is None else local.astimezone(UTC).replace(tzinfo=None)
+
+
+def _local(utc: datetime | None) -> datetime | None:
+    return None if utc is None else utc.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+
+
+def _running(trial_ids: Sequence[int], templates: Sequence[FrozenTrial | None]) -> list[int]:
+    return [
+        trial_id
+        for trial_id, template in zip(trial_ids, templates, strict=True)
+        if template is None or template.state == TrialState.RUNNING
+    ]
+
+
+def _trial_row(study_id: int, number: int, template: FrozenTrial | None) -> Row:
+    return {
+        "study_id": study_id,
+        "number": number,
+        "state": TrialState.RUNNING if template is None else template.state,
+        "datetime_start": _now() if template is None else _utc(template.datetime_start),
+        "datetime_complete": None if template is None else _utc(template.datetime_complete),
+    }
+
+
+def _param_row(trial_id: int, name: str, value: Any, distribution: BaseDistribution) -> Row:
+    return {
+        "trial_id": trial_id,
+        "param_name": name,
+        "param_value": distribution.to_internal_repr(value),
+        "distribution_json": distribution_to_json(distribution),
+    }
+
+
+def _value_rows(trial_id: int, values: Sequence[float]) -> list[Row]:
+    rows = []
+    for objective, value in enumerate(values):
+        stored, kind = models.TrialValueModel.value_to_stored_repr(value)
+        rows.append({"trial_id": trial_id, "objective": objective, "value": stored, "value_type": kind})
+    return rows
+
+
+def _described(attributes: Mapping[str, Any]) -> list[Row]:
+    return [{"key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
+
+
+def _attribute_rows(trial_id: int, attributes: Mapping[str, Any]) -> list[Row]:
+    return [{"trial_id": trial_id, **row} for row in _described(attributes)]
+
+
+def _intermediate_rows(trial_id: int, values: Mapping[int, float]) -> list[Row]:
+    rows = []
+    for step, value in values.items():
+        stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
+        rows.append(
+            {
+                "trial_id": trial_id,
+                "step": step,
+                "intermediate_value": stored,
+                "intermediate_value_type": kind,
+            }
+        )
+    return rows
+
+
+def _upsert_attributes(connection: Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+    if rows:
+        connection.execute(upsert(connection, table, ("trial_id", "key")), rows)
+
+
+def _check_finished(trial: FinishedTrial) -> None:
+    if not trial.state.is_finished():
+        raise ValueError(f"A finished trial must be complete, pruned or failed, got {trial.state.name}.")
+    if (trial.values is not None) != (trial.state == TrialState.COMPLETE):
+        raise ValueError(f"A trial has values if and only if it is complete, got {trial!r}.")
+    if any(value != value for value in trial.values or ()):
+        raise ValueError(f"A trial's values must be numbers, got {trial!r}.")

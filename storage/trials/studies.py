@@ -1,0 +1,197 @@
+"""Studies and trials, read straight from Optuna's tables, without Optuna, which takes long to import.
+
+Nothing here writes, and databases that only Optuna wrote are read as well.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Any, TypeVar, cast, get_args
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from fewest.storage.database.location import place_of
+from fewest.storage.database.tables import studies, study_user_attributes, trial_user_attributes, trial_values, trials
+from fewest.storage.database.transactions import reading
+from fewest.storage.errors import NotFoundError
+from fewest.storage.trials.records import StudyRecord, TrialRecord, TrialState
+
+__all__ = ["read_studies", "read_study", "read_trials"]
+
+ACCURACY_OBJECTIVE = 1
+"""Which of a trial's values is its validation accuracy; the first is its size."""
+
+_STATES: tuple[TrialState, ...] = get_args(TrialState)
+_ATTRIBUTES = ("widths", "neurons", "parameters", "seed", "epochs", "best_epoch", "seconds", "reason", "cohort")
+_N_NAMES_SHOWN = 10
+
+Value = TypeVar("Value")
+
+
+def read_studies(engine: Engine) -> list[StudyRecord]:
+    """All studies, oldest first.
+
+    Raises:
+        StorageError: The database cannot be read.
+    """
+    with reading(engine) as connection:
+        return _studies(connection, sa.true())
+
+
+def read_study(engine: Engine, name: str) -> StudyRecord:
+    """One study by its name.
+
+    Raises:
+        NotFoundError: There is none of that name; the message says which there are.
+        StorageError: The database cannot be read.
+    """
+    with reading(engine) as connection:
+        found = _studies(connection, studies.c.study_name == name)
+        if found:
+            return found[0]
+        names = list(connection.scalars(sa.select(studies.c.study_name).order_by(studies.c.study_id)))
+    raise NotFoundError(unknown_study(name, names, place_of(engine.url)))
+
+
+def unknown_study(name: str, names: list[str], place: str) -> str:
+    """What to say to someone who asked for a study that does not exist.
+
+    >>> unknown_study("mnits", ["mnist", "digits"], "fewest.db")
+    "There is no study 'mnits' in fewest.db. Did you mean 'mnist'? It has 'mnist', 'digits'."
+    """
+    said = f"There is no study {name!r} in {place}."
+    if not names:
+        return f"{said} It has none yet: start one with `fewest run STUDY`."
+    near = get_close_matches(name, names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    more = f" and {len(names) - _N_NAMES_SHOWN} more" if len(names) > _N_NAMES_SHOWN else ""
+    return f"{said}{hint} It has {', '.join(map(repr, names[:_N_NAMES_SHOWN]))}{more}."
+
+
+def read_trials(source: Engine | Connection, study_id: int, *, since: int = 0) -> list[TrialRecord]:
+    """All trials of a study, by number.
+
+    What a trial's attributes lack, or hold in another form than ours, is None.
+
+    Args:
+        source: The storage's engine, or a connection in a transaction.
+        study_id: Whose.
+        since: Leaves out trials whose id is lower, which are older.
+
+    Returns:
+        Trials whose `started` and `completed` are in UTC and say so.
+
+    Raises:
+        StorageError: The database cannot be read.
+    """
+    own = (trials.c.study_id == study_id) & (trials.c.trial_id >= since)
+    attributes = trial_user_attributes
+    with reading(source) as connection:
+        rows = connection.execute(
+            sa.select(
+                trials.c.trial_id,
+                trials.c.number,
+                trials.c.state,
+                trials.c.datetime_start,
+                trials.c.datetime_complete,
+            )
+            .where(own)
+            .order_by(trials.c.number)
+        ).all()
+        described: dict[int, dict[str, Any]] = {}
+        for trial_id, key, value_json in connection.execute(
+            sa.select(attributes.c.trial_id, attributes.c.key, attributes.c.value_json)
+            .join(trials, trials.c.trial_id == attributes.c.trial_id)
+            .where(own, attributes.c.trial_id >= since, attributes.c.key.in_(_ATTRIBUTES))
+        ):
+            described.setdefault(trial_id, {})[key] = json.loads(value_json)
+        accuracies: dict[int, float | None] = dict(
+            connection.execute(
+                sa.select(trial_values.c.trial_id, trial_values.c.value)
+                .join(trials, trials.c.trial_id == trial_values.c.trial_id)
+                .where(
+                    own,
+                    trials.c.state == "COMPLETE",
+                    trial_values.c.trial_id >= since,
+                    trial_values.c.objective == ACCURACY_OBJECTIVE,
+                )
+            ).all()
+        )
+    return [
+        _trial(trial_id, number, state, started, completed, described.get(trial_id, {}), accuracies.get(trial_id))
+        for trial_id, number, state, started, completed in rows
+    ]
+
+
+def _studies(connection: Connection, condition: sa.ColumnElement[bool]) -> list[StudyRecord]:
+    """The studies that meet a condition, in three queries however many there are."""
+    names = connection.execute(
+        sa.select(studies.c.study_id, studies.c.study_name).where(condition).order_by(studies.c.study_id)
+    ).all()
+    attributes: dict[int, dict[str, Any]] = {study_id: {} for study_id, _ in names}
+    counts: dict[int, dict[TrialState, int]] = {study_id: dict.fromkeys(_STATES, 0) for study_id, _ in names}
+    for study_id, key, value_json in connection.execute(
+        sa.select(study_user_attributes.c.study_id, study_user_attributes.c.key, study_user_attributes.c.value_json)
+        .join(studies, studies.c.study_id == study_user_attributes.c.study_id)
+        .where(condition)
+        .order_by(study_user_attributes.c.key)
+    ):
+        attributes[study_id][key] = json.loads(value_json)
+    for study_id, state, n_trials in connection.execute(
+        sa.select(trials.c.study_id, trials.c.state, sa.func.count())
+        .join(studies, studies.c.study_id == trials.c.study_id)
+        .where(condition)
+        .group_by(trials.c.study_id, trials.c.state)
+    ):
+        counts[study_id][_state(state)] = n_trials
+    return [StudyRecord(study_id, name, attributes[study_id], counts[study_id]) for study_id, name in names]
+
+
+def _trial(
+    trial_id: int,
+    number: int,
+    state: str,
+    started: datetime | None,
+    completed: datetime | None,
+    attributes: dict[str, Any],
+    accuracy: float | None,
+) -> TrialRecord:
+    return TrialRecord(
+        trial_id=trial_id,
+        number=number,
+        state=_state(state),
+        widths=_only_if(_is_widths, attributes.get("widths"), tuple),
+        neurons=_only_if(_is_integer, attributes.get("neurons"), int),
+        parameters=_only_if(_is_integer, attributes.get("parameters"), int),
+        seed=_only_if(_is_integer, attributes.get("seed"), int),
+        epochs=_only_if(_is_integer, attributes.get("epochs"), int),
+        best_epoch=_only_if(_is_integer, attributes.get("best_epoch"), int),
+        seconds=_only_if(_is_number, attributes.get("seconds"), float),
+        validation_accuracy=accuracy,
+        reason=_only_if(lambda value: isinstance(value, str), attributes.get("reason"), str),
+        started=started and started.replace(tzinfo=UTC),
+        completed=completed and completed.replace(tzinfo=UTC),
+        cohort=_only_if(_is_integer, attributes.get("cohort"), int),
+    )
+
+
+def _state(stored: str) -> TrialState:
+    return cast(TrialState, stored.lower())
+
+
+def _only_if(holds: Callable[[Any], bool], value: Any, convert: Callable[[Any], Value]) -> Value | None:
+    return convert(value) if holds(value) else None
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) or _is_integer(value)
+
+
+def _is_widths(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_integer, value))

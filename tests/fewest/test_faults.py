@@ -1,0 +1,202 @@
+"""Faults that are not ours, in mid-study: survived, or one clear line and a study that can be continued."""
+
+import errno
+import resource
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from fewest.cli import main
+from fewest.search.watch import StudyWatch
+from fewest.storage.database import database
+from fewest.storage.database.database import open_engine
+from fewest.storage.database.transactions import write
+from fewest.storage.files.places import Folder
+from fewest.storage.trials import cohort_storage, sharing
+from fewest.storage.trials.studies import read_study, read_trials
+
+Fault = Callable[[], None]
+
+
+def fewest(*arguments: object) -> int:
+    """Runs a command; gives its exit status."""
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    return 0
+
+
+def run(url: str, file: Path) -> int:
+    settings = ("training.epochs=3", "space.max_width=8", "budget.verification_seeds=0", "data.validation_share=0.25")
+    overrides = [argument for setting in settings for argument in ("--set", setting)]
+    return fewest("run", "digits", "--data", file, "--trials", 8, "--quiet", *overrides, "--storage", url)
+
+
+def essence(url: str) -> list[tuple]:
+    engine = open_engine(url, create=False)
+    trials = read_trials(engine, read_study(engine, "digits").study_id)
+    engine.dispose()
+    return [(t.number, t.state, t.widths, t.seed, t.epochs, t.validation_accuracy, t.reason) for t in trials]
+
+
+@pytest.fixture(autouse=True)
+def small_cohorts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fewest.search.training.population.cohort.cohort_size", lambda *_: 4)
+
+
+@pytest.fixture(scope="module")
+def arrays_file(tmp_path_factory, tiny_arrays) -> Path:
+    import numpy as np
+
+    path = tmp_path_factory.mktemp("data") / "tiny.npz"
+    np.savez(path, **tiny_arrays)
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, arrays_file) -> list[tuple]:
+    """The trials of a study that nothing happened to."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('whole') / 'studies.db'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fewest.search.training.population.cohort.cohort_size", lambda *_: 4)
+        assert run(url, arrays_file) == 0
+    return essence(url)
+
+
+@pytest.fixture
+def at_an_epoch(monkeypatch) -> Callable[[Fault], None]:
+    """Lets something happen once, before the fifth epoch is written down, in the middle of the second cohort."""
+
+    def arrange(fault: Fault) -> None:
+        record, n_epochs = StudyWatch.record, 0
+
+        def disturbed(self, epoch, metrics):
+            nonlocal n_epochs
+            n_epochs += 1
+            if n_epochs == 5:
+                fault()
+            record(self, epoch, metrics)
+
+        monkeypatch.setattr(StudyWatch, "record", disturbed)
+
+    return arrange
+
+
+@pytest.fixture
+def impatient(monkeypatch) -> None:
+    """A lock, or a server that is away, is waited for only a moment."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setitem(write.__kwdefaults__, "patience_seconds", 0.3)
+
+
+def locked(path: Path, unlock: threading.Event) -> Fault:
+    """Takes SQLite's lock; gives it back at the event."""
+
+    def hold() -> None:
+        connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        connection.execute("BEGIN IMMEDIATE")
+
+        def let_go() -> None:
+            unlock.wait(60)
+            connection.rollback()
+            connection.close()
+
+        threading.Thread(target=let_go).start()
+
+    return hold
+
+
+def test_a_full_disk_under_the_checkpoints_is_one_line(url, arrays_file, undisturbed, monkeypatch, at_an_epoch, capsys):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        at_an_epoch(lambda: patch.setattr(Folder, "_write", full))
+        patch.setattr("fewest.search.training.checkpoints.is_due", lambda *_: True)
+        assert run(url, arrays_file) == 1
+    assert "Make room" in capsys.readouterr().err.splitlines()[-1]
+    assert run(url, arrays_file) == 0
+    assert essence(url) == undisturbed
+
+
+def test_a_full_disk_under_the_database_is_one_line(url, tmp_path, arrays_file, undisturbed, at_an_epoch, capsys):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    at_an_epoch(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1])))
+    try:
+        assert run(url, arrays_file) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error: ")]
+    assert "continue with `fewest resume`" in line
+    assert run(url, arrays_file) == 0
+    assert essence(url) == undisturbed
+
+
+def test_a_database_that_is_locked_for_a_while_is_waited_for(url, tmp_path, arrays_file, undisturbed, at_an_epoch):
+    unlock = threading.Event()
+
+    def lock() -> None:
+        locked(tmp_path / "studies.db", unlock)()
+        threading.Timer(1.0, unlock.set).start()
+
+    at_an_epoch(lock)
+    assert run(url, arrays_file) == 0
+    assert essence(url) == undisturbed
+
+
+def test_a_database_that_stays_locked_is_one_line(
+    url, tmp_path, arrays_file, undisturbed, at_an_epoch, impatient, capsys
+):
+    unlock = threading.Event()
+    at_an_epoch(locked(tmp_path / "studies.db", unlock))
+    assert run(url, arrays_file) == 1
+    unlock.set()
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error: ")]
+    assert "another program holds the lock for too long" in line
+    while run(url, arrays_file) == 1:  # The other thread may hold it still.
+        time.sleep(0.01)
+    assert essence(url) == undisturbed
+
+
+def test_a_database_server_that_restarts_is_waited_for(
+    empty_postgresql, tmp_path, arrays_file, undisturbed, at_an_epoch, restart_server, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)  # Where checkpoints lie.
+    at_an_epoch(restart_server)
+    assert run(empty_postgresql, arrays_file) == 0
+    assert essence(empty_postgresql) == undisturbed
+
+
+def test_a_checkpoint_folder_that_is_deleted_is_made_again(
+    url, tmp_path, arrays_file, undisturbed, at_an_epoch, monkeypatch
+):
+    monkeypatch.setattr("fewest.search.training.checkpoints.is_due", lambda *_: True)
+    at_an_epoch(lambda: shutil.rmtree(tmp_path / "studies.db.checkpoints"))
+    assert run(url, arrays_file) == 0
+    assert essence(url) == undisturbed
+
+
+def test_a_clock_that_is_set_back_changes_no_trial(url, arrays_file, undisturbed, at_an_epoch, monkeypatch):
+    now, real = cohort_storage._now, time.time
+
+    def set_back() -> None:
+        monkeypatch.setattr(cohort_storage, "_now", lambda: now() - timedelta(days=1))
+        monkeypatch.setattr(time, "time", lambda: real() - 86_400)
+
+    at_an_epoch(set_back)
+    assert run(url, arrays_file) == 0
+    assert essence(url) == undisturbed
+
+
+def test_sqlite_on_a_network_file_system_is_warned_of(url, arrays_file, undisturbed, monkeypatch, capsys):
+    monkeypatch.setattr(sharing, "network_file_system", lambda *_: "nfs4")
+    assert run(url, arrays_file) == 0
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Warning: ")]
+    assert "network file system (nfs4)" in line

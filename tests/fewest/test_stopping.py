@@ -1,0 +1,53 @@
+"""What signals do to a program, whatever it is in the middle of."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from fewest.stopping import stoppable
+
+ANNOUNCEMENT = "Finishing the epoch; once more stops at once."
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_announced_once_and_stops_nothing_by_itself(number):
+    said: list[str] = []
+    before = signal.getsignal(number)
+    with stoppable(said.append) as should_stop:
+        assert not should_stop()
+        os.kill(os.getpid(), number)
+        assert should_stop()
+    assert said == [ANNOUNCEMENT]
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_signal_interrupts():
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt), stoppable(said.append) as should_stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        while should_stop():
+            pass
+    assert said == [ANNOUNCEMENT]
+
+
+COMPILED = """
+import hashlib, sys
+from fewest.stopping import stoppable
+with stoppable(lambda line: print(line, flush=True)):
+    print("begun", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # One instruction to Python.
+"""
+
+
+def test_a_second_signal_ends_even_what_python_cannot_interrupt():
+    process = subprocess.Popen([sys.executable, "-c", COMPILED], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for expected in ("begun", ANNOUNCEMENT):
+        assert process.stdout.readline() == expected + "\n"
+        process.send_signal(signal.SIGINT)
+    assert process.communicate()[0] == "Stopped; nothing that was written down is lost.\n"
+    assert process.returncode == 130

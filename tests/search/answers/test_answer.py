@@ -1,0 +1,302 @@
+"""Answers: hand-computed verdicts, intervals and sentences; closed forms against SciPy; properties."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from fewest.search.answers import answer as answers
+from fewest.search.answers.answer import (
+    CAP,
+    SHARES,
+    Answer,
+    NoAnswer,
+    TargetAnswer,
+    answer_target,
+    answer_targets,
+    bound,
+    by_depth,
+    collect,
+    evidence,
+    statement,
+)
+from fewest.storage.trials.records import VerifiedNetwork
+
+SPREAD = (-0.004, -0.002, 0.0, 0.002, 0.004)
+
+
+def rising(sizes=range(1, 9), seeds=SPREAD, step=0.01):
+    """Accuracy 0.90 + `step` a neuron, with the same seeds around it at every width."""
+    return {(size,): [0.9 + step * size + seed for seed in seeds] for size in sizes}
+
+
+def of(neurons, low, high, seeds=20):
+    return Answer(neurons, (neurons,) if neurons else (), (low, high), 0.95, seeds)
+
+
+results_strategy = st.dictionaries(
+    keys=st.lists(st.integers(1, 9), min_size=0, max_size=2).map(tuple),
+    values=st.lists(st.integers(80, 100).map(lambda percent: percent / 100), max_size=12),
+    max_size=8,
+)
+target_strategy = st.integers(80, 100).map(lambda percent: percent / 100)
+
+
+class TestOneSize:
+    def test_z_is_what_a_hand_computes(self):
+        """Mean 0.95, sd sqrt(10) / 1000, target 0.945: t = 0.005 / (sd / sqrt(5)) on 4 degrees of freedom."""
+        found = evidence({(5,): [0.95 + seed for seed in SPREAD]}, 0.945)[(5,)]["typical"]
+        t = 0.005 / (math.sqrt(10) / 1000 / math.sqrt(5))
+        assert found.z == pytest.approx(33 / 35 * math.sqrt(4 * math.log(1 + t**2 / 4)))
+        assert found.seeds == 5
+        assert found.share == 1.0
+
+    def test_quantiles_shift_the_mean_by_their_deviate(self):
+        """Reliable asks for mean - 1.2816 sd, with sqrt(1/5 + 1.2816^2 / 8) sd for its error."""
+        found = evidence({(5,): [0.95 + seed for seed in SPREAD]}, 0.945)[(5,)]["reliable"]
+        sd = math.sqrt(10) / 1000
+        t = (0.005 - 1.28155 * sd) / (sd * math.sqrt(1 / 5 + 1.28155**2 / 8))
+        assert found.z == pytest.approx(33 / 35 * math.sqrt(4 * math.log(1 + t**2 / 4)), rel=1e-4)
+
+    def test_variance_is_moderated_by_neighbours(self):
+        """The own variance of 4 degrees with a prior of 3 at the median of the five nearest."""
+        family = {(n,): [0.9 + factor * seed for seed in SPREAD] for n, factor in enumerate((1, 2, 3, 4, 5), 1)}
+        own = 1e-5
+        prior = 9e-5 / (1 - 2 / 36) ** 3
+        spreads = answers._spreads(list(family.values()))
+        assert spreads[0][0] == pytest.approx(math.sqrt((3 * (own * 4) / (1 - 2 / 36) ** 3 + 4 * own) / 7))
+        assert spreads[2] == (pytest.approx(math.sqrt((3 * prior + 4 * 9e-5) / 7)), 7.0)
+
+    def test_two_seeds_give_no_verdict(self):
+        found = evidence({(5,): [0.99, 0.99]}, 0.9)[(5,)]["possible"]
+        assert (found.verdict, found.z) == ("open", 0.0)
+
+    def test_no_seeds_give_no_verdict(self):
+        found = evidence({(5,): []}, 0.9)[(5,)]["possible"]
+        assert found.verdict == "open"
+        assert math.isnan(found.share)
+
+    def test_equal_seeds_still_leave_doubt(self):
+        """Twenty equal accuracies exactly at the target show nothing about a margin."""
+        exactly = evidence({(5,): [0.95] * 20}, 0.95)[(5,)]["reliable"]
+        beyond = evidence({(5,): [0.95] * 20}, 0.949)[(5,)]["reliable"]
+        assert (exactly.verdict, beyond.verdict) == ("open", "at least")
+
+    def test_float32_accuracies_reach_their_target(self):
+        found = evidence({(5,): [float(np.float32(0.95))] * 4}, 0.95)[(5,)]["typical"]
+        assert found.share == 1.0
+
+    def test_margins_do_not_decide_against_the_count(self):
+        """A long lower tail drags the mean down, but 18 of 20 pass: not "below nine in ten"."""
+        found = evidence({(5,): [0.9501] * 18 + [0.90, 0.90]}, 0.95)[(5,)]["reliable"]
+        assert found.verdict == "open"
+
+    def test_an_accuracy_that_is_missing_counts_as_nothing_right(self):
+        assert by_depth({(5,): [0.9, math.nan]}) == {1: {(5,): [0.0, 0.9]}}
+
+    def test_an_accuracy_outside_its_range_is_refused(self):
+        with pytest.raises(ValueError, match=r"`test_accuracy` must be in 0..1, got 1.2 for 5-3\."):
+            by_depth({(5, 3): [0.9, 1.2]})
+
+
+class TestClosedForms:
+    """What the standard library computes here, against SciPy."""
+
+    @pytest.mark.parametrize("degrees", [3, 7, 15, 22])
+    @pytest.mark.parametrize("t", [-4.0, -1.0, 0.0, 0.5, 2.5, 5.0])
+    def test_wallace(self, t, degrees):
+        exact = stats.norm.ppf(stats.t.cdf(t, degrees))
+        assert answers._normal_of_t(t, degrees) == pytest.approx(exact, abs=0.03)
+
+    @pytest.mark.parametrize("share", SHARES.values())
+    def test_rare_counts_are_binomial_tails(self, share):
+        for seeds in (4, 12, 20):
+            for hits in range(1, seeds + 1):
+                expected = stats.binom.cdf(hits, seeds, share) <= 0.15
+                assert answers._rare(seeds, hits, share) == expected
+
+    @pytest.mark.parametrize("share", SHARES.values())
+    def test_deviates(self, share):
+        assert answers._quantile_of(share) == pytest.approx(stats.norm.ppf(1 - share))
+
+    def test_five_looks_spend_two_per_cent_and_additions_half_a_per_cent(self):
+        """Armitage's recursion: the density of the sum of scores that have not crossed yet, look by look."""
+        looks = [4, 8, 12, 16, 20]
+        spent, grid, density = 0.0, np.zeros(1), np.ones(1)
+        for seeds in looks:
+            limit = bound(seeds) * math.sqrt(seeds)
+            spent += np.sum(density * stats.norm.sf(limit, loc=grid, scale=2.0))
+            fresh = np.linspace(-45.0, limit, 1200)
+            width = fresh[1] - fresh[0]
+            density = (stats.norm.pdf(fresh[:, None], loc=grid, scale=2.0) * density).sum(axis=1) * width
+            density[[0, -1]] /= 2.0
+            grid = fresh
+        later = sum(stats.norm.sf(bound(CAP * 2**doubling)) for doubling in range(1, 30))
+        assert spent == pytest.approx(0.0200, abs=2e-4)
+        assert later == pytest.approx(0.005, abs=1e-5)
+
+
+class TestIntervals:
+    def test_clear_sizes_leave_one(self):
+        """A step of three sd a neuron: 0.945 lies half-way between four and five neurons."""
+        found = answer_target(rising(seeds=SPREAD * 4), 0.945)
+        assert found.overall["typical"] == Answer(5, (5,), (5, 5), pytest.approx(0.95), 20)
+
+    def test_untested_sizes_stay_inside(self):
+        found = answer_target(rising(sizes=(1, 2, 6, 7, 8), seeds=SPREAD * 4), 0.945)
+        assert found.overall["typical"].interval == (3, 6)
+        assert found.overall["typical"].neurons == 6
+
+    def test_nothing_smaller_tested_leaves_the_lower_end_open(self):
+        found = answer_target(rising(sizes=(5, 6, 7), seeds=SPREAD * 4), 0.92)
+        assert found.overall["typical"].interval == (1, 5)
+
+    def test_not_reached(self):
+        found = answer_target(rising(), 0.999)
+        assert found.overall["typical"] == NoAnswer("not reached", 8, 9)
+        assert str(found.overall["typical"]) == "not reached up to 8 neurons"
+
+    def test_needs_more_seeds_at_the_largest_size(self):
+        found = answer_target(rising(sizes=(4, 5, 6)), 0.96)
+        assert found.overall["typical"] == NoAnswer("needs more seeds", 6, 6)
+
+    @pytest.mark.parametrize("results", [{}, {(3,): []}, {(3,): [0.97]}, {(): [0.9, 0.9]}])
+    def test_too_little_needs_more_seeds(self, results):
+        found = answer_target(results, 0.95)
+        assert {outcome.status for outcome in found.overall.values()} == {"needs more seeds"}
+
+    def test_softmax_alone_is_an_answer(self):
+        found = answer_target({(): [0.925, 0.926, 0.927, 0.926], **rising()}, 0.9)
+        assert found.overall["reliable"] == Answer(0, (), (0, 0), pytest.approx(0.926), 4)
+        assert found.by_depth[1]["typical"].neurons == 1
+
+    def test_over_all_depths_the_smallest_of_answers_and_ends(self):
+        deep = {(size, size): [0.9 + 0.02 * size + seed for seed in SPREAD * 4] for size in (1, 2, 3, 4)}
+        found = answer_target({**rising(seeds=SPREAD * 4), **deep}, 0.945)
+        assert found.by_depth[2]["typical"].interval == (5, 6)
+        assert found.overall["typical"].neurons == 5
+        assert found.overall["typical"].interval == (5, 5)
+
+    def test_of_several_shapes_the_best_counts(self):
+        family = {(3, 3): [0.90 + s for s in SPREAD * 4], (2, 4): [0.95 + s for s in SPREAD * 4]}
+        assert answer_target(family, 0.93).overall["typical"].widths == (2, 4)
+
+    def test_a_target_that_is_no_accuracy_is_refused(self):
+        with pytest.raises(ValueError, match=r"`target` must be an accuracy in 0..1, got 95"):
+            answer_target({}, 95)
+
+    def test_targets_are_answered_once_from_low_to_high(self):
+        assert [found.accuracy for found in answer_targets({}, [0.95, 0.9, 0.95])] == [0.9, 0.95]
+
+
+class TestProperties:
+    @given(results_strategy, target_strategy, st.randoms(use_true_random=False))
+    def test_the_order_of_seeds_and_architectures_changes_nothing(self, results, target, random):
+        shuffled = list(results.items())
+        random.shuffle(shuffled)
+        permuted = {architecture: random.sample(seeds, len(seeds)) for architecture, seeds in shuffled}
+        assert answer_target(results, target) == answer_target(permuted, target)
+
+    @given(results_strategy, target_strategy, target_strategy)
+    @settings(max_examples=200)
+    def test_a_higher_target_never_needs_fewer_neurons(self, results, one, other):
+        lower, higher = (answer_target(results, target) for target in sorted((one, other)))
+        for quantity in SHARES:
+            hard, easy = higher.overall[quantity], lower.overall[quantity]
+            if isinstance(hard, Answer):
+                assert isinstance(easy, Answer)
+                assert easy.neurons <= hard.neurons
+                assert easy.interval[0] <= hard.interval[0]
+                assert easy.interval[1] <= hard.interval[1]
+
+    @given(results_strategy, target_strategy)
+    @settings(max_examples=200)
+    def test_possible_is_at_most_typical_is_at_most_reliable(self, results, target):
+        found = answer_target(results, target).overall
+        for easy, hard in (("possible", "typical"), ("typical", "reliable")):
+            if isinstance(found[hard], Answer):
+                assert found[easy].neurons <= found[hard].neurons
+                assert found[easy].interval <= found[hard].interval
+
+    @given(results_strategy, target_strategy)
+    @settings(max_examples=200)
+    def test_the_interval_contains_the_answer(self, results, target):
+        found = answer_target(results, target)
+        for outcomes in (found.overall, *found.by_depth.values()):
+            for outcome in outcomes.values():
+                if isinstance(outcome, Answer):
+                    assert outcome.interval[0] <= outcome.neurons <= outcome.interval[1]
+                    assert outcome.neurons == sum(outcome.widths)
+
+    @given(results_strategy, target_strategy)
+    def test_json_is_json(self, results, target):
+        written = answer_target(results, target).to_json()
+        assert json.loads(json.dumps(written)) == written
+
+    @given(st.integers(1, 1000))
+    def test_the_bound_never_rests_on_less_than_its_last_level(self, seeds):
+        assert bound(seeds) >= bound(CAP)
+
+
+OVERALL = {"possible": of(12, 11, 12), "typical": of(13, 12, 14), "reliable": of(14, 13, 15)}
+
+
+class TestWords:
+    def test_json_follows_the_schema(self):
+        found = TargetAnswer(0.95, OVERALL, {1: {**OVERALL, "reliable": NoAnswer("not reached", 32, 33)}})
+        written = found.to_json()
+        assert written["typical"] == {
+            "neurons": 13,
+            "widths": [13],
+            "interval": [12, 14],
+            "test_accuracy": 0.95,
+            "seeds": 20,
+        }
+        assert set(written) == {"accuracy", "possible", "typical", "reliable", "by_depth"}
+        assert written["by_depth"]["1"]["reliable"] is None
+        assert written["by_depth"]["1"]["unanswered"] == {"reliable": "not reached up to 32 neurons"}
+
+    def test_statement(self):
+        assert statement(TargetAnswer(0.95, OVERALL, {}), 0.926, "digits") == (
+            "At least 95 % of digits right: 13 neurons typically (95 % interval 12-14), 14 to be safe, "
+            "12 with luck; 0 hidden neurons already give 92.6 %"
+        )
+
+    def test_statement_where_softmax_is_enough(self):
+        softmax = dict.fromkeys(SHARES, Answer(0, (), (0, 0), 0.926, 4))
+        one = {"possible": of(5, 5, 5), "typical": of(5, 5, 6), "reliable": of(6, 5, 6)}
+        assert statement(TargetAnswer(0.9, softmax, {0: softmax, 1: one}), 0.926, "digits") == (
+            "At least 90 % of digits right: softmax alone, 0 hidden neurons, typically gives 92.6 %; "
+            "with one hidden layer 5 neurons typically (95 % interval 5-6), 6 to be safe, 5 with luck"
+        )
+
+    def test_statement_without_answers(self):
+        never = dict.fromkeys(SHARES, NoAnswer("not reached", 32, 33))
+        assert statement(TargetAnswer(0.995, never, {})) == (
+            "At least 99.5 % of test samples right: not reached up to 32 neurons"
+        )
+
+    def test_statement_with_some_answers(self):
+        some = {**OVERALL, "reliable": NoAnswer("needs more seeds", 16, 14)}
+        assert statement(TargetAnswer(0.95, some, {})) == (
+            "At least 95 % of test samples right: 13 neurons typically (95 % interval 12-14), "
+            "to be safe needs more seeds (at least 14 neurons), 12 with luck"
+        )
+
+    def test_a_seed_is_counted_once(self):
+        networks = [VerifiedNetwork((3,), seed, seed / 10, 0.8, 15, 1.0) for seed in (1, 2, 1)]
+        assert collect(networks) == {(3,): [0.1, 0.2]}
+
+
+def test_softmax_that_falls_short_does_not_widen_the_overall_interval():
+    """It has one size only, so no larger network of depth 0 might reach the target."""
+    clear = {(): [0.80, 0.801, 0.799, 0.80]} | {
+        (n,): [0.83 + 0.02 * n + 0.001 * k for k in range(4)] for n in range(1, 9)
+    }
+    found = answer_target(clear, 0.931)
+    assert found.overall["typical"] == found.by_depth[1]["typical"]
+    assert isinstance(found.by_depth[0]["typical"], NoAnswer)

@@ -1,0 +1,67 @@
+"""The test set is sealed: nothing before verification can read it."""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fewest.search.data.datasets import load
+from fewest.search.data.samples import SealedTest, SearchData
+from fewest.search.loop import search
+from fewest.search.settings.config import overridden
+from fewest.search.study.study import open_study
+from fewest.search.watch import Listener
+from fewest.storage.database.database import optuna_storage
+from fewest.storage.trials.studies import read_trials
+
+ROOMS = ("fewest", "dashboards", "search", "storage")
+MAY_UNSEAL = {"search/verification/verify.py", "fewest/exporting.py"}
+"""Verification scores networks; the export command checks a file that is already written."""
+
+
+def callers_of_unseal() -> set[str]:
+    root = Path(__file__).parents[3]
+    return {
+        str(path.relative_to(root))
+        for room in ROOMS
+        for path in (root / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("unseal", "_open")
+    } - {"search/data/samples.py"}
+
+
+def test_only_verification_and_export_break_the_seal():
+    assert callers_of_unseal() <= MAY_UNSEAL
+
+
+def test_search_data_holds_no_test_set():
+    assert not [name for name in SearchData.__dataclass_fields__ if "test" in name]
+
+
+def test_a_sealed_test_shows_its_size_and_nothing_else():
+    def broken_seal():
+        raise AssertionError("the seal was broken")
+
+    sealed = SealedTest(7, broken_seal)
+    assert "7" in repr(sealed)
+    assert vars(sealed).keys() == {"n_samples", "_open"}
+    with pytest.raises(AssertionError, match="the seal was broken"):
+        sealed.unseal()
+
+
+def test_a_studys_trials_do_not_depend_on_the_test_set(tmp_path, tiny_arrays, tiny_config):
+    rng = np.random.default_rng(0)
+    noise = {
+        "x_test": rng.integers(0, 256, tiny_arrays["x_test"].shape, np.uint8),
+        "y_test": rng.permutation(tiny_arrays["y_test"]),
+    }
+    outcomes = []
+    for name, arrays in {"real": tiny_arrays, "noise": {**tiny_arrays, **noise}}.items():
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+        data, _ = load(str(tmp_path / f"{name}.npz"), validation="stratified", validation_share=0.25, seed=0)
+        study = open_study(optuna_storage(f"sqlite:///{tmp_path / name}.db"), overridden(tiny_config, []), data)
+        search(study, data, Listener(lambda _: None, lambda: None, lambda _: None, lambda: False))
+        trials = read_trials(study.database, study.study_id)
+        outcomes.append([(trial.widths, trial.seed, trial.state, trial.validation_accuracy) for trial in trials])
+    assert outcomes[0] == outcomes[1]

@@ -1,0 +1,104 @@
+"""What a study's trials have come to, read in steps and read at once."""
+
+import random
+
+import pytest
+from optuna.study import StudyDirection
+from optuna.trial import TrialState, create_trial
+
+from fewest.search.settings.space import n_neurons
+from fewest.search.study.history import Past
+from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.curves import write_curves
+from fewest.storage.trials.records import CurvePoint
+from fewest.storage.trials.studies import read_trials
+
+WIDTHS = [(), (1,), (2,), (4,), (3, 2), (2,), (8,), (6,), (5, 5), (7,), (1, 1), (9,)]
+
+
+@pytest.fixture
+def storage(url):
+    storage = CohortStorage(url)
+    yield storage
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+@pytest.fixture
+def study_id(storage):
+    return storage.create_new_study([StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE])
+
+
+def past_of(storage, study_id):
+    return Past(storage.engine, study_id, "neurons", n_neurons)
+
+
+def run(storage, study_id, widths):
+    """A running trial."""
+    facts = {"widths": list(widths), "neurons": sum(widths), "cohort": 0}
+    [trial_id] = storage.create_trials(study_id, [create_trial(state=TrialState.RUNNING, user_attrs=facts)])
+    return trial_id
+
+
+def finish(storage, trial_id, accuracy):
+    """Ends a trial: complete with an accuracy, or pruned without."""
+    write_curves(storage.engine, {trial_id: [CurvePoint(0, 1.0, 0.5, 1.0, accuracy or 0.1)]})
+    state = TrialState.PRUNED if accuracy is None else TrialState.COMPLETE
+    storage.finish_trials(
+        [FinishedTrial(trial_id, state, None if accuracy is None else [1.0, accuracy], {"seconds": 1})]
+    )
+
+
+def known(past):
+    """All that a past knows."""
+    facts = (past.n_trials, past.unfinished, past.tried, past.ended, past.counts, past.seconds)
+    return (*facts, past.front, past.architectures(), past.finished())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_read_in_any_steps_a_past_is_the_same(seed, storage, study_id):
+    """What a process knows beyond the storage decides nothing."""
+    rng, running, stepwise = random.Random(seed), [], past_of(storage, study_id)
+    for widths in WIDTHS:
+        running.append(run(storage, study_id, widths))
+        while running and rng.random() < 0.5:
+            trial_id = running.pop(rng.randrange(len(running)))
+            finish(storage, trial_id, rng.choice([None, 0.5, 0.7, 0.9]))
+        if rng.random() < 0.5:
+            stepwise.refresh()
+            stepwise.front_before(rng.randrange(3))
+    whole = past_of(storage, study_id)
+    for past in (stepwise, whole):
+        past.refresh()
+    assert known(stepwise) == known(whole)
+    assert stepwise.front_before(6) == whole.front_before(6)
+
+
+def test_the_front_before_a_trial_is_made_of_those_below_it(storage, study_id):
+    for widths, accuracy in [((1,), 0.5), ((2,), 0.7), ((1,), 0.6), ((3,), 0.8)]:
+        finish(storage, run(storage, study_id, widths), accuracy)
+    past = past_of(storage, study_id)
+    past.refresh()
+    assert [[point.trial for point in past.front_before(number)] for number in (0, 1, 2, 3, 4)] == [
+        [],
+        [0],
+        [0, 1],
+        [2, 1],
+        [2, 1, 3],
+    ]
+
+
+def test_what_has_ended_is_read_once(storage, study_id, monkeypatch):
+    past, n_read = past_of(storage, study_id), []
+
+    def counting(*arguments, **named):
+        read = read_trials(*arguments, **named)
+        n_read.append(len(read))
+        return read
+
+    monkeypatch.setattr("fewest.search.study.history.read_trials", counting)
+    for widths in WIDTHS:
+        trial_id = run(storage, study_id, widths)
+        past.refresh()
+        finish(storage, trial_id, 0.5)
+    assert n_read == [1, *[2] * (len(WIDTHS) - 1)]

@@ -1,0 +1,39 @@
+"""Which networks of a search stay kept; what `fewest export` makes of them is tested with the command."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from fewest.search.keeper import Keeper
+from fewest.search.loop import search
+from fewest.search.study.study import open_study
+from fewest.search.watch import Listener
+from fewest.storage.database.database import open_engine, optuna_storage
+from fewest.storage.files.artifacts import KeptFile, read_kept
+from fewest.storage.files.places import place_for
+from fewest.storage.trials.studies import read_study, read_trials
+
+
+def run(url, config, data) -> list[KeptFile]:
+    """Searches until the budget is spent; the artifacts of the study's trials."""
+    with open_study(optuna_storage(url), config, data) as study:
+        keeper = Keeper(study, data, place_for(url, "artifacts"), print)
+        search(study, data, Listener(lambda progress: None, lambda: None, print, lambda: False), keeper)
+        return [kept for kept in read_kept(study.database, study.study_id) if kept.trial_id is not None]
+
+
+def test_a_search_ends_with_the_networks_of_its_front_alone(url, tiny_config, tiny_data):
+    """The most accurate network of the first search is beaten afterwards, by changing what is written of it."""
+    before = run(url, tiny_config, tiny_data)
+    engine = open_engine(url, create=False)
+    trials = read_trials(engine, read_study(engine, "tiny").study_id)
+    largest = max((trial for trial in trials if trial.state == "complete"), key=lambda one: one.validation_accuracy)
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+        beaten = "UPDATE trial_values SET value = 0.0 WHERE trial_id = ? AND objective = 1"
+        connection.execute(beaten, [largest.trial_id])
+    after = run(url, tiny_config, tiny_data)
+    assert largest.trial_id in {kept.trial_id for kept in before}
+    assert largest.trial_id not in {kept.trial_id for kept in after}
+    assert {kept.name for kept in after} <= {kept.name for kept in before}
+    files = {file.name for file in Path(url.removeprefix("sqlite:///") + ".artifacts").iterdir()}
+    assert files == {kept.artifact_id for kept in after}

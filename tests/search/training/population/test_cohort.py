@@ -1,0 +1,351 @@
+"""The population engine gives the networks that stock Keras gives, whatever becomes of their neighbours."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.datasets import load_digits
+
+from fewest.search.data.samples import SearchData
+from fewest.search.settings.protocol import Protocol, batch_order
+from fewest.search.settings.space import Network, SearchSpace
+from fewest.search.training.engines import ENGINES, Bystander
+from fewest.search.training.network import build, initial_weights, optimizer
+from fewest.search.training.outcome import EpochMetrics, Outcome
+from fewest.search.training.population import cohort as population
+from fewest.search.training.population.cohort import (
+    MEMORY_BYTES,
+    Snapshot,
+    cohort_size,
+    evaluate,
+    extract,
+    train_cohort,
+)
+from fewest.search.training.population.layout import deal
+from fewest.search.training.population.model import n_shards
+from fewest.search.training.population.pool import MAX_MODELS, POPULATIONS, Populations
+from fewest.search.training.population.program import SCORE_CHUNK, DeviceData
+from fewest.storage.files.checkpoints import CheckpointStore
+from fewest.storage.files.places import Folder
+
+MIXED = [
+    Network((), 1),
+    Network((5,), 2),
+    Network((40,), 3),
+    Network((3, 70), 4),
+    Network((33, 1), 5),
+    Network((7, 40, 66), 6),
+    Network((), 7),
+    Network((50, 2, 9), 8),
+]
+"""Depths 0 to 3, widths of both classes and next to their edge."""
+
+
+def blobs(n_train: int = 256, n_validation: int = 100) -> SearchData:
+    """Four overlapping classes of 4 by 5 uint8 pixels, three of which are dark in training and not in validation."""
+    rng = np.random.default_rng(0)
+    centers = rng.uniform(40, 200, (4, 20))
+    y = rng.integers(0, 4, n_train + n_validation).astype(np.int32)
+    x = np.clip(centers[y] + rng.normal(0, 60, (len(y), 20)), 0, 255).astype(np.uint8).reshape(-1, 4, 5)
+    x[:n_train, [0, 1, 3], [2, 0, 4]] = 0
+    return SearchData("blobs", x[:n_train], y[:n_train], x[n_train:], y[n_train:], 4, 1 / 255, 0.0, "0" * 64)
+
+
+BLOBS = blobs()
+SHORT = Protocol(batch_size=64, epochs=4, learning_rate=5e-3)
+
+
+def relative(found: list[NDArray[np.float32]], wanted: list[NDArray[np.float32]]) -> float:
+    return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(found, wanted, strict=True))
+
+
+def equal(one: Outcome, other: Outcome) -> bool:
+    """Bit for bit, clocks apart."""
+    fields = ("state", "curve", "best_epoch", "validation_accuracy", "reason")
+    return all(getattr(one, name) == getattr(other, name) for name in fields) and all(
+        map(np.array_equal, one.weights, other.weights)
+    )
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_first_steps_match_stock(activation: str) -> None:
+    """The same initial weights and batches give stock Keras's weights after four steps, and its metrics."""
+    protocol = Protocol(batch_size=64, epochs=1, learning_rate=1e-3, schedule="constant", activation=activation)
+    for network, outcome in zip(MIXED, train_cohort(MIXED, BLOBS, protocol, batch_seed=3), strict=True):
+        model = build(network, BLOBS, activation)
+        model.compile(
+            optimizer(protocol, 256), "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=True
+        )
+        logs = [
+            model.train_on_batch(BLOBS.x_train[rows], BLOBS.y_train[rows], return_dict=True)
+            for rows in batch_order(3, 0, 256, 64)
+        ]
+        trained = [float(np.mean([log[name] for log in logs])) for name in ("loss", "accuracy")]
+        scores = model.evaluate(BLOBS.x_validation, BLOBS.y_validation, batch_size=100, verbose=0)
+        assert relative(outcome.weights, model.get_weights()) < 1e-5, network
+        assert outcome.curve[0] == pytest.approx([*trained, *scores], rel=1e-5)
+
+
+def test_both_engines_give_the_same_networks() -> None:
+    """Whole trainings, so the batches of every epoch are the same."""
+    networks = [MIXED[0], MIXED[1], MIXED[5]]
+    protocol = Protocol(batch_size=64, epochs=3, learning_rate=1e-3)
+    ours, stock = (
+        ENGINES[engine]().train(networks, BLOBS, protocol, batch_seed=3, watcher=Bystander())
+        for engine in ("population", "keras")
+    )
+    for one, other in zip(ours, stock, strict=True):
+        assert relative(one.weights, other.weights) < 1e-4
+        assert np.array(one.curve) == pytest.approx(np.array(other.curve), rel=1e-4)
+
+
+def test_full_training_cannot_be_told_from_stock() -> None:
+    """Over 8 seeds and depths 0 to 3, accuracies of both engines come from one distribution."""
+    images = load_digits()
+    x, y = images.images.astype(np.float32), images.target.astype(np.int32)
+    data = SearchData("digits", x[:1200], y[:1200], x[1200:], y[1200:], 10, 1 / 16, 0.0, "0" * 64)
+    protocol = Protocol(batch_size=64, epochs=6)
+    for architecture in [(), (6,), (8, 40), (6, 5, 7)]:
+        networks = [Network(architecture, seed) for seed in range(8)]
+        ours = [o.validation_accuracy for o in train_cohort(networks, data, protocol, batch_seed=0)]
+        model = build(networks[0], data, "relu")
+        model.compile(optimizer(protocol, 1200), "sparse_categorical_crossentropy", jit_compile=False)
+        theirs = []
+        for network in networks:
+            model.set_weights(initial_weights(network, 64, 10))
+            for variable in model.optimizer.variables:
+                variable.assign(keras.ops.zeros_like(variable))
+            rows = np.concatenate([batch_order(9, epoch, 1200, 64) for epoch in range(6)]).ravel()
+            model.fit(data.x_train[rows], data.y_train[rows], batch_size=64, shuffle=False, verbose=0)
+            predicted = model(data.x_validation).numpy().argmax(1)
+            theirs.append(float(np.mean(predicted == data.y_validation)))
+        assert stats.mannwhitneyu(ours, theirs).pvalue > 0.01, (architecture, ours, theirs)
+
+
+def run(networks: list[Network] = MIXED, protocol: Protocol = SHORT, **options: object) -> list[Outcome]:
+    return train_cohort(networks, BLOBS, protocol, batch_seed=1, **options)  # type: ignore[arg-type]
+
+
+def snapshots(networks: list[Network] = MIXED, protocol: Protocol = SHORT) -> dict[int, Snapshot]:
+    taken: dict[int, Snapshot] = {}
+    run(networks, protocol, on_checkpoint=lambda epoch, take: taken.update({epoch: take()}))
+    return taken
+
+
+def test_broken_member_touches_no_other() -> None:
+    """A member of NaN and infinite weights fails; the rest is bit for bit what it was."""
+    start = snapshots()[0]
+    whole = run(start=start)
+    for broken, value in ((1, np.nan), (3, np.inf), (5, np.nan), (0, np.inf)):
+        start.members[broken].weights = [np.full_like(array, value) for array in start.members[broken].weights]
+    outcomes = run(start=start)
+    for position, outcome in enumerate(outcomes):
+        if position in (0, 1, 3, 5):
+            assert outcome.state == "failed" and outcome.reason and "after epoch 1" in outcome.reason
+            assert outcome.weights == [] and len(outcome.curve) == 1
+        else:
+            assert equal(outcome, whole[position])
+
+
+def test_diverging_member_fails() -> None:
+    """A loss that overflows during training ends that member alone."""
+    start = snapshots()[0]
+    start.members[4].weights[0] *= np.float32(1e38)
+    outcomes = run(start=start)
+    assert [outcome.state for outcome in outcomes].count("failed") == 1
+    assert outcomes[4].state == "failed"
+
+
+def prune_some(epoch: int, metrics: Mapping[int, EpochMetrics]) -> dict[int, str]:
+    return {member: "told to" for member in metrics if epoch == 1 and member in (0, 2, 5)}
+
+
+@pytest.mark.parametrize("spare_share", [0.05, 1.0])
+def test_removal_changes_no_other(monkeypatch: pytest.MonkeyPatch, spare_share: float) -> None:
+    """Those who stay end as if nobody had left: exactly where they do not move, to rounding where they do."""
+    whole = run()
+    monkeypatch.setattr(population, "SPARE_SHARE", spare_share)
+    outcomes = run(on_epoch_end=prune_some)
+    for position, (outcome, other) in enumerate(zip(outcomes, whole, strict=True)):
+        if position in (0, 2, 5):
+            assert (outcome.state, outcome.reason, len(outcome.curve)) == ("pruned", "told to", 2)
+        elif spare_share == 1.0:
+            assert equal(outcome, other)
+        else:
+            assert relative(outcome.weights, other.weights) < 1e-4
+
+
+@pytest.mark.parametrize("compile_seconds", [2.0, 1e-3])
+@pytest.mark.parametrize("protocol", [SHORT, Protocol(protocol="notebook", batch_size=64, epochs=9, patience=2)])
+def test_continues_bit_for_bit(monkeypatch: pytest.MonkeyPatch, protocol: Protocol, compile_seconds: float) -> None:
+    """A cohort continued from any snapshot ends as the uninterrupted one."""
+    monkeypatch.setattr(population, "COMPILE_SECONDS", compile_seconds)
+    whole = run(protocol=protocol)
+    for start in snapshots(protocol=protocol).values():
+        assert all(map(equal, run(protocol=protocol, start=start), whole))
+
+
+def test_snapshot_survives_a_file(tmp_path: Path) -> None:
+    """Written as a checkpoint and read back, a snapshot continues bit for bit."""
+    whole, start = run(), snapshots()[1]
+    store = CheckpointStore(Folder(tmp_path))
+    store.save("cohort", *start.to_parts())
+    saved = store.load("cohort")
+    assert saved is not None
+    read = Snapshot.from_parts(saved.arrays, saved.meta)
+    assert read.placed == start.placed
+    assert all(map(equal, run(start=read), whole))
+
+
+@pytest.mark.parametrize("n", [1, 3, 64])
+def test_continues_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
+    """A snapshot does not know by how many cores it was taken; more of them than members are as good."""
+    whole, start = run(), snapshots()[1]
+    monkeypatch.setattr(population, "n_shards", lambda: n)
+    for outcome, other in zip(run(start=start), whole, strict=True):
+        assert relative(outcome.weights, other.weights) < 1e-4
+
+
+def test_part_of_a_cohort_continues() -> None:
+    """Some members continued without the others end as they would have, to rounding."""
+    whole, start = run(), snapshots()[1]
+    kept = (1, 3, 6)
+    part = replace(
+        start,
+        networks=tuple(MIXED[position] for position in kept),
+        members=tuple(start.members[position] for position in kept),
+        placed=(0, 1, 2),
+    )
+    for position, outcome in zip(kept, run([MIXED[position] for position in kept], start=part), strict=True):
+        assert relative(outcome.weights, whole[position].weights) < 1e-4
+
+
+def test_patience_restores_best_weights() -> None:
+    """Without improvement for `patience` epochs a member is complete, with the weights of its best epoch."""
+    protocol = Protocol(protocol="notebook", batch_size=64, epochs=30, patience=2, learning_rate=2e-2)
+    outcomes = run(protocol=protocol)
+    assert len({len(outcome.curve) for outcome in outcomes}) > 1
+    for outcome in outcomes:
+        accuracies = [seen.val_accuracy for seen in outcome.curve]
+        assert outcome.best_epoch == int(np.argmax(accuracies))
+        assert len(outcome.curve) in (outcome.best_epoch + 3, 30)
+        assert outcome.validation_accuracy == max(accuracies)
+    scored = evaluate([o.weights for o in outcomes], BLOBS.x_validation, BLOBS.y_validation, BLOBS, protocol)
+    assert scored == pytest.approx([outcome.validation_accuracy for outcome in outcomes])
+
+
+def test_raising_ends_training_and_passes_on() -> None:
+    """What the caller raises at an epoch's end comes out of `train_cohort`."""
+
+    def stop(epoch: int, metrics: Mapping[int, EpochMetrics]) -> dict[int, str]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(on_epoch_end=stop)
+
+
+def test_keras_callbacks_see_every_epoch() -> None:
+    seen: list[int] = []
+    run(callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))])
+    assert seen == [0, 1, 2, 3]
+
+
+def test_extracted_network_predicts_the_same() -> None:
+    """The stock network of a member agrees with the population's scores and with `evaluate`, in accuracy exactly."""
+    outcomes = run()
+    scored = evaluate([o.weights for o in outcomes], BLOBS.x_validation, BLOBS.y_validation, BLOBS, SHORT)
+    for network, outcome, accuracy in zip(MIXED, outcomes, scored, strict=True):
+        predicted = extract(network, outcome.weights, BLOBS, SHORT)(BLOBS.x_validation).numpy()
+        assert np.mean(predicted.argmax(1) == BLOBS.y_validation) == accuracy == outcome.validation_accuracy
+        picked = predicted[np.arange(100), BLOBS.y_validation]
+        assert -np.log(picked).mean() == pytest.approx(outcome.curve[-1].val_loss, rel=1e-5)
+
+
+def test_a_cohort_predicts_like_any_keras_model() -> None:
+    """`predict`, in batches, gives the probabilities of each member's stock network."""
+    shards = deal([network.architecture for network in MIXED], 20, 4, 3, 3)
+    weights = {member: initial_weights(network, 20, 4) for member, network in enumerate(MIXED)}
+    model = POPULATIONS.get(shards, BLOBS, SHORT)
+    model.load(shards, weights, {}, 0)
+    predicted = model.predict(BLOBS.x_validation, batch_size=32, verbose=0)
+    for member, network in enumerate(MIXED):
+        stock = extract(network, weights[member], BLOBS, SHORT)(BLOBS.x_validation).numpy()
+        assert predicted[:, member] == pytest.approx(stock, abs=1e-5)
+
+
+def test_cohorts_share_one_program() -> None:
+    """Random cohorts of a study, and those who are left of them, train in one traced program."""
+    rng = np.random.default_rng(0)
+    data, protocol = blobs(), Protocol(batch_size=64, epochs=3)
+    for seed in range(4):
+        depths = [3, *rng.integers(0, 4, 11)]
+        networks = [
+            Network(tuple(np.exp(rng.uniform(0, np.log(128), depth)).astype(int).tolist()), seed) for depth in depths
+        ]
+        train_cohort(networks, data, protocol, batch_seed=0, on_epoch_end=prune_some)
+    shards = deal([()] * 12, 20, 4, 3, n_shards())
+    assert POPULATIONS.get(shards, data, protocol).n_traced == 1
+
+
+def test_the_program_in_use_outlives_compiled_ones() -> None:
+    """Cohorts that are compiled to their end, each for itself, leave the model that all train in where it is."""
+    pool = Populations()
+    any_shards = deal([(3,)] * 4, 20, 4, 1, 2)
+    used = pool.get(any_shards, BLOBS, SHORT)
+    for width in range(1, MAX_MODELS + 1):
+        pool.get(deal([(width,)], 20, 4, 1, 1), BLOBS, SHORT, compiled=True)
+        assert pool.get(any_shards, BLOBS, SHORT) is used
+
+
+def test_compiled_gives_the_same_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled for its layout, a cohort ends as in the executor, to rounding, and members leave as they do there."""
+    some = MIXED[3:7]
+    whole = run(some, on_epoch_end=prune_some)
+    monkeypatch.setattr(population, "COMPILE_SECONDS", 1e-3)
+    for outcome, other in zip(run(some, on_epoch_end=prune_some), whole, strict=True):
+        assert (outcome.state, len(outcome.curve)) == (other.state, len(other.curve))
+        assert outcome.state == "pruned" or relative(outcome.weights, other.weights) < 1e-4
+
+
+def test_features_without_gradient_come_last() -> None:
+    """Zero throughout once scaled, whatever they are as loaded."""
+    x = np.array([[3, 0, 5, 7], [3, 0, 6, 9]], np.float32)
+    y = np.array([0, 1], np.int32)
+    plain = SearchData("four", x, y, x, y, 2, 0.5, 0.0, "0" * 64)
+    device = DeviceData(plain)
+    assert (device.order.tolist(), device.n_live) == ([0, 2, 3, 1], 3)
+    assert device.x_train.numpy().tolist() == [[3, 5, 7], [3, 6, 9]]
+    shifted = replace(plain, scale=np.float32([1, 1, 1, 0.5]), offset=np.float32([-3, 2, -5, -4]))
+    device = DeviceData(shifted)
+    assert (device.order.tolist(), device.n_live) == ([1, 2, 3, 0], 3)
+    assert device.floats(device.x_train, slice(3)).numpy().tolist() == [[2, 0, -0.5], [2, 1, 0.5]]
+    assert device.floats(device.x_validation[:, 3:], slice(3, 4)).numpy().tolist() == [[0], [0]]
+
+
+def test_softmax_alone() -> None:
+    """A cohort without any hidden layer trains too."""
+    outcomes = run([Network((), 1), Network((), 2)])
+    assert [outcome.state for outcome in outcomes] == ["complete", "complete"]
+
+
+def test_cohort_size_falls_with_work_per_network() -> None:
+    space = SearchSpace(max_depth=3, min_width=1, max_width=128)
+    small = cohort_size(BLOBS, Protocol(), space)
+    wide = SearchSpace(max_depth=3, min_width=512, max_width=4096)
+    assert small > cohort_size(BLOBS, Protocol(), wide) >= 1
+
+
+def test_memory_bounds_a_cohort_of_class_scores() -> None:
+    """Networks without hidden layers take what the scores of a chunk of samples take."""
+    data = replace(BLOBS, n_classes=100)
+    size = cohort_size(data, Protocol(batch_size=1), SearchSpace(max_depth=0, min_width=1, max_width=1))
+    assert 1 < size * 100 * SCORE_CHUNK * 4 < MEMORY_BYTES

@@ -1,0 +1,100 @@
+"""Verification on tiny real networks: every network scored once, from seeds of its own, and resumable."""
+
+from collections import Counter
+
+import pytest
+
+from fewest.search.data.datasets import load
+from fewest.search.loop import search
+from fewest.search.settings.config import StudyConfig, overridden
+from fewest.search.study.study import OpenStudy, open_study
+from fewest.search.verification import verify as verification
+from fewest.search.verification.verify import verify
+from fewest.search.watch import Listener, Progress, SearchInterruptedError
+from fewest.storage.database.database import optuna_storage
+from fewest.storage.trials.results import read_results
+from fewest.storage.trials.studies import read_trials
+
+
+def listener(stop_after: int | None = None) -> Listener:
+    asked = 0
+
+    def should_stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == stop_after
+
+    return Listener(lambda _: None, lambda: None, lambda _: None, should_stop)
+
+
+@pytest.fixture
+def loaded(tiny_file):
+    return load(str(tiny_file), validation="stratified", validation_share=0.25, seed=0)
+
+
+def searched(url: str, config: StudyConfig, data) -> OpenStudy:
+    study = open_study(optuna_storage(url), overridden(config, ["budget.verification_seeds=4"]), data)
+    search(study, data, listener())
+    return study
+
+
+def test_every_network_is_scored_once_from_a_seed_of_its_own(url, tiny_config, loaded, monkeypatch):
+    scored: Counter[tuple] = Counter()
+    original = verification._scored
+
+    def counted(networks, *rest):
+        scored.update(networks)
+        return original(networks, *rest)
+
+    monkeypatch.setattr(verification, "_scored", counted)
+    study = searched(url, tiny_config, loaded[0])
+    verify(study, *loaded, listener())
+    results = read_results(study.database, study.study_id)
+    assert set(scored.values()) == {1}
+    assert len(results) == sum(scored.values())
+    searched_seeds = {trial.seed for trial in read_trials(study.database, study.study_id)}
+    assert searched_seeds.isdisjoint(network.seed for network in results)
+
+
+def test_depths_are_verified_apart_and_softmax_always(url, tiny_config, loaded):
+    study = searched(url, tiny_config, loaded[0])
+    verify(study, *loaded, listener())
+    depths = {len(network.widths) for network in read_results(study.database, study.study_id)}
+    assert {0, 1} <= depths
+
+
+def test_an_interrupted_verification_goes_on_where_it_was(tmp_path, tiny_config, loaded):
+    """In the middle of a cohort: the same scores, no epoch trained twice, no checkpoint left behind."""
+    found = []
+    for name, stops in (("whole", ()), ("broken", (2, 5))):
+        study = searched(f"sqlite:///{tmp_path / name}.db", tiny_config, loaded[0])
+        epochs: list[Progress] = []
+        for stop_after in stops:
+            with pytest.raises(SearchInterruptedError):
+                verify(study, *loaded, listener(stop_after)._replace(on_progress=epochs.append))
+        verify(study, *loaded, listener()._replace(on_progress=epochs.append))
+        results = read_results(study.database, study.study_id)
+        scores = [(network.widths, network.seed, network.test_accuracy) for network in results]
+        found.append((scores, [(seen.n_finished, seen.epoch) for seen in epochs]))
+    assert found[0] == found[1]
+    assert not list(tmp_path.rglob("*.checkpoint"))
+
+
+def test_a_verified_study_trains_nothing_more(url, tiny_config, loaded):
+    study = searched(url, tiny_config, loaded[0])
+    verify(study, *loaded, listener())
+    verify(study, *loaded, listener(stop_after=1))
+
+
+def test_listed_architectures_all_get_the_same_seeds(url, tiny_settings, loaded):
+    tiny_settings["space"]["architectures"] = [[], [2], [3, 2]]
+    study = searched(url, StudyConfig.of(tiny_settings), loaded[0])
+    verify(study, *loaded, listener())
+    results = read_results(study.database, study.study_id)
+    assert Counter(network.widths for network in results) == {(): 4, (2,): 4, (3, 2): 4}
+
+
+def test_no_seeds_means_no_verification(url, tiny_config, loaded):
+    study = open_study(optuna_storage(url), tiny_config, loaded[0])
+    verify(study, *loaded, listener(stop_after=1))
+    assert read_results(study.database, study.study_id) == []

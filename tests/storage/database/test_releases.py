@@ -1,0 +1,60 @@
+"""Databases of every release so far: read as they are, and resumed. `releases/make.py` wrote them."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from fewest.cli import main
+from fewest.search.settings.config import stored_config
+from fewest.storage.database.database import open_engine
+from fewest.storage.trials.cohort_storage import CohortStorage
+from fewest.storage.trials.curves import read_curves
+from fewest.storage.trials.leases import BEATS_PER_LEASE, Leases
+from fewest.storage.trials.records import VerifiedNetwork
+from fewest.storage.trials.results import read_results
+from fewest.storage.trials.studies import read_study, read_trials
+
+RELEASES = sorted(Path(__file__).with_name("releases").glob("*.sql"))
+
+
+@pytest.fixture(params=RELEASES, ids=lambda path: path.stem)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    connection = sqlite3.connect(tmp_path / "study.db")
+    connection.executescript(request.param.read_text("utf-8"))
+    connection.close()
+    return f"sqlite:///{tmp_path / 'study.db'}"
+
+
+def test_a_release_is_read_as_it_is(url: str) -> None:
+    engine = open_engine(url, create=False)
+    study = read_study(engine, "digits")
+    trials = read_trials(engine, study.study_id)
+    curves = read_curves(engine, study.study_id)
+    assert stored_config("digits", study.attributes).n_trials == 8
+    assert [trial.state for trial in trials] == ["complete", "pruned", "fail", "running", "waiting", "waiting"]
+    assert [trial.widths for trial in trials] == [(), (1,), (2,), (4,), (8,), (16,)]
+    assert trials[0].validation_accuracy == 0.375
+    assert [len(curves.get(trial.trial_id, [])) for trial in trials] == [3, 3, 3, 3, 0, 0]
+    assert read_results(engine, study.study_id) == [VerifiedNetwork((), 7, 0.375, 0.4, 3, 1.5)]
+    engine.dispose()
+
+
+def test_a_release_is_resumed(url: str) -> None:
+    """The trial of the worker that is gone is adopted; that one, those that waited and new ones are trained."""
+    storage = CohortStorage(url)
+    study_id = storage.get_study_id_from_name("digits")
+    leases = Leases(storage.engine, clock=iter(range(0, 1_000_000, 1000)).__next__)
+    leases.orphans(study_id)
+    for _ in range(BEATS_PER_LEASE):
+        leases.beat()
+    assert len(leases.adopt(leases.orphans(study_id))) == 1
+    leases.stop()
+    storage.engine.dispose()
+    main(["resume", "digits", "--storage", url, "--quiet"])
+    engine = open_engine(url, create=False)
+    trials = read_trials(engine, study_id)
+    assert [trial.state for trial in trials[:3]] == ["complete", "pruned", "fail"]
+    assert len(trials) == 8 and {trial.state for trial in trials[3:]} <= {"complete", "pruned"}
+    assert {len(curve) for curve in read_curves(engine, study_id).values()} <= {1, 2, 3}
+    engine.dispose()
