@@ -26,8 +26,11 @@ from rich.table import Table
 
 from benchmarks.verification_coverage import covers, read_table
 from benchmarks.whole_study import run_whole
-from fewest.search.answers.answer import SHARES, Answer, Outcome, Quantity, answer_targets, collect
-from fewest.search.settings.config import StudyConfig, load, overridden
+from fewest.search.answers.answer import Answer, Outcome, answer_targets
+from fewest.search.answers.evidence import SHARES, Quantity
+from fewest.search.answers.results import collect
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.files import load, overridden
 from fewest.search.settings.space import Architecture
 
 __all__ = ["Row", "extent", "rows"]

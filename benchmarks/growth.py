@@ -21,10 +21,10 @@ quiet_libraries()
 
 from fewest.search import loop  # noqa: E402  # after the libraries were told to be quiet
 from fewest.search.data.datasets import load_for  # noqa: E402
-from fewest.search.settings.config import load  # noqa: E402
-from fewest.search.study.study import open_study  # noqa: E402
-from fewest.search.watch import Listener, Progress  # noqa: E402
-from fewest.storage.database.database import optuna_storage  # noqa: E402
+from fewest.search.listener import Listener, Progress  # noqa: E402
+from fewest.search.settings.files import load  # noqa: E402
+from fewest.search.study.opening import open_study  # noqa: E402
+from fewest.storage.trials.cohort_storage import optuna_storage  # noqa: E402
 
 WIDTH, HEIGHT, MARGIN = 640, 400, 60
 BLUE, GREEN, ORANGE = "#1f6fb4", "#2f9e57", "#d9822b"

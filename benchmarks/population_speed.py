@@ -26,7 +26,7 @@ from fewest.search.data.samples import SearchData
 from fewest.search.settings.protocol import Protocol, batch_order, n_batches
 from fewest.search.settings.space import Network, n_parameters
 from fewest.search.training.network import build, initial_weights, optimizer
-from fewest.search.training.population.cohort import pays_to_compile
+from fewest.search.training.population.cost import pays_to_compile
 from fewest.search.training.population.layout import deal
 from fewest.search.training.population.model import Population, n_shards, use_one_thread_per_operation
 from fewest.search.training.population.program import DeviceData

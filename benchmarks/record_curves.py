@@ -23,7 +23,7 @@ quiet_libraries()
 
 from fewest.search.data.datasets import load_for  # noqa: E402
 from fewest.search.data.samples import SearchData  # noqa: E402
-from fewest.search.settings.config import load  # noqa: E402  # after the libraries were told to be quiet
+from fewest.search.settings.files import load  # noqa: E402  # after the libraries were told to be quiet
 from fewest.search.settings.protocol import Protocol  # noqa: E402
 from fewest.search.settings.space import Architecture, Network  # noqa: E402
 from fewest.search.training.outcome import Outcome  # noqa: E402

@@ -35,12 +35,14 @@ import sqlalchemy as sa
 from optuna.trial import TrialState, create_trial
 
 from fewest.search.data.samples import SearchData
+from fewest.search.listener import Listener
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.space import parameters_of
+from fewest.search.study.opening import open_study
 from fewest.search.study.sampler import distributions
-from fewest.search.study.study import OpenStudy, open_study
+from fewest.search.study.study import OpenStudy
 from fewest.search.training.outcome import EpochMetrics, Outcome
-from fewest.search.watch import Listener, StudyWatch
+from fewest.search.watch import StudyWatch
 from fewest.storage.database.location import parse_url
 from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
 from fewest.storage.trials.curves import write_curves

@@ -28,12 +28,14 @@ from fewest.search import loop, watch  # noqa: E402
 from fewest.search.answers.front import hypervolume, points_of  # noqa: E402
 from fewest.search.data.datasets import load_for  # noqa: E402
 from fewest.search.data.samples import SearchData  # noqa: E402
-from fewest.search.settings.config import StudyConfig, load, overridden  # noqa: E402
+from fewest.search.settings.config import StudyConfig  # noqa: E402
+from fewest.search.settings.files import load, overridden  # noqa: E402
 from fewest.search.study.history import Past  # noqa: E402
+from fewest.search.study.opening import open_study  # noqa: E402
 from fewest.search.study.pruning import PruningRule  # noqa: E402
-from fewest.search.study.study import OpenStudy, open_study  # noqa: E402
+from fewest.search.study.study import OpenStudy  # noqa: E402
 from fewest.search.training.population import cohort  # noqa: E402
-from fewest.storage.database.database import optuna_storage  # noqa: E402
+from fewest.storage.trials.cohort_storage import optuna_storage  # noqa: E402
 from fewest.storage.trials.studies import read_trials  # noqa: E402
 
 BOOKKEEPING = (

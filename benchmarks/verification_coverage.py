@@ -32,7 +32,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fewest.search.answers.answer import CAP, SHARES, Answer, Outcome, Quantity, TargetAnswer, answer_target
+from fewest.search.answers.answer import Answer, Outcome, TargetAnswer, answer_target
+from fewest.search.answers.evidence import CAP, SHARES, Quantity
 from fewest.search.settings.space import Architecture, SearchSpace
 from fewest.search.verification.allocation import Rule, candidates, next_seeds
 

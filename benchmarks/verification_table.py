@@ -16,7 +16,7 @@ from fewest.quiet import quiet_libraries
 quiet_libraries()
 
 from fewest.search.data.datasets import load_for  # noqa: E402
-from fewest.search.settings.config import load  # noqa: E402  # after the libraries were told to be quiet
+from fewest.search.settings.files import load  # noqa: E402  # after the libraries were told to be quiet
 from fewest.search.settings.space import Network  # noqa: E402
 from fewest.search.training.population.cohort import evaluate, train_cohort  # noqa: E402
 from fewest.search.verification.verify import batch_seed, network_seed  # noqa: E402

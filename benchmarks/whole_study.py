@@ -20,7 +20,8 @@ import numpy as np
 
 from fewest.jobs import HERE, opened
 from fewest.reading import Found, found
-from fewest.search.settings.config import StudyConfig, load
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.files import load
 from fewest.search.settings.space import Network
 
 __all__ = ["Pace", "run_whole", "trained"]

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from fewest.storage.database.database import optuna_storage
 from fewest.storage.errors import FewestError, MisuseError
+from fewest.storage.trials.cohort_storage import optuna_storage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from fewest.search.answers.summary import smallest_on_validation
-from fewest.search.settings.config import ReferenceConfig, is_finished, stored_config
+from fewest.search.settings.config import ReferenceConfig
+from fewest.search.settings.files import is_finished, stored_config
 from fewest.search.settings.space import Architecture, describe
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.records import StudyRecord, TrialState

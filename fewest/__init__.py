@@ -4,7 +4,8 @@ The front door: the command line in `fewest.cli`, and the few names below for pr
 package loads neither TensorFlow nor Optuna.
 """
 
-from fewest.search.settings.config import StudyConfig, load
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.files import load
 from fewest.storage.errors import FewestError, MisuseError, StorageError
 
 __all__ = ["FewestError", "MisuseError", "StorageError", "StudyConfig", "__version__", "load"]

@@ -357,7 +357,7 @@ def _study_given(
     timeout: float | None,
 ) -> "StudyConfig":
     """The settings that `_study_options` and `_budget_options` ask for."""
-    from fewest.search.settings.config import load
+    from fewest.search.settings.files import load
 
     given = {
         "name": name,

@@ -67,7 +67,7 @@ def serve_on_cluster(
             stored_study(name, url)
     from distributed import Client
 
-    from fewest.search.watch import SearchInterruptedError
+    from fewest.search.listener import SearchInterruptedError
 
     say = say_to(Console(stderr=True))
     try:
@@ -146,7 +146,7 @@ def _help(stop: str, names: Sequence[str], url: str, wait: bool, places: Places)
     """A worker, in a thread of a Dask worker."""
     from distributed import Event
 
-    from fewest.search.watch import SearchInterruptedError
+    from fewest.search.listener import SearchInterruptedError
 
     asked = _now_and_then(Event(stop).is_set)
     try:

@@ -15,7 +15,8 @@ from rich.console import Console
 
 from fewest.quiet import quiet_libraries
 from fewest.reading import print_answer_of, stored_study
-from fewest.search.settings.config import StudyConfig, continued, is_finished, overridden, stored_config
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.files import continued, is_finished, overridden, stored_config
 from fewest.storage.database.database import DEFAULT_URL
 from fewest.storage.errors import MisuseError, NotFoundError
 from fewest.storage.trials.records import StudyRecord
@@ -93,8 +94,8 @@ def submit_study(config: StudyConfig, url: str) -> str:
         MisuseError: The study exists with other settings, or its data cannot be used.
     """
     from fewest.search.data.datasets import load_for
-    from fewest.search.study.study import open_study
-    from fewest.storage.database.database import optuna_storage
+    from fewest.search.study.opening import open_study
+    from fewest.storage.trials.cohort_storage import optuna_storage
 
     data, sealed = load_for(config)
     with open_study(optuna_storage(url), config, data, sealed.n_samples) as study:
@@ -191,9 +192,9 @@ class Job:
         """Searches and verifies until nothing is left to do; see `Listener` for when else it ends."""
         from fewest.figures import Figures
         from fewest.progress import following
+        from fewest.search.listener import Listener
         from fewest.search.loop import search
         from fewest.search.verification.verify import verify
-        from fewest.search.watch import Listener
 
         figures = Figures(self.study)
         with following(self.console, quiet=self.quiet) as show:
@@ -218,9 +219,9 @@ def opened(config: StudyConfig, url: str, *, quiet: bool, places: Places) -> Ite
     quiet_libraries()
     from fewest.search.data.datasets import load_for
     from fewest.search.keeper import Keeper
-    from fewest.search.study.study import open_study
-    from fewest.storage.database.database import optuna_storage
+    from fewest.search.study.opening import open_study
     from fewest.storage.files.places import place_for
+    from fewest.storage.trials.cohort_storage import optuna_storage
     from fewest.storage.trials.sharing import sharing_warning
 
     console = Console(stderr=True)
@@ -242,7 +243,7 @@ def say_to(console: Console) -> Callable[[str], None]:
 @contextmanager
 def _interruptible(console: Console, command: str) -> Iterator[Callable[[], bool]]:
     """Says whether the user asked to stop; an interruption ends in the line that says which command goes on."""
-    from fewest.search.watch import SearchInterruptedError
+    from fewest.search.listener import SearchInterruptedError
     from fewest.stopping import stoppable
 
     try:

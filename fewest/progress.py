@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from fewest.search.watch import Progress as Standing
+from fewest.search.listener import Progress as Standing
 
 __all__ = ["following"]
 

@@ -14,9 +14,10 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from fewest.dashboards.text import print_answer, print_comparison
-from fewest.search.answers.answer import collect
+from fewest.search.answers.results import collect
 from fewest.search.answers.summary import statements, summarise
-from fewest.search.settings.config import StudyConfig, command_for, stored_config
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.files import command_for, stored_config
 from fewest.storage.database.database import open_engine
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.records import CurvePoint, StudyRecord, TrialRecord, VerifiedNetwork

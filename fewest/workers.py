@@ -13,7 +13,7 @@ from rich.console import Console
 from fewest.jobs import HERE, Places, opened, say_to
 from fewest.quiet import quiet_libraries
 from fewest.reading import all_studies, stored_study
-from fewest.search.settings.config import stored_config
+from fewest.search.settings.files import stored_config
 from fewest.search.study.next_study import has_free_trials, next_study
 from fewest.stopping import stoppable
 from fewest.storage.errors import FewestError, NotFoundError, StorageError
@@ -64,7 +64,7 @@ def help_until(
         SearchInterruptedError: `should_stop` said so; what it was at is free for others.
     """
     quiet_libraries()
-    from fewest.search.watch import SearchInterruptedError
+    from fewest.search.listener import SearchInterruptedError
 
     worker = _Worker(names, url, wait, quiet, places, say_to(Console(stderr=True)))
     try:
@@ -100,7 +100,7 @@ class _Worker:
 
     def work(self, should_stop: Callable[[], bool]) -> None:
         """Takes up one study after another; returns when there is none, unless it is to wait."""
-        from fewest.search.watch import SearchInterruptedError
+        from fewest.search.listener import SearchInterruptedError
 
         last: str | None = None
         while True:
@@ -131,7 +131,7 @@ class _Worker:
 
     def _help(self, study: StudyRecord, should_stop: Callable[[], bool]) -> None:
         """Works on one study until it is finished, or only others' work is left of it and there is some elsewhere."""
-        from fewest.search.watch import LeftToOthersError, SearchInterruptedError
+        from fewest.search.listener import LeftToOthersError, SearchInterruptedError
 
         try:
             config = stored_config(study.name, study.attributes)

@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 from optuna.exceptions import UpdateFinishedTrialError
 
 from fewest.search.answers.front import FrontPoint, pareto_front, points_of
+from fewest.search.answers.results import best_on_validation
 from fewest.search.data.samples import SearchData
-from fewest.search.export.selection import best_on_validation
 from fewest.search.settings.space import Architecture, Network, describe
-from fewest.search.study.study import OpenStudy, Ticket
-from fewest.search.training.network import save
+from fewest.search.study.study import OpenStudy
+from fewest.search.study.ticket import Ticket
+from fewest.search.training.network import extract, save
 from fewest.search.training.outcome import Outcome
-from fewest.search.training.population.cohort import extract
 from fewest.storage.files.artifacts import Artifacts, read_kept
 from fewest.storage.files.places import Place
 from fewest.storage.trials.results import read_results

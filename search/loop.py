@@ -5,9 +5,12 @@ from typing import Literal, TypeAlias
 
 from fewest.search.data.samples import SearchData
 from fewest.search.keeper import Keeper
-from fewest.search.study.study import OpenStudy, Ticket
-from fewest.search.training.engines import ENGINES, Engine
-from fewest.search.watch import Listener, StudyWatch, wait
+from fewest.search.listener import Listener
+from fewest.search.study.study import OpenStudy
+from fewest.search.study.ticket import Ticket
+from fewest.search.training.engines import ENGINES
+from fewest.search.training.interface import Engine
+from fewest.search.watch import StudyWatch, wait
 
 __all__ = ["Ending", "search"]
 

@@ -3,84 +3,22 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Literal, NamedTuple
 
+from fewest.search.listener import LeftToOthersError, Listener, Progress, SearchInterruptedError
 from fewest.search.settings.space import describe
 from fewest.search.study.pruning import PruningRule
-from fewest.search.study.study import OpenStudy, Ticket
+from fewest.search.study.study import OpenStudy
+from fewest.search.study.ticket import Ticket
 from fewest.search.training.checkpoints import CohortCheckpoints
 from fewest.search.training.outcome import EpochMetrics
 from fewest.search.training.snapshot import Snapshot
 from fewest.search.training.trial import FrontTrial
-from fewest.storage.errors import FewestError
 from fewest.storage.trials.records import CurvePoint
 
-__all__ = [
-    "LeftToOthersError",
-    "Listener",
-    "Progress",
-    "SearchInterruptedError",
-    "StudyWatch",
-    "save_or_stop",
-    "wait",
-]
+__all__ = ["StudyWatch", "save_or_stop", "wait"]
 
 POLL_SECONDS = 1.0
 """How often a worker with nothing to do looks again while others still train."""
-
-
-class SearchInterruptedError(FewestError):
-    """The search was asked to stop and did, at the end of an epoch; its trials wait to be continued."""
-
-    exit_status = 130
-
-
-class LeftToOthersError(FewestError):
-    """What is left of the study is other workers', and the listener had something better to do than to wait."""
-
-
-class Progress(NamedTuple):
-    """Where a search or a verification stands, after an epoch.
-
-    Attributes:
-        stage: Which of the two.
-        n_finished: Networks that have ended, pruned and failed ones included.
-        n_networks: Networks in all: the budget, or what verification has planned so far.
-        n_training: Networks training now.
-        epoch: The epoch just ended, counted from 0.
-        n_epochs: The protocol's epochs.
-        n_pruned: Of the finished ones.
-        n_failed: Of the finished ones.
-        front: Size and validation accuracy of each member of the front, smallest first.
-    """
-
-    stage: Literal["search", "verification"]
-    n_finished: int
-    n_networks: int
-    n_training: int
-    epoch: int
-    n_epochs: int
-    n_pruned: int = 0
-    n_failed: int = 0
-    front: Sequence[tuple[int, float]] = ()
-
-
-class Listener(NamedTuple):
-    """Who follows a search.
-
-    Attributes:
-        on_progress: Called after every epoch.
-        on_cohort: Called after every cohort's trials are told; what refreshes figures goes here.
-        echo: Takes the monitor's lines.
-        should_stop: Asked after every epoch; True ends the search there.
-        should_leave: Asked while there is nothing to do but to wait for other workers; True leaves them to it.
-    """
-
-    on_progress: Callable[[Progress], None]
-    on_cohort: Callable[[], None]
-    echo: Callable[[str], None]
-    should_stop: Callable[[], bool]
-    should_leave: Callable[[], bool] = lambda: False
 
 
 def wait(listener: Listener) -> None:

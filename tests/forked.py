@@ -23,7 +23,7 @@ from fewest.search.training.outcome import EpochMetrics, Outcome
 from fewest.storage.trials.records import VerifiedNetwork
 
 if TYPE_CHECKING:
-    from fewest.search.training.engines import Watcher
+    from fewest.search.training.interface import Watcher
 
 __all__ = [
     "InstantEngine",
@@ -134,11 +134,11 @@ class InstantEngine:
 def prepare(log: Path, cohort_size: int) -> None:
     """Lets this process train cohorts of a given size, checkpoint them after every epoch, and log what it does."""
     from fewest.search.training import checkpoints
-    from fewest.search.training.population import cohort
+    from fewest.search.training.population import cost
     from fewest.search.verification import verify
     from fewest.search.watch import StudyWatch
 
-    cohort.cohort_size = lambda *_: cohort_size
+    cost.cohort_size = lambda *_: cohort_size
     # Epochs here take milliseconds: a checkpoint after each would cost more than it may.
     checkpoints.is_due = lambda *_: True
     record = StudyWatch.record

@@ -18,8 +18,9 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from fewest.search.answers.answer import Results, answer_targets, collect, statement
+from fewest.search.answers.answer import answer_targets, statement
 from fewest.search.answers.front import pareto_front, points_of
+from fewest.search.answers.results import Results, collect
 from fewest.search.settings.config import StudyConfig
 from fewest.storage.trials.records import StudyRecord, TrialRecord, VerifiedNetwork
 

@@ -11,9 +11,9 @@ from fewest.search.data.samples import SearchData
 from fewest.search.export.selection import Choice
 from fewest.search.keeper import file_name
 from fewest.search.settings.config import StudyConfig
-from fewest.search.training.engines import ENGINES, Bystander
-from fewest.search.training.network import build
-from fewest.search.training.population.cohort import extract
+from fewest.search.training.engines import ENGINES
+from fewest.search.training.interface import Bystander
+from fewest.search.training.network import build, extract
 from fewest.search.verification.verify import batch_seed_of
 from fewest.storage.errors import FewestError
 from fewest.storage.files.artifacts import Artifacts, KeptFile

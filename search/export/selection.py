@@ -3,17 +3,18 @@
 Pure, and quick to import: what is wrong with a request is said before anything is loaded or trained.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from fewest.search.answers.answer import Answer, answer_target, collect
+from fewest.search.answers.answer import Answer, answer_target
 from fewest.search.answers.front import fewest, pareto_front, points_of
+from fewest.search.answers.results import best_on_validation, collect
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.space import Architecture, Network, describe
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 
-__all__ = ["Choice", "best_on_validation", "network_for_target", "network_of_trial"]
+__all__ = ["Choice", "network_for_target", "network_of_trial"]
 
 
 class Choice(NamedTuple):
@@ -111,21 +112,6 @@ def network_for_target(
         f"Typical answer for {target:g}{_of_depth(depth)}: {_described(answer.widths)}, "
         f"the best of {answer.seeds} seeds by validation accuracy",
     )
-
-
-def best_on_validation(verified: Iterable[VerifiedNetwork]) -> dict[Architecture, int]:
-    """The seed of each architecture's network of highest validation accuracy, of equals the lowest.
-
-    >>> networks = [VerifiedNetwork((2,), seed, 0.9, 0.7 + seed / 100, 15, 1.0) for seed in (1, 3, 2)]
-    >>> best_on_validation([*networks, VerifiedNetwork((), 5, 0.0, float("nan"), 1, 1.0)])
-    {(2,): 3}
-    """
-    found: dict[Architecture, tuple[float, int]] = {}
-    for network in verified:
-        if network.validation_accuracy >= 0:  # False for NaN: it failed
-            rank = (network.validation_accuracy, -network.seed)
-            found[network.widths] = max(found.get(network.widths, rank), rank)
-    return {architecture: -negative for architecture, (_, negative) in found.items()}
 
 
 def _smallest_on_validation(

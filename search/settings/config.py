@@ -4,12 +4,7 @@ A study file is TOML. Every setting has a dotted name (`training.epochs`) that e
 """
 
 import difflib
-import json
-import shlex
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -18,7 +13,6 @@ from pydantic_core import ErrorDetails
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.space import SearchSpace
 from fewest.storage.errors import MisuseError
-from fewest.storage.trials.records import StudyRecord
 
 __all__ = [
     "BudgetConfig",
@@ -29,20 +23,10 @@ __all__ = [
     "SettingsError",
     "SpaceConfig",
     "StudyConfig",
-    "command_for",
-    "continued",
-    "finished_mark",
-    "is_finished",
-    "load",
-    "overridden",
-    "shipped_studies",
-    "stored_config",
+    "did_you_mean",
 ]
 
 Accuracy = Annotated[float, Field(gt=0, lt=1)]
-
-CHANGEABLE = ("budget.", "output.")
-"""Prefixes of the settings in which a continued study may differ: they change no network."""
 
 
 class SettingsError(MisuseError):
@@ -138,8 +122,9 @@ class StudyConfig(_Settings):
         SettingsError: From `StudyConfig.of`, when a setting is unknown, missing or out of range.
 
     Example:
-        >>> load("mnist").budget.targets
-        (0.9, 0.95)
+        >>> config = {"name": "mine", "data": {"name": "digits"}, "budget": {"trials": 9, "targets": [0.9, 0.8]}}
+        >>> StudyConfig.of(config).budget.targets
+        (0.8, 0.9)
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
@@ -182,154 +167,6 @@ class StudyConfig(_Settings):
         return self.model_dump(mode="json")
 
 
-def shipped_studies() -> list[str]:
-    """Names of the study files that come with fewest."""
-    files = resources.files("fewest.search.settings.studies").iterdir()
-    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
-
-
-def load(study: str, overrides: Sequence[str] = ()) -> StudyConfig:
-    """A study file with overrides.
-
-    Args:
-        study: A shipped name, or the path of a TOML file.
-        overrides: `dotted.name=value`, the value in TOML; what is not TOML is a string.
-
-    Raises:
-        SettingsError: There is no such file, it is not TOML, or a setting is wrong.
-    """
-    settings = _read(study)
-    for override in overrides:
-        _override(settings, override)
-    return StudyConfig.of(settings)
-
-
-def overridden(config: StudyConfig, overrides: Sequence[str]) -> StudyConfig:
-    """A configuration with overrides, checked again."""
-    settings = config.settings()
-    for override in overrides:
-        _override(settings, override)
-    return StudyConfig.of(settings)
-
-
-def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
-    """The settings with which a study goes on when it is run again.
-
-    Budgets are totals and the larger one counts; patience and what is said while training are as given; nothing
-    else may differ.
-
-    Raises:
-        SettingsError: Something else differs.
-    """
-    unlike = _differences(stored, given)
-    if unlike:
-        raise SettingsError(
-            f"Study '{stored.name}' has other settings ({'; '.join(unlike)}). "
-            f"Use `--name` for a new study, or `fewest resume {stored.name}` to continue it."
-        )
-    old, new = stored.budget, given.budget
-    unbounded = old.timeout is None or new.timeout is None
-    budget = BudgetConfig(
-        trials=max(old.trials, new.trials),
-        patience=new.patience,
-        timeout=None if unbounded else max(old.timeout or 0.0, new.timeout or 0.0),
-        targets=(*old.targets, *new.targets),
-        verification_seeds=max(old.verification_seeds, new.verification_seeds),
-    )
-    return stored.model_copy(update={"budget": budget, "output": given.output})
-
-
-def finished_mark(budget: BudgetConfig, n_waiting: int) -> dict[str, Any]:
-    """What a study says of itself once a budget is spent; trials still wait when that was a timeout."""
-    return {**budget.model_dump(mode="json"), "waiting": n_waiting}
-
-
-def is_finished(study: StudyRecord, config: StudyConfig) -> bool:
-    """Whether a study has spent the budget of `config`, nothing runs, and nothing was enqueued since."""
-    mark = finished_mark(config.budget, study.n_trials.get("waiting", 0))
-    return not study.n_trials.get("running", 0) and study.attributes.get("finished") == mark
-
-
-def command_for(config: StudyConfig) -> str:
-    """A command that creates a study of these settings: the nearest shipped file and all that differs from it."""
-    base = config.name if config.name in shipped_studies() else "digits"
-    shipped, wanted = (dict(_flat(settings.settings())) for settings in (load(base), config))
-    options = [
-        shlex.quote(f"{name}={json.dumps(value)}")
-        for name, value in wanted.items()
-        if value != shipped.get(name) and value is not None
-    ]
-    return " --set ".join([f"fewest run {base}", *options])
-
-
-def stored_config(name: str, attributes: Mapping[str, Any]) -> StudyConfig:
-    """The settings a study was created with, its budget as last extended.
-
-    Raises:
-        MisuseError: The study is not one of ours.
-    """
-    if "settings" not in attributes:
-        raise MisuseError(f"Study '{name}' was not made by fewest: it has no settings. Choose another.")
-    return StudyConfig.of(attributes["settings"])
-
-
-def _read(study: str) -> dict[str, Any]:
-    if study in shipped_studies():
-        text = resources.files("fewest.search.settings.studies").joinpath(f"{study}.toml").read_text("utf-8")
-    elif Path(study).suffix == ".toml":
-        try:
-            text = Path(study).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"Study file '{study}' cannot be read: {_reason(error)}.") from None
-    else:
-        names = ", ".join(shipped_studies())
-        raise SettingsError(
-            f"Unknown study '{study}'{_hint(study, shipped_studies()) or '.'} Shipped: {names}; or give a .toml path."
-        )
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"Study file '{study}' is not valid TOML: {error}.") from None
-
-
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8 text"
-
-
-def _override(settings: dict[str, Any], override: str) -> None:
-    name, equals, text = override.partition("=")
-    if not equals or not name:
-        raise SettingsError(f"`--set` takes name=value such as training.epochs=20, got '{override}'.")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *path, last = name.strip().split(".")
-    table: Any = settings
-    for key in path:
-        table = table.setdefault(key, {})
-        if not isinstance(table, dict):
-            raise SettingsError(f"Unknown setting `{name}`: `{key}` has no settings of its own.")
-    table[last] = value
-
-
-def _differences(stored: StudyConfig, given: StudyConfig) -> list[str]:
-    before, after = dict(_flat(stored.settings())), dict(_flat(given.settings()))
-    return [
-        f"{name} is {before.get(name)!r}, not {after.get(name)!r}"
-        for name in sorted(before | after)
-        if before.get(name) != after.get(name) and not name.startswith(CHANGEABLE)
-    ]
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
 _LIMITS = {
     "greater_than_equal": ("at least", "ge"),
     "greater_than": ("greater than", "gt"),
@@ -352,7 +189,7 @@ def _sentence(error: ErrorDetails) -> str:
     name = ".".join(str(part) for part in error["loc"] if not isinstance(part, int))
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"Unknown setting `{name}`{_hint(name, _known_settings()) or '.'}"
+        return f"Unknown setting `{name}`{did_you_mean(name, _known_settings()) or '.'}"
     if kind == "missing":
         return f"`{name}` must be given."
     if kind == "value_error":
@@ -377,6 +214,7 @@ def _known_settings(model: type[BaseModel] = StudyConfig, prefix: str = "") -> l
     return names
 
 
-def _hint(name: str, known: Sequence[str]) -> str:
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """The end of a message about an unknown name: the nearest known one; empty if none is near."""
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     return f"; did you mean '{nearest[0]}'?" if nearest else ""

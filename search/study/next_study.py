@@ -5,7 +5,7 @@ study = next_study(read_studies(engine))        # None: all are finished
 
 from collections.abc import Collection, Sequence
 
-from fewest.search.settings.config import is_finished, stored_config
+from fewest.search.settings.files import is_finished, stored_config
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.records import StudyRecord
 

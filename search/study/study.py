@@ -9,142 +9,41 @@ had happened.
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
-import numpy as np
 import optuna
-from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial
 from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
 from fewest.search.answers.front import levelled_off
 from fewest.search.data.samples import SearchData
-from fewest.search.settings.config import StudyConfig, continued, finished_mark, stored_config
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.files import finished_mark
 from fewest.search.settings.space import (
     Architecture,
     Network,
-    SearchSpace,
     architecture_of,
     n_neurons,
     n_parameters,
-    parameters_of,
     width_name,
 )
-from fewest.search.study.environment import environment
 from fewest.search.study.history import Past
-from fewest.search.study.sampler import FrontSampler, distributions, generator, propose
+from fewest.search.study.sampler import FrontSampler, generator, propose
+from fewest.search.study.ticket import Ticket, facts_of, finished_trial, network_of, template_of
 from fewest.search.training.checkpoints import CohortCheckpoints
 from fewest.search.training.outcome import Outcome
 from fewest.search.training.trial import FrontTrial, Judge
-from fewest.storage.errors import MisuseError
-from fewest.storage.files.places import Place, place_for
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.files.places import Place
+from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.curves import write_curves
 from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.records import CurvePoint, TrialRecord
 
-__all__ = ["OpenStudy", "Ticket", "open_study"]
-
-ACCURACY = "validation_accuracy"
-"""Name of the second objective; the first is `neurons` or `parameters`."""
+__all__ = ["OpenStudy"]
 
 LOOK_SECONDS = 1.0
 """How often a worker looks, at most, whose trials were left behind: that takes a transaction of its own."""
-
-STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
-"""Optuna's state for each outcome of a network."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """A running trial and the network it stands for.
-
-    Attributes:
-        trial_id: The storage's key.
-        number: Counted from 0 within the study.
-        network: Its architecture and seed.
-        size: What the study minimizes: its neurons or its parameters.
-        cohort: Number of the first trial of those that train together.
-    """
-
-    trial_id: int
-    number: int
-    network: Network
-    size: int
-    cohort: int
-
-
-def open_study(
-    storage: CohortStorage,
-    config: StudyConfig,
-    data: SearchData,
-    n_test: int = 0,
-    checkpoints: Place | None = None,
-) -> "OpenStudy":
-    """Creates a study, or continues the one of that name.
-
-    Args:
-        storage: Where it lives.
-        config: Its settings. A budget larger than the stored one extends it.
-        data: What it trains on.
-        n_test: Samples in the sealed test set, for the record.
-        checkpoints: Where they are kept, if not in the storage's usual place.
-
-    Raises:
-        MisuseError: There is a study of that name with other settings, other data, or that is not ours.
-    """
-    if config.name not in {study.study_name for study in storage.get_all_studies()}:
-        # Another process may be faster, and the study is then that one's.
-        with suppress(optuna.exceptions.DuplicatedStudyError):
-            _create(storage, config, data, n_test)
-    study = optuna.load_study(storage=storage, study_name=config.name)
-    config = continued(stored_config(config.name, study.user_attrs), config)
-    _check_and_extend(study, config, data)
-    return OpenStudy(storage, study, config, data, checkpoints or place_for(storage.url, "checkpoints"))
-
-
-def _create(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int) -> None:
-    """Makes a study with its first trials: the ladder, or the architectures the settings list."""
-    space = config.space.search_space()
-    first = space.ladder() if config.space.architectures is None else config.space.architectures
-    networks = [_network(widths, number, config.seed) for number, widths in enumerate(first[: config.n_trials])]
-    storage.create_whole_study(
-        config.name,
-        [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE],
-        [_template(network, space, _facts(network, data), TrialState.WAITING) for network in networks],
-        attributes={
-            "data": _description(data, n_test),
-            "environment": environment(),
-            "settings": config.settings(),
-        },
-        metric_names=[config.space.size, ACCURACY],
-    )
-
-
-def _check_and_extend(study: optuna.Study, config: StudyConfig, data: SearchData) -> None:
-    before = study.user_attrs["data"]["fingerprint"]
-    if before != data.fingerprint:
-        raise MisuseError(
-            f"Study '{config.name}' was made on other data: fingerprint {before[:12]}, got {data.fingerprint[:12]}. "
-            "Use `--name` for a new study."
-        )
-    if study.user_attrs["settings"] != config.settings():
-        study.set_user_attr("settings", config.settings())
-
-
-def _description(data: SearchData, n_test: int) -> dict[str, Any]:
-    return {
-        "name": data.name,
-        "n_classes": data.n_classes,
-        "input_shape": list(data.input_shape),
-        "n_training": len(data.y_train),
-        "n_validation": len(data.y_validation),
-        "n_test": n_test,
-        "fingerprint": data.fingerprint,
-    }
 
 
 class OpenStudy:
@@ -254,7 +153,7 @@ class OpenStudy:
 
     def tell(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
         """Writes down what became of a cohort's trials, in one transaction; not of those that another has taken."""
-        ended = [_finished(ticket, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)]
+        ended = [finished_trial(ticket, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)]
         refused = self._storage.finish_trials(ended, leases=self._leases)
         self.n_told += len(tickets) - len(refused)
 
@@ -332,7 +231,8 @@ class OpenStudy:
                 self.past.refresh(connection)
             networks[:] = self._proposed(self._n_new(n))
             return [
-                _template(network, space, {"cohort": n_trials, **_facts(network, self._data)}) for network in networks
+                template_of(network, space, {"cohort": n_trials, **facts_of(network, self._data)})
+                for network in networks
             ]
 
         ids = self._storage.create_trials(self.study_id, templates, leases=self._leases)
@@ -347,7 +247,7 @@ class OpenStudy:
         past, seed = self.past, self.config.seed
         rng = generator(seed, past.n_trials)
         proposals = propose(self.config.space.search_space(), past.architectures(), past.tried, n, rng)
-        return [_network(widths, number, seed) for number, widths in enumerate(proposals, past.n_trials)]
+        return [network_of(widths, number, seed) for number, widths in enumerate(proposals, past.n_trials)]
 
     def _tickets(self, trial_ids: Sequence[int]) -> list[Ticket]:
         """Trials taken with their networks; what is known before training is written down in one transaction."""
@@ -357,13 +257,13 @@ class OpenStudy:
         cohort = next((trial.number if trial.cohort is None else trial.cohort for trial in mine), 0)
         tickets = [self._ticket(trial, cohort) for trial in mine]
         self._storage.set_attributes(
-            {ticket.trial_id: {"cohort": cohort, **_facts(ticket.network, self._data)} for ticket in tickets}
+            {ticket.trial_id: {"cohort": cohort, **facts_of(ticket.network, self._data)} for ticket in tickets}
         )
         return tickets
 
     def _ticket(self, trial: TrialRecord, cohort: int) -> Ticket:
         widths = self._suggested(trial.trial_id) if trial.widths is None else trial.widths
-        network = _network(widths, trial.number, self.config.seed)
+        network = network_of(widths, trial.number, self.config.seed)
         return Ticket(trial.trial_id, trial.number, network, self.size(widths), cohort)
 
     def _suggested(self, trial_id: int) -> Architecture:
@@ -374,39 +274,3 @@ class OpenStudy:
         for layer in range(1, asked.suggest_int("depth", 0, space.max_depth) + 1):
             asked.suggest_int(width_name(layer), space.min_width, space.max_width, log=True)
         return architecture_of(asked.params)
-
-
-def _network(architecture: Architecture, number: int, seed: int) -> Network:
-    """The network of a trial, in a study of a seed."""
-    return Network(architecture, int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) >> 1)
-
-
-def _facts(network: Network, data: SearchData) -> dict[str, Any]:
-    """What is known of a network before it is trained."""
-    return {
-        "widths": list(network.architecture),
-        "neurons": n_neurons(network.architecture),
-        "parameters": n_parameters(network.architecture, data.n_features, data.n_classes),
-        "seed": network.seed,
-    }
-
-
-def _template(
-    network: Network, space: SearchSpace, attributes: dict[str, Any], state: TrialState = TrialState.RUNNING
-) -> FrozenTrial:
-    params, dimensions = parameters_of(network.architecture), distributions(space)
-    used = {name: dimensions[name] for name in params}
-    return create_trial(state=state, params=params, distributions=used, user_attrs=attributes)
-
-
-def _finished(ticket: Ticket, outcome: Outcome) -> FinishedTrial:
-    facts: dict[str, Any] = {
-        "epochs": len(outcome.curve),
-        "best_epoch": outcome.best_epoch,
-        "seconds": round(outcome.seconds, 4),
-    }
-    if outcome.reason is not None:
-        facts["reason"] = outcome.reason
-    complete = outcome.state == "complete"
-    values = [float(ticket.size), outcome.validation_accuracy] if complete else None
-    return FinishedTrial(ticket.trial_id, STATES[outcome.state], values, facts)

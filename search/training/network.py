@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.protocol import Protocol, learning_rate_at, n_batches
 from fewest.search.settings.space import Network
+from fewest.search.training.outcome import Weights
 
-__all__ = ["ProtocolSchedule", "build", "initial_weights", "optimizer", "save"]
+__all__ = ["ProtocolSchedule", "build", "extract", "initial_weights", "optimizer", "save"]
 
 
 def layer_seeds(network: Network) -> list[int]:
@@ -97,3 +98,17 @@ class ProtocolSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type
 
 def _glorot(seed: int) -> keras.initializers.Initializer:
     return keras.initializers.GlorotUniform(seed=seed)
+
+
+def extract(network: Network, weights: Weights, data: SearchData, protocol: Protocol) -> keras.Sequential:
+    """A member as a stock `keras.Sequential`.
+
+    Args:
+        network: The member's architecture and seed.
+        weights: Its `Outcome.weights`.
+        data: Gives input shape, classes and scaling.
+        protocol: Gives the activation.
+    """
+    model = build(network, data, protocol.activation)
+    model.set_weights(weights)
+    return model

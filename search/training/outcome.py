@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EpochMetrics", "OnEpochEnd", "Outcome"]
+__all__ = ["EpochMetrics", "OnEpochEnd", "Outcome", "Weights"]
 
 
 class EpochMetrics(NamedTuple):
@@ -56,3 +56,6 @@ class Outcome:
 
 OnEpochEnd: TypeAlias = Callable[[int, Mapping[int, EpochMetrics]], Mapping[int, str]]
 """Takes an epoch and the metrics of every member still training; gives the members to prune, with the reason."""
+
+Weights: TypeAlias = list[NDArray[np.float32]]
+"""A network's arrays as a stock network holds them: `[kernel, bias, ...]`, kernels `(fan_in, fan_out)`."""

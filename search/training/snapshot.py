@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.settings.space import Network
-from fewest.search.training.outcome import EpochMetrics
-from fewest.search.training.population.layout import Weights
+from fewest.search.training.outcome import EpochMetrics, Weights
 
 __all__ = ["Member", "Snapshot"]
 

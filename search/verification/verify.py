@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from fewest.search.answers.answer import collect
+from fewest.search.answers.results import collect
 from fewest.search.data.samples import SealedTest, SearchData
 from fewest.search.keeper import Keeper
+from fewest.search.listener import Listener, Progress
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.space import Architecture, Network
@@ -24,12 +25,13 @@ from fewest.search.study.history import finished_curves
 from fewest.search.study.pruning import expected_final
 from fewest.search.study.study import OpenStudy
 from fewest.search.training.checkpoints import CohortCheckpoints
-from fewest.search.training.engines import ENGINES, Bystander
+from fewest.search.training.engines import ENGINES
+from fewest.search.training.interface import Bystander
 from fewest.search.training.outcome import EpochMetrics, Outcome
 from fewest.search.training.population.cohort import evaluate
 from fewest.search.training.snapshot import Snapshot
 from fewest.search.verification.allocation import Rule, candidates, next_seeds
-from fewest.search.watch import Listener, Progress, save_or_stop, wait
+from fewest.search.watch import save_or_stop, wait
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.records import VerifiedNetwork

@@ -38,9 +38,9 @@ from fewest.storage.database.transactions import BUSY_SECONDS, reading, write
 from fewest.storage.errors import MisuseError, StorageError
 
 if TYPE_CHECKING:
-    from fewest.storage.trials.cohort_storage import CohortStorage
+    pass
 
-__all__ = ["DEFAULT_URL", "network_file_system", "open_engine", "optuna_storage"]
+__all__ = ["DEFAULT_URL", "network_file_system", "open_engine"]
 
 _CONNECT_SECONDS = 10
 """How long to wait for a PostgreSQL server that does not answer."""
@@ -100,25 +100,6 @@ def open_engine(url: str = DEFAULT_URL, *, create: bool) -> Engine:
         engine.dispose()
         raise
     return engine
-
-
-def optuna_storage(url: str = DEFAULT_URL, *, create: bool = True) -> "CohortStorage":
-    """Open a storage for `optuna.create_study(storage=...)`, with our tables ready beside Optuna's.
-
-    Args:
-        url: As for `open_engine`.
-        create: If false the storage must exist already; its tables of ours are migrated all the same.
-
-    Raises:
-        MisuseError: As for `open_engine`.
-        NotFoundError: As for `open_engine`.
-        StorageError: As for `open_engine`.
-    """
-    from fewest.storage.trials.cohort_storage import CohortStorage
-
-    if not create:
-        open_engine(url, create=False).dispose()
-    return CohortStorage(url)
 
 
 def _sqlite(url: URL, *, create: bool) -> Engine:

@@ -37,7 +37,10 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 
 from fewest.storage.database.database import open_engine
 from fewest.storage.database.faults import clear_errors
-from fewest.storage.database.location import place_of
+from fewest.storage.database.location import (
+    DEFAULT_URL,
+    place_of,
+)
 from fewest.storage.database.sql import insert_new, upsert
 from fewest.storage.database.tables import leases as leases_table
 from fewest.storage.database.transactions import write
@@ -45,7 +48,7 @@ from fewest.storage.trials.curves import insert_curves
 from fewest.storage.trials.leases import Leases, lost_trials
 from fewest.storage.trials.records import CurvePoint
 
-__all__ = ["CohortStorage", "FinishedTrial"]
+__all__ = ["CohortStorage", "FinishedTrial", "optuna_storage"]
 
 _trials: sa.Table = models.TrialModel.__table__
 _studies: sa.Table = models.StudyModel.__table__
@@ -631,3 +634,20 @@ def _check_finished(trial: FinishedTrial) -> None:
         raise ValueError(f"A trial has values if and only if it is complete, got {trial!r}.")
     if any(value != value for value in trial.values or ()):
         raise ValueError(f"A trial's values must be numbers, got {trial!r}.")
+
+
+def optuna_storage(url: str = DEFAULT_URL, *, create: bool = True) -> "CohortStorage":
+    """Open a storage for `optuna.create_study(storage=...)`, with our tables ready beside Optuna's.
+
+    Args:
+        url: As for `open_engine`.
+        create: If false the storage must exist already; its tables of ours are migrated all the same.
+
+    Raises:
+        MisuseError: As for `open_engine`.
+        NotFoundError: As for `open_engine`.
+        StorageError: As for `open_engine`.
+    """
+    if not create:
+        open_engine(url, create=False).dispose()
+    return CohortStorage(url)

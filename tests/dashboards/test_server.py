@@ -19,8 +19,8 @@ from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.front import plot_front
 from fewest.dashboards.saved import save_curves_figure, save_front_figure, save_note
 from fewest.dashboards.server import HEADERS, Guard, ServerError, _listen, make_app, serve
-from fewest.storage.database.database import optuna_storage
 from fewest.storage.errors import FewestError, MisuseError
+from fewest.storage.trials.cohort_storage import optuna_storage
 
 
 @pytest.fixture

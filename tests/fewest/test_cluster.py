@@ -50,9 +50,9 @@ def test_a_study_survives_that_its_dask_workers_are_killed(client, empty_postgre
 
         from fewest.search.data.samples import SearchData
         from fewest.search.settings.config import StudyConfig
-        from fewest.search.study.study import open_study
+        from fewest.search.study.opening import open_study
         from fewest.search.training.outcome import EpochMetrics, Outcome
-        from fewest.storage.database.database import optuna_storage
+        from fewest.storage.trials.cohort_storage import optuna_storage
 
         budget = {"trials": N_TRIALS, "targets": [0.9]}
         config = StudyConfig.of({"name": "killed", "data": {"name": "none"}, "budget": budget})

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from fewest.cli import main
+from fewest.search.answers.results import best_on_validation
 from fewest.search.data.datasets import load
-from fewest.search.export.selection import best_on_validation
-from fewest.search.settings.config import load as read_config
+from fewest.search.settings.files import load as read_config
 from fewest.storage.database.database import open_engine
 from fewest.storage.files.artifacts import read_kept
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork

@@ -48,7 +48,7 @@ def essence(url: str) -> list[tuple]:
 
 @pytest.fixture(autouse=True)
 def small_cohorts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fewest.search.training.population.cohort.cohort_size", lambda *_: 4)
+    monkeypatch.setattr("fewest.search.training.population.cost.cohort_size", lambda *_: 4)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def undisturbed(tmp_path_factory, arrays_file) -> list[tuple]:
     """The trials of a study that nothing happened to."""
     url = f"sqlite:///{tmp_path_factory.mktemp('whole') / 'studies.db'}"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fewest.search.training.population.cohort.cohort_size", lambda *_: 4)
+        patch.setattr("fewest.search.training.population.cost.cohort_size", lambda *_: 4)
         assert run(url, arrays_file) == 0
     return essence(url)
 

@@ -15,7 +15,7 @@ import optuna
 import pytest
 from forked import epochs_of, run_study, start
 
-from fewest.search.settings.config import load
+from fewest.search.settings.files import load
 from fewest.storage.database.database import open_engine
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.studies import read_study, read_trials

@@ -12,7 +12,8 @@ import pytest
 from forked import epochs_of, help_studies, lines_of, run_study, scores_of, start
 
 from fewest.jobs import submit_study
-from fewest.search.settings.config import StudyConfig, is_finished, load, overridden
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.files import is_finished, load, overridden
 from fewest.storage.database.database import open_engine
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork

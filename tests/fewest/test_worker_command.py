@@ -9,7 +9,7 @@ import pytest
 from fewest import workers
 from fewest.cli import main
 from fewest.reading import all_studies
-from fewest.storage.database.database import optuna_storage
+from fewest.storage.trials.cohort_storage import optuna_storage
 from fewest.storage.trials.records import StudyRecord
 
 TINY = (

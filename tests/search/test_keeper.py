@@ -5,12 +5,13 @@ from contextlib import closing
 from pathlib import Path
 
 from fewest.search.keeper import Keeper
+from fewest.search.listener import Listener
 from fewest.search.loop import search
-from fewest.search.study.study import open_study
-from fewest.search.watch import Listener
-from fewest.storage.database.database import open_engine, optuna_storage
+from fewest.search.study.opening import open_study
+from fewest.storage.database.database import open_engine
 from fewest.storage.files.artifacts import KeptFile, read_kept
 from fewest.storage.files.places import place_for
+from fewest.storage.trials.cohort_storage import optuna_storage
 from fewest.storage.trials.studies import read_study, read_trials
 
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from fewest.search.data.samples import SearchData
+from fewest.search.listener import Listener, SearchInterruptedError
 from fewest.search.loop import search
-from fewest.search.settings.config import StudyConfig, overridden
-from fewest.search.study.study import open_study
-from fewest.search.watch import Listener, SearchInterruptedError
-from fewest.storage.database.database import open_engine, optuna_storage
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.files import overridden
+from fewest.search.study.opening import open_study
+from fewest.storage.database.database import open_engine
 from fewest.storage.errors import MisuseError
+from fewest.storage.trials.cohort_storage import optuna_storage
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.records import TrialRecord
 from fewest.storage.trials.studies import read_study, read_trials

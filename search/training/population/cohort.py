@@ -5,7 +5,6 @@ decides who stays: a member leaves when it is pruned, has failed, or has converg
 so that time falls with them. Every member is what it would have been alone.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,40 +16,18 @@ from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData
 from fewest.search.settings.protocol import Protocol, batch_order, n_batches
-from fewest.search.settings.space import Architecture, Network, SearchSpace
-from fewest.search.training.network import build, initial_weights
-from fewest.search.training.outcome import EpochMetrics, OnEpochEnd, Outcome
-from fewest.search.training.population.layout import Shards, Weights, deal
-from fewest.search.training.population.model import Population, n_shards
-from fewest.search.training.population.pool import POPULATIONS
-from fewest.search.training.population.program import SCORE_CHUNK
+from fewest.search.settings.space import Network
+from fewest.search.training.network import initial_weights
+from fewest.search.training.outcome import EpochMetrics, OnEpochEnd, Outcome, Weights
+from fewest.search.training.population.cost import dealt, n_levels_of, pays_to_compile
+from fewest.search.training.population.layout import Shards
+from fewest.search.training.population.model import POPULATIONS, Population, n_shards
 from fewest.search.training.snapshot import Member, Snapshot
 
-__all__ = ["Checkpoint", "Member", "Snapshot", "cohort_size", "evaluate", "extract", "pays_to_compile", "train_cohort"]
-
-STEP_SECONDS = 4e-4
-"""About what an optimizer step takes however small the networks (benchmarks/population_speed.py)."""
-
-EXECUTOR_SECONDS = 1.5e-4
-"""About what a step takes longer in TensorFlow's executor than compiled."""
-
-COMPILE_SECONDS = 2.0
-"""About what XLA takes to compile a layout of short steps."""
-
-OVERHEAD_SHARE = 0.05
-"""Largest share of `STEP_SECONDS` in a step that a cohort should have."""
-
-WORK_PER_SECOND = 1e11
-"""About how many multiply-adds a second two cores do in large matrix products, see `Layout.work`.
-
-Of no machine in particular: a cohort's size decides what is trained, which must not depend on where.
-"""
+__all__ = ["Checkpoint", "Member", "Snapshot", "evaluate", "train_cohort"]
 
 SPARE_SHARE = 0.05
 """Largest share of a model's work that may be for members that have left."""
-
-MEMORY_BYTES = 2e9
-"""What a cohort may take."""
 
 Checkpoint = Callable[[int, Callable[[], Snapshot]], None]
 """Called once an epoch's leavers have left, with the epoch and what takes a snapshot. May raise to stop there."""
@@ -97,20 +74,6 @@ def train_cohort(
     return [_outcome(member, protocol) for member in cohort.members]
 
 
-def extract(network: Network, weights: Weights, data: SearchData, protocol: Protocol) -> keras.Sequential:
-    """A member as a stock `keras.Sequential`.
-
-    Args:
-        network: The member's architecture and seed.
-        weights: Its `Outcome.weights`.
-        data: Gives input shape, classes and scaling.
-        protocol: Gives the activation.
-    """
-    model = build(network, data, protocol.activation)
-    model.set_weights(weights)
-    return model
-
-
 def evaluate(
     weights: Sequence[Weights], x: Images, y: NDArray[np.int32], data: SearchData, protocol: Protocol
 ) -> NDArray[np.float64]:
@@ -127,70 +90,10 @@ def evaluate(
         Accuracy of each network, `(networks,)`.
     """
     architectures = [tuple(len(bias) for bias in stock[1:-1:2]) for stock in weights]
-    shards = _dealt(architectures, _n_levels(architectures), data, n_shards())
+    shards = dealt(architectures, n_levels_of(architectures), data, n_shards())
     model = POPULATIONS.get(shards, data, protocol)
     model.load(shards, dict(enumerate(weights)), {}, 0)
     return model.score(x, y)
-
-
-def cohort_size(data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
-    """How many networks should train together.
-
-    As few as make the fixed cost of an optimizer step a small share of it (`OVERHEAD_SHARE`), so that the sampler
-    learns often; no more than memory allows.
-
-    Args:
-        data: Gives the size of the first layer and of the batch.
-        protocol: Gives the batch size.
-        space: Gives the sizes of a typical network: depths uniform, widths log-uniform.
-
-    Returns:
-        At least 1.
-    """
-    batch = min(protocol.batch_size, len(data.y_train))
-    architectures = _typical(space)
-    (typical,) = _dealt(architectures, _n_levels(architectures), data, 1).layouts
-    n_typical = len(architectures)
-    step_seconds = typical.work * batch / WORK_PER_SECOND / n_typical
-    copies, activations = 8, 4 * max(batch, SCORE_CHUNK) * typical.n_biases  # one bias a hidden unit and a class score
-    member_bytes = 4 * (copies * typical.n_weights + activations) / n_typical
-    enough = math.ceil(STEP_SECONDS * (1 / OVERHEAD_SHARE - 1) / step_seconds)
-    return max(1, min(enough, int(MEMORY_BYTES / member_bytes)))
-
-
-def pays_to_compile(shards: Shards, n_train: int, protocol: Protocol, *, epoch: int) -> bool:
-    """Whether steps are so short and so many that running them in the executor costs more than compiling them.
-
-    Args:
-        shards: What trains.
-        n_train: Training samples.
-        protocol: Gives the batch size and, from `epoch` on, the epochs that are sure to come.
-        epoch: Epochs trained so far.
-    """
-    epochs = min(protocol.epochs - epoch, protocol.patience or protocol.epochs)
-    step_seconds = shards.work * min(protocol.batch_size, n_train) / WORK_PER_SECOND
-    n_steps = epochs * n_batches(n_train, protocol.batch_size)
-    return step_seconds < STEP_SECONDS and n_steps * EXECUTOR_SECONDS > COMPILE_SECONDS
-
-
-def _typical(space: SearchSpace) -> list[tuple[int, ...]]:
-    """Networks at the deciles of the space's widths, as many of each depth."""
-    shares = (np.arange(10) + 0.5) / 10
-    widths = np.round(space.min_width * (space.max_width / space.min_width) ** shares).astype(int).tolist()
-    shifts = range(space.max_depth)
-    return [
-        tuple(widths[(index + 3 * shift) % len(widths)] for shift in shifts[:depth])
-        for depth in range(space.max_depth + 1)
-        for index in range(len(widths))
-    ]
-
-
-def _n_levels(architectures: Sequence[Architecture]) -> int:
-    return max(map(len, architectures), default=0) or 1
-
-
-def _dealt(architectures: Sequence[Architecture], n_levels: int, data: SearchData, n: int) -> Shards:
-    return deal(architectures, data.n_features, data.n_classes, n_levels, n)
 
 
 class _Cohort:
@@ -220,7 +123,7 @@ class _Cohort:
         self._model: Population | None = None
         self._slots: dict[int, int] = {}
         self._clock = time.perf_counter()
-        self._n_levels = _n_levels([network.architecture for network in networks])
+        self._n_levels = n_levels_of([network.architecture for network in networks])
         if start is None:
             self.epoch = 0
             self.members = [
@@ -299,7 +202,7 @@ class _Cohort:
         return pays_to_compile(together, len(self._data.y_train), self._protocol, epoch=self.epoch)
 
     def _dealt(self, positions: Sequence[int], n: int) -> Shards:
-        return _dealt([self.networks[position].architecture for position in positions], self._n_levels, self._data, n)
+        return dealt([self.networks[position].architecture for position in positions], self._n_levels, self._data, n)
 
     def _record(self, logs: Mapping[str, NDArray[np.float32]], share: float) -> dict[int, EpochMetrics]:
         assert self._model is not None

@@ -19,14 +19,15 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.settings.space import Architecture
+from fewest.search.training.outcome import Weights
 
-__all__ = ["HIDDEN_KINDS", "OUTPUT_KINDS", "Kind", "Layout", "Shards", "Weights", "deal", "pack", "unpack"]
+__all__ = ["HIDDEN_KINDS", "OUTPUT_KINDS", "Kind", "Layout", "Shards", "deal", "pack", "unpack"]
 
 HIDDEN_KINDS = 4
 """Kinds of hidden layers' blocks at a level; more waste less on padding, and every product costs its call."""
@@ -36,9 +37,6 @@ OUTPUT_KINDS = 2
 
 NEVER = np.iinfo(np.int64).max
 """More padding than any two kinds would need."""
-
-Weights: TypeAlias = list[NDArray[np.float32]]
-"""A network's arrays as a stock network holds them: `[kernel, bias, ...]`, kernels `(fan_in, fan_out)`."""
 
 
 class Kind(NamedTuple):

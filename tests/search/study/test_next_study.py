@@ -2,7 +2,8 @@
 
 import pytest
 
-from fewest.search.settings.config import StudyConfig, finished_mark, overridden
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.files import finished_mark, overridden
 from fewest.search.study.next_study import has_free_trials, next_study
 from fewest.storage.trials.records import StudyRecord
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fewest.search.answers.answer import SHARES, Answer, answer_target
+from fewest.search.answers.answer import Answer, answer_target
+from fewest.search.answers.evidence import SHARES
 from fewest.search.settings.space import SearchSpace
 from fewest.search.verification.allocation import Rule, candidates, next_seeds
 

@@ -5,13 +5,15 @@ from collections import Counter
 import pytest
 
 from fewest.search.data.datasets import load
+from fewest.search.listener import Listener, Progress, SearchInterruptedError
 from fewest.search.loop import search
-from fewest.search.settings.config import StudyConfig, overridden
-from fewest.search.study.study import OpenStudy, open_study
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.files import overridden
+from fewest.search.study.opening import open_study
+from fewest.search.study.study import OpenStudy
 from fewest.search.verification import verify as verification
 from fewest.search.verification.verify import verify
-from fewest.search.watch import Listener, Progress, SearchInterruptedError
-from fewest.storage.database.database import optuna_storage
+from fewest.storage.trials.cohort_storage import optuna_storage
 from fewest.storage.trials.results import read_results
 from fewest.storage.trials.studies import read_trials
 

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy import make_url
 
 from fewest.storage.database import database, migrations
-from fewest.storage.database.database import open_engine, optuna_storage
+from fewest.storage.database.database import open_engine
 from fewest.storage.database.faults import explain
 from fewest.storage.database.tables import HEAD_REVISION, VERSION_TABLE
 from fewest.storage.errors import FewestError, MisuseError, NotFoundError, StorageError
-from fewest.storage.trials.cohort_storage import CohortStorage
+from fewest.storage.trials.cohort_storage import CohortStorage, optuna_storage
 
 Change = Callable[[Path], None]
 

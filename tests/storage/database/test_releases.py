@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fewest.cli import main
-from fewest.search.settings.config import stored_config
+from fewest.search.settings.files import stored_config
 from fewest.storage.database.database import open_engine
 from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.curves import read_curves

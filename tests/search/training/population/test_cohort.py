@@ -18,21 +18,16 @@ from sklearn.datasets import load_digits
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.protocol import Protocol, batch_order
 from fewest.search.settings.space import Network, SearchSpace
-from fewest.search.training.engines import ENGINES, Bystander
-from fewest.search.training.network import build, initial_weights, optimizer
+from fewest.search.training.engines import ENGINES
+from fewest.search.training.interface import Bystander
+from fewest.search.training.network import build, extract, initial_weights, optimizer
 from fewest.search.training.outcome import EpochMetrics, Outcome
 from fewest.search.training.population import cohort as population
-from fewest.search.training.population.cohort import (
-    MEMORY_BYTES,
-    Snapshot,
-    cohort_size,
-    evaluate,
-    extract,
-    train_cohort,
-)
+from fewest.search.training.population import cost
+from fewest.search.training.population.cohort import Snapshot, evaluate, train_cohort
+from fewest.search.training.population.cost import MEMORY_BYTES, cohort_size
 from fewest.search.training.population.layout import deal
-from fewest.search.training.population.model import n_shards
-from fewest.search.training.population.pool import MAX_MODELS, POPULATIONS, Populations
+from fewest.search.training.population.model import MAX_MODELS, POPULATIONS, Populations, n_shards
 from fewest.search.training.population.program import SCORE_CHUNK, DeviceData
 from fewest.storage.files.checkpoints import CheckpointStore
 from fewest.storage.files.places import Folder
@@ -188,7 +183,7 @@ def test_removal_changes_no_other(monkeypatch: pytest.MonkeyPatch, spare_share: 
 @pytest.mark.parametrize("protocol", [SHORT, Protocol(protocol="notebook", batch_size=64, epochs=9, patience=2)])
 def test_continues_bit_for_bit(monkeypatch: pytest.MonkeyPatch, protocol: Protocol, compile_seconds: float) -> None:
     """A cohort continued from any snapshot ends as the uninterrupted one."""
-    monkeypatch.setattr(population, "COMPILE_SECONDS", compile_seconds)
+    monkeypatch.setattr(cost, "COMPILE_SECONDS", compile_seconds)
     whole = run(protocol=protocol)
     for start in snapshots(protocol=protocol).values():
         assert all(map(equal, run(protocol=protocol, start=start), whole))
@@ -310,7 +305,7 @@ def test_compiled_gives_the_same_networks(monkeypatch: pytest.MonkeyPatch) -> No
     """Compiled for its layout, a cohort ends as in the executor, to rounding, and members leave as they do there."""
     some = MIXED[3:7]
     whole = run(some, on_epoch_end=prune_some)
-    monkeypatch.setattr(population, "COMPILE_SECONDS", 1e-3)
+    monkeypatch.setattr(cost, "COMPILE_SECONDS", 1e-3)
     for outcome, other in zip(run(some, on_epoch_end=prune_some), whole, strict=True):
         assert (outcome.state, len(outcome.curve)) == (other.state, len(other.curve))
         assert outcome.state == "pruned" or relative(outcome.weights, other.weights) < 1e-4

@@ -13,8 +13,8 @@ from pathlib import Path
 from optuna.trial import TrialState
 
 from fewest.search.data.datasets import load_for
-from fewest.search.settings.config import load
-from fewest.search.study.study import open_study
+from fewest.search.settings.files import load
+from fewest.search.study.opening import open_study
 from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
 from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.processes import Process

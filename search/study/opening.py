@@ -1,0 +1,93 @@
+"""A study in the storage, created or continued."""
+
+from contextlib import suppress
+from typing import Any
+
+import optuna
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from fewest.search.data.samples import SearchData
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.files import continued, stored_config
+from fewest.search.study.environment import environment
+from fewest.search.study.study import OpenStudy
+from fewest.search.study.ticket import facts_of, network_of, template_of
+from fewest.storage.errors import MisuseError
+from fewest.storage.files.places import Place, place_for
+from fewest.storage.trials.cohort_storage import CohortStorage
+
+__all__ = ["open_study"]
+
+ACCURACY = "validation_accuracy"
+"""Name of the second objective; the first is `neurons` or `parameters`."""
+
+
+def open_study(
+    storage: CohortStorage,
+    config: StudyConfig,
+    data: SearchData,
+    n_test: int = 0,
+    checkpoints: Place | None = None,
+) -> "OpenStudy":
+    """Creates a study, or continues the one of that name.
+
+    Args:
+        storage: Where it lives.
+        config: Its settings. A budget larger than the stored one extends it.
+        data: What it trains on.
+        n_test: Samples in the sealed test set, for the record.
+        checkpoints: Where they are kept, if not in the storage's usual place.
+
+    Raises:
+        MisuseError: There is a study of that name with other settings, other data, or that is not ours.
+    """
+    if config.name not in {study.study_name for study in storage.get_all_studies()}:
+        # Another process may be faster, and the study is then that one's.
+        with suppress(optuna.exceptions.DuplicatedStudyError):
+            _create(storage, config, data, n_test)
+    study = optuna.load_study(storage=storage, study_name=config.name)
+    config = continued(stored_config(config.name, study.user_attrs), config)
+    _check_and_extend(study, config, data)
+    return OpenStudy(storage, study, config, data, checkpoints or place_for(storage.url, "checkpoints"))
+
+
+def _create(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int) -> None:
+    """Makes a study with its first trials: the ladder, or the architectures the settings list."""
+    space = config.space.search_space()
+    first = space.ladder() if config.space.architectures is None else config.space.architectures
+    networks = [network_of(widths, number, config.seed) for number, widths in enumerate(first[: config.n_trials])]
+    storage.create_whole_study(
+        config.name,
+        [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE],
+        [template_of(network, space, facts_of(network, data), TrialState.WAITING) for network in networks],
+        attributes={
+            "data": _description(data, n_test),
+            "environment": environment(),
+            "settings": config.settings(),
+        },
+        metric_names=[config.space.size, ACCURACY],
+    )
+
+
+def _check_and_extend(study: optuna.Study, config: StudyConfig, data: SearchData) -> None:
+    before = study.user_attrs["data"]["fingerprint"]
+    if before != data.fingerprint:
+        raise MisuseError(
+            f"Study '{config.name}' was made on other data: fingerprint {before[:12]}, got {data.fingerprint[:12]}. "
+            "Use `--name` for a new study."
+        )
+    if study.user_attrs["settings"] != config.settings():
+        study.set_user_attr("settings", config.settings())
+
+
+def _description(data: SearchData, n_test: int) -> dict[str, Any]:
+    return {
+        "name": data.name,
+        "n_classes": data.n_classes,
+        "input_shape": list(data.input_shape),
+        "n_training": len(data.y_train),
+        "n_validation": len(data.y_validation),
+        "n_test": n_test,
+        "fingerprint": data.fingerprint,
+    }

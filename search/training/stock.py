@@ -1,0 +1,172 @@
+"""The `keras` engine: one stock `keras.Sequential` after another, with Keras's callbacks and Optuna's.
+
+It is the reference that the `population` engine is held to, and the way for any model.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import optuna
+from optuna_integration import KerasPruningCallback
+
+from fewest.search.data.samples import SearchData
+from fewest.search.settings.protocol import Protocol, batch_order, n_batches
+from fewest.search.settings.space import Network, SearchSpace
+from fewest.search.training.interface import Watcher
+from fewest.search.training.network import build, optimizer
+from fewest.search.training.outcome import EpochMetrics, Outcome
+from fewest.search.training.trial import FrontTrial
+
+__all__ = ["NonFiniteLossError", "Record", "RefuseNonFinite"]
+
+
+class KerasEngine:
+    """One stock `keras.Sequential` after another: `fit`, Keras's callbacks, Optuna's pruning callback."""
+
+    def cohort_size(self, data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
+        """One: they do not train together."""
+        return 1
+
+    def train(
+        self,
+        networks: Sequence[Network],
+        data: SearchData,
+        protocol: Protocol,
+        *,
+        batch_seed: int,
+        watcher: Watcher,
+    ) -> list[Outcome]:
+        """See `Engine.train`."""
+        return [
+            _train_one(member, network, data, protocol, batch_seed, watcher) for member, network in enumerate(networks)
+        ]
+
+
+class _EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
+    """The training set in the protocol's batches, in the order of the epoch that began last."""
+
+    def __init__(self, data: SearchData, protocol: Protocol, batch_seed: int) -> None:
+        super().__init__()
+        self._data, self._protocol, self._seed = data, protocol, batch_seed
+        self.begin(0)
+
+    def __len__(self) -> int:
+        return n_batches(len(self._data.y_train), self._protocol.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        rows = self._order[index]
+        return self._data.x_train[rows], self._data.y_train[rows]
+
+    def begin(self, epoch: int) -> None:
+        """Draws an epoch's order. Keras's `on_epoch_end` would not do: `fit` calls that before the first epoch, too."""
+        self._order = batch_order(self._seed, epoch, len(self._data.y_train), self._protocol.batch_size)
+
+
+def _train_one(
+    member: int, network: Network, data: SearchData, protocol: Protocol, batch_seed: int, watcher: Watcher
+) -> Outcome:
+    model = build(network, data, protocol.activation)
+    model.compile(optimizer(protocol, len(data.y_train)), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    batches = _EpochBatches(data, protocol, batch_seed)
+    curve: list[EpochMetrics] = []
+    trial = watcher.trial(member)
+
+    def record(epoch: int, metrics: EpochMetrics) -> None:
+        curve.append(metrics)
+        watcher.record(epoch, {member: metrics})
+
+    started = time.perf_counter()
+    state, reason = "complete", None
+    try:
+        model.fit(
+            batches,
+            epochs=protocol.epochs,
+            validation_data=(data.x_validation, data.y_validation),
+            validation_batch_size=len(data.y_validation),
+            callbacks=[
+                *_callbacks(protocol, record, len(data.y_validation), trial),
+                keras.callbacks.LambdaCallback(
+                    on_epoch_begin=lambda epoch, logs: batches.begin(epoch),
+                    on_epoch_end=lambda epoch, logs: watcher.checkpoint(None),
+                ),
+            ],
+            shuffle=False,
+            verbose=0,
+        )
+    except optuna.TrialPruned:
+        state, reason = "pruned", trial.reason if trial else None
+    except NonFiniteLossError as error:
+        state, reason = "failed", str(error)
+    return _outcome(model, state, reason, curve, protocol, time.perf_counter() - started)
+
+
+def _callbacks(
+    protocol: Protocol, record: Callable[[int, EpochMetrics], None], n_validation: int, trial: FrontTrial | None
+) -> list[keras.callbacks.Callback]:
+    callbacks: list[keras.callbacks.Callback] = [RefuseNonFinite(), Record(record, n_validation)]
+    if trial is not None:
+        callbacks.append(KerasPruningCallback(trial, "val_accuracy"))
+    if protocol.patience is not None:
+        callbacks.append(
+            keras.callbacks.EarlyStopping(
+                "val_accuracy", mode="max", patience=protocol.patience, restore_best_weights=True
+            )
+        )
+    return callbacks
+
+
+def _outcome(
+    model: keras.Sequential,
+    state: Any,
+    reason: str | None,
+    curve: list[EpochMetrics],
+    protocol: Protocol,
+    seconds: float,
+) -> Outcome:
+    accuracies = [metrics.val_accuracy for metrics in curve]
+    best = len(curve) - 1
+    if protocol.restores_best and curve:
+        best = int(np.argmax(accuracies))
+    return Outcome(
+        state=state,
+        curve=tuple(curve),
+        best_epoch=best,
+        validation_accuracy=accuracies[best] if curve else float("nan"),
+        seconds=seconds,
+        weights=model.get_weights() if state == "complete" else [],
+        reason=reason,
+    )
+
+
+class NonFiniteLossError(ArithmeticError):
+    """A network's loss became NaN or infinite: its trial fails, the study goes on."""
+
+
+class RefuseNonFinite(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """Ends a training whose loss is not finite after an epoch.
+
+    Raises:
+        NonFiniteLossError: From `fit`, at the end of that epoch.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Looks at the training loss."""
+        loss = float((logs or {})["loss"])
+        if not math.isfinite(loss):
+            raise NonFiniteLossError(f"loss is {loss} after epoch {epoch}")
+
+
+class Record(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """Hands every epoch's metrics to `record`, see `EpochMetrics.of`."""
+
+    def __init__(self, record: Callable[[int, EpochMetrics], None], n_validation: int) -> None:
+        super().__init__()
+        self._record, self._n_validation = record, n_validation
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Passes on what Keras logged."""
+        self._record(epoch, EpochMetrics.of(logs or {}, self._n_validation))
