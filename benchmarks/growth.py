@@ -24,6 +24,7 @@ from fewest.search.data.datasets import load_for  # noqa: E402
 from fewest.search.listener import Listener, Progress  # noqa: E402
 from fewest.search.settings.files import load  # noqa: E402
 from fewest.search.study.opening import open_study  # noqa: E402
+from fewest.search.training.engines import ENGINES  # noqa: E402
 from fewest.storage.trials.cohort_storage import optuna_storage  # noqa: E402
 
 WIDTH, HEIGHT, MARGIN = 640, 400, 60
@@ -59,8 +60,8 @@ def measured(n_trials: int, seed: int) -> list[Point]:
             points.append(Point(study.n_told, *seconds, epochs))
             print("| {} | {:.1f} | {:.1f} | {} |".format(*points[-1]), flush=True)
 
-        loop.search(study, data, Listener(count, note, lambda line: None, lambda: False))
-        study.database.dispose()
+        loop.search(study, ENGINES[config.engine](), Listener(count, note, lambda line: None, lambda: False))
+        study.__exit__()
     return points
 
 

@@ -25,7 +25,9 @@ from fewest.search.data.datasets import load_for  # noqa: E402
 from fewest.search.data.samples import SearchData  # noqa: E402
 from fewest.search.settings.files import load  # noqa: E402  # after the libraries were told to be quiet
 from fewest.search.settings.protocol import Protocol  # noqa: E402
+from fewest.search.settings.seeds import search_order, trial_seed  # noqa: E402
 from fewest.search.settings.space import Architecture, Network  # noqa: E402
+from fewest.search.training.interface import Bystander  # noqa: E402
 from fewest.search.training.outcome import Outcome  # noqa: E402
 from fewest.search.training.population.cohort import train_cohort  # noqa: E402
 
@@ -45,7 +47,7 @@ def main() -> None:
     config = load(given.study)
     data, _ = load_for(config)
     architectures = sorted(sample(), key=_padding)
-    networks = [Network(widths, network_seed(given.seed, index)) for index, widths in enumerate(architectures)]
+    networks = [Network(widths, trial_seed(given.seed, index)) for index, widths in enumerate(architectures)]
     curves = _curves(networks, data, config.training, given.seed)
     FOLDER.mkdir(exist_ok=True)
     np.savez_compressed(
@@ -67,11 +69,6 @@ def sample() -> list[Architecture]:
     return list(found)
 
 
-def network_seed(seed: int, index: int) -> int:
-    """The seed of a network's initial weights."""
-    return int(np.random.SeedSequence([seed, index]).generate_state(1)[0]) >> 1
-
-
 def _padding(widths: Architecture) -> tuple[int, int]:
     """Architectures alike in this share a model without much padding."""
     return len(widths), max(widths, default=0)
@@ -82,7 +79,8 @@ def _curves(networks: list[Network], data: SearchData, protocol: Protocol, seed:
     outcomes: list[Outcome] = []
     started = time.perf_counter()
     for first in range(0, len(networks), N_EACH_COHORT):
-        outcomes += train_cohort(networks[first : first + N_EACH_COHORT], data, protocol, batch_seed=seed)
+        cohort = networks[first : first + N_EACH_COHORT]
+        outcomes += train_cohort(cohort, data, protocol, order=search_order(seed), watcher=Bystander())
         print(f"{len(outcomes)} of {len(networks)} networks, {time.perf_counter() - started:.0f} s", flush=True)
     curves = np.full((len(networks), protocol.epochs), np.iinfo(np.uint16).max, np.uint16)
     for row, outcome in zip(curves, outcomes, strict=True):

@@ -233,12 +233,12 @@ def fill(study: OpenStudy, n_trials: int, epochs: int) -> None:
                     user_attrs={**facts, "epochs": epochs, "best_epoch": epochs - 1, "seconds": 0.1},
                 )
             )
-        ids = study._storage.create_trials(study.study_id, templates)
+        ids = study._storage.create_trials(study._study_id, templates)
         points = {
             trial_id: [CurvePoint(epoch, 0.1, 0.9, 0.1, accuracy) for epoch, accuracy in enumerate(accuracies)]
             for trial_id, accuracies in zip(ids, curves, strict=True)
         }
-        write_curves(study.database, points)
+        write_curves(study._database, points)
 
 
 def growth(kinds: list[str], sizes: list[int], epochs: int, seconds: float) -> None:
@@ -251,7 +251,7 @@ def growth(kinds: list[str], sizes: list[int], epochs: int, seconds: float) -> N
                 for size in sizes:
                     url = make(kind)
                     with open_study(CohortStorage(url), config(epochs), DATA) as study:
-                        ladder = study._storage.claim_waiting(study.study_id, 1000)
+                        ladder = study._storage.claim_waiting(study._study_id, 1000)
                         study._storage.finish_trials([FinishedTrial(key, TrialState.FAIL) for key in ladder])
                         fill(study, size, epochs)
                     step = ours(url, epochs, n)

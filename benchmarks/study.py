@@ -24,25 +24,26 @@ quiet_libraries()
 
 import keras  # noqa: E402  # after the libraries were told to be quiet
 
-from fewest.search import loop, watch  # noqa: E402
+from fewest.search import loop  # noqa: E402
 from fewest.search.answers.front import hypervolume, points_of  # noqa: E402
 from fewest.search.data.datasets import load_for  # noqa: E402
 from fewest.search.data.samples import SearchData  # noqa: E402
+from fewest.search.listener import Listener, Progress, SearchInterruptedError  # noqa: E402
 from fewest.search.settings.config import StudyConfig  # noqa: E402
 from fewest.search.settings.files import load, overridden  # noqa: E402
-from fewest.search.study.history import Past  # noqa: E402
+from fewest.search.study.history import History  # noqa: E402
 from fewest.search.study.opening import open_study  # noqa: E402
 from fewest.search.study.pruning import PruningRule  # noqa: E402
 from fewest.search.study.study import OpenStudy  # noqa: E402
-from fewest.search.training.population import cohort  # noqa: E402
+from fewest.search.training.engines import ENGINES  # noqa: E402
+from fewest.search.training.population import engine  # noqa: E402
 from fewest.storage.trials.cohort_storage import optuna_storage  # noqa: E402
-from fewest.storage.trials.studies import read_trials  # noqa: E402
 
 BOOKKEEPING = (
     (OpenStudy, OpenStudy.ask),
     (OpenStudy, OpenStudy.tell),
     (OpenStudy, OpenStudy.write_curves),
-    (Past, Past.refresh),
+    (History, History.refresh),
     (PruningRule, PruningRule.reason),
 )
 """What a search does besides training."""
@@ -105,21 +106,19 @@ def search_for(config: StudyConfig, data: SearchData, seconds: float) -> tuple[f
         study = open_study(optuna_storage(f"sqlite:///{Path(folder) / 'study.db'}"), config, data)
         started = time.perf_counter()
 
-        def note(progress: watch.Progress) -> None:
+        def note(progress: Progress) -> None:
             ended_by.setdefault(progress.n_finished, time.perf_counter() - started)
 
-        listener = watch.Listener(
-            note, lambda: None, lambda line: None, lambda: time.perf_counter() - started > seconds
-        )
-        with contextlib.suppress(watch.SearchInterruptedError):
-            loop.search(study, data, listener)
+        listener = Listener(note, lambda: None, lambda line: None, lambda: time.perf_counter() - started > seconds)
+        with contextlib.suppress(SearchInterruptedError):
+            loop.search(study, ENGINES[config.engine](), listener)
         took = time.perf_counter() - started
-        trials = read_trials(study.database, study.study_id)
+        trials = study.trials()
         points = points_of(trials)
         volume = hypervolume(points, max_size=config.space.max_depth * config.space.max_width)
         ended = [trial for trial in trials if trial.state in ("complete", "pruned", "fail")]
         epochs = sum(trial.epochs or 0 for trial in ended)
-        study.database.dispose()
+        study.__exit__()
     line = (
         f"{config.engine:10} {took:7.1f} s  {len(ended):4d} networks ({len(points)} complete)  {epochs:5d} epochs  "
         f"{60 * len(ended) / took:7.1f} networks a minute  hypervolume {volume:.4f}"
@@ -140,7 +139,7 @@ def main() -> None:
     bookkeeping, compiling = Stopwatch(), CompileClock()
     for owner, method in BOOKKEEPING:
         bookkeeping.time(owner, method)
-    cohort.train_cohort = partial(cohort.train_cohort, callbacks=[compiling])
+    engine.train_cohort = partial(engine.train_cohort, callbacks=[compiling])  # type: ignore[attr-defined]
     took, line, ended_by = search_for(config, data, float("inf"))
     print(line)
     for name, seconds in (("bookkeeping", bookkeeping.seconds), ("tracing and compiling", compiling.seconds)):

@@ -17,9 +17,10 @@ quiet_libraries()
 
 from fewest.search.data.datasets import load_for  # noqa: E402
 from fewest.search.settings.files import load  # noqa: E402  # after the libraries were told to be quiet
+from fewest.search.settings.seeds import verification_order, verification_seed  # noqa: E402
 from fewest.search.settings.space import Network  # noqa: E402
-from fewest.search.training.population.cohort import evaluate, train_cohort  # noqa: E402
-from fewest.search.verification.verify import batch_seed, network_seed  # noqa: E402
+from fewest.search.training.engines import ENGINES  # noqa: E402
+from fewest.search.training.interface import Bystander  # noqa: E402
 
 
 def main() -> None:
@@ -31,17 +32,18 @@ def main() -> None:
     given = parser.parse_args()
     config = load("mnist")
     data, sealed = load_for(config)
-    test = sealed.unseal()
+    test, engine = sealed.unseal(), ENGINES["population"]()
     with given.output.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["width", "seed", "test_accuracy"])
         for index in range(given.seeds):
             started = time.perf_counter()
-            seed = network_seed(TABLE_SEED, index)
+            seed = verification_seed(TABLE_SEED, index)
             networks = [Network((width,) if width else (), seed) for width in range(given.most_width + 1)]
-            order = batch_seed(TABLE_SEED, index)
-            outcomes = train_cohort(networks, data, config.training, batch_seed=order)
-            accuracies = evaluate([outcome.weights for outcome in outcomes], *test, data, config.training)
+            order = verification_order(TABLE_SEED, index)
+            outcomes = engine.train(networks, data, config.training, order=order, watcher=Bystander())
+            weights = [outcome.weights for outcome in outcomes]
+            accuracies = engine.score(networks, weights, *test, data, config.training)
             for width, accuracy in enumerate(accuracies):
                 table.writerow([width, index, f"{accuracy:.4f}"])
             file.flush()

@@ -7,6 +7,7 @@ commands that train or serve, so that the others start at once.
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,7 @@ from fewest import __version__
 from fewest.storage.errors import FewestError
 
 if TYPE_CHECKING:
+    from fewest.jobs import Manner
     from fewest.search.settings.config import StudyConfig
 
 __all__ = ["main"]
@@ -27,10 +29,15 @@ DEFAULT_STORAGE = "sqlite:///fewest.db"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs a command and exits: errors of ours are one line, all others keep their traceback."""
+def main(arguments: Sequence[str] | None = None, manner: "Manner | None" = None) -> None:
+    """Run a command and exit: errors of ours are one line, all others keep their traceback.
+
+    Args:
+        arguments: As typed in a shell, without the program's name; by default those of the process.
+        manner: How commands that train work, but for what their options say; None is as usual.
+    """
     try:
-        cli.main(arguments, prog_name="fewest", standalone_mode=False)
+        cli.main(arguments, prog_name="fewest", standalone_mode=False, obj=manner)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -145,9 +152,9 @@ def run(url: str, quiet: bool, artifacts: str | None, checkpoints: str | None, *
 
     Example: fewest run mnist --trials 200 --set training.epochs=20
     """
-    from fewest.jobs import Places, run_study
+    from fewest.jobs import run_study
 
-    run_study(_study_given(**study), url, quiet=quiet, places=Places(artifacts, checkpoints))
+    run_study(_study_given(**study), url, manner=_manner(quiet, artifacts, checkpoints))
 
 
 @cli.command()
@@ -174,10 +181,9 @@ def worker(names: tuple[str, ...], idle: str, quiet: bool, url: str, **places: s
 
     Example: fewest worker --idle wait --storage postgresql://me@server/studies
     """
-    from fewest.jobs import Places
     from fewest.workers import help_studies
 
-    help_studies(names, url, wait=idle == "wait", quiet=quiet, places=Places(**places))
+    help_studies(names, url, wait=idle == "wait", manner=_manner(quiet, **places))
 
 
 @cli.command()
@@ -208,10 +214,10 @@ def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, ur
 
     Example: fewest resume mnist --trials 1000
     """
-    from fewest.jobs import Places, resume_study
+    from fewest.jobs import resume_study
 
     budget = {"budget.trials": trials, "budget.timeout": timeout}
-    resume_study(name, _as_overrides(budget), url, quiet=quiet, places=Places(**places))
+    resume_study(name, _as_overrides(budget), url, manner=_manner(quiet, **places))
 
 
 @cli.command()
@@ -228,10 +234,10 @@ def verify(
 
     Example: fewest verify mnist --target 0.96 --seeds 40
     """
-    from fewest.jobs import Places, verify_study
+    from fewest.jobs import verify_study
 
     more = {"budget.targets": list(targets) or None, "budget.verification_seeds": seeds}
-    verify_study(name, _as_overrides(more), url, quiet=quiet, places=Places(**places))
+    verify_study(name, _as_overrides(more), url, manner=_manner(quiet, **places))
 
 
 @cli.command()
@@ -344,6 +350,14 @@ def dashboard(host: str, port: int, artifacts: str | None, url: str) -> None:
     from fewest.storage.files.places import place_for
 
     serve(url, host=host, port=port, artifact_store=Artifacts(place_for(url, "artifacts", artifacts)).store())
+
+
+def _manner(quiet: bool, artifacts: str | None, checkpoints: str | None) -> "Manner":
+    """The manner given to `main`, with what `--quiet` and `_places_options` ask for."""
+    from fewest.jobs import Manner, Places
+
+    given = click.get_current_context().obj or Manner()
+    return replace(given, quiet=quiet, places=Places(artifacts, checkpoints))
 
 
 def _study_given(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from fewest.jobs import Places, say_to
+from fewest.jobs import Manner, Places, say_to
 from fewest.reading import all_studies, stored_study
 from fewest.stopping import stoppable
 from fewest.storage.database.location import parse_url, place_of
@@ -150,7 +150,7 @@ def _help(stop: str, names: Sequence[str], url: str, wait: bool, places: Places)
 
     asked = _now_and_then(Event(stop).is_set)
     try:
-        return help_until(asked, names, url, wait=wait, quiet=True, places=places)
+        return help_until(asked, names, url, wait=wait, manner=Manner(quiet=True, places=places))
     except SearchInterruptedError as interrupted:
         return str(interrupted)
 

@@ -6,8 +6,6 @@ from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.front import plot_front
 from fewest.dashboards.saved import save_curves_figure, save_front_figure
 from fewest.search.study.study import OpenStudy
-from fewest.storage.trials.curves import read_curves
-from fewest.storage.trials.studies import read_trials
 
 __all__ = ["Figures"]
 
@@ -30,10 +28,9 @@ class Figures:
     def refresh(self) -> None:
         """Draws again."""
         study, config = self._study, self._study.config
-        trials = read_trials(study.database, study.study_id)
         drawn_from = (
-            trials,
-            read_curves(study.database, study.study_id),
+            study.trials(),
+            study.curves(),
             config.budget.targets,
             config.space.size,
         )

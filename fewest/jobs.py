@@ -17,18 +17,20 @@ from fewest.quiet import quiet_libraries
 from fewest.reading import print_answer_of, stored_study
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import continued, is_finished, overridden, stored_config
-from fewest.storage.database.database import DEFAULT_URL
+from fewest.search.study.pace import USUAL, Pace
+from fewest.storage.database.location import DEFAULT_URL
 from fewest.storage.errors import MisuseError, NotFoundError
 from fewest.storage.trials.records import StudyRecord
 
 if TYPE_CHECKING:
-    from fewest.search.data.samples import SealedTest, SearchData
+    from fewest.search.data.samples import SealedTest
     from fewest.search.keeper import Keeper
     from fewest.search.study.study import OpenStudy
+    from fewest.search.training.interface import Engine
 
 __all__ = [
-    "HERE",
     "Job",
+    "Manner",
     "Places",
     "opened",
     "resume_study",
@@ -63,14 +65,37 @@ class Places(NamedTuple):
 HERE = Places()
 
 
-def run_study(config: StudyConfig, url: str, *, quiet: bool, places: Places = HERE) -> None:
+def engine_for(config: StudyConfig) -> "Engine":
+    """Make the engine that a study's settings name."""
+    from fewest.search.training.engines import ENGINES
+
+    return ENGINES[config.engine]()
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a command works, whatever the study.
+
+    Attributes:
+        quiet: Show no progress.
+        places: Where to keep files, if not in the usual places.
+        pace: How often to save, to tell that this worker is alive, and to look again.
+        make_engine: Makes what trains a study's networks.
+    """
+
+    quiet: bool = False
+    places: Places = HERE
+    pace: Pace = USUAL
+    make_engine: Callable[[StudyConfig], "Engine"] = engine_for
+
+
+def run_study(config: StudyConfig, url: str, *, manner: Manner) -> None:
     """Creates or continues a study, searches until its budget is spent, prints its answer.
 
     Args:
         config: Its settings.
         url: The storage.
-        quiet: Show no progress.
-        places: Where to keep files, if not in the usual places.
+        manner: How to work.
 
     Raises:
         MisuseError: The study exists with other settings, or its data cannot be used.
@@ -80,7 +105,7 @@ def run_study(config: StudyConfig, url: str, *, quiet: bool, places: Places = HE
     if stored is not None:
         config = continued(stored_config(config.name, stored.attributes), config)
     if stored is None or not is_finished(stored, config):
-        _work(config, url, quiet=quiet, places=places)
+        _work(config, url, manner=manner)
     _tell(config, url)
 
 
@@ -105,33 +130,31 @@ def submit_study(config: StudyConfig, url: str) -> str:
     return f"Study '{config.name}' has {n_left} of {n_trials} networks left to train. `{command}` takes it up."
 
 
-def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, places: Places = HERE) -> None:
+def resume_study(name: str, overrides: Sequence[str], url: str, *, manner: Manner) -> None:
     """Continues a study from its stored settings.
 
     Args:
         name: The study.
         overrides: A larger budget, as `dotted.name=value`.
         url: The storage.
-        quiet: Show no progress.
-        places: Where to keep files, if not in the usual places.
+        manner: How to work.
 
     Raises:
         MisuseError: There is no such study.
         SearchInterruptedError: The user stopped it; it can be continued.
     """
     stored = stored_config(name, stored_study(name, url).attributes)
-    run_study(overridden(stored, overrides), url, quiet=quiet, places=places)
+    run_study(overridden(stored, overrides), url, manner=manner)
 
 
-def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, places: Places = HERE) -> None:
+def verify_study(name: str, overrides: Sequence[str], url: str, *, manner: Manner) -> None:
     """Verifies what a study has found so far; nothing is searched.
 
     Args:
         name: The study.
         overrides: More targets or seeds, as `dotted.name=value`.
         url: The storage.
-        quiet: Show no progress.
-        places: Where to keep files, if not in the usual places.
+        manner: How to work.
 
     Raises:
         MisuseError: There is no such study, or it has no seeds to verify from.
@@ -141,7 +164,7 @@ def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, 
     config = continued(stored, overridden(stored, overrides))
     if config.budget.verification_seeds == 0:
         raise MisuseError(f"Verification must have seeds, and study '{name}' has 0. Say how many with `--seeds`.")
-    _work(config, url, quiet=quiet, places=places, searching=False)
+    _work(config, url, manner=manner, searching=False)
     _tell(config, url)
 
 
@@ -164,10 +187,12 @@ def _tell(config: StudyConfig, url: str) -> None:
     )
 
 
-def _work(config: StudyConfig, url: str, *, quiet: bool, places: Places, searching: bool = True) -> None:
+def _work(config: StudyConfig, url: str, *, manner: Manner, searching: bool = True) -> None:
     """Searches and verifies until nothing is left to do, or the user stops it."""
-    command = f"fewest {'resume' if searching else 'verify'} {config.name}{storage_option(url)}{places.options()}"
-    with opened(config, url, quiet=quiet, places=places) as job, _interruptible(job.console, command) as should_stop:
+    command = (
+        f"fewest {'resume' if searching else 'verify'} {config.name}{storage_option(url)}{manner.places.options()}"
+    )
+    with opened(config, url, manner=manner) as job, _interruptible(job.console, command) as should_stop:
         job.work(should_stop, searching=searching)
 
 
@@ -176,11 +201,11 @@ class Job:
     """A study open for work, and all that the work needs."""
 
     study: "OpenStudy"
-    data: "SearchData"
+    engine: "Engine"
     sealed: "SealedTest"
     keeper: "Keeper"
     console: Console
-    quiet: bool
+    manner: Manner
 
     def work(
         self,
@@ -197,20 +222,21 @@ class Job:
         from fewest.search.verification.verify import verify
 
         figures = Figures(self.study)
-        with following(self.console, quiet=self.quiet) as show:
-            listener = Listener(show, figures.refresh_if_old, say_to(self.console), should_stop, should_leave)
+        with following(self.console, quiet=self.manner.quiet) as show:
+            echo, poll_seconds = say_to(self.console), self.manner.pace.poll_seconds
+            listener = Listener(show, figures.refresh_if_old, echo, should_stop, should_leave, poll_seconds)
             if searching:
-                ending = search(self.study, self.data, listener, self.keeper)
+                ending = search(self.study, self.engine, listener, self.keeper)
                 if ending in _EARLY_ENDINGS:
                     listener.echo(_EARLY_ENDINGS[ending].format(patience=self.study.config.budget.patience))
-            verify(self.study, self.data, self.sealed, listener, self.keeper)
+            verify(self.study, self.engine, self.sealed, listener, self.keeper)
             figures.refresh()
             if searching:
                 self.study.finish()
 
 
 @contextmanager
-def opened(config: StudyConfig, url: str, *, quiet: bool, places: Places) -> Iterator[Job]:
+def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
     """A study, created or continued, with its data.
 
     Raises:
@@ -222,17 +248,18 @@ def opened(config: StudyConfig, url: str, *, quiet: bool, places: Places) -> Ite
     from fewest.search.study.opening import open_study
     from fewest.storage.files.places import place_for
     from fewest.storage.trials.cohort_storage import optuna_storage
-    from fewest.storage.trials.sharing import sharing_warning
 
     console = Console(stderr=True)
     data, sealed = load_for(config)
-    checkpoints = place_for(url, "checkpoints", places.checkpoints)
-    artifacts = place_for(url, "artifacts", places.artifacts)
-    with open_study(optuna_storage(url), config, data, sealed.n_samples, checkpoints) as study:
-        if warning := sharing_warning(study.database):
+    checkpoints = place_for(url, "checkpoints", manner.places.checkpoints)
+    artifacts = place_for(url, "artifacts", manner.places.artifacts)
+    storage = optuna_storage(url)
+    with open_study(
+        storage, config, data, sealed.n_samples, checkpoints=checkpoints, artifacts=artifacts, pace=manner.pace
+    ) as study:
+        if warning := study.sharing_warning():
             say_to(console)(warning)
-        keeper = Keeper(study, data, artifacts, say_to(console))
-        yield Job(study, data, sealed, keeper, console, quiet)
+        yield Job(study, manner.make_engine(config), sealed, Keeper(study, say_to(console)), console, manner)
 
 
 def say_to(console: Console) -> Callable[[str], None]:

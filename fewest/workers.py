@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from fewest.jobs import HERE, Places, opened, say_to
+from fewest.jobs import Manner, opened, say_to
 from fewest.quiet import quiet_libraries
 from fewest.reading import all_studies, stored_study
 from fewest.search.settings.files import stored_config
@@ -21,22 +21,18 @@ from fewest.storage.trials.records import StudyRecord
 
 __all__ = ["help_studies", "help_until"]
 
-POLL_SECONDS = 2.0
-"""How often an idle worker looks for a new study."""
-
 PATIENCE_SECONDS = 60.0
 """How long a worker waits in a study of which others have the rest before it looks at another such."""
 
 
-def help_studies(names: Sequence[str], url: str, *, wait: bool, quiet: bool, places: Places = HERE) -> None:
+def help_studies(names: Sequence[str], url: str, *, wait: bool, manner: Manner) -> None:
     """Trains and verifies for studies in a storage, together with whoever else does.
 
     Args:
         names: Which; none are all.
         url: The storage.
         wait: When all are finished, wait for the next instead of returning.
-        quiet: Show no progress.
-        places: Where to keep files, if not in the usual places.
+        manner: How to work.
 
     Raises:
         MisuseError: There is no such study; a worker that waits also waits for studies to be made.
@@ -49,12 +45,10 @@ def help_studies(names: Sequence[str], url: str, *, wait: bool, quiet: bool, pla
             stored_study(name, url)
     say = say_to(Console(stderr=True))
     with stoppable(say) as should_stop:
-        say(help_until(should_stop, names, url, wait=wait, quiet=quiet, places=places))
+        say(help_until(should_stop, names, url, wait=wait, manner=manner))
 
 
-def help_until(
-    should_stop: Callable[[], bool], names: Sequence[str], url: str, *, wait: bool, quiet: bool, places: Places
-) -> str:
+def help_until(should_stop: Callable[[], bool], names: Sequence[str], url: str, *, wait: bool, manner: Manner) -> str:
     """`help_studies` for whoever has another way to stop it.
 
     Returns:
@@ -66,7 +60,7 @@ def help_until(
     quiet_libraries()
     from fewest.search.listener import SearchInterruptedError
 
-    worker = _Worker(names, url, wait, quiet, places, say_to(Console(stderr=True)))
+    worker = _Worker(names, url, wait, manner, say_to(Console(stderr=True)))
     try:
         worker.work(should_stop)
     except (SearchInterruptedError, KeyboardInterrupt):
@@ -82,12 +76,11 @@ class _Worker:
         names: Sequence[str],
         url: str,
         wait: bool,
-        quiet: bool,
-        places: Places,
+        manner: Manner,
         say: Callable[[str], None],
     ) -> None:
         self._names, self._url, self._wait = names, url, wait
-        self._quiet, self._places, self._say = quiet, places, say
+        self._manner, self._say = manner, say
         self._reachable: bool | None = None  # None: not known yet.
         self._passed_over: set[str] = set()
         self._trained: Counter[str] = Counter()
@@ -110,7 +103,7 @@ class _Worker:
                 last = study.name
                 self._help(study, should_stop)
             elif self._wait:
-                time.sleep(POLL_SECONDS)
+                time.sleep(self._manner.pace.idle_seconds)
             else:
                 return
 
@@ -135,7 +128,7 @@ class _Worker:
 
         try:
             config = stored_config(study.name, study.attributes)
-            with opened(config, self._url, quiet=self._quiet, places=self._places) as job:
+            with opened(config, self._url, manner=self._manner) as job:
                 try:
                     job.work(should_stop, self._elsewhere(study.name))
                 finally:

@@ -13,16 +13,11 @@ from optuna.exceptions import UpdateFinishedTrialError
 
 from fewest.search.answers.front import FrontPoint, pareto_front, points_of
 from fewest.search.answers.results import best_on_validation
-from fewest.search.data.samples import SearchData
 from fewest.search.settings.space import Architecture, Network, describe
 from fewest.search.study.study import OpenStudy
 from fewest.search.study.ticket import Ticket
 from fewest.search.training.network import extract, save
 from fewest.search.training.outcome import Outcome
-from fewest.storage.files.artifacts import Artifacts, read_kept
-from fewest.storage.files.places import Place
-from fewest.storage.trials.results import read_results
-from fewest.storage.trials.studies import read_trials
 
 __all__ = ["Keeper", "file_name"]
 
@@ -31,16 +26,12 @@ class Keeper:
     """Keeps networks of one study as its artifacts.
 
     Args:
-        study: Whose they are.
-        data: What they trained on.
-        place: See `fewest.storage.files.places.place_for`.
+        study: The study.
         say: Takes the one line that says that networks cannot be kept.
     """
 
-    def __init__(self, study: OpenStudy, data: SearchData, place: Place, say: Callable[[str], None]) -> None:
-        self._study, self._data = study, data
-        self._artifacts = Artifacts(place)
-        self._say = say
+    def __init__(self, study: OpenStudy, say: Callable[[str], None]) -> None:
+        self._study, self._say = study, say
         self._warned = False
         self._noted: dict[Architecture, tuple[Network, Outcome]] = {}
 
@@ -71,11 +62,10 @@ class Keeper:
 
         What still trains may be on the front: nothing of it is dropped.
         """
-        database, study_id = self._study.database, self._study.study_id
-        trials = read_trials(database, study_id)
+        trials = self._study.trials()
         front = {point.trial for point in pareto_front(points_of(trials, self._study.config.space.size))}
         beaten = {trial.trial_id for trial in trials if trial.state == "complete" and trial.number not in front}
-        self._artifacts.drop(database, [file for file in read_kept(database, study_id) if file.trial_id in beaten])
+        self._study.drop_files([file for file in self._study.kept_files() if file.trial_id in beaten])
 
     def note_verified(self, networks: Sequence[Network], outcomes: Sequence[Outcome]) -> None:
         """Remembers the best network of each architecture until `keep_noted`: far from all are worth a file.
@@ -91,24 +81,23 @@ class Keeper:
 
     def keep_noted(self) -> None:
         """Keeps those noted that are the best of all verified of their architecture, instead of former ones."""
-        database, study_id = self._study.database, self._study.study_id
-        best = best_on_validation(read_results(database, study_id))
+        best = best_on_validation(self._study.results())
         fresh = [
             (network, of) for network, of in self._noted.values() if best.get(network.architecture) == network.seed
         ]
         self._noted.clear()
-        before = [file for file in read_kept(database, study_id) if file.trial_id is None]
+        before = [file for file in self._study.kept_files() if file.trial_id is None]
         kept = [network for network, outcome in fresh if self._keep(network, outcome, None)]
         openings = tuple(_opening(network.architecture) for network in kept)
-        self._artifacts.drop(database, [former for former in before if former.name.startswith(openings)])
+        self._study.drop_files([former for former in before if former.name.startswith(openings)])
 
     def _keep(self, network: Network, outcome: Outcome, trial_id: int | None) -> bool:
         """Keeps a network, if that can be."""
         try:
             with TemporaryDirectory(prefix="fewest-") as folder:
                 file = Path(folder, file_name(network))
-                save(extract(network, outcome.weights, self._data, self._study.config.training), file)
-                self._artifacts.keep(self._study.optuna, file, trial_id)
+                save(extract(network, outcome.weights, self._study.data, self._study.config.training), file)
+                self._study.keep_file(file, trial_id)
         except UpdateFinishedTrialError:
             return False  # Another worker took the trial over and has finished it.
         except OSError as error:

@@ -3,12 +3,13 @@
 Imports nothing heavy, so that every room may know it.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from fewest.storage.errors import FewestError
 
-__all__ = ["LeftToOthersError", "Listener", "Progress", "SearchInterruptedError"]
+__all__ = ["LeftToOthersError", "Listener", "Progress", "SearchInterruptedError", "wait"]
 
 
 class SearchInterruptedError(FewestError):
@@ -56,6 +57,7 @@ class Listener(NamedTuple):
         echo: Takes the monitor's lines.
         should_stop: Asked after every epoch; True ends the search there.
         should_leave: Asked while there is nothing to do but to wait for other workers; True leaves them to it.
+        poll_seconds: How long to wait for them at a time.
     """
 
     on_progress: Callable[[Progress], None]
@@ -63,3 +65,18 @@ class Listener(NamedTuple):
     echo: Callable[[str], None]
     should_stop: Callable[[], bool]
     should_leave: Callable[[], bool] = lambda: False
+    poll_seconds: float = 1.0
+
+
+def wait(listener: Listener) -> None:
+    """Give other workers a moment to end what they do, or to be found gone.
+
+    Raises:
+        SearchInterruptedError: `listener.should_stop` said so.
+        LeftToOthersError: `listener.should_leave` said so.
+    """
+    if listener.should_stop():
+        raise SearchInterruptedError("Interrupted.")
+    if listener.should_leave():
+        raise LeftToOthersError("Other workers have the rest.")
+    time.sleep(listener.poll_seconds)

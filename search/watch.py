@@ -1,10 +1,9 @@
 """The study's eyes on a cohort in training: what is written down, shown and judged after every epoch."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
-from fewest.search.listener import LeftToOthersError, Listener, Progress, SearchInterruptedError
+from fewest.search.listener import Listener, Progress, SearchInterruptedError
 from fewest.search.settings.space import describe
 from fewest.search.study.pruning import PruningRule
 from fewest.search.study.study import OpenStudy
@@ -15,28 +14,11 @@ from fewest.search.training.snapshot import Snapshot
 from fewest.search.training.trial import FrontTrial
 from fewest.storage.trials.records import CurvePoint
 
-__all__ = ["StudyWatch", "save_or_stop", "wait"]
-
-POLL_SECONDS = 1.0
-"""How often a worker with nothing to do looks again while others still train."""
-
-
-def wait(listener: Listener) -> None:
-    """Gives other workers a moment to end what they do, or to be found gone.
-
-    Raises:
-        SearchInterruptedError: `listener.should_stop` said so.
-        LeftToOthersError: `listener.should_leave` said so.
-    """
-    if listener.should_stop():
-        raise SearchInterruptedError("Interrupted.")
-    if listener.should_leave():
-        raise LeftToOthersError("Other workers have the rest.")
-    time.sleep(POLL_SECONDS)
+__all__ = ["StudyWatch", "save_or_stop"]
 
 
 def save_or_stop(listener: Listener, checkpoints: CohortCheckpoints, take: Callable[[], Snapshot] | None) -> None:
-    """Saves a cohort when that is due or the last chance, and stops there if the listener says so.
+    """Save a cohort when that is due or the last chance, and stops there if the listener says so.
 
     Raises:
         SearchInterruptedError: It does.
@@ -49,17 +31,18 @@ def save_or_stop(listener: Listener, checkpoints: CohortCheckpoints, take: Calla
 
 
 class StudyWatch:
-    """Writes curves down, judges, saves checkpoints, tells the listener. See `engines.Watcher`.
+    """Writes curves down, judges, saves checkpoints, tells the listener. See `training.interface.Watcher`.
 
     Attributes:
-        past: The study's trials as they were when the cohort began.
+        checkpoints: The cohort's.
+        front: The front when the cohort began.
     """
 
     def __init__(self, study: OpenStudy, tickets: Sequence[Ticket], listener: Listener) -> None:
         self._study, self._tickets, self._listener = study, tickets, listener
         self._lost: frozenset[int] = frozenset()
-        self._checkpoints = study.checkpoints(tickets)
-        self.past = study.past
+        self.checkpoints = study.checkpoints(tickets)
+        self.front = tuple(study.history.front)
         self._best = [0.0 for _ in tickets]
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
@@ -72,11 +55,11 @@ class StudyWatch:
 
     def checkpoint(self, take: Callable[[], Snapshot] | None) -> None:
         """Saves the cohort when that is due, and stops here if the listener says so."""
-        save_or_stop(self._listener, self._checkpoints, take)
+        save_or_stop(self._listener, self.checkpoints, take)
 
     def start(self) -> Snapshot | None:
         """Where an earlier run left the cohort; None if it is to start from its initial weights."""
-        snapshot = self._checkpoints.load()
+        snapshot = self.checkpoints.load()
         if snapshot is not None:
             self._best = [max((seen.val_accuracy for seen in m.curve), default=0.0) for m in snapshot.members]
         return snapshot
@@ -99,10 +82,10 @@ class StudyWatch:
         """The pruning rule as the study's finished networks teach it."""
         config = self._study.config
         return PruningRule(
-            self.past.finished(),
+            self._study.history.finished(),
             config.training.epochs,
             config.pruning.risk,
-            1.0 / self._study.n_validation,
+            1.0 / len(self._study.data.y_validation),
             config.space.size,
         )
 
@@ -118,14 +101,15 @@ class StudyWatch:
             )
 
     def _progress(self, epoch: int, n_training: int) -> Progress:
+        history = self._study.history
         return Progress(
             stage="search",
-            n_finished=len(self.past.ended),
+            n_finished=len(history.ended),
             n_networks=self._study.config.n_trials,
             n_training=n_training,
             epoch=epoch,
             n_epochs=self._study.config.training.epochs,
-            n_pruned=self.past.counts["pruned"],
-            n_failed=self.past.counts["fail"],
-            front=[(point.size, point.accuracy) for point in self.past.front],
+            n_pruned=history.counts["pruned"],
+            n_failed=history.counts["fail"],
+            front=[(point.size, point.accuracy) for point in self.front],
         )

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from functools import partial
+from dataclasses import replace
 from io import StringIO
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -23,6 +23,7 @@ from fewest.search.training.outcome import EpochMetrics, Outcome
 from fewest.storage.trials.records import VerifiedNetwork
 
 if TYPE_CHECKING:
+    from fewest.jobs import Manner
     from fewest.search.training.interface import Watcher
 
 __all__ = [
@@ -72,9 +73,9 @@ def run_study(config: StudyConfig, url: str, log: Path, cohort_size: int) -> Non
     """`fewest run`, in cohorts of a given size."""
     from fewest.jobs import run_study as run
 
-    prepare(log, cohort_size)
+    log_scores(log)
     with redirect_stdout(StringIO()):
-        run(config, url, quiet=True)
+        run(config, url, manner=_manner(log, cohort_size))
 
 
 def help_studies(
@@ -84,39 +85,67 @@ def help_studies(
 
     Args:
         url: The storage.
-        log: See `prepare`.
-        cohort_size: Likewise.
+        log: Takes a line for each epoch of a cohort.
+        cohort_size: Networks that train together.
         instantly: Train with `InstantEngine`, and keep and draw nothing.
         lease_seconds: How long this worker may be silent.
     """
     from fewest.figures import Figures
-    from fewest.search import watch
     from fewest.search.keeper import Keeper
-    from fewest.search.study import study
-    from fewest.search.training.engines import ENGINES
-    from fewest.storage.trials.leases import Leases
     from fewest.workers import help_studies as help_
 
-    prepare(log, cohort_size)
-    watch.POLL_SECONDS = 0.2
-    study.Leases = partial(Leases, lease_seconds=lease_seconds)  # type: ignore[misc, assignment]
+    log_scores(log)
+    manner = _manner(log, cohort_size, lease_seconds)
     if instantly:
-        ENGINES["population"] = partial(InstantEngine, cohort_size)
+        manner = replace(manner, make_engine=lambda config: LoggedEngine(InstantEngine(), log, cohort_size))
         Keeper.keep_front = Figures.refresh = lambda *_: None  # type: ignore[method-assign]
-    help_([], url, wait=False, quiet=True)
+    help_([], url, wait=False, manner=manner)
+
+
+def _manner(log: Path, cohort_size: int, lease_seconds: float = 30.0) -> "Manner":
+    """Cohorts of a given size, checkpointed after every epoch: epochs here take milliseconds."""
+    from fewest.jobs import Manner, engine_for
+    from fewest.search.study.pace import Pace
+
+    pace = Pace(checkpoint_due=lambda *_: True, lease_seconds=lease_seconds, poll_seconds=0.2)
+    return Manner(quiet=True, pace=pace, make_engine=lambda config: LoggedEngine(engine_for(config), log, cohort_size))
+
+
+class LoggedEngine:
+    """An engine in cohorts of a given size, which logs every epoch of a cohort that is written down."""
+
+    def __init__(self, engine: Any, log: Path, cohort_size: int) -> None:
+        self._engine, self._log, self._n = engine, log, cohort_size
+        self.score = engine.score
+
+    def cohort_size(self, *_: Any) -> int:
+        return self._n
+
+    def train(self, *arguments: Any, order: Any, watcher: "Watcher") -> list[Outcome]:
+        return self._engine.train(*arguments, order=order, watcher=LoggedWatcher(watcher, self._log))
+
+
+class LoggedWatcher:
+    """A study's watcher that also logs; a verification's goes through as it is."""
+
+    def __init__(self, watcher: Any, log: Path) -> None:
+        self._watcher, self._log = watcher, log
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._watcher, name)
+
+    def record(self, epoch: int, metrics: Any) -> None:
+        self._watcher.record(epoch, metrics)
+        if tickets := getattr(self._watcher, "_tickets", None):
+            with self._log.open("ab", buffering=0) as file:
+                file.write(f"{tickets[0].cohort} {epoch} {os.getpid()}\n".encode())
 
 
 class InstantEngine:
     """An engine that trains nothing: every epoch takes a moment, every network ends as good as it is large."""
 
-    def __init__(self, n: int) -> None:
-        self._n = n
-
-    def cohort_size(self, *_: Any) -> int:
-        return self._n
-
     def train(
-        self, networks: Sequence[Network], data: Any, protocol: Protocol, *, batch_seed: int, watcher: "Watcher"
+        self, networks: Sequence[Network], data: Any, protocol: Protocol, *, order: Any, watcher: "Watcher"
     ) -> list[Outcome]:
         accuracies = [1 - 1 / (2 + n_neurons(network.architecture)) for network in networks]
         seen = [EpochMetrics(1.0, accuracy, 1.0, accuracy) for accuracy in accuracies]
@@ -130,33 +159,23 @@ class InstantEngine:
             for curve, accuracy in zip(curves, accuracies, strict=True)
         ]
 
+    def score(self, *_: Any) -> Any:
+        raise AssertionError("nothing here is verified")
 
-def prepare(log: Path, cohort_size: int) -> None:
-    """Lets this process train cohorts of a given size, checkpoint them after every epoch, and log what it does."""
-    from fewest.search.training import checkpoints
-    from fewest.search.training.population import cost
-    from fewest.search.verification import verify
-    from fewest.search.watch import StudyWatch
 
-    cost.cohort_size = lambda *_: cohort_size
-    # Epochs here take milliseconds: a checkpoint after each would cost more than it may.
-    checkpoints.is_due = lambda *_: True
-    record = StudyWatch.record
+def log_scores(log: Path) -> None:
+    """Let this process log every network whose score it has written."""
+    from fewest.search.study.study import OpenStudy
 
-    def logged(self: StudyWatch, epoch: int, metrics: Any) -> None:
-        record(self, epoch, metrics)
-        with log.open("ab", buffering=0) as file:
-            file.write(f"{self._tickets[0].cohort} {epoch} {os.getpid()}\n".encode())
+    write = OpenStudy.write_results
 
-    StudyWatch.record = logged  # type: ignore[method-assign]
-    write = verify.write_results
-
-    def scored(database: Any, study_id: int, networks: Sequence[VerifiedNetwork]) -> None:
-        write(database, study_id, networks)
+    def logged(self: OpenStudy, networks: Sequence[VerifiedNetwork]) -> bool:
+        written = write(self, networks)
         with _scores(log).open("ab", buffering=0) as file:
-            file.write("".join(f"{n.widths!r}|{n.seed}|{os.getpid()}\n" for n in networks).encode())
+            file.write("".join(f"{n.widths!r}|{n.seed}|{os.getpid()}\n" for n in networks if written).encode())
+        return written
 
-    verify.write_results = scored
+    OpenStudy.write_results = logged  # type: ignore[method-assign]
 
 
 class Line(NamedTuple):

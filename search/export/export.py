@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData, TestData
 from fewest.search.export import litert, onnx
-from fewest.search.export.layers import PREDICT_BATCH, ExportError, labels_of, optional
-from fewest.search.training.network import save
+from fewest.search.export.layers import ExportError, optional
+from fewest.search.training.network import predict_labels, save
 from fewest.storage.errors import MisuseError
 
 __all__ = ["DEFAULT_TOLERANCE", "FORMATS", "ExportError", "ExportReport", "check_request", "export", "format_of"]
@@ -198,7 +198,7 @@ def _checked(
     network: keras.Sequential, name: str, path: Path, partial: Path, test: TestData, tolerance: float
 ) -> ExportReport:
     """Run the file written to `partial` against the network it came from."""
-    before = _keras_labels(network, test.x)
+    before = predict_labels(network, test.x)
     after = FORMATS[name].run(partial, test.x)
     report = ExportReport(
         path=path,
@@ -227,15 +227,7 @@ def _write_keras(network: keras.Sequential, path: Path, data: SearchData) -> Non
 
 
 def _run_keras(path: Path, x: Images) -> NDArray[np.intp]:
-    return _keras_labels(keras.models.load_model(path, compile=False), x)
-
-
-def _keras_labels(network: keras.Sequential, x: Images) -> NDArray[np.intp]:
-    chunks = (x[start : start + PREDICT_BATCH] for start in range(0, len(x), PREDICT_BATCH))
-    return labels_of([keras.ops.convert_to_numpy(network(chunk, training=False)) for chunk in chunks])
-
-
-# --- ONNX ------------------------------------------------------------------------------------------------
+    return predict_labels(keras.models.load_model(path, compile=False), x)
 
 
 FORMATS: Final[dict[str, _Format]] = {

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fewest.storage.errors import FewestError
 
-__all__ = ["ONE", "PREDICT_BATCH", "ZERO", "ExportError", "Layer", "Stack", "labels_of", "optional", "stack_of"]
+__all__ = ["ONE", "ZERO", "ExportError", "Layer", "Stack", "labels_of", "optional", "stack_of"]
 
 
 class ExportError(FewestError, ValueError):
@@ -28,9 +28,6 @@ class Layer(NamedTuple):
     bias: NDArray[np.float32]
     activation: str
 
-
-PREDICT_BATCH: Final = 4096
-"""Samples scored at once; bounds memory, changes no result."""
 
 ONE: Final = np.ones((), np.float32)
 ZERO: Final = np.zeros((), np.float32)

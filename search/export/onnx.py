@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData
-from fewest.search.export.layers import PREDICT_BATCH, labels_of, optional, stack_of
+from fewest.search.export.layers import labels_of, optional, stack_of
+from fewest.search.training.network import PREDICT_BATCH
 
 __all__ = ["PACKAGES", "run", "write"]
 

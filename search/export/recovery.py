@@ -11,11 +11,12 @@ from fewest.search.data.samples import SearchData
 from fewest.search.export.selection import Choice
 from fewest.search.keeper import file_name
 from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.seeds import SampleOrder, search_order, verification_index, verification_order
+from fewest.search.settings.space import Network
 from fewest.search.training.engines import ENGINES
 from fewest.search.training.interface import Bystander
 from fewest.search.training.network import build, extract
-from fewest.search.verification.verify import batch_seed_of
-from fewest.storage.errors import FewestError
+from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.files.artifacts import Artifacts, KeptFile
 
 __all__ = ["RegainError", "regain"]
@@ -76,10 +77,20 @@ def _loaded(content: bytes | None, choice: Choice, config: StudyConfig, data: Se
 
 
 def _trained_again(choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential:
-    batch_seed = config.seed if choice.trial is not None else batch_seed_of(config, choice.network)
+    order = search_order(config.seed) if choice.trial is not None else _verification_order(config, choice.network)
     [outcome] = ENGINES[config.engine]().train(
-        [choice.network], data, config.training, batch_seed=batch_seed, watcher=Bystander()
+        [choice.network], data, config.training, order=order, watcher=Bystander()
     )
     if outcome.state != "complete" or not math.isfinite(outcome.validation_accuracy):
         raise RegainError(f"{choice.words} must train as it did before, but failed: {outcome.reason}.")
     return extract(choice.network, outcome.weights, data, config.training)
+
+
+def _verification_order(config: StudyConfig, network: Network) -> SampleOrder:
+    """Find the order of the training samples that a verified network had."""
+    index = verification_index(config.seed, network.seed)
+    if index is None:
+        raise MisuseError(
+            f"The seed {network.seed} must be one that verification draws in a study of seed {config.seed}."
+        )
+    return verification_order(config.seed, config.training.order_index(index))

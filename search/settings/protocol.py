@@ -3,21 +3,16 @@
 A protocol fixes all that decides a network's accuracy besides its architecture, its seed and the data.
 `PROTOCOLS` holds the two that ship; a study file picks one by name and may change any field of it.
 
-Both engines see the training images in the same order: epoch `e` of a study uses `batch_order(seed, e, n)`,
-cut into whole batches. What is left over when the batch size does not divide the training set sits out that
-epoch; the next epoch's order leaves out others.
+Both engines see the training samples in the same order (`seeds.SampleOrder`), cut into whole batches. Samples that do
+not fill a batch sit out that epoch; the next epoch's order leaves out others.
 """
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-__all__ = ["PROTOCOLS", "Activation", "Protocol", "batch_order", "learning_rate_at", "n_batches"]
+__all__ = ["PROTOCOLS", "Activation", "Protocol", "learning_rate_at", "n_batches"]
 
 Activation: TypeAlias = Literal["relu", "tanh", "sigmoid"]
 
@@ -80,30 +75,18 @@ class Protocol(BaseModel):
         """Whether a finished network goes back to the weights of its best epoch."""
         return self.patience is not None
 
+    def order_index(self, index: int) -> int:
+        """Say which order of the training samples an architecture's network `index` sees in verification.
+
+        A schedule that ends at zero averages the order out, so all networks share order 0. A constant rate does not,
+        so there each has an order of its own.
+        """
+        return index if self.schedule == "constant" else 0
+
 
 def n_batches(n_samples: int, batch_size: int) -> int:
     """Whole batches in an epoch; a training set smaller than a batch is one batch of all its samples."""
     return max(1, n_samples // batch_size)
-
-
-def batch_order(seed: int, epoch: int, n_samples: int, batch_size: int) -> "NDArray[np.int32]":
-    """Which training samples each batch of an epoch holds.
-
-    Args:
-        seed: The study's seed; networks that train together share their batches.
-        epoch: Counted from 0.
-        n_samples: Size of the training set.
-        batch_size: Samples in a batch.
-
-    Returns:
-        Indices into the training set: int32, `(batches, min(batch_size, n_samples))`.
-    """
-    import numpy as np  # here, for reading commands import this module and have no use for NumPy
-
-    order = np.random.default_rng([seed, epoch]).permutation(n_samples).astype(np.int32)
-    batches = n_batches(n_samples, batch_size)
-    size = min(batch_size, n_samples)
-    return order[: batches * size].reshape(batches, size)
 
 
 def learning_rate_at(protocol: Protocol, step: float, n_steps: int) -> float:

@@ -17,7 +17,7 @@ from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.records import CurvePoint, TrialRecord, TrialState
 from fewest.storage.trials.studies import read_trials
 
-__all__ = ["Past", "finished_curves"]
+__all__ = ["History", "finished_curves"]
 
 SizeOf = Callable[[Architecture], int]
 """What the study minimizes."""
@@ -25,7 +25,7 @@ SizeOf = Callable[[Architecture], int]
 UNFINISHED: frozenset[TrialState] = frozenset({"running", "waiting"})
 
 
-class Past:
+class History:
     """The trials of a study as they were at the last `refresh`.
 
     Args:

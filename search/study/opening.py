@@ -11,6 +11,7 @@ from fewest.search.data.samples import SearchData
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import continued, stored_config
 from fewest.search.study.environment import environment
+from fewest.search.study.pace import USUAL, Pace
 from fewest.search.study.study import OpenStudy
 from fewest.search.study.ticket import facts_of, network_of, template_of
 from fewest.storage.errors import MisuseError
@@ -28,9 +29,12 @@ def open_study(
     config: StudyConfig,
     data: SearchData,
     n_test: int = 0,
+    *,
     checkpoints: Place | None = None,
-) -> "OpenStudy":
-    """Creates a study, or continues the one of that name.
+    artifacts: Place | None = None,
+    pace: Pace = USUAL,
+) -> OpenStudy:
+    """Create a study, or continue the one of that name.
 
     Args:
         storage: Where it lives.
@@ -38,6 +42,8 @@ def open_study(
         data: What it trains on.
         n_test: Samples in the sealed test set, for the record.
         checkpoints: Where they are kept, if not in the storage's usual place.
+        artifacts: Where trained networks are kept, likewise.
+        pace: How often this worker saves and tells that it is alive.
 
     Raises:
         MisuseError: There is a study of that name with other settings, other data, or that is not ours.
@@ -49,11 +55,19 @@ def open_study(
     study = optuna.load_study(storage=storage, study_name=config.name)
     config = continued(stored_config(config.name, study.user_attrs), config)
     _check_and_extend(study, config, data)
-    return OpenStudy(storage, study, config, data, checkpoints or place_for(storage.url, "checkpoints"))
+    return OpenStudy(
+        storage,
+        study,
+        config,
+        data,
+        checkpoints=checkpoints or place_for(storage.url, "checkpoints"),
+        artifacts=artifacts or place_for(storage.url, "artifacts"),
+        pace=pace,
+    )
 
 
 def _create(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int) -> None:
-    """Makes a study with its first trials: the ladder, or the architectures the settings list."""
+    """Make a study with its first trials: the ladder, or the architectures the settings list."""
     space = config.space.search_space()
     first = space.ladder() if config.space.architectures is None else config.space.architectures
     networks = [network_of(widths, number, config.seed) for number, widths in enumerate(first[: config.n_trials])]

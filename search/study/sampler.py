@@ -14,7 +14,6 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import optuna
@@ -23,9 +22,10 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from fewest.search.answers.front import FrontPoint, pareto_front
+from fewest.search.settings.seeds import foreign_seed, proposal_generator
 from fewest.search.settings.space import Architecture, SearchSpace, architecture_of, parameters_of, width_name
 
-__all__ = ["FrontSampler", "distributions", "generator", "propose"]
+__all__ = ["FrontSampler", "distributions", "propose"]
 
 EXPLORE = 0.25
 """Share of the proposals drawn from the whole space; of 0.1, 0.25 and 0.5 it found MNIST's answers soonest."""
@@ -44,11 +44,6 @@ def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
         "depth": IntDistribution(0, space.max_depth),
         **{width_name(layer): width for layer in range(1, space.max_depth + 1)},
     }
-
-
-def generator(seed: int, n_trials: int) -> np.random.Generator:
-    """Decides what is proposed to a study of that seed while it has so many trials."""
-    return np.random.default_rng([seed, n_trials])
 
 
 def propose(
@@ -143,7 +138,7 @@ class FrontSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """A parameter that is not of our space: uniformly at random."""
-        sampler = optuna.samplers.RandomSampler(seed=crc32(f"{self._seed} {trial.number} {param_name}".encode()))
+        sampler = optuna.samplers.RandomSampler(seed=foreign_seed(self._seed, trial.number, param_name))
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def propose(self, known: Sequence[FrozenTrial], n: int) -> list[Architecture]:
@@ -157,7 +152,7 @@ class FrontSampler(BaseSampler):
             self._past = _Past()
         self._past.learn(known)
         front = [self._past.architectures[point.trial] for point in self._past.front]
-        return propose(self._space, front, self._past.tried, n, generator(self._seed, len(known)))
+        return propose(self._space, front, self._past.tried, n, proposal_generator(self._seed, len(known)))
 
 
 @dataclass

@@ -1,25 +1,28 @@
-"""A study in the storage: created or continued, its trials asked for and told.
+"""A study in the storage, open for work: its trials asked for and told.
 
-It is an ordinary Optuna study with two named objectives, and all there is to know about it lives in the
-storage, so any process may take it up where another left it. Trials that train together form a cohort. When a
-run is interrupted, its cohort's unfinished trials go back to waiting, and the next run takes up exactly those
-before it asks for new ones: it then asks for the same architectures, from the same knowledge, as if nothing
-had happened.
+It is an ordinary Optuna study with two named objectives. All there is to know about it lives in the storage, so any
+process may continue it. Trials that train together form a cohort. When a run is interrupted, the unfinished trials of
+its cohort go back to waiting. The next run takes up exactly those before it asks for new ones: it then asks for the
+same architectures, from the same knowledge, as if nothing had happened.
+
+`OpenStudy` is the only gate to a study that is being worked on. What it writes for a trial or a verification is
+fenced: refused, within its transaction, once another worker has taken over.
 """
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Self
+from pathlib import Path
+from typing import Literal, Self, TypeAlias
 
 import optuna
 from optuna.trial import FrozenTrial
 from sqlalchemy import Connection
-from sqlalchemy import Engine as Database
 
 from fewest.search.answers.front import levelled_off
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import finished_mark
+from fewest.search.settings.seeds import proposal_generator
 from fewest.search.settings.space import (
     Architecture,
     Network,
@@ -28,34 +31,50 @@ from fewest.search.settings.space import (
     n_parameters,
     width_name,
 )
-from fewest.search.study.history import Past
-from fewest.search.study.sampler import FrontSampler, generator, propose
+from fewest.search.study.history import History
+from fewest.search.study.pace import Pace
+from fewest.search.study.sampler import FrontSampler, propose
 from fewest.search.study.ticket import Ticket, facts_of, finished_trial, network_of, template_of
 from fewest.search.training.checkpoints import CohortCheckpoints
 from fewest.search.training.outcome import Outcome
 from fewest.search.training.trial import FrontTrial, Judge
+from fewest.storage.files.artifacts import Artifacts, KeptFile, read_kept
 from fewest.storage.files.places import Place
 from fewest.storage.trials.cohort_storage import CohortStorage
-from fewest.storage.trials.curves import write_curves
+from fewest.storage.trials.curves import read_curves, write_curves
 from fewest.storage.trials.leases import Leases
-from fewest.storage.trials.records import CurvePoint, TrialRecord
+from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
+from fewest.storage.trials.results import read_results, write_results
+from fewest.storage.trials.sharing import sharing_warning
+from fewest.storage.trials.studies import read_trials
 
-__all__ = ["OpenStudy"]
+__all__ = ["Ending", "OpenStudy"]
+
+Ending: TypeAlias = Literal["trials", "timeout", "plateau"]
+"""What ended a search: a budget that is spent, or a front that no longer improves."""
 
 LOOK_SECONDS = 1.0
-"""How often a worker looks, at most, whose trials were left behind: that takes a transaction of its own."""
+"""Shortest time between two looks for trials whose worker is gone: each look takes a transaction of its own."""
 
 
 class OpenStudy:
     """A study open for work: gives out trials, takes what became of them.
 
-    Attributes:
+    Args:
+        storage: Where the study lives.
+        study: The Optuna study.
         config: Its settings.
+        data: What its networks train on.
+        checkpoints: Where checkpoints are kept.
+        artifacts: Where trained networks are kept.
+        pace: How often this worker saves and tells that it is alive.
+
+    Attributes:
+        config: The settings.
+        data: Training and validation samples.
         optuna: The Optuna study.
-        study_id: The storage's key.
-        n_told: How many trials this worker has trained and told.
-        past: Its trials, as last looked at.
-        n_validation: Samples that accuracies are measured on.
+        n_told: Trials that this worker has trained and told.
+        history: What its trials have come to, as last looked at.
     """
 
     def __init__(
@@ -64,70 +83,83 @@ class OpenStudy:
         study: optuna.Study,
         config: StudyConfig,
         data: SearchData,
+        *,
         checkpoints: Place,
+        artifacts: Place,
+        pace: Pace,
     ) -> None:
-        self.config = config
+        self.config, self.data = config, data
         self.optuna = study
         self.optuna.sampler = FrontSampler(config.space.search_space(), config.seed)
-        self.study_id = study._study_id
         self.n_told = 0
-        self._storage = storage
-        self.n_validation = len(data.y_validation)
-        self._data = data
-        self._checkpoints = checkpoints
+        self._storage, self._database = storage, storage.engine
+        self._study_id = study._study_id
+        self._checkpoints, self._artifacts = checkpoints, Artifacts(artifacts)
+        self._pace = pace
         self._looked_at = float("-inf")
-        self._leases = Leases(storage.engine)
-        self.past = Past(storage.engine, self.study_id, config.space.size, self.size)
+        self._leases = Leases(self._database, lease_seconds=pace.lease_seconds)
+        self.history = History(self._database, self._study_id, config.space.size, self.size)
 
     def __enter__(self) -> Self:
-        """Starts the heartbeat that keeps other workers from this one's trials."""
+        """Start the heartbeat that keeps other workers from this one's trials."""
         self._leases.start_heartbeat()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Gives up what is still held, for others or the next run to take up at once, and closes the storage."""
+        """Give up what is still held, for others or the next run to take up at once, and close the storage."""
         self._leases.stop()
         self._storage.remove_session()
-        self.database.dispose()
-
-    @property
-    def database(self) -> Database:
-        """The engine of the database that holds the study."""
-        return self._storage.engine
+        self._database.dispose()
 
     def size(self, architecture: Architecture) -> int:
-        """What the study minimizes."""
+        """Count what the study minimizes: neurons or parameters."""
         if self.config.space.size == "neurons":
             return n_neurons(architecture)
-        return n_parameters(architecture, self._data.n_features, self._data.n_classes)
+        return n_parameters(architecture, self.data.n_features, self.data.n_classes)
 
-    def levelled_off(self) -> bool:
-        """Whether the search has stopped improving the front, by the trials that `past` has."""
-        patience, space, n_ended = self.config.budget.patience, self.config.space, len(self.past.ended)
-        if patience is None or n_ended <= patience or space.architectures is not None:
-            return False
-        largest = self.size((space.max_width,) * space.max_depth)
-        return levelled_off(self.past.front_before(n_ended - patience), self.past.front, max_size=largest)
+    # Reading
 
-    def ask(self, n: int, *, new: bool = True) -> list[Ticket]:
-        """The next cohort: what a killed run left, else what an interrupted one left or was enqueued, else new trials.
+    def trials(self) -> list[TrialRecord]:
+        """Read all trials, by number."""
+        return read_trials(self._database, self._study_id)
+
+    def curves(self) -> dict[int, list[CurvePoint]]:
+        """Read all learning curves, by trial id."""
+        return read_curves(self._database, self._study_id)
+
+    def results(self) -> list[VerifiedNetwork]:
+        """Read all verified networks."""
+        return read_results(self._database, self._study_id)
+
+    def sharing_warning(self) -> str | None:
+        """Warn in one line of a SQLite file that is shared in a way that may damage it; None if all is well."""
+        return sharing_warning(self._database)
+
+    # Trials
+
+    def ask(self, n: int) -> list[Ticket]:
+        """Take the next cohort: what a killed run left, else what waits, else new trials.
+
+        Trials wait that an interrupted run left or that somebody enqueued.
 
         Args:
             n: Most trials to give out.
-            new: Whether there may be new ones.
 
         Returns:
-            Running trials; empty when all the trials of the budget are given out.
+            Running trials; empty when the budget is given out or spent, or the front has levelled off.
         """
         while True:
-            self.past.refresh()
-            waiting = [trial.cohort for trial in self.past.unfinished if trial.state == "waiting"]
+            self.history.refresh()
+            if self._is_timeout_spent():
+                self._return_orphans()
+                return []
+            waiting = [trial.cohort for trial in self.history.unfinished if trial.state == "waiting"]
             if taken := self._adopted():
                 return self._tickets(taken)
             if waiting:
                 n_first = min(n, waiting.count(waiting[0]))
-                tickets = self._tickets(self._storage.claim_waiting(self.study_id, n_first, leases=self._leases))
-            elif new and self._n_new(n) > 0:
+                tickets = self._tickets(self._storage.claim_waiting(self._study_id, n_first, leases=self._leases))
+            elif not self._has_levelled_off() and self._n_new(n) > 0:
                 tickets = self._create(n)
             else:
                 return []
@@ -135,77 +167,129 @@ class OpenStudy:
                 return tickets
 
     def others_train(self) -> bool:
-        """Whether another worker still trains trials of this study."""
-        self.past.refresh()
+        """Say whether another worker still trains trials of this study."""
+        self.history.refresh()
         return self._others_train()
 
+    def ending(self) -> Ending:
+        """Say why there is nothing left to ask for."""
+        if self._is_timeout_spent():
+            return "timeout"
+        return "trials" if len(self.history.ended) >= self.config.n_trials else "plateau"
+
+    def trial(self, ticket: Ticket, judge: Judge) -> FrontTrial:
+        """Give a ticket's trial the shape that Keras's pruning callback wants."""
+        return FrontTrial(self.optuna, ticket.trial_id, judge)
+
     def write_curves(self, points: Mapping[int, Sequence[CurvePoint]]) -> frozenset[int]:
-        """Writes epochs of several trials, by trial id, in one transaction.
+        """Write epochs of several trials, by trial id, in one transaction.
 
         Returns:
             The trials that were not written because another worker has taken them over.
         """
-        return write_curves(self.database, points, fences=self._leases.fences())
-
-    def trial(self, ticket: Ticket, judge: Judge) -> FrontTrial:
-        """A ticket's trial in the shape that Keras's pruning callback wants."""
-        return FrontTrial(self.optuna, ticket.trial_id, judge)
+        return write_curves(self._database, points, fences=self._leases.fences())
 
     def tell(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
-        """Writes down what became of a cohort's trials, in one transaction; not of those that another has taken."""
+        """Write what became of a cohort's trials, in one transaction; not of those that another has taken."""
         ended = [finished_trial(ticket, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)]
         refused = self._storage.finish_trials(ended, leases=self._leases)
         self.n_told += len(tickets) - len(refused)
 
+    def release(self, tickets: Sequence[Ticket]) -> None:
+        """Give trials back unfinished: they wait, and the next `ask` returns them."""
+        self._storage.return_trials([ticket.trial_id for ticket in tickets], leases=self._leases)
+
+    def finish(self) -> None:
+        """Write that the budget is spent: another run then trains nothing."""
+        self.history.refresh()
+        n_waiting = sum(trial.state == "waiting" for trial in self.history.unfinished)
+        self.optuna.set_user_attr("finished", finished_mark(self.config.budget, n_waiting))
+
+    # Verification
+
+    def may_verify(self) -> bool:
+        """Say whether this worker is the one that verifies.
+
+        One worker does: the one that holds the lease of the first trial that ended. It keeps the lease until the study
+        is closed. If it is gone, another worker takes the lease over.
+        """
+        self.history.refresh()
+        return all(map(self._leases.claim, self._verifiers_trial()))
+
+    def write_results(self, networks: Sequence[VerifiedNetwork]) -> bool:
+        """Write verified networks in one transaction.
+
+        Returns:
+            False if another worker verifies by now; then nothing was written.
+        """
+        write_results(self._database, self._study_id, networks)
+        return True
+
+    # Files
+
     def checkpoints(self, tickets: Sequence[Ticket]) -> CohortCheckpoints:
-        """Where the checkpoints of a cohort are kept."""
+        """Open the checkpoints of a cohort."""
         key, trial_ids = f"cohort-{tickets[0].cohort}", [ticket.trial_id for ticket in tickets]
         return self._checkpoints_under(key, trial_ids, [ticket.network for ticket in tickets])
 
     def verification_checkpoints(self, networks: Sequence[Network]) -> CohortCheckpoints:
-        """Where those of a cohort in verification are kept."""
+        """Open those of a cohort in verification."""
         return self._checkpoints_under("verification", self._verifiers_trial(), networks)
+
+    def kept_files(self) -> list[KeptFile]:
+        """List the study's artifacts and those of its trials."""
+        return read_kept(self._database, self._study_id)
+
+    def keep_file(self, file: Path, trial_id: int | None) -> None:
+        """Keep a file as an artifact of a trial that has not ended, or of the study itself if `trial_id` is None.
+
+        Raises:
+            StorageError: It cannot be written.
+            optuna.exceptions.UpdateFinishedTrialError: The trial has ended.
+        """
+        self._artifacts.keep(self.optuna, file, trial_id)
+
+    def drop_files(self, files: Sequence[KeptFile]) -> None:
+        """Delete artifacts."""
+        self._artifacts.drop(self._database, files)
+
+    # Within
 
     def _checkpoints_under(self, key: str, trial_ids: Sequence[int], networks: Sequence[Network]) -> CohortCheckpoints:
         """Under a key of this study, of whoever holds the leases of some trials."""
         fences = self._leases.fences()
         fence = max((fences.get(trial_id, 0) for trial_id in trial_ids), default=0)
-        return CohortCheckpoints(self._checkpoints, f"study-{self.study_id}-{key}", networks, fence)
+        name = f"study-{self._study_id}-{key}"
+        return CohortCheckpoints(self._checkpoints, name, networks, fence, due=self._pace.checkpoint_due)
 
-    def finish(self) -> None:
-        """Writes down that the budget is spent: who runs the study again needs to train nothing."""
-        self.past.refresh()
-        n_waiting = sum(trial.state == "waiting" for trial in self.past.unfinished)
-        self.optuna.set_user_attr("finished", finished_mark(self.config.budget, n_waiting))
+    def _is_timeout_spent(self) -> bool:
+        timeout = self.config.budget.timeout
+        return timeout is not None and self.history.seconds >= timeout
 
-    def may_verify(self) -> bool:
-        """Whether this worker is the one that verifies: it holds, or could take, the lease of the first ended trial.
+    def _has_levelled_off(self) -> bool:
+        """Whether the search has stopped improving the front, by the trials that `history` has."""
+        patience, space, n_ended = self.config.budget.patience, self.config.space, len(self.history.ended)
+        if patience is None or n_ended <= patience or space.architectures is not None:
+            return False
+        largest = self.size((space.max_width,) * space.max_depth)
+        return levelled_off(self.history.front_before(n_ended - patience), self.history.front, max_size=largest)
 
-        Whoever verifies keeps it until the study is closed; of a worker that is gone another takes it over.
-        """
-        self.past.refresh()
-        return all(map(self._leases.claim, self._verifiers_trial()))
+    def _return_orphans(self) -> None:
+        """Let the trials of workers that are gone wait."""
+        orphans = self._leases.adopt(self._leases.orphans(self._study_id))
+        self._storage.return_trials(sorted(orphans), leases=self._leases)
 
     def _verifiers_trial(self) -> list[int]:
         """The trial whose lease says who verifies, if any has ended yet."""
-        return sorted(self.past.ended)[:1]
-
-    def return_orphans(self) -> None:
-        """Lets the trials of workers that are gone wait."""
-        orphans = self._leases.adopt(self._leases.orphans(self.study_id))
-        self._storage.return_trials(sorted(orphans), leases=self._leases)
-
-    def release(self, tickets: Sequence[Ticket]) -> None:
-        """Gives trials back unfinished: they wait, and the next `ask` returns them."""
-        self._storage.return_trials([ticket.trial_id for ticket in tickets], leases=self._leases)
+        return sorted(self.history.ended)[:1]
 
     def _adopted(self) -> list[int]:
         """The trials of one cohort whose worker is gone, now this one's."""
         if not self._others_train() or time.monotonic() - self._looked_at < LOOK_SECONDS:
             return []
         self._looked_at = time.monotonic()
-        ids = set(self._leases.orphans(self.study_id))
-        orphans = [trial for trial in self.past.unfinished if trial.trial_id in ids]
+        ids = set(self._leases.orphans(self._study_id))
+        orphans = [trial for trial in self.history.unfinished if trial.trial_id in ids]
         # A worker killed between taking trials and describing them leaves a cohort that has no number yet.
         unnumbered = min((trial.number for trial in orphans if trial.cohort is None), default=0)
         cohorts = {trial.trial_id: unnumbered if trial.cohort is None else trial.cohort for trial in orphans}
@@ -214,12 +298,12 @@ class OpenStudy:
 
     def _others_train(self) -> bool:
         held = self._leases.held()
-        return any(trial.state == "running" and trial.trial_id not in held for trial in self.past.unfinished)
+        return any(trial.state == "running" and trial.trial_id not in held for trial in self.history.unfinished)
 
     def _n_new(self, n: int) -> int:
         """How many of `n` new trials there may be."""
         # A study at most doubles with a cohort, so that sampler and pruning rule soon have something to go by.
-        return max(0, min(n, self.past.n_trials, self.config.n_trials - self.past.n_trials))
+        return max(0, min(n, self.history.n_trials, self.config.n_trials - self.history.n_trials))
 
     def _create(self, n: int) -> list[Ticket]:
         """New running trials, proposed while no other worker can create any, so that no two propose alike."""
@@ -227,16 +311,16 @@ class OpenStudy:
         space = self.config.space.search_space()
 
         def templates(connection: Connection, n_trials: int) -> list[FrozenTrial]:
-            if n_trials != self.past.n_trials:
-                self.past.refresh(connection)
+            if n_trials != self.history.n_trials:
+                self.history.refresh(connection)
             networks[:] = self._proposed(self._n_new(n))
             return [
-                template_of(network, space, {"cohort": n_trials, **facts_of(network, self._data)})
+                template_of(network, space, {"cohort": n_trials, **facts_of(network, self.data)})
                 for network in networks
             ]
 
-        ids = self._storage.create_trials(self.study_id, templates, leases=self._leases)
-        first = self.past.n_trials
+        ids = self._storage.create_trials(self._study_id, templates, leases=self._leases)
+        first = self.history.n_trials
         return [
             Ticket(trial_id, first + i, network, self.size(network.architecture), first)
             for i, (trial_id, network) in enumerate(zip(ids, networks, strict=True))
@@ -244,20 +328,21 @@ class OpenStudy:
 
     def _proposed(self, n: int) -> list[Network]:
         """The networks of the next `n` trials."""
-        past, seed = self.past, self.config.seed
-        rng = generator(seed, past.n_trials)
-        proposals = propose(self.config.space.search_space(), past.architectures(), past.tried, n, rng)
-        return [network_of(widths, number, seed) for number, widths in enumerate(proposals, past.n_trials)]
+        history, seed = self.history, self.config.seed
+        rng = proposal_generator(seed, history.n_trials)
+        proposals = propose(self.config.space.search_space(), history.architectures(), history.tried, n, rng)
+        return [network_of(widths, number, seed) for number, widths in enumerate(proposals, history.n_trials)]
 
     def _tickets(self, trial_ids: Sequence[int]) -> list[Ticket]:
         """Trials taken with their networks; what is known before training is written down in one transaction."""
-        self.past.refresh()
         taken = set(trial_ids)
-        mine = [trial for trial in self.past.unfinished if trial.trial_id in taken]
+        if not taken <= {trial.trial_id for trial in self.history.unfinished}:
+            self.history.refresh()  # Somebody enqueued them just now.
+        mine = [trial for trial in self.history.unfinished if trial.trial_id in taken]
         cohort = next((trial.number if trial.cohort is None else trial.cohort for trial in mine), 0)
         tickets = [self._ticket(trial, cohort) for trial in mine]
         self._storage.set_attributes(
-            {ticket.trial_id: {"cohort": cohort, **facts_of(ticket.network, self._data)} for ticket in tickets}
+            {ticket.trial_id: {"cohort": cohort, **facts_of(ticket.network, self.data)} for ticket in tickets}
         )
         return tickets
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from fewest.search.data.samples import SearchData
+from fewest.search.settings.seeds import trial_seed
 from fewest.search.settings.space import (
     Architecture,
     Network,
@@ -46,7 +46,7 @@ class Ticket:
 
 def network_of(architecture: Architecture, number: int, seed: int) -> Network:
     """The network of a trial, in a study of a seed."""
-    return Network(architecture, int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) >> 1)
+    return Network(architecture, trial_seed(seed, number))
 
 
 def facts_of(network: Network, data: SearchData) -> dict[str, Any]:

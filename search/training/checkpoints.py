@@ -23,6 +23,7 @@ class CohortCheckpoints:
         key: Names the cohort within the place.
         networks: The cohort's, in order.
         fence: How often the cohort's trials have changed hands: a former owner's checkpoints count no more.
+        due: Says from the seconds since the last checkpoint and from its cost whether to save another.
         clock: Seconds that never go back.
     """
 
@@ -32,17 +33,19 @@ class CohortCheckpoints:
         key: str,
         networks: Sequence[Network],
         fence: int,
+        *,
+        due: Callable[[float, float], bool] = is_due,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._key, self._fence = CheckpointStore(place), key, fence
         self._networks = tuple(networks)
-        self._clock = clock
+        self._due, self._clock = due, clock
         self._saved_at, self._cost = clock(), 0.0
 
     def save(self, take: Callable[[], Snapshot], *, now: bool = False) -> None:
         """Takes a snapshot and saves it, if that keeps checkpoints cheap or must be done now."""
         started = self._clock()
-        if not now and not is_due(started - self._saved_at, self._cost):
+        if not now and not self._due(started - self._saved_at, self._cost):
             return
         arrays, meta = take().to_parts()
         self._store.save(self._key, arrays, meta, fence=self._fence)

@@ -3,10 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol as Interface
 
-from fewest.search.data.samples import SearchData
+import numpy as np
+from numpy.typing import NDArray
+
+from fewest.search.data.samples import Images, SearchData
 from fewest.search.settings.protocol import Protocol
+from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network, SearchSpace
-from fewest.search.training.outcome import EpochMetrics, Outcome
+from fewest.search.training.outcome import EpochMetrics, Outcome, Weights
 from fewest.search.training.snapshot import Snapshot
 from fewest.search.training.trial import FrontTrial
 
@@ -55,7 +59,7 @@ class Bystander:
 
 
 class Engine(Interface):
-    """Trains networks."""
+    """Trains networks, and scores trained ones."""
 
     def cohort_size(self, data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
         """How many networks should be handed to `train` at once."""
@@ -66,7 +70,7 @@ class Engine(Interface):
         data: SearchData,
         protocol: Protocol,
         *,
-        batch_seed: int,
+        order: SampleOrder,
         watcher: Watcher,
     ) -> list[Outcome]:
         """Trains networks to their end, or to where the watcher prunes them.
@@ -75,9 +79,32 @@ class Engine(Interface):
             networks: What to train.
             data: Training and validation samples.
             protocol: How.
-            batch_seed: Decides the order of the training samples, see `protocol.batch_order`.
+            order: Of the training samples, shared by all networks.
             watcher: Told of every epoch; what it raises stops the training and is passed on.
 
         Returns:
             An outcome for each network, in order.
+        """
+
+    def score(
+        self,
+        networks: Sequence[Network],
+        weights: Sequence[Weights],
+        x: Images,
+        y: NDArray[np.int32],
+        data: SearchData,
+        protocol: Protocol,
+    ) -> NDArray[np.float64]:
+        """Scores trained networks.
+
+        Args:
+            networks: What was trained.
+            weights: `Outcome.weights` of each.
+            x: Raw samples like `data.x_train`.
+            y: Their classes, `(samples,)`.
+            data: What they trained on; gives the input shape, the classes and the scaling.
+            protocol: How they trained.
+
+        Returns:
+            Accuracy of each network, `(networks,)`, a share of the samples.
         """

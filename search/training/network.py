@@ -7,24 +7,31 @@ network takes what the data set holds.
 import warnings
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fewest.search.data.samples import SearchData
+from fewest.search.data.samples import Images, SearchData
 from fewest.search.settings.protocol import Protocol, learning_rate_at, n_batches
+from fewest.search.settings.seeds import layer_seeds
 from fewest.search.settings.space import Network
 from fewest.search.training.outcome import Weights
 
-__all__ = ["ProtocolSchedule", "build", "extract", "initial_weights", "optimizer", "save"]
+__all__ = [
+    "PREDICT_BATCH",
+    "ProtocolSchedule",
+    "build",
+    "extract",
+    "initial_weights",
+    "optimizer",
+    "predict_labels",
+    "save",
+]
 
-
-def layer_seeds(network: Network) -> list[int]:
-    """A seed for each dense layer's initial kernel, the output layer's last; a function of the network's seed alone."""
-    n_layers = len(network.architecture) + 1
-    return [int(word) >> 1 for word in np.random.SeedSequence(network.seed).generate_state(n_layers)]
+PREDICT_BATCH: Final = 4096
+"""Samples labelled at once; bounds memory, changes no result."""
 
 
 def build(network: Network, data: SearchData, activation: str) -> keras.Sequential:
@@ -33,7 +40,7 @@ def build(network: Network, data: SearchData, activation: str) -> keras.Sequenti
     Layers: `Rescaling` (raw samples to floats), `Flatten`, one `Dense` per hidden width, `Dense` with
     softmax.
     """
-    *hidden_seeds, output_seed = layer_seeds(network)
+    *hidden_seeds, output_seed = layer_seeds(network.seed, len(network.architecture) + 1)
     return keras.Sequential(
         [
             keras.Input(data.input_shape, dtype=str(data.x_train.dtype)),
@@ -56,10 +63,18 @@ def initial_weights(network: Network, n_features: int, n_classes: int) -> list[N
     """
     sizes = (n_features, *network.architecture, n_classes)
     weights: list[NDArray[np.float32]] = []
-    for (fan_in, fan_out), seed in zip(pairwise(sizes), layer_seeds(network), strict=True):
+    for (fan_in, fan_out), seed in zip(pairwise(sizes), layer_seeds(network.seed, len(sizes) - 1), strict=True):
         weights.append(keras.ops.convert_to_numpy(_glorot(seed)((fan_in, fan_out))))
         weights.append(np.zeros(fan_out, np.float32))
     return weights
+
+
+def predict_labels(network: keras.Sequential, x: Images) -> NDArray[np.intp]:
+    """Label raw samples: the class of the highest probability, of equal ones the first; integer `(samples,)`."""
+    chunks = (x[start : start + PREDICT_BATCH] for start in range(0, len(x), PREDICT_BATCH))
+    scores = [keras.ops.convert_to_numpy(network(chunk, training=False)) for chunk in chunks]
+    labels: NDArray[np.intp] = np.concatenate(scores).argmax(axis=1)
+    return labels
 
 
 def save(network: keras.Sequential, path: Path) -> None:

@@ -1,13 +1,13 @@
 """What an engine tells of a network: its metrics after each epoch, and what became of it in the end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EpochMetrics", "OnEpochEnd", "Outcome", "Weights"]
+__all__ = ["EpochMetrics", "Outcome", "Weights"]
 
 
 class EpochMetrics(NamedTuple):
@@ -53,9 +53,6 @@ class Outcome:
     weights: list[NDArray[np.float32]]
     reason: str | None
 
-
-OnEpochEnd: TypeAlias = Callable[[int, Mapping[int, EpochMetrics]], Mapping[int, str]]
-"""Takes an epoch and the metrics of every member still training; gives the members to prune, with the reason."""
 
 Weights: TypeAlias = list[NDArray[np.float32]]
 """A network's arrays as a stock network holds them: `[kernel, bias, ...]`, kernels `(fan_in, fan_out)`."""

@@ -11,14 +11,16 @@ from typing import Any
 import keras
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna_integration import KerasPruningCallback
 
-from fewest.search.data.samples import SearchData
-from fewest.search.settings.protocol import Protocol, batch_order, n_batches
+from fewest.search.data.samples import Images, SearchData
+from fewest.search.settings.protocol import Protocol, n_batches
+from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network, SearchSpace
 from fewest.search.training.interface import Watcher
-from fewest.search.training.network import build, optimizer
-from fewest.search.training.outcome import EpochMetrics, Outcome
+from fewest.search.training.network import build, extract, optimizer, predict_labels
+from fewest.search.training.outcome import EpochMetrics, Outcome, Weights
 from fewest.search.training.trial import FrontTrial
 
 __all__ = ["NonFiniteLossError", "Record", "RefuseNonFinite"]
@@ -37,41 +39,52 @@ class KerasEngine:
         data: SearchData,
         protocol: Protocol,
         *,
-        batch_seed: int,
+        order: SampleOrder,
         watcher: Watcher,
     ) -> list[Outcome]:
         """See `Engine.train`."""
-        return [
-            _train_one(member, network, data, protocol, batch_seed, watcher) for member, network in enumerate(networks)
-        ]
+        return [_train_one(member, network, data, protocol, order, watcher) for member, network in enumerate(networks)]
+
+    def score(
+        self,
+        networks: Sequence[Network],
+        weights: Sequence[Weights],
+        x: Images,
+        y: NDArray[np.int32],
+        data: SearchData,
+        protocol: Protocol,
+    ) -> NDArray[np.float64]:
+        """See `Engine.score`."""
+        trained = (extract(network, arrays, data, protocol) for network, arrays in zip(networks, weights, strict=True))
+        return np.array([np.mean(predict_labels(model, x) == y) for model in trained], np.float64)
 
 
 class _EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
     """The training set in the protocol's batches, in the order of the epoch that began last."""
 
-    def __init__(self, data: SearchData, protocol: Protocol, batch_seed: int) -> None:
+    def __init__(self, data: SearchData, protocol: Protocol, order: SampleOrder) -> None:
         super().__init__()
-        self._data, self._protocol, self._seed = data, protocol, batch_seed
+        self._data, self._protocol, self._order = data, protocol, order
         self.begin(0)
 
     def __len__(self) -> int:
         return n_batches(len(self._data.y_train), self._protocol.batch_size)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        rows = self._order[index]
+        rows = self._batches[index]
         return self._data.x_train[rows], self._data.y_train[rows]
 
     def begin(self, epoch: int) -> None:
         """Draws an epoch's order. Keras's `on_epoch_end` would not do: `fit` calls that before the first epoch, too."""
-        self._order = batch_order(self._seed, epoch, len(self._data.y_train), self._protocol.batch_size)
+        self._batches = self._order.batches(epoch, len(self._data.y_train), self._protocol.batch_size)
 
 
 def _train_one(
-    member: int, network: Network, data: SearchData, protocol: Protocol, batch_seed: int, watcher: Watcher
+    member: int, network: Network, data: SearchData, protocol: Protocol, order: SampleOrder, watcher: Watcher
 ) -> Outcome:
     model = build(network, data, protocol.activation)
     model.compile(optimizer(protocol, len(data.y_train)), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    batches = _EpochBatches(data, protocol, batch_seed)
+    batches = _EpochBatches(data, protocol, order)
     curve: list[EpochMetrics] = []
     trial = watcher.trial(member)
 

@@ -1,90 +1,94 @@
 """Candidates retrained from many seeds and scored, once each, on the sealed test set.
 
-Which candidates and how many seeds is `allocation`'s business, what the scores mean is `answers`'; here networks
-are trained. A cohort's scores are written in one transaction, and what to train next follows from what is written,
-so a verification that was interrupted goes on from there, and its cohort from its checkpoint.
+`allocation` says which candidates and how many seeds; `answers` says what the scores mean; here networks are trained.
+A cohort's scores are written in one transaction. What to train next follows from what is written, so an interrupted
+verification goes on from there, and its cohort from its checkpoint.
 
-An architecture's networks have different initial weights. With a constant learning rate, networks that also share
-the order of their training samples end up alike, so there each has an order of its own. A schedule that ends at zero
-averages the order out (both measured: `docs/decisions/0006-answers.md`), and then all share one, since networks that
-train together must.
+An architecture's networks have different initial weights. With a constant learning rate, networks that share the order
+of their training samples end up alike, so there each has an order of its own. A schedule that ends at zero averages the
+order out (docs/decisions has both measurements). Then all share one order, since networks that train together must.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import numpy as np
-
 from fewest.search.answers.results import collect
-from fewest.search.data.samples import SealedTest, SearchData
+from fewest.search.data.samples import SealedTest
 from fewest.search.keeper import Keeper
-from fewest.search.listener import Listener, Progress
+from fewest.search.listener import Listener, Progress, wait
 from fewest.search.settings.config import StudyConfig
-from fewest.search.settings.protocol import Protocol
+from fewest.search.settings.seeds import SampleOrder, verification_order, verification_seed
 from fewest.search.settings.space import Architecture, Network
 from fewest.search.study.history import finished_curves
 from fewest.search.study.pruning import expected_final
 from fewest.search.study.study import OpenStudy
 from fewest.search.training.checkpoints import CohortCheckpoints
-from fewest.search.training.engines import ENGINES
-from fewest.search.training.interface import Bystander
+from fewest.search.training.interface import Bystander, Engine
 from fewest.search.training.outcome import EpochMetrics, Outcome
-from fewest.search.training.population.cohort import evaluate
 from fewest.search.training.snapshot import Snapshot
 from fewest.search.verification.allocation import Rule, candidates, next_seeds
-from fewest.search.watch import save_or_stop, wait
-from fewest.storage.errors import MisuseError
-from fewest.storage.trials.curves import read_curves
+from fewest.search.watch import save_or_stop
 from fewest.storage.trials.records import VerifiedNetwork
-from fewest.storage.trials.results import read_results, write_results
-from fewest.storage.trials.studies import read_trials
 
-__all__ = ["batch_seed", "batch_seed_of", "network_seed", "verify"]
+__all__ = ["verify"]
 
 Results = dict[Architecture, list[float]]
 
-_MOST_SEEDS = 10_000
-"""That an architecture may be expected to have been trained from."""
-
 
 def verify(
-    study: OpenStudy, data: SearchData, sealed: SealedTest, listener: Listener, keeper: Keeper | None = None
+    study: OpenStudy, engine: Engine, sealed: SealedTest, listener: Listener, keeper: Keeper | None = None
 ) -> None:
-    """Trains and scores networks until every target of the study is settled, or as many seeds as allowed are spent.
+    """Train and score networks until every target of the study is settled, or as many seeds as allowed are spent.
 
-    One worker does so; all others wait for it, and take over if it is gone.
+    One worker does so. All others wait for it, and take over if it is gone.
 
     Args:
-        study: Whose front is verified, by its own engine and protocol.
-        data: What the search trained on.
+        study: Whose front is verified.
+        engine: Trains and scores the networks.
         sealed: Opened only to score networks whose training is over.
-        listener: Who follows.
+        listener: Follows, and may stop the verification.
         keeper: Keeps the best network of each architecture; None keeps none.
 
     Raises:
         SearchInterruptedError: `listener.should_stop` said so; what was trained and scored so far is kept.
         LeftToOthersError: `listener.should_leave` said so; another worker verifies.
     """
-    config = study.config
-    engine = ENGINES[config.engine]()
-    n = engine.cohort_size(data, config.training, config.space.search_space())
-    while plan := _plan(config, results := _results(study, listener)):
-        n_finished = sum(map(len, results.values()))
-        n_networks = n_finished + sum(plan.values())
-        for order, cohort in _cohorts(plan, results, config, n):
-            checkpoints = study.verification_checkpoints(cohort)
-            watch = _Watch(listener, checkpoints, n_finished, n_networks, config.training.epochs)
-            outcomes = engine.train(cohort, data, config.training, batch_seed=order, watcher=watch)
-            if not study.may_verify():  # Stopped for longer than its lease: another worker trains these, too.
-                break
-            scored = _scored(cohort, outcomes, data, sealed, config.training)
-            write_results(study.database, study.study_id, scored)
-            checkpoints.remove()
-            if keeper is not None:
-                keeper.note_verified(cohort, outcomes)
-            n_finished += len(cohort)
+    while True:
+        while not study.may_verify():
+            wait(listener)
+        results = _results(study)
+        plan = _plan(study.config, results)
+        if not plan:
+            return
+        _carry_out(plan, results, study, engine, sealed, listener, keeper)
         if keeper is not None:
             keeper.keep_noted()
         listener.on_cohort()
+
+
+def _carry_out(
+    plan: Mapping[Architecture, int],
+    results: Results,
+    study: OpenStudy,
+    engine: Engine,
+    sealed: SealedTest,
+    listener: Listener,
+    keeper: Keeper | None,
+) -> None:
+    """Train and score what is planned, until another worker has taken over."""
+    config, data = study.config, study.data
+    n = engine.cohort_size(data, config.training, config.space.search_space())
+    n_finished = sum(map(len, results.values()))
+    n_networks = n_finished + sum(plan.values())
+    for order, cohort in _cohorts(plan, results, config, n):
+        checkpoints = study.verification_checkpoints(cohort)
+        watch = _Watch(listener, checkpoints, n_finished, n_networks, config.training.epochs)
+        outcomes = engine.train(cohort, data, config.training, order=order, watcher=watch)
+        if not study.write_results(_scored(cohort, outcomes, study, engine, sealed)):
+            return  # Stopped for longer than its lease: another worker trains these, too.
+        checkpoints.remove()
+        if keeper is not None:
+            keeper.note_verified(cohort, outcomes)
+        n_finished += len(cohort)
 
 
 def _plan(config: StudyConfig, results: Results) -> dict[Architecture, int]:
@@ -98,19 +102,16 @@ def _plan(config: StudyConfig, results: Results) -> dict[Architecture, int]:
     return {listed: cap - len(results[listed]) for listed in config.space.architectures if len(results[listed]) < cap}
 
 
-def _results(study: OpenStudy, listener: Listener) -> Results:
-    """What is known of every candidate once no other worker verifies; an empty list where nothing is yet."""
-    while not study.may_verify():
-        wait(listener)
+def _results(study: OpenStudy) -> Results:
+    """What is known of every candidate; an empty list where nothing is yet."""
     space, targets = study.config.space, study.config.budget.targets
     first = space.architectures or candidates(_evidence(study), targets, space.search_space())
-    return {**{architecture: [] for architecture in first}, **collect(read_results(study.database, study.study_id))}
+    return {**{architecture: [] for architecture in first}, **collect(study.results())}
 
 
 def _evidence(study: OpenStudy) -> list[tuple[Architecture, float]]:
     """Every trial with its validation accuracy; of those that were pruned, the one to expect of them at their end."""
-    trials = read_trials(study.database, study.study_id)
-    curves = read_curves(study.database, study.study_id)
+    trials, curves = study.trials(), study.curves()
     finished = list(finished_curves(study.size, trials, curves).values())
     found = []
     for trial in trials:
@@ -124,66 +125,44 @@ def _evidence(study: OpenStudy) -> list[tuple[Architecture, float]]:
 
 def _cohorts(
     plan: Mapping[Architecture, int], done: Results, config: StudyConfig, n: int
-) -> Iterator[tuple[int, list[Network]]]:
-    """The planned networks in cohorts of at most `n` that share an order, with what decides the order."""
+) -> Iterator[tuple[SampleOrder, list[Network]]]:
+    """The planned networks in cohorts of at most `n` that share an order of the training samples."""
     by_order: dict[int, list[Network]] = {}
     for architecture, n_seeds in plan.items():
         before = len(done.get(architecture, ()))
         for index in range(before, before + n_seeds):
-            order = _order(config, index)
-            by_order.setdefault(order, []).append(Network(architecture, network_seed(config.seed, index)))
-    for order, networks in sorted(by_order.items()):
+            network = Network(architecture, verification_seed(config.seed, index))
+            by_order.setdefault(config.training.order_index(index), []).append(network)
+    for which, networks in sorted(by_order.items()):
         for start in range(0, len(networks), n):
-            yield batch_seed(config.seed, order), networks[start : start + n]
-
-
-def _order(config: StudyConfig, index: int) -> int:
-    """Which order of the training samples an architecture's network `index` has."""
-    return index if config.training.schedule == "constant" else 0
-
-
-def network_seed(seed: int, index: int) -> int:
-    """The seed of an architecture's network `index` in a study of that seed; no trial of the search has it."""
-    return int(np.random.SeedSequence([seed, index, 1]).generate_state(1)[0]) >> 1
-
-
-def batch_seed(seed: int, order: int) -> int:
-    """Decides the order of the training samples, another one for each `order`, in a study of that seed."""
-    return int(np.random.SeedSequence([seed, order, 2]).generate_state(1)[0])
-
-
-def batch_seed_of(config: StudyConfig, network: Network) -> int:
-    """What decided the order of a verified network's training samples.
-
-    Raises:
-        MisuseError: The network is none that verification would train.
-    """
-    for index in range(_MOST_SEEDS):
-        if network_seed(config.seed, index) == network.seed:
-            return batch_seed(config.seed, _order(config, index))
-    raise MisuseError(f"The seed {network.seed} must be one that verification draws in a study of seed {config.seed}.")
+            yield verification_order(config.seed, which), networks[start : start + n]
 
 
 def _scored(
-    networks: Sequence[Network],
-    outcomes: Sequence[Outcome],
-    data: SearchData,
-    sealed: SealedTest,
-    protocol: Protocol,
+    networks: Sequence[Network], outcomes: Sequence[Outcome], study: OpenStudy, engine: Engine, sealed: SealedTest
 ) -> list[VerifiedNetwork]:
     """Trained networks with their test accuracy; one that failed to train has none, and counts as 0."""
-    trained = [outcome for outcome in outcomes if outcome.state == "complete"]
-    accuracies = iter(evaluate([outcome.weights for outcome in trained], *sealed.unseal(), data, protocol))
+    trained = [at for at, outcome in enumerate(outcomes) if outcome.state == "complete"]
+    test = sealed.unseal()
+    scores = engine.score(
+        [networks[at] for at in trained],
+        [outcomes[at].weights for at in trained],
+        test.x,
+        test.y,
+        study.data,
+        study.config.training,
+    )
+    accuracies = dict(zip(trained, scores, strict=True))
     return [
         VerifiedNetwork(
             widths=network.architecture,
             seed=network.seed,
-            test_accuracy=float(next(accuracies)) if outcome.state == "complete" else 0.0,
+            test_accuracy=float(accuracies.get(at, 0.0)),
             validation_accuracy=outcome.validation_accuracy,
             epochs=len(outcome.curve),
             seconds=outcome.seconds,
         )
-        for network, outcome in zip(networks, outcomes, strict=True)
+        for at, (network, outcome) in enumerate(zip(networks, outcomes, strict=True))
     ]
 
 

@@ -7,12 +7,16 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from fewest.cli import main
+from fewest.jobs import Manner
+from fewest.search.study.pace import Pace
+from fewest.search.training.population.engine import PopulationEngine
 from fewest.search.watch import StudyWatch
 from fewest.storage.database import database
 from fewest.storage.database.database import open_engine
@@ -24,19 +28,33 @@ from fewest.storage.trials.studies import read_study, read_trials
 Fault = Callable[[], None]
 
 
-def fewest(*arguments: object) -> int:
+SMALL = Manner(make_engine=lambda config: SmallCohorts())
+"""Cohorts of four networks."""
+
+SAVING = replace(SMALL, pace=Pace(checkpoint_due=lambda *_: True))
+"""And a checkpoint after every epoch."""
+
+
+class SmallCohorts(PopulationEngine):
+    def cohort_size(self, *_: object) -> int:
+        return 4
+
+
+def fewest(*arguments: object, manner: Manner = SMALL) -> int:
     """Runs a command; gives its exit status."""
     try:
-        main([str(argument) for argument in arguments])
+        main([str(argument) for argument in arguments], manner)
     except SystemExit as exit_:
         return int(exit_.code or 0)
     return 0
 
 
-def run(url: str, file: Path) -> int:
+def run(url: str, file: Path, manner: Manner = SMALL) -> int:
     settings = ("training.epochs=3", "space.max_width=8", "budget.verification_seeds=0", "data.validation_share=0.25")
     overrides = [argument for setting in settings for argument in ("--set", setting)]
-    return fewest("run", "digits", "--data", file, "--trials", 8, "--quiet", *overrides, "--storage", url)
+    return fewest(
+        "run", "digits", "--data", file, "--trials", 8, "--quiet", *overrides, "--storage", url, manner=manner
+    )
 
 
 def essence(url: str) -> list[tuple]:
@@ -44,11 +62,6 @@ def essence(url: str) -> list[tuple]:
     trials = read_trials(engine, read_study(engine, "digits").study_id)
     engine.dispose()
     return [(t.number, t.state, t.widths, t.seed, t.epochs, t.validation_accuracy, t.reason) for t in trials]
-
-
-@pytest.fixture(autouse=True)
-def small_cohorts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fewest.search.training.population.cost.cohort_size", lambda *_: 4)
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +77,7 @@ def arrays_file(tmp_path_factory, tiny_arrays) -> Path:
 def undisturbed(tmp_path_factory, arrays_file) -> list[tuple]:
     """The trials of a study that nothing happened to."""
     url = f"sqlite:///{tmp_path_factory.mktemp('whole') / 'studies.db'}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fewest.search.training.population.cost.cohort_size", lambda *_: 4)
-        assert run(url, arrays_file) == 0
+    assert run(url, arrays_file) == 0
     return essence(url)
 
 
@@ -119,8 +130,7 @@ def test_a_full_disk_under_the_checkpoints_is_one_line(url, arrays_file, undistu
 
     with monkeypatch.context() as patch:
         at_an_epoch(lambda: patch.setattr(Folder, "_write", full))
-        patch.setattr("fewest.search.training.checkpoints.is_due", lambda *_: True)
-        assert run(url, arrays_file) == 1
+        assert run(url, arrays_file, SAVING) == 1
     assert "Make room" in capsys.readouterr().err.splitlines()[-1]
     assert run(url, arrays_file) == 0
     assert essence(url) == undisturbed
@@ -174,12 +184,9 @@ def test_a_database_server_that_restarts_is_waited_for(
     assert essence(empty_postgresql) == undisturbed
 
 
-def test_a_checkpoint_folder_that_is_deleted_is_made_again(
-    url, tmp_path, arrays_file, undisturbed, at_an_epoch, monkeypatch
-):
-    monkeypatch.setattr("fewest.search.training.checkpoints.is_due", lambda *_: True)
+def test_a_checkpoint_folder_that_is_deleted_is_made_again(url, tmp_path, arrays_file, undisturbed, at_an_epoch):
     at_an_epoch(lambda: shutil.rmtree(tmp_path / "studies.db.checkpoints"))
-    assert run(url, arrays_file) == 0
+    assert run(url, arrays_file, SAVING) == 0
     assert essence(url) == undisturbed
 
 

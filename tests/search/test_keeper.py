@@ -8,9 +8,9 @@ from fewest.search.keeper import Keeper
 from fewest.search.listener import Listener
 from fewest.search.loop import search
 from fewest.search.study.opening import open_study
+from fewest.search.training.population.engine import PopulationEngine
 from fewest.storage.database.database import open_engine
-from fewest.storage.files.artifacts import KeptFile, read_kept
-from fewest.storage.files.places import place_for
+from fewest.storage.files.artifacts import KeptFile
 from fewest.storage.trials.cohort_storage import optuna_storage
 from fewest.storage.trials.studies import read_study, read_trials
 
@@ -18,9 +18,9 @@ from fewest.storage.trials.studies import read_study, read_trials
 def run(url, config, data) -> list[KeptFile]:
     """Searches until the budget is spent; the artifacts of the study's trials."""
     with open_study(optuna_storage(url), config, data) as study:
-        keeper = Keeper(study, data, place_for(url, "artifacts"), print)
-        search(study, data, Listener(lambda progress: None, lambda: None, print, lambda: False), keeper)
-        return [kept for kept in read_kept(study.database, study.study_id) if kept.trial_id is not None]
+        listener = Listener(lambda progress: None, lambda: None, print, lambda: False)
+        search(study, PopulationEngine(), listener, Keeper(study, print))
+        return [kept for kept in study.kept_files() if kept.trial_id is not None]
 
 
 def test_a_search_ends_with_the_networks_of_its_front_alone(url, tiny_config, tiny_data):

@@ -11,6 +11,7 @@ from fewest.search.loop import search
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import overridden
 from fewest.search.study.opening import open_study
+from fewest.search.training import engines
 from fewest.storage.database.database import open_engine
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.cohort_storage import optuna_storage
@@ -38,7 +39,7 @@ class Follower:
 def run(url: str, config: StudyConfig, data: SearchData, stop_after: int | None = None) -> Follower:
     follower = Follower(stop_after)
     study = open_study(optuna_storage(url), config, data)
-    search(study, data, follower.listener())
+    search(study, engines.ENGINES[config.engine](), follower.listener())
     return follower
 
 
@@ -210,7 +211,8 @@ def test_a_search_ends_when_its_front_has_levelled_off_and_goes_on_with_more_pat
     impatient = overridden(tiny_config, ["budget.patience=3"])
 
     def ending(config: StudyConfig) -> str:
-        return search(open_study(optuna_storage(url), config, tiny_data), tiny_data, Follower().listener())
+        study = open_study(optuna_storage(url), config, tiny_data)
+        return search(study, engines.ENGINES[config.engine](), Follower().listener())
 
     assert ending(impatient) == "plateau"
     assert len(trials_of(url)) == 5  # The ladder, then nothing new.

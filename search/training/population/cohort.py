@@ -6,7 +6,7 @@ so that time falls with them. Every member is what it would have been alone.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -15,22 +15,21 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData
-from fewest.search.settings.protocol import Protocol, batch_order, n_batches
+from fewest.search.settings.protocol import Protocol, n_batches
+from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network
+from fewest.search.training.interface import Watcher
 from fewest.search.training.network import initial_weights
-from fewest.search.training.outcome import EpochMetrics, OnEpochEnd, Outcome, Weights
+from fewest.search.training.outcome import EpochMetrics, Outcome, Weights
 from fewest.search.training.population.cost import dealt, n_levels_of, pays_to_compile
 from fewest.search.training.population.layout import Shards
 from fewest.search.training.population.model import POPULATIONS, Population, n_shards
 from fewest.search.training.snapshot import Member, Snapshot
 
-__all__ = ["Checkpoint", "Member", "Snapshot", "evaluate", "train_cohort"]
+__all__ = ["score_networks", "train_cohort"]
 
 SPARE_SHARE = 0.05
 """Largest share of a model's work that may be for members that have left."""
-
-Checkpoint = Callable[[int, Callable[[], Snapshot]], None]
-"""Called once an epoch's leavers have left, with the epoch and what takes a snapshot. May raise to stop there."""
 
 
 def train_cohort(
@@ -38,11 +37,9 @@ def train_cohort(
     data: SearchData,
     protocol: Protocol,
     *,
-    batch_seed: int,
-    on_epoch_end: OnEpochEnd | None = None,
-    on_checkpoint: Checkpoint | None = None,
+    order: SampleOrder,
+    watcher: Watcher,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    start: Snapshot | None = None,
 ) -> list[Outcome]:
     """Trains networks together to their end.
 
@@ -50,19 +47,18 @@ def train_cohort(
         networks: What to train.
         data: Training and validation samples.
         protocol: How.
-        batch_seed: Decides the order of the training samples, see `protocol.batch_order`.
-        on_epoch_end: See `outcome.OnEpochEnd`. What it raises ends the training and is passed on.
-        on_checkpoint: See `Checkpoint`. Raise from here to stop with nothing lost.
+        order: Of the training samples.
+        watcher: Says where to start, is told of every epoch, and decides who leaves. What it raises ends the training
+            and is passed on; raised by `checkpoint`, it loses nothing.
         callbacks: More Keras callbacks; in `logs` each metric is a float32 array over the model's members.
-        start: A snapshot to continue from instead of the initial weights.
 
     Returns:
         An outcome for each network, in order.
     """
-    cohort = _Cohort(networks, data, protocol, on_epoch_end, on_checkpoint, start)
+    cohort = _Cohort(networks, data, protocol, watcher)
     while cohort.training:
         cohort.enter().fit(
-            _orders(batch_seed, cohort.epoch, len(data.y_train), protocol),
+            _batches(order, cohort.epoch, len(data.y_train), protocol),
             initial_epoch=cohort.epoch,
             epochs=protocol.epochs,
             steps_per_epoch=1,
@@ -74,22 +70,16 @@ def train_cohort(
     return [_outcome(member, protocol) for member in cohort.members]
 
 
-def evaluate(
-    weights: Sequence[Weights], x: Images, y: NDArray[np.int32], data: SearchData, protocol: Protocol
+def score_networks(
+    networks: Sequence[Network],
+    weights: Sequence[Weights],
+    x: Images,
+    y: NDArray[np.int32],
+    data: SearchData,
+    protocol: Protocol,
 ) -> NDArray[np.float64]:
-    """Scores many trained networks on given samples.
-
-    Args:
-        weights: `Outcome.weights` of each.
-        x: Raw samples like `data.x_train`.
-        y: Their classes, int32 `(samples,)`.
-        data: What the networks trained on.
-        protocol: How they trained.
-
-    Returns:
-        Accuracy of each network, `(networks,)`.
-    """
-    architectures = [tuple(len(bias) for bias in stock[1:-1:2]) for stock in weights]
+    """Score many trained networks at once; see `Engine.score`."""
+    architectures = [network.architecture for network in networks]
     shards = dealt(architectures, n_levels_of(architectures), data, n_shards())
     model = POPULATIONS.get(shards, data, protocol)
     model.load(shards, dict(enumerate(weights)), {}, 0)
@@ -112,18 +102,17 @@ class _Cohort:
         networks: Sequence[Network],
         data: SearchData,
         protocol: Protocol,
-        on_epoch_end: OnEpochEnd | None,
-        on_checkpoint: Checkpoint | None,
-        start: Snapshot | None,
+        watcher: Watcher,
     ) -> None:
         self.networks = tuple(networks)
         self._data, self._protocol = data, protocol
-        self._on_epoch_end, self._on_checkpoint = on_epoch_end, on_checkpoint
+        self._watcher = watcher
         self._steps = n_batches(len(data.y_train), protocol.batch_size)
         self._model: Population | None = None
         self._slots: dict[int, int] = {}
         self._clock = time.perf_counter()
         self._n_levels = n_levels_of([network.architecture for network in networks])
+        start = watcher.start()
         if start is None:
             self.epoch = 0
             self.members = [
@@ -170,13 +159,11 @@ class _Cohort:
         share = (time.perf_counter() - self._clock) / len(self.training)
         seen = self._record({name: np.asarray(values) for name, values in logs.items()}, share)
         self._keep_best(seen)
-        verdicts = self._on_epoch_end(epoch, seen) if self._on_epoch_end else {}
-        for position, reason in verdicts.items():
-            self._end(position, "pruned", reason)
-        self._complete([position for position in seen if position not in verdicts])
+        self._watcher.record(epoch, seen)
+        staying = [position for position in seen if not self._is_pruned(position, epoch, seen[position].val_accuracy)]
+        self._complete(staying)
         moves = self._moves()
-        if self._on_checkpoint:
-            self._on_checkpoint(epoch, self.snapshot)
+        self._watcher.checkpoint(self.snapshot)
         self._clock = time.perf_counter()
         return moves or not self.training
 
@@ -185,6 +172,12 @@ class _Cohort:
         self._fetch()
         members = tuple(map(Member.copied, self.members))
         return Snapshot(self.epoch, self.networks, members, tuple(self.placed), self.compiled)
+
+    def _is_pruned(self, position: int, epoch: int, accuracy: float) -> bool:
+        """Ask the watcher, and end the member if it says why."""
+        if (reason := self._watcher.judge(position, epoch, accuracy)) is not None:
+            self._end(position, "pruned", reason)
+        return reason is not None
 
     def _moves(self) -> bool:
         training = self.training
@@ -290,14 +283,14 @@ def _outcome(member: Member, protocol: Protocol) -> Outcome:
     )
 
 
-def _orders(batch_seed: int, epoch: int, n_train: int, protocol: Protocol) -> tf.data.Dataset:
+def _batches(order: SampleOrder, epoch: int, n_train: int, protocol: Protocol) -> tf.data.Dataset:
     """The batches of each epoch from `epoch` on, one element an epoch."""
 
-    def orders() -> Iterator[NDArray[np.int32]]:
+    def batches() -> Iterator[NDArray[np.int32]]:
         for e in range(epoch, protocol.epochs):
-            yield batch_order(batch_seed, e, n_train, protocol.batch_size)
+            yield order.batches(e, n_train, protocol.batch_size)
 
     size = (n_batches(n_train, protocol.batch_size), min(protocol.batch_size, n_train))
     options = tf.data.Options()
     options.autotune.enabled = False  # Its thread sleeps 10, 20, 40, ... ms between looks, and `fit` waits for its end.
-    return tf.data.Dataset.from_generator(orders, output_signature=tf.TensorSpec(size, tf.int32)).with_options(options)
+    return tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec(size, tf.int32)).with_options(options)

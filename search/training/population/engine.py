@@ -1,28 +1,34 @@
-"""The `population` engine: a cohort trained as one Keras model."""
+"""The `population` engine: a cohort of networks trained as one Keras model.
 
-from collections.abc import Mapping, Sequence
+Each member is what it would have been alone.
+"""
 
-from fewest.search.data.samples import SearchData
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewest.search.data.samples import Images, SearchData
 from fewest.search.settings.protocol import Protocol
+from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network, SearchSpace
 from fewest.search.training.interface import Watcher
-from fewest.search.training.outcome import EpochMetrics, Outcome
+from fewest.search.training.outcome import Outcome, Weights
+from fewest.search.training.population.cohort import score_networks, train_cohort
+from fewest.search.training.population.cost import cohort_size
+from fewest.search.training.population.model import use_one_thread_per_operation
 
 __all__ = ["PopulationEngine"]
 
 
 class PopulationEngine:
-    """A cohort as one Keras model."""
+    """A cohort as one Keras model; see `Engine`."""
 
     def __init__(self) -> None:
-        from fewest.search.training.population.model import use_one_thread_per_operation
-
         use_one_thread_per_operation()
 
     def cohort_size(self, data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
         """As many as memory and arithmetic favour."""
-        from fewest.search.training.population.cost import cohort_size
-
         return cohort_size(data, protocol, space)
 
     def train(
@@ -31,23 +37,20 @@ class PopulationEngine:
         data: SearchData,
         protocol: Protocol,
         *,
-        batch_seed: int,
+        order: SampleOrder,
         watcher: Watcher,
     ) -> list[Outcome]:
         """See `Engine.train`."""
-        from fewest.search.training.population.cohort import train_cohort
+        return train_cohort(networks, data, protocol, order=order, watcher=watcher)
 
-        def on_epoch_end(epoch: int, metrics: Mapping[int, EpochMetrics]) -> dict[int, str]:
-            watcher.record(epoch, metrics)
-            verdicts = {member: watcher.judge(member, epoch, seen.val_accuracy) for member, seen in metrics.items()}
-            return {member: reason for member, reason in verdicts.items() if reason is not None}
-
-        return train_cohort(
-            networks,
-            data,
-            protocol,
-            batch_seed=batch_seed,
-            on_epoch_end=on_epoch_end,
-            on_checkpoint=lambda epoch, take: watcher.checkpoint(take),
-            start=watcher.start(),
-        )
+    def score(
+        self,
+        networks: Sequence[Network],
+        weights: Sequence[Weights],
+        x: Images,
+        y: NDArray[np.int32],
+        data: SearchData,
+        protocol: Protocol,
+    ) -> NDArray[np.float64]:
+        """See `Engine.score`."""
+        return score_networks(networks, weights, x, y, data, protocol)

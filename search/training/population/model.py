@@ -152,7 +152,7 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         """One epoch of every member, then its validation.
 
         Args:
-            order: int32 `(batches, batch size)`, see `protocol.batch_order`.
+            order: int32 `(batches, batch size)`, see `seeds.SampleOrder`.
 
         Returns:
             `loss`, `accuracy`, `val_loss`, `val_accuracy`: float32 `(members,)` each.

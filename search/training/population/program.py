@@ -205,7 +205,7 @@ class Program:
 
         Args:
             shard: Who trains.
-            order: int32 `(batches, batch size)`, see `protocol.batch_order`.
+            order: int32 `(batches, batch size)`, see `seeds.SampleOrder`.
             start: Optimizer steps taken so far, an int32 scalar.
 
         Returns:

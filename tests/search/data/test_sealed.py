@@ -12,8 +12,8 @@ from fewest.search.listener import Listener
 from fewest.search.loop import search
 from fewest.search.settings.files import overridden
 from fewest.search.study.opening import open_study
+from fewest.search.training.population.engine import PopulationEngine
 from fewest.storage.trials.cohort_storage import optuna_storage
-from fewest.storage.trials.studies import read_trials
 
 ROOMS = ("fewest", "dashboards", "search", "storage")
 MAY_UNSEAL = {"search/verification/verify.py", "fewest/exporting.py"}
@@ -61,7 +61,7 @@ def test_a_studys_trials_do_not_depend_on_the_test_set(tmp_path, tiny_arrays, ti
         np.savez(tmp_path / f"{name}.npz", **arrays)
         data, _ = load(str(tmp_path / f"{name}.npz"), validation="stratified", validation_share=0.25, seed=0)
         study = open_study(optuna_storage(f"sqlite:///{tmp_path / name}.db"), overridden(tiny_config, []), data)
-        search(study, data, Listener(lambda _: None, lambda: None, lambda _: None, lambda: False))
-        trials = read_trials(study.database, study.study_id)
+        search(study, PopulationEngine(), Listener(lambda _: None, lambda: None, lambda _: None, lambda: False))
+        trials = study.trials()
         outcomes.append([(trial.widths, trial.seed, trial.state, trial.validation_accuracy) for trial in trials])
     assert outcomes[0] == outcomes[1]

@@ -7,7 +7,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from fewest.search.settings.space import n_neurons
-from fewest.search.study.history import Past
+from fewest.search.study.history import History
 from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
 from fewest.storage.trials.curves import write_curves
 from fewest.storage.trials.records import CurvePoint
@@ -30,7 +30,7 @@ def study_id(storage):
 
 
 def past_of(storage, study_id):
-    return Past(storage.engine, study_id, "neurons", n_neurons)
+    return History(storage.engine, study_id, "neurons", n_neurons)
 
 
 def run(storage, study_id, widths):
@@ -49,10 +49,10 @@ def finish(storage, trial_id, accuracy):
     )
 
 
-def known(past):
-    """All that a past knows."""
-    facts = (past.n_trials, past.unfinished, past.tried, past.ended, past.counts, past.seconds)
-    return (*facts, past.front, past.architectures(), past.finished())
+def known(history):
+    """All that a history knows."""
+    facts = (history.n_trials, history.unfinished, history.tried, history.ended, history.counts, history.seconds)
+    return (*facts, history.front, history.architectures(), history.finished())
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -68,8 +68,8 @@ def test_read_in_any_steps_a_past_is_the_same(seed, storage, study_id):
             stepwise.refresh()
             stepwise.front_before(rng.randrange(3))
     whole = past_of(storage, study_id)
-    for past in (stepwise, whole):
-        past.refresh()
+    for history in (stepwise, whole):
+        history.refresh()
     assert known(stepwise) == known(whole)
     assert stepwise.front_before(6) == whole.front_before(6)
 
@@ -77,9 +77,9 @@ def test_read_in_any_steps_a_past_is_the_same(seed, storage, study_id):
 def test_the_front_before_a_trial_is_made_of_those_below_it(storage, study_id):
     for widths, accuracy in [((1,), 0.5), ((2,), 0.7), ((1,), 0.6), ((3,), 0.8)]:
         finish(storage, run(storage, study_id, widths), accuracy)
-    past = past_of(storage, study_id)
-    past.refresh()
-    assert [[point.trial for point in past.front_before(number)] for number in (0, 1, 2, 3, 4)] == [
+    history = past_of(storage, study_id)
+    history.refresh()
+    assert [[point.trial for point in history.front_before(number)] for number in (0, 1, 2, 3, 4)] == [
         [],
         [0],
         [0, 1],
@@ -89,7 +89,7 @@ def test_the_front_before_a_trial_is_made_of_those_below_it(storage, study_id):
 
 
 def test_what_has_ended_is_read_once(storage, study_id, monkeypatch):
-    past, n_read = past_of(storage, study_id), []
+    history, n_read = past_of(storage, study_id), []
 
     def counting(*arguments, **named):
         read = read_trials(*arguments, **named)
@@ -99,6 +99,6 @@ def test_what_has_ended_is_read_once(storage, study_id, monkeypatch):
     monkeypatch.setattr("fewest.search.study.history.read_trials", counting)
     for widths in WIDTHS:
         trial_id = run(storage, study_id, widths)
-        past.refresh()
+        history.refresh()
         finish(storage, trial_id, 0.5)
     assert n_read == [1, *[2] * (len(WIDTHS) - 1)]

@@ -11,11 +11,10 @@ from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import overridden
 from fewest.search.study.opening import open_study
 from fewest.search.study.study import OpenStudy
-from fewest.search.verification import verify as verification
+from fewest.search.training.engines import ENGINES
+from fewest.search.training.population.engine import PopulationEngine
 from fewest.search.verification.verify import verify
 from fewest.storage.trials.cohort_storage import optuna_storage
-from fewest.storage.trials.results import read_results
-from fewest.storage.trials.studies import read_trials
 
 
 def listener(stop_after: int | None = None) -> Listener:
@@ -36,32 +35,30 @@ def loaded(tiny_file):
 
 def searched(url: str, config: StudyConfig, data) -> OpenStudy:
     study = open_study(optuna_storage(url), overridden(config, ["budget.verification_seeds=4"]), data)
-    search(study, data, listener())
+    search(study, ENGINES[config.engine](), listener())
     return study
 
 
-def test_every_network_is_scored_once_from_a_seed_of_its_own(url, tiny_config, loaded, monkeypatch):
+def test_every_network_is_scored_once_from_a_seed_of_its_own(url, tiny_config, loaded):
+    class Counting(PopulationEngine):
+        def score(self, networks, *rest):
+            scored.update(networks)
+            return super().score(networks, *rest)
+
     scored: Counter[tuple] = Counter()
-    original = verification._scored
-
-    def counted(networks, *rest):
-        scored.update(networks)
-        return original(networks, *rest)
-
-    monkeypatch.setattr(verification, "_scored", counted)
     study = searched(url, tiny_config, loaded[0])
-    verify(study, *loaded, listener())
-    results = read_results(study.database, study.study_id)
+    verify(study, Counting(), loaded[1], listener())
+    results = study.results()
     assert set(scored.values()) == {1}
     assert len(results) == sum(scored.values())
-    searched_seeds = {trial.seed for trial in read_trials(study.database, study.study_id)}
+    searched_seeds = {trial.seed for trial in study.trials()}
     assert searched_seeds.isdisjoint(network.seed for network in results)
 
 
 def test_depths_are_verified_apart_and_softmax_always(url, tiny_config, loaded):
     study = searched(url, tiny_config, loaded[0])
-    verify(study, *loaded, listener())
-    depths = {len(network.widths) for network in read_results(study.database, study.study_id)}
+    verify(study, PopulationEngine(), loaded[1], listener())
+    depths = {len(network.widths) for network in study.results()}
     assert {0, 1} <= depths
 
 
@@ -73,9 +70,9 @@ def test_an_interrupted_verification_goes_on_where_it_was(tmp_path, tiny_config,
         epochs: list[Progress] = []
         for stop_after in stops:
             with pytest.raises(SearchInterruptedError):
-                verify(study, *loaded, listener(stop_after)._replace(on_progress=epochs.append))
-        verify(study, *loaded, listener()._replace(on_progress=epochs.append))
-        results = read_results(study.database, study.study_id)
+                verify(study, PopulationEngine(), loaded[1], listener(stop_after)._replace(on_progress=epochs.append))
+        verify(study, PopulationEngine(), loaded[1], listener()._replace(on_progress=epochs.append))
+        results = study.results()
         scores = [(network.widths, network.seed, network.test_accuracy) for network in results]
         found.append((scores, [(seen.n_finished, seen.epoch) for seen in epochs]))
     assert found[0] == found[1]
@@ -84,19 +81,19 @@ def test_an_interrupted_verification_goes_on_where_it_was(tmp_path, tiny_config,
 
 def test_a_verified_study_trains_nothing_more(url, tiny_config, loaded):
     study = searched(url, tiny_config, loaded[0])
-    verify(study, *loaded, listener())
-    verify(study, *loaded, listener(stop_after=1))
+    verify(study, PopulationEngine(), loaded[1], listener())
+    verify(study, PopulationEngine(), loaded[1], listener(stop_after=1))
 
 
 def test_listed_architectures_all_get_the_same_seeds(url, tiny_settings, loaded):
     tiny_settings["space"]["architectures"] = [[], [2], [3, 2]]
     study = searched(url, StudyConfig.of(tiny_settings), loaded[0])
-    verify(study, *loaded, listener())
-    results = read_results(study.database, study.study_id)
+    verify(study, PopulationEngine(), loaded[1], listener())
+    results = study.results()
     assert Counter(network.widths for network in results) == {(): 4, (2,): 4, (3, 2): 4}
 
 
 def test_no_seeds_means_no_verification(url, tiny_config, loaded):
     study = open_study(optuna_storage(url), tiny_config, loaded[0])
-    verify(study, *loaded, listener(stop_after=1))
-    assert read_results(study.database, study.study_id) == []
+    verify(study, PopulationEngine(), loaded[1], listener(stop_after=1))
+    assert study.results() == []

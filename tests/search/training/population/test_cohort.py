@@ -4,7 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,19 +16,21 @@ from scipy import stats
 from sklearn.datasets import load_digits
 
 from fewest.search.data.samples import SearchData
-from fewest.search.settings.protocol import Protocol, batch_order
+from fewest.search.settings.protocol import Protocol
+from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network, SearchSpace
 from fewest.search.training.engines import ENGINES
-from fewest.search.training.interface import Bystander
+from fewest.search.training.interface import Bystander, Watcher
 from fewest.search.training.network import build, extract, initial_weights, optimizer
 from fewest.search.training.outcome import EpochMetrics, Outcome
 from fewest.search.training.population import cohort as population
 from fewest.search.training.population import cost
-from fewest.search.training.population.cohort import Snapshot, evaluate, train_cohort
+from fewest.search.training.population.cohort import score_networks, train_cohort
 from fewest.search.training.population.cost import MEMORY_BYTES, cohort_size
 from fewest.search.training.population.layout import deal
 from fewest.search.training.population.model import MAX_MODELS, POPULATIONS, Populations, n_shards
 from fewest.search.training.population.program import SCORE_CHUNK, DeviceData
+from fewest.search.training.snapshot import Snapshot
 from fewest.storage.files.checkpoints import CheckpointStore
 from fewest.storage.files.places import Folder
 
@@ -56,6 +58,7 @@ def blobs(n_train: int = 256, n_validation: int = 100) -> SearchData:
 
 
 BLOBS = blobs()
+VALIDATION = (BLOBS.x_validation, BLOBS.y_validation)
 SHORT = Protocol(batch_size=64, epochs=4, learning_rate=5e-3)
 
 
@@ -75,14 +78,16 @@ def equal(one: Outcome, other: Outcome) -> bool:
 def test_first_steps_match_stock(activation: str) -> None:
     """The same initial weights and batches give stock Keras's weights after four steps, and its metrics."""
     protocol = Protocol(batch_size=64, epochs=1, learning_rate=1e-3, schedule="constant", activation=activation)
-    for network, outcome in zip(MIXED, train_cohort(MIXED, BLOBS, protocol, batch_seed=3), strict=True):
+    for network, outcome in zip(
+        MIXED, train_cohort(MIXED, BLOBS, protocol, order=SampleOrder(3), watcher=Bystander()), strict=True
+    ):
         model = build(network, BLOBS, activation)
         model.compile(
             optimizer(protocol, 256), "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=True
         )
         logs = [
             model.train_on_batch(BLOBS.x_train[rows], BLOBS.y_train[rows], return_dict=True)
-            for rows in batch_order(3, 0, 256, 64)
+            for rows in SampleOrder(3).batches(0, 256, 64)
         ]
         trained = [float(np.mean([log[name] for log in logs])) for name in ("loss", "accuracy")]
         scores = model.evaluate(BLOBS.x_validation, BLOBS.y_validation, batch_size=100, verbose=0)
@@ -95,7 +100,7 @@ def test_both_engines_give_the_same_networks() -> None:
     networks = [MIXED[0], MIXED[1], MIXED[5]]
     protocol = Protocol(batch_size=64, epochs=3, learning_rate=1e-3)
     ours, stock = (
-        ENGINES[engine]().train(networks, BLOBS, protocol, batch_seed=3, watcher=Bystander())
+        ENGINES[engine]().train(networks, BLOBS, protocol, order=SampleOrder(3), watcher=Bystander())
         for engine in ("population", "keras")
     )
     for one, other in zip(ours, stock, strict=True):
@@ -111,7 +116,8 @@ def test_full_training_cannot_be_told_from_stock() -> None:
     protocol = Protocol(batch_size=64, epochs=6)
     for architecture in [(), (6,), (8, 40), (6, 5, 7)]:
         networks = [Network(architecture, seed) for seed in range(8)]
-        ours = [o.validation_accuracy for o in train_cohort(networks, data, protocol, batch_seed=0)]
+        trained = train_cohort(networks, data, protocol, order=SampleOrder(0), watcher=Bystander())
+        ours = [outcome.validation_accuracy for outcome in trained]
         model = build(networks[0], data, "relu")
         model.compile(optimizer(protocol, 1200), "sparse_categorical_crossentropy", jit_compile=False)
         theirs = []
@@ -119,30 +125,58 @@ def test_full_training_cannot_be_told_from_stock() -> None:
             model.set_weights(initial_weights(network, 64, 10))
             for variable in model.optimizer.variables:
                 variable.assign(keras.ops.zeros_like(variable))
-            rows = np.concatenate([batch_order(9, epoch, 1200, 64) for epoch in range(6)]).ravel()
+            rows = np.concatenate([SampleOrder(9).batches(epoch, 1200, 64) for epoch in range(6)]).ravel()
             model.fit(data.x_train[rows], data.y_train[rows], batch_size=64, shuffle=False, verbose=0)
             predicted = model(data.x_validation).numpy().argmax(1)
             theirs.append(float(np.mean(predicted == data.y_validation)))
         assert stats.mannwhitneyu(ours, theirs).pvalue > 0.01, (architecture, ours, theirs)
 
 
-def run(networks: list[Network] = MIXED, protocol: Protocol = SHORT, **options: object) -> list[Outcome]:
-    return train_cohort(networks, BLOBS, protocol, batch_seed=1, **options)  # type: ignore[arg-type]
+class Spectator(Bystander):
+    """Starts a cohort from a snapshot if it has one, and takes one after each epoch."""
+
+    def __init__(self, snapshot: Snapshot | None = None) -> None:
+        self.snapshots: list[Snapshot] = []
+        self._start = snapshot
+
+    def start(self) -> Snapshot | None:
+        return self._start
+
+    def checkpoint(self, take: Callable[[], Snapshot] | None) -> None:
+        assert take is not None
+        self.snapshots.append(take())
 
 
-def snapshots(networks: list[Network] = MIXED, protocol: Protocol = SHORT) -> dict[int, Snapshot]:
-    taken: dict[int, Snapshot] = {}
-    run(networks, protocol, on_checkpoint=lambda epoch, take: taken.update({epoch: take()}))
-    return taken
+class PruneSome(Bystander):
+    """Prunes three members after their second epoch."""
+
+    def judge(self, member: int, epoch: int, accuracy: float) -> str | None:
+        return "told to" if epoch == 1 and member in (0, 2, 5) else None
+
+
+def run(
+    networks: list[Network] = MIXED,
+    protocol: Protocol = SHORT,
+    *,
+    watcher: Watcher | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> list[Outcome]:
+    watcher = watcher or Bystander()
+    return train_cohort(networks, BLOBS, protocol, order=SampleOrder(1), watcher=watcher, callbacks=callbacks)
+
+
+def snapshots(networks: list[Network] = MIXED, protocol: Protocol = SHORT) -> list[Snapshot]:
+    run(networks, protocol, watcher=(spectator := Spectator()))
+    return spectator.snapshots
 
 
 def test_broken_member_touches_no_other() -> None:
     """A member of NaN and infinite weights fails; the rest is bit for bit what it was."""
     start = snapshots()[0]
-    whole = run(start=start)
+    whole = run(watcher=Spectator(start))
     for broken, value in ((1, np.nan), (3, np.inf), (5, np.nan), (0, np.inf)):
         start.members[broken].weights = [np.full_like(array, value) for array in start.members[broken].weights]
-    outcomes = run(start=start)
+    outcomes = run(watcher=Spectator(start))
     for position, outcome in enumerate(outcomes):
         if position in (0, 1, 3, 5):
             assert outcome.state == "failed" and outcome.reason and "after epoch 1" in outcome.reason
@@ -155,13 +189,9 @@ def test_diverging_member_fails() -> None:
     """A loss that overflows during training ends that member alone."""
     start = snapshots()[0]
     start.members[4].weights[0] *= np.float32(1e38)
-    outcomes = run(start=start)
+    outcomes = run(watcher=Spectator(start))
     assert [outcome.state for outcome in outcomes].count("failed") == 1
     assert outcomes[4].state == "failed"
-
-
-def prune_some(epoch: int, metrics: Mapping[int, EpochMetrics]) -> dict[int, str]:
-    return {member: "told to" for member in metrics if epoch == 1 and member in (0, 2, 5)}
 
 
 @pytest.mark.parametrize("spare_share", [0.05, 1.0])
@@ -169,7 +199,7 @@ def test_removal_changes_no_other(monkeypatch: pytest.MonkeyPatch, spare_share: 
     """Those who stay end as if nobody had left: exactly where they do not move, to rounding where they do."""
     whole = run()
     monkeypatch.setattr(population, "SPARE_SHARE", spare_share)
-    outcomes = run(on_epoch_end=prune_some)
+    outcomes = run(watcher=PruneSome())
     for position, (outcome, other) in enumerate(zip(outcomes, whole, strict=True)):
         if position in (0, 2, 5):
             assert (outcome.state, outcome.reason, len(outcome.curve)) == ("pruned", "told to", 2)
@@ -185,8 +215,8 @@ def test_continues_bit_for_bit(monkeypatch: pytest.MonkeyPatch, protocol: Protoc
     """A cohort continued from any snapshot ends as the uninterrupted one."""
     monkeypatch.setattr(cost, "COMPILE_SECONDS", compile_seconds)
     whole = run(protocol=protocol)
-    for start in snapshots(protocol=protocol).values():
-        assert all(map(equal, run(protocol=protocol, start=start), whole))
+    for start in snapshots(protocol=protocol):
+        assert all(map(equal, run(protocol=protocol, watcher=Spectator(start)), whole))
 
 
 def test_snapshot_survives_a_file(tmp_path: Path) -> None:
@@ -198,7 +228,7 @@ def test_snapshot_survives_a_file(tmp_path: Path) -> None:
     assert saved is not None
     read = Snapshot.from_parts(saved.arrays, saved.meta)
     assert read.placed == start.placed
-    assert all(map(equal, run(start=read), whole))
+    assert all(map(equal, run(watcher=Spectator(read)), whole))
 
 
 @pytest.mark.parametrize("n", [1, 3, 64])
@@ -206,7 +236,7 @@ def test_continues_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatch, n: in
     """A snapshot does not know by how many cores it was taken; more of them than members are as good."""
     whole, start = run(), snapshots()[1]
     monkeypatch.setattr(population, "n_shards", lambda: n)
-    for outcome, other in zip(run(start=start), whole, strict=True):
+    for outcome, other in zip(run(watcher=Spectator(start)), whole, strict=True):
         assert relative(outcome.weights, other.weights) < 1e-4
 
 
@@ -220,7 +250,9 @@ def test_part_of_a_cohort_continues() -> None:
         members=tuple(start.members[position] for position in kept),
         placed=(0, 1, 2),
     )
-    for position, outcome in zip(kept, run([MIXED[position] for position in kept], start=part), strict=True):
+    for position, outcome in zip(
+        kept, run([MIXED[position] for position in kept], watcher=Spectator(part)), strict=True
+    ):
         assert relative(outcome.weights, whole[position].weights) < 1e-4
 
 
@@ -234,18 +266,19 @@ def test_patience_restores_best_weights() -> None:
         assert outcome.best_epoch == int(np.argmax(accuracies))
         assert len(outcome.curve) in (outcome.best_epoch + 3, 30)
         assert outcome.validation_accuracy == max(accuracies)
-    scored = evaluate([o.weights for o in outcomes], BLOBS.x_validation, BLOBS.y_validation, BLOBS, protocol)
+    scored = score_networks(MIXED, [o.weights for o in outcomes], *VALIDATION, BLOBS, protocol)
     assert scored == pytest.approx([outcome.validation_accuracy for outcome in outcomes])
 
 
 def test_raising_ends_training_and_passes_on() -> None:
     """What the caller raises at an epoch's end comes out of `train_cohort`."""
 
-    def stop(epoch: int, metrics: Mapping[int, EpochMetrics]) -> dict[int, str]:
-        raise KeyboardInterrupt
+    class Stop(Bystander):
+        def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(on_epoch_end=stop)
+        run(watcher=Stop())
 
 
 def test_keras_callbacks_see_every_epoch() -> None:
@@ -255,9 +288,13 @@ def test_keras_callbacks_see_every_epoch() -> None:
 
 
 def test_extracted_network_predicts_the_same() -> None:
-    """The stock network of a member agrees with the population's scores and with `evaluate`, in accuracy exactly."""
+    """The stock network of a member agrees with the scores of its cohort and of either engine, in accuracy exactly."""
     outcomes = run()
-    scored = evaluate([o.weights for o in outcomes], BLOBS.x_validation, BLOBS.y_validation, BLOBS, SHORT)
+    scored, by_stock = (
+        ENGINES[engine]().score(MIXED, [o.weights for o in outcomes], *VALIDATION, BLOBS, SHORT)
+        for engine in ("population", "keras")
+    )
+    assert by_stock.tolist() == scored.tolist()
     for network, outcome, accuracy in zip(MIXED, outcomes, scored, strict=True):
         predicted = extract(network, outcome.weights, BLOBS, SHORT)(BLOBS.x_validation).numpy()
         assert np.mean(predicted.argmax(1) == BLOBS.y_validation) == accuracy == outcome.validation_accuracy
@@ -286,7 +323,7 @@ def test_cohorts_share_one_program() -> None:
         networks = [
             Network(tuple(np.exp(rng.uniform(0, np.log(128), depth)).astype(int).tolist()), seed) for depth in depths
         ]
-        train_cohort(networks, data, protocol, batch_seed=0, on_epoch_end=prune_some)
+        train_cohort(networks, data, protocol, order=SampleOrder(0), watcher=PruneSome())
     shards = deal([()] * 12, 20, 4, 3, n_shards())
     assert POPULATIONS.get(shards, data, protocol).n_traced == 1
 
@@ -304,9 +341,9 @@ def test_the_program_in_use_outlives_compiled_ones() -> None:
 def test_compiled_gives_the_same_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiled for its layout, a cohort ends as in the executor, to rounding, and members leave as they do there."""
     some = MIXED[3:7]
-    whole = run(some, on_epoch_end=prune_some)
+    whole = run(some, watcher=PruneSome())
     monkeypatch.setattr(cost, "COMPILE_SECONDS", 1e-3)
-    for outcome, other in zip(run(some, on_epoch_end=prune_some), whole, strict=True):
+    for outcome, other in zip(run(some, watcher=PruneSome()), whole, strict=True):
         assert (outcome.state, len(outcome.curve)) == (other.state, len(other.curve))
         assert outcome.state == "pruned" or relative(outcome.weights, other.weights) < 1e-4
 
