@@ -15,7 +15,7 @@ from benchmarks.population_speed import cohort
 from fewest.search.data.datasets import load
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.protocol import Protocol
-from fewest.search.settings.seeds import SampleOrder
+from fewest.search.settings.seeds import search_order
 from fewest.search.training.interface import Bystander
 from fewest.search.training.population.cohort import train_cohort
 
@@ -27,9 +27,9 @@ def peak_bytes() -> int:
 
 def memory(data: SearchData, count: int) -> None:
     """Prints by how much a cohort raises the peak."""
-    train_cohort(cohort(1, (1,)), data, Protocol(epochs=1), order=SampleOrder(0), watcher=Bystander())
+    train_cohort(cohort(1, (1,)), data, Protocol(epochs=1), order=search_order(0), watcher=Bystander())
     before = peak_bytes()
-    train_cohort(cohort(count, None), data, Protocol(epochs=1), order=SampleOrder(0), watcher=Bystander())
+    train_cohort(cohort(count, None), data, Protocol(epochs=1), order=search_order(0), watcher=Bystander())
     print(f"{count} networks: {(peak_bytes() - before) / 1e9:.2f} GB above one network's {before / 1e9:.2f} GB")
 
 

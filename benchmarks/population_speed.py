@@ -24,7 +24,7 @@ import tensorflow as tf
 from fewest.search.data.datasets import load
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.protocol import Protocol, n_batches
-from fewest.search.settings.seeds import SampleOrder
+from fewest.search.settings.seeds import search_order
 from fewest.search.settings.space import Network, n_parameters
 from fewest.search.training.network import build, initial_weights, optimizer
 from fewest.search.training.population.cost import pays_to_compile
@@ -82,7 +82,7 @@ def population_epoch(
     model.load(shards, weights, {}, 0)
     if not validate:
         model._program.score = lambda shard, *_: (tf.zeros(shard.tables["counts"][1]),) * 2
-    order = SampleOrder(0).batches(0, len(data.y_train), protocol.batch_size)
+    order = search_order(0).batches(0, len(data.y_train), protocol.batch_size)
     options = tf.data.Options()
     options.autotune.enabled = False
     epochs = tf.data.Dataset.from_tensors(order).with_options(options)

@@ -53,6 +53,7 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory, tiny_arrays: dict[str, n
 
 TINY: dict[str, Any] = {
     "name": "tiny",
+    "seed": 3,
     "data": {"name": "tiny.npz"},
     "space": {"max_depth": 2, "max_width": 8},
     "training": {"epochs": 3, "batch_size": 32},

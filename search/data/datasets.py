@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fewest.search.data.samples import Images, SealedTest, SearchData, TestData
 from fewest.search.data.sources import DataError, find, listed, stratified_split
 from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.seeds import split_seed
 from fewest.storage.errors import MisuseError
 
 __all__ = ["Validation", "load", "load_for"]
@@ -83,7 +84,12 @@ def load(
 def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:
     """The data of a study, split as its settings say; errors as for `load`."""
     choice = config.data
-    return load(choice.name, validation=choice.validation, validation_share=choice.validation_share, seed=config.seed)
+    return load(
+        choice.name,
+        validation=choice.validation,
+        validation_share=choice.validation_share,
+        seed=split_seed(config.seed),
+    )
 
 
 # From a name or a path to four arrays

@@ -38,7 +38,7 @@ def digits() -> tuple[SearchData, HeldOut]:
 
 
 def trained(widths: tuple[int, ...], data: SearchData, activation: str, epochs: int = 12) -> keras.Sequential:
-    network = build(Network(widths, 3), data, activation)
+    network = build(Network(widths, 4), data, activation)
     network.compile(optimizer=keras.optimizers.Adam(1e-2), loss="sparse_categorical_crossentropy")
     keras.utils.set_random_seed(3)
     network.fit(data.x_train, data.y_train, epochs=epochs, batch_size=64, verbose=0)
