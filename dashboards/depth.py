@@ -20,13 +20,13 @@ from fewest.dashboards.style import (
     finish,
     hover_network,
     percent,
-    plural,
     short_percent,
     size_axis,
     size_position,
     target_lines,
 )
 from fewest.search.answers.front import FrontPoint, pareto_front
+from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 

@@ -17,13 +17,13 @@ from fewest.dashboards.style import (
     finish,
     hover_network,
     percent,
-    plural,
     short_percent,
     size_axis,
     size_position,
     target_lines,
 )
-from fewest.search.answers.front import FrontPoint, Size, fewest, pareto_front, points_of, staircase
+from fewest.search.answers.front import FrontPoint, Size, pareto_front, points_of, smallest_reaching, staircase
+from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import CurvePoint, TrialRecord
 
@@ -92,7 +92,7 @@ def front_info(
         for point in (_point(trial, curves.get(trial.trial_id, ()), size),)
         if point is not None
     ]
-    reached = [(target, fewest(front, target)) for target in sorted(targets)]
+    reached = [(target, smallest_reaching(front, target)) for target in sorted(targets)]
     return FrontInfo(
         size,
         tuple(dots),

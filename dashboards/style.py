@@ -13,11 +13,12 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
+from fewest.search.answers import wording
 from fewest.search.answers.front import Size
+from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture, describe
 
 __all__ = [
-    "ACCENT",
     "DEPTH_COLOURS",
     "FAINT",
     "INK",
@@ -31,7 +32,7 @@ __all__ = [
     "hover_network",
     "level_line",
     "percent",
-    "plural",
+    "short_percent",
     "size_axis",
     "size_position",
     "target_lines",
@@ -41,7 +42,6 @@ INK: Final = "#1f2933"
 MUTED: Final = "#66727f"
 FAINT: Final = "#c3cad2"
 GRID: Final = "#edf0f3"
-ACCENT: Final = "#0072B2"
 DEPTH_COLOURS: Final = ("#4d4d4d", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DEPTH_MARKS: Final = ("diamond", "circle", "square", "triangle-up", "cross", "star", "pentagon")
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -72,15 +72,6 @@ def depth_label(depth: int) -> str:
     return "softmax alone" if depth == 0 else plural(depth, "hidden layer")
 
 
-def plural(count: int, noun: str) -> str:
-    """A count with its noun.
-
-    >>> plural(1, "neuron"), plural(1200, "neuron")
-    ('1 neuron', '1,200 neurons')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def percent(accuracy: float, digits: int = 2) -> str:
     r"""A share as per cent, never parted at the end of a line.
 
@@ -91,12 +82,12 @@ def percent(accuracy: float, digits: int = 2) -> str:
 
 
 def short_percent(accuracy: float) -> str:
-    r"""A round share as per cent, without noughts at its end.
+    r"""Write a round share as per cent, without noughts at its end; never parted at the end of a line.
 
     >>> short_percent(0.95), short_percent(0.995)
     ('95\xa0%', '99.5\xa0%')
     """
-    return f"{100 * accuracy:.6g}\N{NO-BREAK SPACE}%"
+    return wording.short_percent(accuracy).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def hover_network(widths: Architecture, *lines: str) -> str:

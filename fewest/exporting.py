@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fewest.quiet import quiet_libraries
-from fewest.reading import found, reading
+from fewest.reading import read_found, reading
 from fewest.search.export.selection import Choice, network_for_target, network_of_trial
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.artifacts import Artifacts, read_kept
@@ -54,7 +54,9 @@ def export_network(
         raise MisuseError("Name one network to export, either with `--target` or with `--trial`.")
     if depth is not None and trial is not None:
         raise MisuseError("`--depth` goes with `--target`: a trial has the depth it has.")
-    known = found(name, url)
+    with reading(url) as connection:
+        known = read_found(connection, name)
+        kept = read_kept(connection, known.study.study_id)
     study, config = known.study, known.config
     if trial is not None:
         choice = network_of_trial(config, known.trials, trial)
@@ -77,8 +79,6 @@ def export_network(
         raise MisuseError(
             f"Study '{name}' was made on other data than '{config.data.name}' holds now. Put back the former."
         )
-    with reading(url) as engine:
-        kept = read_kept(engine, study.study_id)
     network = regain(choice, config, data, kept, Artifacts(place_for(url, "artifacts", artifacts)), say)
     _print(choice, export(network, fmt, output, data, sealed.unseal(), tolerance=tolerance), sealed.n_samples)
 

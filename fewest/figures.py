@@ -6,6 +6,7 @@ from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.front import plot_front
 from fewest.dashboards.saved import save_curves_figure, save_front_figure
 from fewest.search.study.study import OpenStudy
+from fewest.storage.database.transactions import reading
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.studies import read_trials
 
@@ -30,13 +31,10 @@ class Figures:
     def refresh(self) -> None:
         """Draws again."""
         study, config = self._study, self._study.config
-        trials = read_trials(study.database, study.study_id)
-        drawn_from = (
-            trials,
-            read_curves(study.database, study.study_id),
-            config.budget.targets,
-            config.space.size,
-        )
+        with reading(study.database) as connection:
+            trials = read_trials(connection, study.study_id)
+            curves = read_curves(connection, study.study_id)
+        drawn_from = (trials, curves, config.budget.targets, config.space.size)
         save_front_figure(study.optuna, plot_front(*drawn_from))
         save_curves_figure(study.optuna, plot_curves(*drawn_from))
         self._drawn_at = time.monotonic()

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fewest.search.answers import evidence as answers
-from fewest.search.answers.answer import Answer, NoAnswer, TargetAnswer, answer_target, answer_targets, statement
+from fewest.search.answers.answer import Answer, NoAnswer, TargetAnswer, answer_target, answer_targets
 from fewest.search.answers.evidence import CAP, SHARES, bound, evidence
 from fewest.search.answers.results import by_depth, collect
+from fewest.search.answers.sentences import statement
 from fewest.storage.trials.records import VerifiedNetwork
 
 SPREAD = (-0.004, -0.002, 0.0, 0.002, 0.004)
