@@ -24,7 +24,7 @@ from fewest.search.answers.front import Size, pareto_front, points_of
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import CurvePoint, TrialRecord
 
-__all__ = ["Curve", "CurvesInfo", "curves_info", "plot_curves"]
+__all__ = ["curves_info", "plot_curves"]
 
 Kind: TypeAlias = Literal["pruned", "complete", "front"]
 

@@ -30,7 +30,7 @@ from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 
-__all__ = ["DepthInfo", "DepthPoint", "depth_info", "plot_depth"]
+__all__ = ["depth_info", "plot_depth"]
 
 
 class DepthPoint(NamedTuple):

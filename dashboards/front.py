@@ -27,7 +27,7 @@ from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import CurvePoint, TrialRecord
 
-__all__ = ["Dot", "FrontInfo", "front_info", "plot_front"]
+__all__ = ["front_info", "plot_front"]
 
 
 class Dot(NamedTuple):

@@ -11,7 +11,7 @@ from fewest.dashboards.style import finish, hover_network, level_line
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import TrialRecord, TrialState
 
-__all__ = ["PruningBar", "PruningInfo", "plot_pruning", "pruning_info"]
+__all__ = ["plot_pruning", "pruning_info"]
 
 COLOURS: Final[dict[TrialState, str]] = {"complete": "#0072B2", "pruned": "#E69F00", "fail": "#000000"}
 NAMES: Final[dict[TrialState, str]] = {"complete": "complete", "pruned": "pruned", "fail": "failed"}

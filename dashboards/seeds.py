@@ -29,7 +29,7 @@ from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import VerifiedNetwork
 
-__all__ = ["Agreement", "SeedsInfo", "VerifiedArchitecture", "agreement", "plot_seeds", "seeds_info"]
+__all__ = ["Agreement", "agreement", "plot_seeds", "seeds_info"]
 
 BESIDE = 0.06
 """How far apart depths are drawn, so that architectures of one size do not hide each other."""

@@ -19,11 +19,9 @@ from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture, describe
 
 __all__ = [
-    "DEPTH_COLOURS",
     "FAINT",
     "INK",
     "LABEL_SHARE",
-    "MUTED",
     "AccuracyAxis",
     "depth_colour",
     "depth_label",

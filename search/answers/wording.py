@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from fewest.search.answers.evidence import Quantity
 
-__all__ = ["WORDING", "Wording", "plural", "short_percent"]
+__all__ = ["WORDING", "plural", "short_percent"]
 
 
 class Wording(NamedTuple):
