@@ -68,7 +68,7 @@ def front_info(
     targets: Sequence[float],
     size: Size = "neurons",
 ) -> FrontInfo:
-    """What the figure shows of a study.
+    """Gather what the figure shows of a study.
 
     Args:
         trials: The study's trials, in any order.
@@ -108,7 +108,7 @@ def plot_front(
     targets: Sequence[float],
     size: Size = "neurons",
 ) -> go.Figure:
-    """Draws `front_info`, whose arguments these are."""
+    """Draw `front_info`, which takes the same arguments."""
     info = front_info(trials, curves, targets, size)
     figure = go.Figure()
     title = "Pareto front"

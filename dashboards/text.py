@@ -75,7 +75,7 @@ def print_studies(console: Console, studies: Sequence[StudyRecord]) -> None:
 
 
 def _ended(study: StudyRecord) -> str:
-    """How many of a study's trials have ended, or that nothing is left to do."""
+    """Say how many of a study's trials have ended, or that nothing is left to do."""
     try:
         config = stored_config(study.name, study.attributes)
     except MisuseError:  # It is another program's, or another version's.

@@ -32,12 +32,12 @@ def export_network(
     tolerance: float | None,
     artifacts: str | None,
 ) -> None:
-    """Writes a network of a study to a file, and prints what running that file on the test set showed.
+    """Write a network of a study to a file, and print what running that file on the test set showed.
 
     Args:
-        name: The study.
-        url: The storage, which is only read.
-        output: The file.
+        name: The study's name.
+        url: The storage's URL; it is only read.
+        output: The file to write.
         target: The accuracy whose answer is wanted; else None.
         depth: Hidden layers the answer must have; None for any.
         trial: The trial whose network is wanted; else None.

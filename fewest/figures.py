@@ -13,23 +13,23 @@ from fewest.storage.trials.studies import read_trials
 __all__ = ["Figures"]
 
 SECONDS_BETWEEN = 30.0
-"""While a study runs, its figures are drawn no more often than this: drawing takes half a second."""
+"""The least time between two drawings while a study runs: drawing takes half a second."""
 
 
 class Figures:
-    """Draws a study's front and learning curves, and saves them into it."""
+    """A study's front and learning curves, drawn and saved into it."""
 
     def __init__(self, study: OpenStudy) -> None:
         self._study = study
         self._drawn_at = time.monotonic()
 
     def refresh_if_old(self) -> None:
-        """Draws again if that was not done lately."""
+        """Draw again if that was not done lately."""
         if time.monotonic() - self._drawn_at >= SECONDS_BETWEEN:
             self.refresh()
 
     def refresh(self) -> None:
-        """Draws again."""
+        """Draw again."""
         study, config = self._study, self._study.config
         with reading(study.database) as connection:
             trials = read_trials(connection, study.study_id)

@@ -18,8 +18,8 @@ reaches t on the test set. An answer is the smallest size whose p(n) is at least
 one. Within the default twenty seeds a size, it is the same as "a seed was seen to reach t".
 
 The answer's size is the smallest whose *observed* share is at least q, which a reader can count. The interval
-around it has 95 %. It rests on two assumptions: p(n) does not fall as n grows, and a size's test accuracies are
-roughly normal in the part that matters, between their 5 % and 95 % points.
+around it holds the true size with 95 %, on two assumptions: p(n) does not fall as n grows, and a size's test
+accuracies are roughly normal in the part that matters, between their 5 % and 95 % points.
 
 From sizes to an interval
 -------------------------

@@ -1,8 +1,8 @@
 """The Pareto front of size against validation accuracy: pure rules over trials, no arrays, no Optuna.
 
 Size is neurons or parameters, whichever the study minimises. Of trials of one size only the most accurate can
-be on the front, of equals among those the one with the lowest number; a larger network is on it only when it
-is strictly more accurate than every smaller one. So along the front size and accuracy both rise strictly.
+be on the front; of equals, the one with the lowest number. A larger network is on it only when it is strictly
+more accurate than every smaller one. So along the front size and accuracy both rise strictly.
 """
 
 import math
@@ -42,7 +42,7 @@ class FrontPoint(NamedTuple):
 
 
 def points_of(trials: Iterable[TrialRecord], size: Size = "neurons") -> list[FrontPoint]:
-    """The trials that can be on a front: complete, with a size and a finite accuracy; in the order given."""
+    """Pick the trials that can be on a front: complete, with a size and a finite accuracy; in the order given."""
     points = []
     for trial in trials:
         count = trial.neurons if size == "neurons" else trial.parameters
@@ -53,7 +53,7 @@ def points_of(trials: Iterable[TrialRecord], size: Size = "neurons") -> list[Fro
 
 
 def pareto_front(points: Iterable[FrontPoint]) -> list[FrontPoint]:
-    """Points that no other point beats, from small to large.
+    """Pick the points that no other point beats, from small to large.
 
     Args:
         points: In any order. Points whose accuracy is NaN are ignored.
@@ -75,7 +75,7 @@ def pareto_front(points: Iterable[FrontPoint]) -> list[FrontPoint]:
 
 
 def smallest_reaching(front: Sequence[FrontPoint], target: float) -> FrontPoint | None:
-    """The smallest point of a front that reaches an accuracy; None when none does.
+    """Find the smallest point of a front that reaches an accuracy; None when none does.
 
     Args:
         front: As `pareto_front` returns it.
@@ -90,7 +90,7 @@ def smallest_reaching(front: Sequence[FrontPoint], target: float) -> FrontPoint 
 
 
 def staircase(front: Sequence[FrontPoint], max_size: int) -> list[tuple[int, float]]:
-    """The corners of the best accuracy known at each size, for a line to be drawn through them.
+    """List the corners of the best accuracy known at each size, for a line to be drawn through them.
 
     Args:
         front: As `pareto_front` returns it.
@@ -114,7 +114,7 @@ def staircase(front: Sequence[FrontPoint], max_size: int) -> list[tuple[int, flo
 
 
 def hypervolume(points: Iterable[FrontPoint], *, max_size: int) -> float:
-    """How much the points achieve together: the area they dominate up to a reference point.
+    """Measure how much the points achieve together: the area they dominate up to a reference point.
 
     The plane is `(log2(size + 1), accuracy)`, so that halving a network counts the same at every size and
     softmax alone, with no hidden neurons, has a place. The reference point is
@@ -140,7 +140,7 @@ def hypervolume(points: Iterable[FrontPoint], *, max_size: int) -> float:
 
 
 def levelled_off(before: Iterable[FrontPoint], now: Iterable[FrontPoint], *, max_size: int) -> bool:
-    """Whether a front has gained less than `LEAST_GAIN` of its hypervolume.
+    """Say whether a front has gained less than `LEAST_GAIN` of its hypervolume.
 
     Args:
         before: The front as it was.
