@@ -173,7 +173,7 @@ def main() -> int:
         named = overridden(config, [f"seed={seed}", f"name={config.name}-{seed}"])
         known, seconds = run_whole(named, given.storage, quiet=False)
         studies.append(collect(known.verified))
-        print(f"seed {seed}: {known.summary['networks_trained']} networks, {seconds:.0f} s in this run", flush=True)
+        print(f"seed {seed}: {known.summary.networks_trained} networks, {seconds:.0f} s in this run", flush=True)
     found = list(rows(studies, config.budget.targets, _table_for(config)))
     _print(given.seeds, found)
     shallow, deep = ([row for row in found if (row.depth in KNOWN_DEPTHS) == known] for known in (True, False))

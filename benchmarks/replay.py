@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fewest.search.answers.front import FrontPoint, fewest, hypervolume, pareto_front
+from fewest.search.answers.front import FrontPoint, hypervolume, pareto_front, smallest_reaching
 from fewest.search.settings.space import Architecture, n_neurons
 
 FOLDER = Path(__file__).parent / "curves"
@@ -130,7 +130,7 @@ def _entering(recording: Recording, replay: Sequence[Spent]) -> Iterator[Spent]:
 
 def answered(recording: Recording, replay: Sequence[Spent], truth: Sequence[FrontPoint]) -> tuple[float, ...]:
     """Epochs until the fewest neurons known for each of `TARGETS` were the fewest there are."""
-    wanted = [fewest(truth, target) for target in TARGETS]
+    wanted = [smallest_reaching(truth, target) for target in TARGETS]
     epochs, found = 0, [float("inf")] * len(TARGETS)
     for spent in replay:
         epochs += spent.epochs

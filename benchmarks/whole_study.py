@@ -114,8 +114,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         known, seconds = run_whole(config, f"sqlite:///{Path(folder, 'study.db')}")
     networks, summary = trained(known), known.summary
-    ours = Pace(len(networks), summary["epochs_trained"], seconds)
-    trials = summary["trials"]
+    ours = Pace(len(networks), summary.epochs_trained, seconds)
+    trials = summary.trials
     print(f"study {ours}")
     print(
         f"      {trials['complete']} complete, {trials['pruned']} pruned, {trials['failed']} failed in the search, "

@@ -24,7 +24,7 @@ from fewest.search.answers.front import Size, pareto_front, points_of
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import CurvePoint, TrialRecord
 
-__all__ = ["Curve", "CurvesInfo", "curves_info", "plot_curves"]
+__all__ = ["curves_info", "plot_curves"]
 
 Kind: TypeAlias = Literal["pruned", "complete", "front"]
 
@@ -59,7 +59,7 @@ def curves_info(
     targets: Sequence[float],
     size: Size = "neurons",
 ) -> CurvesInfo:
-    """What the figure shows of a study.
+    """Gather what the figure shows of a study.
 
     Args:
         trials: The study's trials; only those that ended pruned or complete are shown.
@@ -82,7 +82,7 @@ def plot_curves(
     targets: Sequence[float],
     size: Size = "neurons",
 ) -> go.Figure:
-    """Draws `curves_info`, whose arguments these are; of very many off the front, an even selection."""
+    """Draw `curves_info`, which takes the same arguments; of very many curves off the front, an even selection."""
     info = curves_info(trials, curves, targets, size)
     figure = go.Figure()
     title = "Learning curves"
@@ -105,7 +105,7 @@ def plot_curves(
 
 
 def _epoch_ticks(last: int) -> list[int]:
-    """Round numbers of epochs, at most twenty.
+    """Choose round numbers of epochs, at most twenty.
 
     >>> _epoch_ticks(3), _epoch_ticks(30)
     ([1, 2, 3], [5, 10, 15, 20, 25, 30])
@@ -129,7 +129,7 @@ def _of_kind(info: CurvesInfo, kind: str) -> list[Curve]:
 
 
 def _draw_background(figure: go.Figure, axis: AccuracyAxis, curves: Sequence[Curve], name: str, colour: str) -> None:
-    """All curves of a kind as one trace with gaps: hundreds of traces would make the page crawl."""
+    """Draw all curves of a kind as one trace with gaps: hundreds of traces would make the page crawl."""
     if not curves:
         return
     x: list[int | None] = []

@@ -20,17 +20,17 @@ from fewest.dashboards.style import (
     finish,
     hover_network,
     percent,
-    plural,
     short_percent,
     size_axis,
     size_position,
     target_lines,
 )
 from fewest.search.answers.front import FrontPoint, pareto_front
+from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 
-__all__ = ["DepthInfo", "DepthPoint", "depth_info", "plot_depth"]
+__all__ = ["depth_info", "plot_depth"]
 
 
 class DepthPoint(NamedTuple):
@@ -62,7 +62,7 @@ class DepthInfo:
 def depth_info(
     trials: Sequence[TrialRecord], verified: Sequence[VerifiedNetwork], targets: Sequence[float]
 ) -> DepthInfo:
-    """What the figure shows of a study.
+    """Gather what the figure shows of a study.
 
     Args:
         trials: The study's trials; complete ones count until something is verified.
@@ -80,7 +80,7 @@ def depth_info(
 def plot_depth(
     trials: Sequence[TrialRecord], verified: Sequence[VerifiedNetwork], targets: Sequence[float]
 ) -> go.Figure:
-    """Draws `depth_info`, whose arguments these are."""
+    """Draw `depth_info`, which takes the same arguments."""
     info = depth_info(trials, verified, targets)
     figure = go.Figure()
     shown = "best validation accuracy" if info.accuracy_of == "validation" else "mean test accuracy"
@@ -116,7 +116,7 @@ def _test_points(verified: Sequence[VerifiedNetwork]) -> list[DepthPoint]:
 
 
 def _interval(scores: Sequence[float]) -> tuple[float, float] | None:
-    """The mean's 95 % interval by Student's t, within 0..1."""
+    """Return the mean's 95 % interval by Student's t, within 0..1."""
     if len(scores) < 2:
         return None
     from scipy.stats import t

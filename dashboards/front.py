@@ -17,17 +17,17 @@ from fewest.dashboards.style import (
     finish,
     hover_network,
     percent,
-    plural,
     short_percent,
     size_axis,
     size_position,
     target_lines,
 )
-from fewest.search.answers.front import FrontPoint, Size, fewest, pareto_front, points_of, staircase
+from fewest.search.answers.front import FrontPoint, Size, pareto_front, points_of, smallest_reaching, staircase
+from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import CurvePoint, TrialRecord
 
-__all__ = ["Dot", "FrontInfo", "front_info", "plot_front"]
+__all__ = ["front_info", "plot_front"]
 
 
 class Dot(NamedTuple):
@@ -68,7 +68,7 @@ def front_info(
     targets: Sequence[float],
     size: Size = "neurons",
 ) -> FrontInfo:
-    """What the figure shows of a study.
+    """Gather what the figure shows of a study.
 
     Args:
         trials: The study's trials, in any order.
@@ -92,7 +92,7 @@ def front_info(
         for point in (_point(trial, curves.get(trial.trial_id, ()), size),)
         if point is not None
     ]
-    reached = [(target, fewest(front, target)) for target in sorted(targets)]
+    reached = [(target, smallest_reaching(front, target)) for target in sorted(targets)]
     return FrontInfo(
         size,
         tuple(dots),
@@ -108,7 +108,7 @@ def plot_front(
     targets: Sequence[float],
     size: Size = "neurons",
 ) -> go.Figure:
-    """Draws `front_info`, whose arguments these are."""
+    """Draw `front_info`, which takes the same arguments."""
     info = front_info(trials, curves, targets, size)
     figure = go.Figure()
     title = "Pareto front"

@@ -11,7 +11,7 @@ from fewest.dashboards.style import finish, hover_network, level_line
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import TrialRecord, TrialState
 
-__all__ = ["PruningBar", "PruningInfo", "plot_pruning", "pruning_info"]
+__all__ = ["plot_pruning", "pruning_info"]
 
 COLOURS: Final[dict[TrialState, str]] = {"complete": "#0072B2", "pruned": "#E69F00", "fail": "#000000"}
 NAMES: Final[dict[TrialState, str]] = {"complete": "complete", "pruned": "pruned", "fail": "failed"}
@@ -47,7 +47,12 @@ class PruningInfo:
 
 
 def pruning_info(trials: Sequence[TrialRecord], max_epochs: int) -> PruningInfo:
-    """What the figure shows of a study whose protocol trains `max_epochs` epochs at most."""
+    """Gather what the figure shows of a study.
+
+    Args:
+        trials: The study's trials, in any order.
+        max_epochs: Epochs of a training that nothing cuts short.
+    """
     bars = tuple(
         PruningBar(trial.number, trial.state, trial.widths or (), trial.epochs or 0, trial.reason)
         for trial in sorted(trials, key=lambda trial: trial.number)
@@ -64,7 +69,7 @@ def pruning_info(trials: Sequence[TrialRecord], max_epochs: int) -> PruningInfo:
 
 
 def plot_pruning(trials: Sequence[TrialRecord], max_epochs: int) -> go.Figure:
-    """Draws `pruning_info`, whose arguments these are."""
+    """Draw `pruning_info`, which takes the same arguments."""
     info = pruning_info(trials, max_epochs)
     figure = go.Figure()
     title = "Epochs trained by each trial"

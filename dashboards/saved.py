@@ -1,4 +1,4 @@
-"""Figures and a note kept inside a study, where optuna-dashboard shows them beside its trials.
+"""Figures kept inside a study, where optuna-dashboard shows them beside its trials.
 
 Each is saved under a name of its own and replaces what was saved under it before. optuna-dashboard hides
 learning curves of studies with several objectives, so they need to be a figure.
@@ -9,29 +9,20 @@ from typing import Final
 import optuna
 import plotly.graph_objects as go
 
-__all__ = ["save_curves_figure", "save_front_figure", "save_note"]
+__all__ = ["save_curves_figure", "save_front_figure"]
 
 FRONT_ID: Final = "fewest-front"
 CURVES_ID: Final = "fewest-learning-curves"
 
 
 def save_front_figure(study: optuna.Study, figure: go.Figure) -> None:
-    """Keeps a figure of the front in the study; see `fewest.dashboards.front.plot_front`."""
+    """Keep a figure of the front in the study; see `fewest.dashboards.front.plot_front`."""
     _save(study, figure, FRONT_ID)
 
 
 def save_curves_figure(study: optuna.Study, figure: go.Figure) -> None:
-    """Keeps a figure of the learning curves in the study; see `fewest.dashboards.curves.plot_curves`."""
+    """Keep a figure of the learning curves in the study; see `fewest.dashboards.curves.plot_curves`."""
     _save(study, figure, CURVES_ID)
-
-
-def save_note(study: optuna.Study, text: str) -> None:
-    """Keeps Markdown as the study's note. One that says so already is left alone: users may edit it."""
-    from optuna_dashboard import get_note
-    from optuna_dashboard import save_note as save
-
-    if get_note(study) != text:
-        save(study, text)
 
 
 def _save(study: optuna.Study, figure: go.Figure, name: str) -> None:

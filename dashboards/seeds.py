@@ -20,16 +20,16 @@ from fewest.dashboards.style import (
     finish,
     hover_network,
     percent,
-    plural,
     short_percent,
     size_axis,
     size_position,
     target_lines,
 )
+from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import VerifiedNetwork
 
-__all__ = ["Agreement", "SeedsInfo", "VerifiedArchitecture", "agreement", "plot_seeds", "seeds_info"]
+__all__ = ["Agreement", "agreement", "plot_seeds", "seeds_info"]
 
 BESIDE = 0.06
 """How far apart depths are drawn, so that architectures of one size do not hide each other."""
@@ -66,15 +66,15 @@ class Agreement(NamedTuple):
 
     @property
     def by_more_than_chance(self) -> bool:
-        """Whether the two sets are not alike."""
+        """Say whether the two sets are not alike."""
         return abs(self.gap) > self.chance
 
 
 def agreement(verified: Sequence[VerifiedNetwork], n_validation: int, n_test: int) -> Agreement | None:
-    """Compares both accuracies of the verified networks; None where no training of them came to its end.
+    """Compare both accuracies of the verified networks; None where no training of them came to its end.
 
-    Networks err largely on the same samples, so that more of them do not make chance smaller: it is taken as
-    that of one network, the normal approximation of two binomial shares.
+    Networks err largely on the same samples, so more of them do not make chance smaller. Chance is that of one
+    network: the normal approximation of two binomial shares.
 
     Example:
         >>> network = VerifiedNetwork((8,), 0, 0.94, 0.95, 15, 0.4)
@@ -92,7 +92,7 @@ def agreement(verified: Sequence[VerifiedNetwork], n_validation: int, n_test: in
 
 
 def seeds_info(verified: Sequence[VerifiedNetwork], targets: Sequence[float]) -> SeedsInfo:
-    """What the figure shows of verification's results."""
+    """Gather what the figure shows of verification's results."""
     by_widths: dict[Architecture, list[VerifiedNetwork]] = {}
     for network in filter(_is_scored, verified):
         by_widths.setdefault(network.widths, []).append(network)
@@ -101,7 +101,7 @@ def seeds_info(verified: Sequence[VerifiedNetwork], targets: Sequence[float]) ->
 
 
 def plot_seeds(verified: Sequence[VerifiedNetwork], targets: Sequence[float]) -> go.Figure:
-    """Draws `seeds_info`, whose arguments these are."""
+    """Draw `seeds_info`, which takes the same arguments."""
     info = seeds_info(verified, targets)
     figure = go.Figure()
     title = "Every verified network"
@@ -117,7 +117,7 @@ def plot_seeds(verified: Sequence[VerifiedNetwork], targets: Sequence[float]) ->
 
 
 def _is_scored(network: VerifiedNetwork) -> bool:
-    """Whether its training came to an end that can be scored: a diverged network has no accuracy."""
+    """Say whether its training came to an end that can be scored: a diverged network has no accuracy."""
     return math.isfinite(network.test_accuracy) and math.isfinite(network.validation_accuracy)
 
 

@@ -13,16 +13,15 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
+from fewest.search.answers import wording
 from fewest.search.answers.front import Size
+from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture, describe
 
 __all__ = [
-    "ACCENT",
-    "DEPTH_COLOURS",
     "FAINT",
     "INK",
     "LABEL_SHARE",
-    "MUTED",
     "AccuracyAxis",
     "depth_colour",
     "depth_label",
@@ -31,7 +30,7 @@ __all__ = [
     "hover_network",
     "level_line",
     "percent",
-    "plural",
+    "short_percent",
     "size_axis",
     "size_position",
     "target_lines",
@@ -41,30 +40,29 @@ INK: Final = "#1f2933"
 MUTED: Final = "#66727f"
 FAINT: Final = "#c3cad2"
 GRID: Final = "#edf0f3"
-ACCENT: Final = "#0072B2"
 DEPTH_COLOURS: Final = ("#4d4d4d", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DEPTH_MARKS: Final = ("diamond", "circle", "square", "triangle-up", "cross", "star", "pentagon")
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 ACCURACY_TICKS: Final = (0.0, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
 LABEL_SHARE: Final = 0.15
-"""Of an axis along which accuracies are drawn, what is left free before its first mark, for the targets' labels."""
+"""Share of an axis that is left free before its first mark, for the targets' labels."""
 FINE_TICKS: Final = tuple(percents / 100 for percents in range(100)) + tuple(mills / 1000 for mills in range(991, 1000))
 """For axes that span little."""
 
 
 def depth_colour(depth: int) -> str:
-    """The colour of networks with `depth` hidden layers; very deep ones share the last."""
+    """Return the colour of networks with `depth` hidden layers; very deep ones share the last."""
     return DEPTH_COLOURS[min(depth, len(DEPTH_COLOURS) - 1)]
 
 
 def depth_mark(depth: int) -> str:
-    """Plotly's name of the mark of networks with `depth` hidden layers."""
+    """Return Plotly's name of the mark of networks with `depth` hidden layers."""
     return DEPTH_MARKS[min(depth, len(DEPTH_MARKS) - 1)]
 
 
 def depth_label(depth: int) -> str:
-    """How a depth is called.
+    """Name a depth.
 
     >>> [depth_label(depth) for depth in range(3)]
     ['softmax alone', '1 hidden layer', '2 hidden layers']
@@ -72,17 +70,8 @@ def depth_label(depth: int) -> str:
     return "softmax alone" if depth == 0 else plural(depth, "hidden layer")
 
 
-def plural(count: int, noun: str) -> str:
-    """A count with its noun.
-
-    >>> plural(1, "neuron"), plural(1200, "neuron")
-    ('1 neuron', '1,200 neurons')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def percent(accuracy: float, digits: int = 2) -> str:
-    r"""A share as per cent, never parted at the end of a line.
+    r"""Write a share as per cent, never parted at the end of a line.
 
     >>> percent(0.95013), percent(0.9, digits=1)
     ('95.01\xa0%', '90.0\xa0%')
@@ -91,27 +80,27 @@ def percent(accuracy: float, digits: int = 2) -> str:
 
 
 def short_percent(accuracy: float) -> str:
-    r"""A round share as per cent, without noughts at its end.
+    r"""Write a round share as per cent, without noughts at its end; never parted at the end of a line.
 
     >>> short_percent(0.95), short_percent(0.995)
     ('95\xa0%', '99.5\xa0%')
     """
-    return f"{100 * accuracy:.6g}\N{NO-BREAK SPACE}%"
+    return wording.short_percent(accuracy).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def hover_network(widths: Architecture, *lines: str) -> str:
-    """What is shown over a network's mark: its layers in bold, then lines of plain text."""
+    """Write what is shown over a network's mark: its layers in bold, then lines of plain text."""
     heading = f"<b>{describe(widths)}</b> ({plural(sum(widths), 'neuron')})"
     return "<br>".join([heading, *(html.escape(line) for line in lines)])
 
 
 def size_position(size: int) -> float:
-    """Where a size is drawn along its axis."""
+    """Place a size along its axis."""
     return math.log2(size + 1)
 
 
 def size_axis(sizes: Iterable[int], size: Size) -> dict[str, Any]:
-    """Plotly's settings of an axis that shows `sizes`: ticks at 0 and round numbers among them."""
+    """Return Plotly's settings of an axis that shows `sizes`: ticks at 0 and round numbers among them."""
     known = sorted(sizes) or [0, 1]
     low, high = known[0], max(known[-1], known[0] + 1)
     round_numbers = [2**power for power in range(high.bit_length())]
@@ -144,17 +133,17 @@ class AccuracyAxis:
 
     @classmethod
     def over(cls, accuracies: Iterable[float]) -> "AccuracyAxis":
-        """The axis that shows all of these; NaN is ignored, nothing at all shows 0 to 90 %."""
+        """Make the axis that shows all of these; NaN is ignored, nothing at all shows 0 to 90 %."""
         known = [accuracy for accuracy in accuracies if math.isfinite(accuracy)] or [0.0, 0.9]
         errors = [1.0 - accuracy for accuracy in known if accuracy < 1.0]
         return cls(min(known), max(known), min([0.1, *errors]) / 2)
 
     def position(self, accuracy: float) -> float:
-        """Where an accuracy is drawn."""
+        """Place an accuracy along this axis."""
         return -math.log10(max(1.0 - accuracy, self.least_error))
 
     def layout(self, title: str) -> dict[str, Any]:
-        """Plotly's settings of this axis."""
+        """Return Plotly's settings of this axis."""
         bottom, top = self.position(self.low), self.position(self.high)
         margin = 0.05 * (top - bottom) + 0.02
         ticks = self._ticks(ACCURACY_TICKS, bottom - margin, top + margin)
@@ -170,7 +159,7 @@ class AccuracyAxis:
         }
 
     def _ticks(self, accuracies: Iterable[float], bottom: float, top: float) -> list[float]:
-        """Those of `accuracies` that lie within two positions and can be told from 100 %."""
+        """Choose those of `accuracies` that lie within two positions and can be told from 100 %."""
         return [
             accuracy
             for accuracy in accuracies
@@ -179,7 +168,7 @@ class AccuracyAxis:
 
 
 def target_lines(figure: go.Figure, axis: AccuracyAxis, targets: Iterable[tuple[float, str]]) -> None:
-    """Draws each target accuracy as a dashed line, labelled at the left, where axes leave room for it."""
+    """Draw each target accuracy as a dashed line, labelled at the left, where axes leave room for it."""
     for accuracy, label in targets:
         height = axis.position(accuracy)
         level_line(figure, height)
@@ -198,13 +187,13 @@ def target_lines(figure: go.Figure, axis: AccuracyAxis, targets: Iterable[tuple[
 
 
 def level_line(figure: go.Figure, height: float) -> None:
-    """Draws a dashed line across the figure, over the grid and under the data."""
+    """Draw a dashed line across the figure, over the grid and under the data."""
     line = {"color": "#9aa5b1", "width": 1.2, "dash": "5px,4px"}
     figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=height, y1=height, line=line, layer="between")
 
 
 def finish(figure: go.Figure, title: str, *, empty: str | None = None) -> go.Figure:
-    """Gives a figure its title and the common template; `empty` is said where there is nothing to draw."""
+    """Give a figure its title and the common template; `empty` is said where there is nothing to draw."""
     figure.update_layout(template=_TEMPLATE, title={"text": title})
     if empty is not None:
         figure.update_layout(xaxis={"visible": False}, yaxis={"visible": False})

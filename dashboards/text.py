@@ -1,13 +1,15 @@
-"""A study's answer as text for a terminal, from the object of `fewest.search.answers.summary`."""
+"""A study's answer as text for a terminal."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from fewest.search.answers.summary import smallest_on_validation
+from fewest.search.answers.answer import Answer, Outcome
+from fewest.search.answers.evidence import SHARES
+from fewest.search.answers.summary import FrontMember, Summary, TestAccuracy
+from fewest.search.answers.wording import WORDING
 from fewest.search.settings.config import ReferenceConfig
 from fewest.search.settings.files import is_finished, stored_config
 from fewest.search.settings.space import Architecture, describe
@@ -19,15 +21,15 @@ __all__ = ["print_answer", "print_comparison", "print_studies"]
 STATES: tuple[TrialState, ...] = ("complete", "pruned", "fail", "running", "waiting")
 
 
-def print_answer(console: Console, summary: Mapping[str, Any], statements: Sequence[str]) -> None:
-    """Prints what was trained, the front, and the answer per target.
+def print_answer(console: Console, summary: Summary, statements: Sequence[str]) -> None:
+    """Print what was trained, the front, and the answer per target.
 
     Args:
-        console: Where to.
-        summary: See `fewest.search.answers.summary`.
+        console: The terminal.
+        summary: The study's answer.
         statements: The answers as sentences; empty before verification.
     """
-    heading = f"Study '{summary['study']}' on {summary['dataset']}: {_trained(summary)}"
+    heading = f"Study '{summary.study}' on {summary.dataset}: {_trained(summary)}"
     console.print(heading, highlight=False, soft_wrap=True)
     console.print(_front(summary))
     if statements:
@@ -41,10 +43,10 @@ def print_answer(console: Console, summary: Mapping[str, Any], statements: Seque
 def print_comparison(
     console: Console, reference: ReferenceConfig, results: Mapping[Architecture, Sequence[float]]
 ) -> None:
-    """Prints verified test accuracies beside somebody else's.
+    """Print verified test accuracies beside somebody else's.
 
     Args:
-        console: Where to.
+        console: The terminal.
         reference: Their figures, in the order of `results`.
         results: Test accuracies of each listed architecture, one a seed.
     """
@@ -58,7 +60,7 @@ def print_comparison(
 
 
 def print_studies(console: Console, studies: Sequence[StudyRecord]) -> None:
-    """Prints a line for each study: its data set, how its trials stand, and how much of its budget they are."""
+    """Print a line for each study: its data set, how its trials stand, and how much of its budget they are."""
     table = Table(title="Studies", title_justify="left")
     table.add_column("study")
     table.add_column("data set")
@@ -73,7 +75,7 @@ def print_studies(console: Console, studies: Sequence[StudyRecord]) -> None:
 
 
 def _ended(study: StudyRecord) -> str:
-    """How many of a study's trials have ended, or that nothing is left to do."""
+    """Say how many of a study's trials have ended, or that nothing is left to do."""
     try:
         config = stored_config(study.name, study.attributes)
     except MisuseError:  # It is another program's, or another version's.
@@ -83,70 +85,69 @@ def _ended(study: StudyRecord) -> str:
     return f"{study.n_ended} of {config.n_trials}"
 
 
-def _trained(summary: Mapping[str, Any]) -> str:
-    trials = summary["trials"]
-    ended = f"{trials['complete']} complete, {trials['pruned']} pruned, {trials['failed']} failed"
-    left = trials["running"] + trials["waiting"]
+def _trained(summary: Summary) -> str:
+    trials = summary.trials
+    ended = f"{trials.complete} complete, {trials.pruned} pruned, {trials.failed} failed"
+    left = trials.running + trials.waiting
     return (
-        f"{summary['networks_trained']} networks trained ({ended}{f', {left} unfinished' if left else ''}), "
-        f"{summary['epochs_trained']} epochs, {summary['epochs_saved']} saved by pruning, "
-        f"{summary['seconds']:.0f} s of training."
+        f"{summary.networks_trained} networks trained ({ended}{f', {left} unfinished' if left else ''}), "
+        f"{summary.epochs_trained} epochs, {summary.epochs_saved} saved by pruning, "
+        f"{summary.seconds:.0f} s of training."
     )
 
 
-def _verified(summary: Mapping[str, Any]) -> Table:
-    """The answers over all depths, then for each depth; intervals of the number of neurons in brackets."""
+def _verified(summary: Summary) -> Table:
+    """List the answers over all depths, then of each depth; intervals of the number of neurons in brackets."""
     table = Table(title="Fewest hidden neurons, by test accuracy (95 % interval)", title_justify="left")
-    for heading in ("target", "hidden layers", "with luck", "typically", "to be safe"):
+    for heading in ("target", "hidden layers", *(WORDING[quantity].adverb for quantity in SHARES)):
         table.add_column(heading, justify="right")
-    for target in summary["targets"]:
-        for depth, answers in {"any": target, **target["by_depth"]}.items():
-            cells = (_answer_cell(answers, quantity) for quantity in ("possible", "typical", "reliable"))
-            table.add_row(f"{target['accuracy']:g}" if depth == "any" else "", depth, *cells)
+    for target in summary.targets:
+        table.add_row(f"{target.accuracy:g}", "any", *(_answer_cell(target.overall[quantity]) for quantity in SHARES))
+        for depth, outcomes in target.by_depth.items():
+            table.add_row("", str(depth), *(_answer_cell(outcomes[quantity]) for quantity in SHARES))
         table.add_section()
     return table
 
 
-def _answer_cell(answers: Mapping[str, Any], quantity: str) -> str:
-    answer = answers[quantity]
-    if answer is None:
-        return str(answers["unanswered"][quantity])
-    low, high = answer["interval"]
-    return f"{answer['neurons']} ({low}-{high})"
+def _answer_cell(outcome: Outcome) -> str:
+    if not isinstance(outcome, Answer):
+        return str(outcome)
+    low, high = outcome.interval
+    return f"{outcome.neurons} ({low}-{high})"
 
 
-def _not_yet_verified(summary: Mapping[str, Any]) -> Table:
+def _not_yet_verified(summary: Summary) -> Table:
     table = Table(title="Fewest hidden neurons, by the validation accuracy of single networks", title_justify="left")
     for heading in ("target", "neurons", "hidden layers", "validation", "test"):
         table.add_column(heading, justify="right")
-    for target in summary["targets"]:
-        member = smallest_on_validation(summary, target["accuracy"])
-        table.add_row(f"{target['accuracy']:g}", *_member_cells(member))
+    for target in summary.targets:
+        member = summary.smallest_on_validation(target.accuracy)
+        table.add_row(f"{target.accuracy:g}", *_member_cells(member))
     return table
 
 
-def _member_cells(member: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
+def _member_cells(member: FrontMember | None) -> tuple[str, str, str, str]:
     if member is None:
         return ("not reached", "", "", "")
-    layers = describe(tuple(member["widths"]))
-    return (str(member["neurons"]), layers, f"{member['validation_accuracy']:.4f}", "not yet verified")
+    layers = describe(member.widths)
+    return (str(member.neurons), layers, f"{member.validation_accuracy:.4f}", "not yet verified")
 
 
-def _front(summary: Mapping[str, Any]) -> Table:
+def _front(summary: Summary) -> Table:
     table = Table(title="Pareto front by validation accuracy; in test, mean (seeds)", title_justify="left")
     for heading in ("neurons", "parameters", "hidden layers", "validation", "test", "trial"):
         table.add_column(heading, justify="right")
-    for member in summary["front"]:
+    for member in summary.front:
         table.add_row(
-            str(member["neurons"]),
-            f"{member['parameters']:,}",
-            describe(tuple(member["widths"])),
-            f"{member['validation_accuracy']:.4f}",
-            _test_cell(member["test_accuracy"]),
-            str(member["trial"]),
+            str(member.neurons),
+            f"{member.parameters:,}",
+            describe(member.widths),
+            f"{member.validation_accuracy:.4f}",
+            _test_cell(member.test_accuracy),
+            str(member.trial),
         )
     return table
 
 
-def _test_cell(spread: Mapping[str, Any] | None) -> str:
-    return "" if spread is None else f"{spread['mean']:.4f} ({spread['seeds']})"
+def _test_cell(spread: TestAccuracy | None) -> str:
+    return "" if spread is None else f"{spread.mean:.4f} ({spread.seeds})"

@@ -252,7 +252,7 @@ def answer(name: str, form: str, url: str) -> None:
     from fewest.reading import found, print_answer_of
 
     if form == "json":
-        click.echo(json.dumps(found(name, url).summary, indent=2))
+        click.echo(json.dumps(found(name, url).summary.to_json(), indent=2))
     else:
         print_answer_of(name, url)
 

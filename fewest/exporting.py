@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fewest.quiet import quiet_libraries
-from fewest.reading import found, reading
+from fewest.reading import read_found, reading
 from fewest.search.export.selection import Choice, network_for_target, network_of_trial
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.artifacts import Artifacts, read_kept
@@ -32,12 +32,12 @@ def export_network(
     tolerance: float | None,
     artifacts: str | None,
 ) -> None:
-    """Writes a network of a study to a file, and prints what running that file on the test set showed.
+    """Write a network of a study to a file, and print what running that file on the test set showed.
 
     Args:
-        name: The study.
-        url: The storage, which is only read.
-        output: The file.
+        name: The study's name.
+        url: The storage's URL; it is only read.
+        output: The file to write.
         target: The accuracy whose answer is wanted; else None.
         depth: Hidden layers the answer must have; None for any.
         trial: The trial whose network is wanted; else None.
@@ -54,7 +54,9 @@ def export_network(
         raise MisuseError("Name one network to export, either with `--target` or with `--trial`.")
     if depth is not None and trial is not None:
         raise MisuseError("`--depth` goes with `--target`: a trial has the depth it has.")
-    known = found(name, url)
+    with reading(url) as connection:
+        known = read_found(connection, name)
+        kept = read_kept(connection, known.study.study_id)
     study, config = known.study, known.config
     if trial is not None:
         choice = network_of_trial(config, known.trials, trial)
@@ -77,8 +79,6 @@ def export_network(
         raise MisuseError(
             f"Study '{name}' was made on other data than '{config.data.name}' holds now. Put back the former."
         )
-    with reading(url) as engine:
-        kept = read_kept(engine, study.study_id)
     network = regain(choice, config, data, kept, Artifacts(place_for(url, "artifacts", artifacts)), say)
     _print(choice, export(network, fmt, output, data, sealed.unseal(), tolerance=tolerance), sealed.n_samples)
 

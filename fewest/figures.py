@@ -10,30 +10,25 @@ from fewest.search.study.study import OpenStudy
 __all__ = ["Figures"]
 
 SECONDS_BETWEEN = 30.0
-"""While a study runs, its figures are drawn no more often than this: drawing takes half a second."""
+"""The least time between two drawings while a study runs: drawing takes half a second."""
 
 
 class Figures:
-    """Draws a study's front and learning curves, and saves them into it."""
+    """A study's front and learning curves, drawn and saved into it."""
 
     def __init__(self, study: OpenStudy) -> None:
         self._study = study
         self._drawn_at = time.monotonic()
 
     def refresh_if_old(self) -> None:
-        """Draws again if that was not done lately."""
+        """Draw again if that was not done lately."""
         if time.monotonic() - self._drawn_at >= SECONDS_BETWEEN:
             self.refresh()
 
     def refresh(self) -> None:
-        """Draws again."""
+        """Draw again."""
         study, config = self._study, self._study.config
-        drawn_from = (
-            study.trials(),
-            study.curves(),
-            config.budget.targets,
-            config.space.size,
-        )
+        drawn_from = (*study.trials_and_curves(), config.budget.targets, config.space.size)
         save_front_figure(study.optuna, plot_front(*drawn_from))
         save_curves_figure(study.optuna, plot_curves(*drawn_from))
         self._drawn_at = time.monotonic()

@@ -1,92 +1,116 @@
 """What the reading commands do: everything the storage holds of a study, as an answer, a list or a report.
 
-Reading loads neither TensorFlow nor Optuna and never writes to the storage.
+A study is read in one transaction, so that all of it is of one moment. Reading loads neither TensorFlow nor
+Optuna and never writes to the storage.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from fewest.dashboards.text import print_answer, print_comparison
 from fewest.search.answers.results import collect
-from fewest.search.answers.summary import statements, summarise
+from fewest.search.answers.sentences import statements
+from fewest.search.answers.summary import Summary, summarise
 from fewest.search.settings.config import StudyConfig
-from fewest.search.settings.files import command_for, stored_config
+from fewest.search.settings.files import stored_config
+from fewest.storage.database import transactions
 from fewest.storage.database.database import open_engine
 from fewest.storage.trials.curves import read_curves
-from fewest.storage.trials.records import CurvePoint, StudyRecord, TrialRecord, VerifiedNetwork
+from fewest.storage.trials.records import StudyRecord, TrialRecord, VerifiedNetwork
 from fewest.storage.trials.results import read_results
 from fewest.storage.trials.studies import read_studies, read_study, read_trials
 
-__all__ = ["Found", "all_studies", "found", "print_answer_of", "reading", "stored_study", "write_study_report"]
+__all__ = [
+    "Found",
+    "all_studies",
+    "found",
+    "print_answer_of",
+    "read_found",
+    "reading",
+    "stored_study",
+    "write_study_report",
+]
 
 
 @dataclass(frozen=True)
 class Found:
-    """All that the storage holds of a study; `curves` by trial id."""
+    """A study as the storage had it at one moment.
+
+    Attributes:
+        study: The study.
+        config: Its settings.
+        trials: All its trials, by number.
+        verified: Networks scored on the test set; empty before verification.
+    """
 
     study: StudyRecord
     config: StudyConfig
     trials: Sequence[TrialRecord]
-    curves: Mapping[int, Sequence[CurvePoint]]
     verified: Sequence[VerifiedNetwork]
 
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The answer as one object: see `fewest.search.answers.summary`."""
+    @cached_property
+    def summary(self) -> Summary:
+        """The study's answer, worked out once."""
         return summarise(self.study, self.config, self.trials, self.verified)
 
 
 @contextmanager
-def reading(url: str) -> Iterator[Engine]:
-    """A storage to read from; nothing of it stays open afterwards."""
+def reading(url: str) -> Iterator[Connection]:
+    """Read a storage as it is at one moment; nothing of it stays open afterwards."""
     engine = open_engine(url, create=False)
     try:
-        yield engine
+        with transactions.reading(engine) as connection:
+            yield connection
     finally:
         engine.dispose()
 
 
 def stored_study(name: str, url: str) -> StudyRecord:
-    """A study as the storage has it.
+    """Read a study's record.
 
     Raises:
         NotFoundError: There is none of that name, or no storage yet.
     """
-    with reading(url) as engine:
-        return read_study(engine, name)
+    with reading(url) as connection:
+        return read_study(connection, name)
 
 
 def all_studies(url: str) -> list[StudyRecord]:
-    """Every study in the storage."""
-    with reading(url) as engine:
-        return read_studies(engine)
+    """Read the record of every study in the storage."""
+    with reading(url) as connection:
+        return read_studies(connection)
 
 
 def found(name: str, url: str) -> Found:
-    """All about a study.
+    """Read all about a study, but for its curves.
 
     Raises:
         NotFoundError: There is none of that name, or no storage yet.
     """
-    with reading(url) as engine:
-        study = read_study(engine, name)
-        key = study.study_id
-        config = stored_config(name, study.attributes)
-        return Found(study, config, read_trials(engine, key), read_curves(engine, key), read_results(engine, key))
+    with reading(url) as connection:
+        return read_found(connection, name)
+
+
+def read_found(connection: Connection, name: str) -> Found:
+    """Read all about a study within the caller's transaction; see `found`."""
+    study = read_study(connection, name)
+    key = study.study_id
+    config = stored_config(name, study.attributes)
+    return Found(study, config, read_trials(connection, key), read_results(connection, key))
 
 
 def print_answer_of(name: str, url: str) -> None:
-    """Prints what a study has found, beside the figures it refers to if it has any."""
+    """Print what a study has found, beside the figures it refers to if it has any."""
     known = found(name, url)
     console = Console()
-    print_answer(console, known.summary, statements(known.config, known.verified))
+    print_answer(console, known.summary, statements(known.summary, known.verified))
     results = collect(known.verified)
     listed = {architecture: results.get(architecture, []) for architecture in known.config.space.architectures or ()}
     if known.config.reference is not None and all(len(accuracies) > 1 for accuracies in listed.values()):
@@ -94,7 +118,7 @@ def print_answer_of(name: str, url: str) -> None:
 
 
 def write_study_report(name: str, url: str, output: Path) -> None:
-    """Writes what a study has found as one HTML file.
+    """Write what a study has found as one HTML file.
 
     Raises:
         NotFoundError: There is no such study.
@@ -102,15 +126,15 @@ def write_study_report(name: str, url: str, output: Path) -> None:
     """
     from fewest.dashboards.report import ReportData, write_report
 
-    known = found(name, url)
+    with reading(url) as connection:
+        known = read_found(connection, name)
+        curves = read_curves(connection, known.study.study_id)
     data = known.study.attributes["data"]
     report = ReportData(
-        study=name,
         answer=known.summary,
-        settings=known.config.settings(),
+        config=known.config,
         trials=known.trials,
-        curves=known.curves,
-        command=command_for(known.config),
+        curves=curves,
         verified=known.verified,
         environment=known.study.attributes["environment"],
         samples={kind: data[f"n_{kind}"] for kind in ("training", "validation", "test")},

@@ -1,7 +1,7 @@
 """How many neurons a target accuracy takes, and how sure that is, from verified networks' test accuracies.
 
-Pure: verification results go in, answers with intervals come out. Which networks to train next is
-`allocation`'s business; training and scoring them is `verification`'s.
+Verification results go in, answers with intervals come out; nothing is read or trained here. `evidence` judges
+one size, `sentences` puts answers into words, and verification's `allocation` chooses what to train next.
 
 What is estimated
 -----------------
@@ -14,108 +14,59 @@ reaches t on the test set. An answer is the smallest size whose p(n) is at least
 | typical  | 0.50 | the median seed reaches t                                       |
 | reliable | 0.90 | nine seeds in ten reach t                                       |
 
-"Some seed reaches t" alone has no true value to estimate: every size has some tiny chance. One in twenty
-has one, and within the default twenty seeds a size it is the same as "a seed was seen to reach t".
+"Some seed reaches t" alone has no true value to estimate: every size has some tiny chance. One in twenty has
+one. Within the default twenty seeds a size, it is the same as "a seed was seen to reach t".
 
-The answer's size is the smallest whose *observed* share is at least q, which a reader can count. The
-interval around it rests on two assumptions: p(n) does not fall as n grows, and a size's test accuracies are
-roughly normal in the part that matters, between their 5 % and 95 % points.
-
-One size
---------
-With m accuracies of mean y and variance s^2, the (1 - q) quantile of the accuracies is y + k s, k the normal
-quantile of 1 - q, and p(n) >= q says that it is at least t. So each size is judged by
-
-    T = (y + k s - t) / (s sqrt(1 / m + k^2 / (2 v))),
-
-whose denominator is the large-sample error of y + k s, with v degrees of freedom in s; T is read as
-Student's t with v degrees of freedom and turned into a normal z (Wallace 1959). Using the accuracies and
-not only pass or fail is what makes twenty seeds enough: twenty passes of twenty alone do not show p >= 0.9
-at 95 %. s^2 is moderated as in Smyth (2004), with a prior worth three degrees of freedom at the median
-variance of the five nearest sizes (the median, because small networks with dead units have a long lower
-tail that their neighbours should not inherit).
-
-The verdict on a size is "at least q" when z exceeds the bound below, "below q" when -z does, and open
-otherwise. Either needs the pass counts to agree, which keeps a wrong shape of the distribution from
-deciding alone: the observed share lies on that side of q, and so lopsided a count has an exact binomial
-probability of at most 15 % at p(n) = q. A unanimous count always agrees, since for some q nothing rarer
-exists.
-
-Looking more than once
-----------------------
-A size is looked at after every few seeds, so z is held to a boundary of Wang and Tsiatis (1987), their
-Delta = 0.4, which spends the error over the looks:
-
-    bound(m) = 2.35 (cap / m)^0.1    for m <= cap = 20 seeds.
-
-Five looks at equal distances then err with 2.0 % to one side (by numerical integration; a test repeats it).
-The 0.5 % left pays for seeds added later: between cap and 2 cap the bound is the normal quantile of 0.25 %,
-and each further doubling has half of what the one before had. The bound depends on the number of seeds
-only, so an answer needs no history of looks, and any rule may choose what to train next, and stop whenever
-it likes.
+The answer's size is the smallest whose *observed* share is at least q, which a reader can count. The interval
+around it holds the true size with 95 %, on two assumptions: p(n) does not fall as n grows, and a size's test
+accuracies are roughly normal in the part that matters, between their 5 % and 95 % points.
 
 From sizes to an interval
 -------------------------
-Let N be the true answer of a depth. *Lower end:* from the smallest size upward, while sizes are judged
-"below q"; the end is one more than the last of them. It exceeds N only if the size N itself, or the first
-one tested above it, was judged "below q" falsely: one test at 2.5 %, however many sizes there are (a fixed
-sequence needs no further correction). *Upper end:* from the largest size downward, while sizes are judged
-"at least q"; the end is the last of them. It lies under N only if the largest size tested below N was
-judged falsely: again one test at 2.5 %. Sizes that nobody tested stay inside the interval. The observed
-share agrees with every verdict, so the answer lies in its interval.
+Let N be the true answer of a depth. Each size tested has a verdict from `evidence`: "below" q, "at least" q, or
+open. A verdict errs to one side with at most 2.5 %.
 
-When every size is judged "below q", the answer is "not reached up to N neurons"; when no upper end exists
-otherwise, it is "needs more seeds".
+*Lower end.* Walk from the smallest size upward, while sizes are judged "below"; the end is one more than the
+last of them. It exceeds N only if the size N itself, or the first one tested above it, was judged "below"
+falsely. That is one test at 2.5 %, however many sizes there are: a fixed sequence needs no further correction.
 
-Over all depths the answer is the smallest of the depths' answers, its interval from the smallest lower
-end to the smallest upper end; softmax alone shown to fall short bounds nothing. The lower end keeps its
-2.5 %; the upper end may err once for every depth with a size just under q and under N, seldom more than
-one. Intervals hold each for itself, not all at once.
+*Upper end.* Walk from the largest size downward, while sizes are judged "at least"; the end is the last of
+them. It lies under N only if the largest size tested below N was judged falsely: again one test at 2.5 %.
+
+Sizes that nobody tested stay inside the interval. The observed share agrees with every verdict, so the answer
+lies in its interval. When every size is judged "below", the answer is "not reached up to N neurons". When no
+upper end exists otherwise, it is "needs more seeds".
+
+Over all depths the answer is the smallest of the depths' answers. Its interval runs from the smallest lower end
+to the smallest upper end; softmax alone shown to fall short bounds nothing. The lower end keeps its 2.5 %. The
+upper end may err once for every depth with a size just under q and under N, seldom more than one. Intervals
+hold each for itself, not all at once.
 
 For deeper networks a "size" is the shape that was verified at that size: an answer is about the shapes tried.
-
-References:
-    G. K. Smyth (2004), Linear models and empirical Bayes methods, section 3: moderated variances.
-    D. L. Wallace (1959), Bounds on normal approximations to Student's and the chi-square distributions.
-    S. K. Wang, A. A. Tsiatis (1987), Approximately optimal one-parameter boundaries for group sequential
-        trials.
-
-Only the standard library is used, since `fewest answer` must start at once and importing SciPy's
-statistics takes longer than all of that command may; the tests hold the closed forms against SciPy.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import filterfalse
 from statistics import fmean
 from typing import Any, Literal, TypeAlias
 
-from fewest.search.answers.evidence import (
-    FEWEST_SEEDS,
-    SHARES,
-    Evidence,
-    Quantity,
-    evidence,
-    interval_ends,
-    verdicts_by_size,
-)
+from fewest.search.answers.evidence import FEWEST_SEEDS, SHARES, Evidence, Quantity, Verdict, evidence
 from fewest.search.answers.results import Results, by_depth
+from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture, n_neurons
 
 __all__ = [
-    "CONFIDENCE",
     "Answer",
     "NoAnswer",
     "Outcome",
+    "Outcomes",
     "TargetAnswer",
     "answer_target",
     "answer_targets",
-    "statement",
+    "interval_ends",
+    "verdicts_by_size",
 ]
-
-
-CONFIDENCE = 0.95
-"""Of every interval, each for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +74,11 @@ class Answer:
     """The fewest neurons.
 
     Attributes:
-        neurons: Of the smallest architecture whose observed share of seeds is enough.
-        widths: That architecture; among as many neurons the first in order of widths.
+        neurons: Hidden neurons of the smallest architecture whose observed share of seeds is enough.
+        widths: That architecture; of several with as many neurons, the first in order of widths.
         interval: The 95 % interval of the number of neurons, both ends included.
-        test_accuracy: Mean over its seeds.
-        seeds: How many.
+        test_accuracy: Mean test accuracy over its seeds, in 0..1.
+        seeds: Number of seeds it was verified with.
     """
 
     neurons: int
@@ -137,14 +88,8 @@ class Answer:
     seeds: int
 
     def to_json(self) -> dict[str, Any]:
-        """The answer as `fewest answer --format json` prints it."""
-        return {
-            "neurons": self.neurons,
-            "widths": list(self.widths),
-            "interval": list(self.interval),
-            "test_accuracy": self.test_accuracy,
-            "seeds": self.seeds,
-        }
+        """Return the answer as `fewest answer --format json` prints it."""
+        return {**asdict(self), "widths": list(self.widths), "interval": list(self.interval)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +97,9 @@ class NoAnswer:
     """Why there is no answer, and what is known all the same.
 
     Attributes:
-        status: Every size tested falls short, or the seeds do not settle it yet.
-        up_to: Neurons of the largest architecture tested; None when none was.
-        at_least: The lower end of the interval.
+        status: "not reached" if every size tested falls short, else "needs more seeds".
+        up_to: Neurons of the largest architecture tested; None when none was tested.
+        at_least: Neurons at the lower end of the interval.
     """
 
     status: Literal["not reached", "needs more seeds"]
@@ -162,7 +107,7 @@ class NoAnswer:
     at_least: int
 
     def __str__(self) -> str:
-        """Say it.
+        """Say why there is no answer.
 
         >>> str(NoAnswer("not reached", 32, 33)), str(NoAnswer("needs more seeds", 32, 30))
         ('not reached up to 32 neurons', 'needs more seeds (at least 30 neurons)')
@@ -170,27 +115,37 @@ class NoAnswer:
         'not reached'
         """
         if self.status == "not reached":
-            return f"not reached up to {_neurons(self.up_to)}" if self.up_to else "not reached"
-        return f"needs more seeds (at least {_neurons(self.at_least)})" if self.at_least else "needs more seeds"
+            return f"not reached up to {plural(self.up_to, 'neuron', '')}" if self.up_to else "not reached"
+        at_least = f" (at least {plural(self.at_least, 'neuron', '')})" if self.at_least else ""
+        return f"needs more seeds{at_least}"
 
 
 Outcome: TypeAlias = Answer | NoAnswer
 
+Outcomes: TypeAlias = Mapping[Quantity, Outcome]
+"""The three answers to one target, over all depths or of one depth."""
+
 
 @dataclass(frozen=True, slots=True)
 class TargetAnswer:
-    """All answers to one target accuracy: over all depths, and for each depth that was verified."""
+    """All answers to one target.
+
+    Attributes:
+        accuracy: The test accuracy to reach, in 0..1.
+        overall: The answers over all depths.
+        by_depth: The answers of each depth that was verified, by its number of hidden layers, rising.
+    """
 
     accuracy: float
-    overall: Mapping[Quantity, Outcome]
-    by_depth: Mapping[int, Mapping[Quantity, Outcome]]
+    overall: Outcomes
+    by_depth: Mapping[int, Outcomes]
 
     def to_json(self) -> dict[str, Any]:
-        """One member of `targets`: null where there is no answer, and why under `unanswered`."""
+        """Return one member of `targets`: null where there is no answer, and the reason under `unanswered`."""
         return {
             "accuracy": self.accuracy,
             **_outcomes_json(self.overall),
-            "by_depth": {str(depth): _outcomes_json(found) for depth, found in sorted(self.by_depth.items())},
+            "by_depth": {str(depth): _outcomes_json(found) for depth, found in self.by_depth.items()},
         }
 
 
@@ -210,8 +165,8 @@ def answer_target(results: Results, target: float) -> TargetAnswer:
     """Answer one target.
 
     Args:
-        results: Of any depths. No results at all, or only empty ones, need more seeds.
-        target: Accuracy to reach, in 0..1.
+        results: Test accuracies of architectures of any depths. Where there are none, the answer needs more seeds.
+        target: Test accuracy to reach, in 0..1.
 
     Raises:
         ValueError: The target or an accuracy is outside 0..1.
@@ -223,54 +178,36 @@ def answer_target(results: Results, target: float) -> TargetAnswer:
     return TargetAnswer(accuracy=target, overall=overall, by_depth=depths)
 
 
-def statement(found: TargetAnswer, softmax_accuracy: float | None = None, samples: str = "test samples") -> str:
-    """The answer to one target as a sentence.
+def verdicts_by_size(
+    judged: Mapping[Architecture, Mapping[Quantity, Evidence]], quantity: Quantity
+) -> list[tuple[int, Verdict]]:
+    """List (neurons, verdict) from small to large; of several shapes of a size the best counts.
 
-    Where softmax alone is the typical answer the sentence says so, and goes on to one hidden layer.
-
-    Args:
-        found: From `answer_target`.
-        softmax_accuracy: Mean test accuracy with no hidden neurons, where it is known.
-        samples: What the data set's samples are called.
-
-    Example:
-        >>> def of(neurons, low, high):
-        ...     return Answer(neurons, (neurons,), (low, high), 0.95, 20)
-        >>> overall = {"possible": of(12, 11, 12), "typical": of(13, 12, 14), "reliable": of(14, 13, 15)}
-        >>> print(statement(TargetAnswer(0.95, overall, {}), 0.926, "digits"))
-        At least 95 % of digits right: 13 neurons typically (95 % interval 12-14), 14 to be safe, \
-12 with luck; 0 hidden neurons already give 92.6 %
+    Architectures without seeds are left out.
     """
-    opening = f"At least {_percent(found.accuracy)} of {samples} right: "
-    already = "" if softmax_accuracy is None else f"0 hidden neurons already give {_percent(softmax_accuracy, 1)}"
-    typical = found.overall["typical"]
-    if not (isinstance(typical, Answer) and typical.neurons == 0):
-        return opening + "; ".join(filter(None, [_sizes(found.overall), already]))
-    softmax = f"softmax alone, 0 hidden neurons, typically gives {_percent(typical.test_accuracy, 1)}"
-    one_layer = found.by_depth.get(1)
-    return opening + softmax + ("" if one_layer is None else f"; with one hidden layer {_sizes(one_layer)}")
+    rank: list[Verdict] = ["below", "open", "at least"]
+    best: dict[int, Verdict] = {}
+    for architecture, found in judged.items():
+        if found[quantity].seeds:
+            size = n_neurons(architecture)
+            best[size] = max(best.get(size, "below"), found[quantity].verdict, key=rank.index)
+    return sorted(best.items())
 
 
-def _sizes(outcomes: Mapping[Quantity, Outcome]) -> str:
-    """The three answers in words."""
-    if len({str(outcome) for outcome in outcomes.values()}) == 1 and isinstance(outcomes["typical"], NoAnswer):
-        return str(outcomes["typical"])
-    typical = outcomes["typical"]
-    if isinstance(typical, Answer):
-        low, high = typical.interval
-        interval = f"{low}-{high}" if low < high else str(low)
-        first = f"{_neurons(typical.neurons)} typically (95 % interval {interval})"
-    else:
-        first = f"typically {typical}"
-    endings: dict[Quantity, str] = {"reliable": "to be safe", "possible": "with luck"}
-    rest = [
-        f"{outcome.neurons} {words}" if isinstance(outcome := outcomes[quantity], Answer) else f"{words} {outcome}"
-        for quantity, words in endings.items()
-    ]
-    return ", ".join([first, *rest])
+def interval_ends(sizes: Sequence[tuple[int, Verdict]]) -> tuple[int, int]:
+    """Find the first size not judged "below", and the lowest of the chain "at least" that ends at the largest.
+
+    Both are positions in `sizes`. Either may be `len(sizes)`: all are below, or the largest is not shown to be
+    enough.
+    """
+    low = next((place for place, (_, verdict) in enumerate(sizes) if verdict != "below"), len(sizes))
+    high = len(sizes)
+    while high > low and sizes[high - 1][1] == "at least":
+        high -= 1
+    return low, high
 
 
-def _answer_family(depth: int, family: Results, target: float) -> dict[Quantity, Outcome]:
+def _answer_family(depth: int, family: Results, target: float) -> Outcomes:
     judged = evidence(family, target)
     return {quantity: _answer_one(depth, family, judged, quantity) for quantity in SHARES}
 
@@ -281,7 +218,7 @@ def _answer_one(
     judged: Mapping[Architecture, Mapping[Quantity, Evidence]],
     quantity: Quantity,
 ) -> Outcome:
-    """One depth's answer: the chains of verdicts from either end, and the first share that is enough."""
+    """Answer for one depth: the chains of verdicts from either end, and the first share that is enough."""
     sizes = verdicts_by_size(judged, quantity)
     low, high = interval_ends(sizes)
     at_least = depth if low == 0 else sizes[low - 1][0] + 1
@@ -305,7 +242,7 @@ def _answer_one(
 
 
 def _smallest(outcomes: Sequence[Outcome]) -> Outcome:
-    """Over the depths: the smallest answer, and the smallest of either end."""
+    """Answer over the depths: the smallest answer, and the smallest of either end."""
     if not outcomes:
         return NoAnswer("needs more seeds", None, 0)
     answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
@@ -321,7 +258,7 @@ def _smallest(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def _excludes_softmax(outcome: Outcome) -> bool:
-    """Whether this is depth 0 shown not to reach the target: it has no larger size that might."""
+    """Say whether softmax alone is shown to fall short: depth 0 has no larger size that might reach the target."""
     return isinstance(outcome, NoAnswer) and outcome.status == "not reached" and outcome.up_to == 0
 
 
@@ -329,7 +266,7 @@ def _at_least(outcome: Outcome) -> int:
     return outcome.interval[0] if isinstance(outcome, Answer) else outcome.at_least
 
 
-def _outcomes_json(outcomes: Mapping[Quantity, Outcome]) -> dict[str, Any]:
+def _outcomes_json(outcomes: Outcomes) -> dict[str, Any]:
     written: dict[str, Any] = {}
     unanswered: dict[str, str] = {}
     for quantity in SHARES:
@@ -338,17 +275,3 @@ def _outcomes_json(outcomes: Mapping[Quantity, Outcome]) -> dict[str, Any]:
         if isinstance(outcome, NoAnswer):
             unanswered[quantity] = str(outcome)
     return {**written, "unanswered": unanswered} if unanswered else written
-
-
-def _neurons(count: int) -> str:
-    return f"{count} neuron" if count == 1 else f"{count} neurons"
-
-
-def _percent(share: float, digits: int = 6) -> str:
-    """A share in per cent, with as many digits as it has, at most `digits` after the point.
-
-    >>> _percent(0.95), _percent(0.9246, 1)
-    ('95 %', '92.5 %')
-    """
-    number = f"{100.0 * share:.{digits}f}"
-    return f"{number.rstrip('0').rstrip('.')} %"

@@ -1,4 +1,56 @@
-"""One size against one share: the bound, z, and the verdict."""
+"""One size against one share: do at least so many of its seeds reach the target?
+
+A size's accuracies go in; z and a verdict come out. `answer` turns the verdicts of all sizes into an interval.
+
+One size
+--------
+Take m accuracies of one size, with mean y and variance s^2, a target t and a required share q. The (1 - q)
+quantile of the accuracies is y + k s, where k is the normal quantile of 1 - q. The share p(n) of all seeds that
+reach t is at least q when this quantile is at least t. So each size is judged by
+
+    T = (y + k s - t) / (s sqrt(1 / m + k^2 / (2 v))).
+
+The denominator is the large-sample error of y + k s, with v degrees of freedom in s. T is read as Student's t
+with v degrees of freedom and turned into a normal z (Wallace 1959).
+
+The accuracies say more than pass or fail, and that makes twenty seeds enough: twenty passes of twenty alone do
+not show p >= 0.9 at 95 %.
+
+s^2 is moderated as in Smyth (2004). The prior is worth three degrees of freedom, at the median variance of the
+five nearest sizes. It is the median because small networks with dead units have a long lower tail, which their
+neighbours should not inherit.
+
+The verdict is "at least" when z exceeds the bound below, "below" when -z does, and "open" otherwise. Either
+verdict needs the pass count to agree, so that a wrong shape of the distribution cannot decide alone:
+
+- The observed share lies on the same side of q.
+- A count so lopsided has an exact binomial probability of at most 15 % at p(n) = q. A unanimous count always
+  agrees, since for some q nothing rarer exists.
+
+Looking more than once
+----------------------
+A size is looked at after every few seeds. So z is held to a boundary of Wang and Tsiatis (1987), their
+Delta = 0.4, which spends the error over the looks:
+
+    bound(m) = 2.35 (cap / m)^0.1    for m <= cap = 20 seeds.
+
+Five looks at equal distances then err to one side with 2.0 %, by numerical integration; a test repeats it. The
+0.5 % left pays for seeds added later: between cap and 2 cap the bound is the normal quantile of 0.25 %, and
+each further doubling has half of what the one before had.
+
+The bound depends on the number of seeds only. So an answer needs no history of looks, and any rule may choose
+what to train next and stop at any time.
+
+Only the standard library is used: `fewest answer` must start at once, and importing SciPy's statistics takes
+longer than all of that command may. The tests hold the closed forms against SciPy.
+
+References:
+    G. K. Smyth (2004), Linear models and empirical Bayes methods, section 3: moderated variances.
+    D. L. Wallace (1959), Bounds on normal approximations to Student's and the chi-square distributions.
+    S. K. Wang, A. A. Tsiatis (1987), Approximately optimal one-parameter boundaries for group sequential
+        trials.
+    E. B. Wilson, M. M. Hilferty (1931), The distribution of chi-square.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,9 +59,9 @@ from statistics import NormalDist, fmean, median, variance
 from typing import Literal, NamedTuple, TypeAlias
 
 from fewest.search.answers.results import Results
-from fewest.search.settings.space import Architecture, n_neurons
+from fewest.search.settings.space import Architecture
 
-__all__ = ["CAP", "SHARES", "Evidence", "Quantity", "Verdict", "bound", "evidence", "interval_ends", "verdicts_by_size"]
+__all__ = ["CAP", "FEWEST_SEEDS", "SHARES", "Evidence", "Quantity", "Verdict", "bound", "evidence"]
 
 Quantity: TypeAlias = Literal["possible", "typical", "reliable"]
 
@@ -28,23 +80,28 @@ Verdict: TypeAlias = Literal["below", "open", "at least"]
 _NORMAL = NormalDist()
 
 _BOUNDARY = 2.35
+"""The bound after `CAP` seeds: with `_FLATNESS`, five looks err to one side with 2.0 %."""
 
 _FLATNESS = 0.1
 """1/2 - Delta: 0 would be Pocock's level boundary."""
 
 _LATER_ERROR = 0.0025
+"""Error to one side of the first doubling beyond `CAP`; the sum over all doublings is 0.5 %."""
 
 _SURPRISE = 0.15
+"""Probability up to which a pass count agrees with z: enough to object, too little to decide."""
 
 _TOLERANCE = 1e-6
 """Accuracies may come as float32: 9,500 of 10,000 is then 0.94999999."""
 
 _LEAST_SD = 1e-4
-"""Seeds that agree exactly still leave doubt of this size: one image in ten thousand."""
+"""Seeds that agree exactly still leave doubt of this size: one sample in ten thousand."""
 
 _PRIOR_DEGREES = 3.0
+"""What the neighbours' variance counts for, in degrees of freedom."""
 
 _NEIGHBOURS = 2
+"""Sizes to either side whose variances are considered."""
 
 
 class Evidence(NamedTuple):
@@ -65,7 +122,7 @@ class Evidence(NamedTuple):
 
 
 def bound(seeds: int) -> float:
-    """What |z| must exceed for a verdict after so many seeds; see "Looking more than once".
+    """Say what |z| must exceed for a verdict after so many seeds; see "Looking more than once".
 
     >>> [round(bound(seeds), 2) for seeds in (4, 8, 12, 16, 20, 40, 80)]
     [2.76, 2.58, 2.47, 2.4, 2.35, 2.81, 3.02]
@@ -77,10 +134,10 @@ def bound(seeds: int) -> float:
 
 
 def evidence(family: Results, target: float) -> dict[Architecture, dict[Quantity, Evidence]]:
-    """What is known about every architecture of one depth.
+    """Judge every architecture of one depth against every share.
 
-    A larger share shown is a smaller one shown too, and the other way about, so verdicts never contradict
-    each other.
+    Verdicts never contradict each other: showing a larger share shows the smaller ones too, and missing a
+    smaller share misses the larger ones too.
 
     Args:
         family: Results of one depth, smallest first, as `by_depth` gives them.
@@ -94,42 +151,14 @@ def evidence(family: Results, target: float) -> dict[Architecture, dict[Quantity
     return judged
 
 
-def verdicts_by_size(
-    judged: Mapping[Architecture, Mapping[Quantity, Evidence]], quantity: Quantity
-) -> list[tuple[int, Verdict]]:
-    """(neurons, verdict) from small to large; of several shapes of a size the best counts.
-
-    Architectures without seeds are not there yet.
-    """
-    rank: list[Verdict] = ["below", "open", "at least"]
-    best: dict[int, Verdict] = {}
-    for architecture, found in judged.items():
-        if found[quantity].seeds:
-            size = n_neurons(architecture)
-            best[size] = max(best.get(size, "below"), found[quantity].verdict, key=rank.index)
-    return sorted(best.items())
-
-
-def interval_ends(sizes: Sequence[tuple[int, Verdict]]) -> tuple[int, int]:
-    """Positions of the first size not judged "below", and of the lowest of the chain "at least" from the top.
-
-    Either may be `len(sizes)`: all are below, or the largest is not shown to be enough.
-    """
-    low = next((place for place, (_, verdict) in enumerate(sizes) if verdict != "below"), len(sizes))
-    high = len(sizes)
-    while high > low and sizes[high - 1][1] == "at least":
-        high -= 1
-    return low, high
-
-
 def _judge(accuracies: Sequence[float], spread: tuple[float, float], target: float, required: float) -> Evidence:
-    """One architecture against one required share.
+    """Judge one architecture against one required share.
 
     Args:
-        accuracies: Of its seeds.
-        spread: Standard deviation and its degrees of freedom.
-        target: Accuracy to reach.
-        required: q.
+        accuracies: Test accuracy of each of its seeds, in 0..1.
+        spread: Standard deviation of the accuracies, and its degrees of freedom.
+        target: Accuracy to reach, in 0..1.
+        required: Share of all seeds that must reach it: q in the derivation above.
     """
     seeds = len(accuracies)
     if seeds == 0:
@@ -140,6 +169,7 @@ def _judge(accuracies: Sequence[float], spread: tuple[float, float], target: flo
         return Evidence(seeds, share, 0.0, "open")
     sd, degrees = spread
     quantile = _quantile_of(required)
+    # The mean and the deviation each have an error; a demanding share leans on the deviation, the median not at all.
     error = sd * math.sqrt(1.0 / seeds + quantile**2 / (2.0 * degrees))
     z = _normal_of_t((fmean(accuracies) + quantile * sd - target) / error, degrees)
     verdict: Verdict = "open"
@@ -152,7 +182,7 @@ def _judge(accuracies: Sequence[float], spread: tuple[float, float], target: flo
 
 @lru_cache(maxsize=4096)
 def _rare(seeds: int, hits: int, chance: float) -> bool:
-    """Whether so few hits would surprise a little if each seed hit with this chance; none at all always do.
+    """Say whether so few hits would be a surprise if each seed hit with this chance; no hit at all always is.
 
     >>> _rare(20, 15, 0.9), _rare(20, 17, 0.9), _rare(4, 0, 0.05)
     (True, False, True)
@@ -162,7 +192,7 @@ def _rare(seeds: int, hits: int, chance: float) -> bool:
 
 
 def _consistent(found: Mapping[Quantity, Evidence]) -> dict[Quantity, Evidence]:
-    """Verdicts with what follows from them: p >= 0.9 means p >= 0.5, and p < 0.05 means p < 0.5."""
+    """Complete the verdicts with what follows from them: p >= 0.9 means p >= 0.5, and p < 0.05 means p < 0.5."""
     order = list(SHARES)
     consistent: dict[Quantity, Evidence] = {}
     for place, quantity in enumerate(order):
@@ -176,21 +206,22 @@ def _consistent(found: Mapping[Quantity, Evidence]) -> dict[Quantity, Evidence]:
 
 
 def _spreads(family: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
-    """Standard deviation between seeds and its degrees of freedom, for each size of a depth in turn.
+    """Estimate the standard deviation between seeds and its degrees of freedom, for each size of a depth in turn.
 
-    Each size's own variance is moderated towards the median variance of the sizes nearest to it, where
-    there are at least three to take a median of.
+    Each size's own variance is moderated towards the median variance of the sizes nearest to it. That takes at
+    least three of them, since a median of two is no safer than either.
     """
     own = [(variance(seeds), len(seeds) - 1) if len(seeds) >= FEWEST_SEEDS else None for seeds in family]
     spreads: list[tuple[float, float]] = []
     for place, mine in enumerate(own):
-        if mine is None:
+        if mine is None:  # Never read: so few seeds get no verdict.
             spreads.append((math.inf, 1.0))
             continue
         near = [pair for pair in own[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1] if pair is not None]
         pooled, degrees = mine
         if len(near) >= 3:
-            # The median of a chi-square over its degrees of freedom, Wilson and Hilferty (1931).
+            # A variance estimated from few seeds is skewed: its median lies below the true one. Dividing by the
+            # median of chi-square over its degrees of freedom (Wilson and Hilferty 1931) corrects for that.
             prior = median(value / (1.0 - 2.0 / (9.0 * df)) ** 3 for value, df in near)
             pooled = (_PRIOR_DEGREES * prior + degrees * pooled) / (_PRIOR_DEGREES + degrees)
             spreads.append((max(math.sqrt(pooled), _LEAST_SD), _PRIOR_DEGREES + degrees))
@@ -201,12 +232,12 @@ def _spreads(family: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
 
 @lru_cache
 def _quantile_of(required: float) -> float:
-    """The standard normal deviate that the required share of all seeds exceeds."""
+    """Return the standard normal deviate that the required share of all seeds exceeds."""
     return _NORMAL.inv_cdf(1.0 - required)
 
 
 def _normal_of_t(t: float, degrees: float) -> float:
-    """The standard normal deviate with about the same tail as Student's `t`: Wallace (1959).
+    """Turn Student's `t` into the standard normal deviate with about the same tail: Wallace (1959).
 
     >>> round(_normal_of_t(2.0, 9.0), 2)  # exactly 1.769
     1.77

@@ -1,8 +1,8 @@
 """The Pareto front of size against validation accuracy: pure rules over trials, no arrays, no Optuna.
 
 Size is neurons or parameters, whichever the study minimises. Of trials of one size only the most accurate can
-be on the front, of equals among those the one with the lowest number; a larger network is on it only when it
-is strictly more accurate than every smaller one. So along the front size and accuracy both rise strictly.
+be on the front; of equals, the one with the lowest number. A larger network is on it only when it is strictly
+more accurate than every smaller one. So along the front size and accuracy both rise strictly.
 """
 
 import math
@@ -14,12 +14,11 @@ from fewest.storage.trials.records import TrialRecord
 __all__ = [
     "FrontPoint",
     "Size",
-    "best_within",
-    "fewest",
     "hypervolume",
     "levelled_off",
     "pareto_front",
     "points_of",
+    "smallest_reaching",
     "staircase",
 ]
 
@@ -43,7 +42,7 @@ class FrontPoint(NamedTuple):
 
 
 def points_of(trials: Iterable[TrialRecord], size: Size = "neurons") -> list[FrontPoint]:
-    """The trials that can be on a front: complete, with a size and a finite accuracy; in the order given."""
+    """Pick the trials that can be on a front: complete, with a size and a finite accuracy; in the order given."""
     points = []
     for trial in trials:
         count = trial.neurons if size == "neurons" else trial.parameters
@@ -54,7 +53,7 @@ def points_of(trials: Iterable[TrialRecord], size: Size = "neurons") -> list[Fro
 
 
 def pareto_front(points: Iterable[FrontPoint]) -> list[FrontPoint]:
-    """Points that no other point beats, from small to large.
+    """Pick the points that no other point beats, from small to large.
 
     Args:
         points: In any order. Points whose accuracy is NaN are ignored.
@@ -75,8 +74,8 @@ def pareto_front(points: Iterable[FrontPoint]) -> list[FrontPoint]:
     return front
 
 
-def fewest(front: Sequence[FrontPoint], target: float) -> FrontPoint | None:
-    """The smallest point of a front that reaches an accuracy; None when none does.
+def smallest_reaching(front: Sequence[FrontPoint], target: float) -> FrontPoint | None:
+    """Find the smallest point of a front that reaches an accuracy; None when none does.
 
     Args:
         front: As `pareto_front` returns it.
@@ -84,19 +83,14 @@ def fewest(front: Sequence[FrontPoint], target: float) -> FrontPoint | None:
 
     Example:
         >>> front = [FrontPoint(0, 4, 0.90), FrontPoint(1, 8, 0.95)]
-        >>> fewest(front, 0.95), fewest(front, 0.96)
+        >>> smallest_reaching(front, 0.95), smallest_reaching(front, 0.96)
         (FrontPoint(trial=1, size=8, accuracy=0.95), None)
     """
     return next((point for point in front if point.accuracy >= target), None)
 
 
-def best_within(front: Sequence[FrontPoint], size: int) -> FrontPoint | None:
-    """The most accurate point of a front that is no larger than `size`; None when all are larger."""
-    return next((point for point in reversed(front) if point.size <= size), None)
-
-
 def staircase(front: Sequence[FrontPoint], max_size: int) -> list[tuple[int, float]]:
-    """The corners of the best accuracy known at each size, for a line to be drawn through them.
+    """List the corners of the best accuracy known at each size, for a line to be drawn through them.
 
     Args:
         front: As `pareto_front` returns it.
@@ -119,26 +113,25 @@ def staircase(front: Sequence[FrontPoint], max_size: int) -> list[tuple[int, flo
     return corners
 
 
-def hypervolume(points: Iterable[FrontPoint], *, max_size: int, reference_accuracy: float = 0.0) -> float:
-    """How much the points achieve together: the area they dominate up to a reference point.
+def hypervolume(points: Iterable[FrontPoint], *, max_size: int) -> float:
+    """Measure how much the points achieve together: the area they dominate up to a reference point.
 
     The plane is `(log2(size + 1), accuracy)`, so that halving a network counts the same at every size and
     softmax alone, with no hidden neurons, has a place. The reference point is
-    `(log2(max_size + 1), reference_accuracy)`. The measure is Zitzler & Thiele's (PPSN 1998, section 3).
+    `(log2(max_size + 1), 0)`. The measure is Zitzler & Thiele's (PPSN 1998, section 3).
 
     Args:
         points: In any order; dominated points and NaN add nothing.
         max_size: The reference size: points that large or larger add nothing.
-        reference_accuracy: The reference accuracy: points that low or lower add nothing.
 
     Returns:
-        The area, at least 0; divide by `log2(max_size + 1) * (1 - reference_accuracy)` for a share.
+        The area, at least 0; divide by `log2(max_size + 1)` for a share.
 
     Example:
         >>> hypervolume([FrontPoint(0, 1, 0.5), FrontPoint(1, 3, 0.75)], max_size=7)
         1.25
     """
-    area, floor, right = 0.0, reference_accuracy, math.log2(max_size + 1)
+    area, floor, right = 0.0, 0.0, math.log2(max_size + 1)
     for point in pareto_front(points):
         if point.size < max_size and point.accuracy > floor:
             area += (right - math.log2(point.size + 1)) * (point.accuracy - floor)
@@ -147,7 +140,7 @@ def hypervolume(points: Iterable[FrontPoint], *, max_size: int, reference_accura
 
 
 def levelled_off(before: Iterable[FrontPoint], now: Iterable[FrontPoint], *, max_size: int) -> bool:
-    """Whether a front has gained less than `LEAST_GAIN` of its hypervolume.
+    """Say whether a front has gained less than `LEAST_GAIN` of its hypervolume.
 
     Args:
         before: The front as it was.

@@ -7,14 +7,14 @@ from typing import TypeAlias
 from fewest.search.settings.space import Architecture, describe, n_neurons
 from fewest.storage.trials.records import VerifiedNetwork
 
-__all__ = ["best_on_validation"]
+__all__ = ["Results", "best_on_validation", "by_depth", "collect"]
 
 Results: TypeAlias = Mapping[Architecture, Sequence[float]]
-"""Test accuracies in 0..1 of each architecture, one a seed, in any order; none yet for one still to train."""
+"""Test accuracies in 0..1 of each architecture, one a seed, in any order; empty for one still to be trained."""
 
 
 def collect(networks: Iterable[VerifiedNetwork]) -> dict[Architecture, list[float]]:
-    """Verified networks as `Results`: each (architecture, seed) once, the first that came.
+    """Gather verified networks as `Results`: each (architecture, seed) once, the first that came.
 
     >>> networks = [VerifiedNetwork((2,), seed, 0.7, 0.7, 15, 1.0) for seed in (0, 1, 1)]
     >>> collect(networks)
@@ -31,7 +31,7 @@ def collect(networks: Iterable[VerifiedNetwork]) -> dict[Architecture, list[floa
 
 
 def by_depth(results: Results) -> dict[int, dict[Architecture, list[float]]]:
-    """The results of each depth, smallest architecture first, accuracies sorted.
+    """Split results by depth; smallest architecture first, accuracies sorted.
 
     An accuracy of NaN counts as 0: a network that could not be scored reached nothing.
 
@@ -53,7 +53,7 @@ def _size_order(architecture: Architecture) -> tuple[int, Architecture]:
 
 
 def best_on_validation(verified: Iterable[VerifiedNetwork]) -> dict[Architecture, int]:
-    """The seed of each architecture's network of highest validation accuracy, of equals the lowest.
+    """Find the seed of each architecture's network of highest validation accuracy; of equals, the lowest seed.
 
     >>> networks = [VerifiedNetwork((2,), seed, 0.9, 0.7 + seed / 100, 15, 1.0) for seed in (1, 3, 2)]
     >>> best_on_validation([*networks, VerifiedNetwork((), 5, 0.0, float("nan"), 1, 1.0)])

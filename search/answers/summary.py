@@ -1,4 +1,4 @@
-"""What a study has found, as one plain object: the shape that `fewest answer --format json` prints.
+"""A study's answer as one typed object; its `to_json` is what `fewest answer --format json` prints.
 
     {"study": str, "dataset": str, "protocol": {...}, "classes": int,
      "trials": {"complete": int, "pruned": int, "failed": int, "running": int, "waiting": int},
@@ -7,27 +7,156 @@
                 "test_accuracy": {"mean": float, "sd": float, "min": float, "max": float, "seeds": int} | null}],
      "targets": [{"accuracy": float, "possible": ANSWER, "typical": ANSWER, "reliable": ANSWER,
                   "by_depth": {"0": {"possible": ANSWER, ...}, ...}, "unanswered": {"reliable": str, ...}}]}
-    ANSWER = null | {"neurons": int, "widths": [int], "interval": [int, int], "test_accuracy": float, "seeds":
-    int}
+    ANSWER = null | {"neurons": int, "widths": [int], "interval": [int, int], "test_accuracy": float,
+                     "seeds": int}
 
-`unanswered` stands only where an ANSWER is null, and says why. Pure, and quick to import: it needs neither
-Optuna nor TensorFlow.
+`unanswered` stands only where an ANSWER is null, and says why.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from fewest.search.answers.answer import answer_targets, statement
-from fewest.search.answers.front import pareto_front, points_of
+from fewest.search.answers.answer import TargetAnswer, answer_targets
+from fewest.search.answers.front import Size, pareto_front, points_of
 from fewest.search.answers.results import Results, collect
 from fewest.search.settings.config import StudyConfig
-from fewest.storage.trials.records import StudyRecord, TrialRecord, VerifiedNetwork
+from fewest.search.settings.protocol import Protocol
+from fewest.search.settings.space import Architecture
+from fewest.storage.trials.records import StudyRecord, TrialRecord, TrialState, VerifiedNetwork
 
-__all__ = ["smallest_on_validation", "statements", "summarise"]
+__all__ = ["FrontMember", "Summary", "TestAccuracy", "TrialCounts", "summarise"]
 
-SAMPLES = {"mnist": "digits", "digits": "digits", "fashion_mnist": "images"}
-"""What a data set's samples are called in a sentence."""
+
+@dataclass(frozen=True, slots=True)
+class TrialCounts:
+    """Numbers of trials by state. Every trial is in one of them."""
+
+    complete: int
+    pruned: int
+    failed: int
+    running: int
+    waiting: int
+
+    @classmethod
+    def of(cls, n_trials: Mapping[TrialState, int]) -> "TrialCounts":
+        """Take the counts of a `StudyRecord`."""
+        states: tuple[TrialState, ...] = ("complete", "pruned", "fail", "running", "waiting")
+        return cls(*(n_trials.get(state, 0) for state in states))
+
+
+@dataclass(frozen=True, slots=True)
+class TestAccuracy:
+    """Test accuracies of one architecture over its seeds.
+
+    Attributes:
+        mean: Their mean, in 0..1.
+        sd: Their standard deviation, of the sample; 0 of a single seed.
+        min: The lowest, in 0..1.
+        max: The highest, in 0..1.
+        seeds: Number of seeds.
+    """
+
+    mean: float
+    sd: float
+    min: float
+    max: float
+    seeds: int
+
+    @classmethod
+    def over(cls, accuracies: Sequence[float]) -> "TestAccuracy | None":
+        """Describe accuracies; None where there are none."""
+        if not accuracies:
+            return None
+        sd = stdev(accuracies) if len(accuracies) > 1 else 0.0
+        return cls(fmean(accuracies), sd, min(accuracies), max(accuracies), len(accuracies))
+
+
+@dataclass(frozen=True, slots=True)
+class FrontMember:
+    """One network on the front.
+
+    Attributes:
+        trial: Number of the trial that trained it.
+        widths: Its architecture.
+        neurons: Hidden neurons.
+        parameters: Trainable weights and biases.
+        validation_accuracy: Of that one training, in 0..1.
+        test_accuracy: Of its architecture's verified networks; None before verification.
+    """
+
+    trial: int
+    widths: Architecture
+    neurons: int
+    parameters: int
+    validation_accuracy: float
+    test_accuracy: TestAccuracy | None
+
+    def count(self, size: Size) -> int:
+        """Return its size in neurons or in parameters."""
+        return self.neurons if size == "neurons" else self.parameters
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one member of `front`."""
+        return {**asdict(self), "widths": list(self.widths)}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a study has found so far.
+
+    Attributes:
+        study: The study's name.
+        dataset: The data set's name.
+        protocol: How its networks are trained.
+        classes: Number of classes.
+        trials: Numbers of trials by state.
+        networks_trained: Trials that trained at least one epoch, and networks that verification trained.
+        epochs_trained: Epochs of all those networks.
+        epochs_saved: Epochs that pruned trials did not train.
+        seconds: Seconds of training, summed over networks; to the millisecond.
+        front: The Pareto front by validation accuracy, from small to large.
+        targets: The answers to every target accuracy, lowest first.
+    """
+
+    study: str
+    dataset: str
+    protocol: Protocol
+    classes: int
+    trials: TrialCounts
+    networks_trained: int
+    epochs_trained: int
+    epochs_saved: int
+    seconds: float
+    front: tuple[FrontMember, ...]
+    targets: tuple[TargetAnswer, ...]
+
+    def smallest_on_validation(self, accuracy: float, size: Size = "neurons") -> FrontMember | None:
+        """Find the smallest front member that reaches a validation accuracy in its one training.
+
+        Args:
+            accuracy: Validation accuracy to reach, in 0..1.
+            size: What counts as small.
+        """
+        reaching = (member for member in self.front if member.validation_accuracy >= accuracy)
+        return min(reaching, key=lambda member: member.count(size), default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `fewest answer --format json` prints."""
+        return {
+            "study": self.study,
+            "dataset": self.dataset,
+            "protocol": self.protocol.model_dump(mode="json"),
+            "classes": self.classes,
+            "trials": asdict(self.trials),
+            "networks_trained": self.networks_trained,
+            "epochs_trained": self.epochs_trained,
+            "epochs_saved": self.epochs_saved,
+            "seconds": self.seconds,
+            "front": [member.to_json() for member in self.front],
+            "targets": [target.to_json() for target in self.targets],
+        }
 
 
 def summarise(
@@ -35,8 +164,8 @@ def summarise(
     config: StudyConfig,
     trials: Sequence[TrialRecord],
     verified: Sequence[VerifiedNetwork] = (),
-) -> dict[str, Any]:
-    """The object described above; before verification, its answers are null.
+) -> Summary:
+    """Work out what a study has found; before verification, its targets have no answers.
 
     Args:
         study: The study.
@@ -46,65 +175,28 @@ def summarise(
     """
     results = collect(verified)
     ended = [trial for trial in trials if trial.epochs]
+    seconds = sum(trial.seconds or 0.0 for trial in ended) + sum(network.seconds for network in verified)
+    return Summary(
+        study=study.name,
+        dataset=study.attributes["data"]["name"],
+        protocol=config.training,
+        classes=study.attributes["data"]["n_classes"],
+        trials=TrialCounts.of(study.n_trials),
+        networks_trained=len(ended) + len(verified),
+        epochs_trained=sum(trial.epochs or 0 for trial in ended) + sum(network.epochs for network in verified),
+        epochs_saved=sum(config.training.epochs - (trial.epochs or 0) for trial in ended if trial.state == "pruned"),
+        seconds=round(seconds, 3),
+        front=tuple(_front(trials, config.space.size, results)),
+        targets=tuple(answer_targets(results, config.budget.targets)),
+    )
+
+
+def _front(trials: Sequence[TrialRecord], size: Size, results: Results) -> Iterator[FrontMember]:
+    """List the front's networks; trials that another program made and that lack a size are left out."""
     by_number = {trial.number: trial for trial in trials}
-    front = pareto_front(points_of(trials, config.space.size))
-    return {
-        "study": study.name,
-        "dataset": study.attributes["data"]["name"],
-        "protocol": config.training.model_dump(mode="json"),
-        "classes": study.attributes["data"]["n_classes"],
-        "trials": {
-            "failed" if state == "fail" else state: study.n_trials.get(state, 0)
-            for state in ("complete", "pruned", "fail", "running", "waiting")
-        },
-        "networks_trained": len(ended) + len(verified),
-        "epochs_trained": sum(trial.epochs or 0 for trial in ended) + sum(network.epochs for network in verified),
-        "epochs_saved": sum(config.training.epochs - (trial.epochs or 0) for trial in ended if trial.state == "pruned"),
-        "seconds": round(
-            sum(trial.seconds or 0.0 for trial in ended) + sum(network.seconds for network in verified), 3
-        ),
-        "front": [_front_member(by_number[point.trial], results) for point in front],
-        "targets": [answer.to_json() for answer in answer_targets(results, config.budget.targets)],
-    }
-
-
-def statements(config: StudyConfig, verified: Sequence[VerifiedNetwork]) -> list[str]:
-    """The verified answers as sentences, one a target; none before verification."""
-    results = collect(verified)
-    softmax = results.get((), ())
-    softmax_accuracy = fmean(softmax) if softmax else None
-    samples = SAMPLES.get(config.data.name, "test samples")
-    return [
-        statement(answer, softmax_accuracy, samples)
-        for answer in answer_targets(results, config.budget.targets)
-        if results
-    ]
-
-
-def smallest_on_validation(summary: Mapping[str, Any], target: float) -> dict[str, Any] | None:
-    """The smallest front member whose validation accuracy reaches a target, as found in one training."""
-    reaching = [member for member in summary["front"] if member["validation_accuracy"] >= target]
-    return min(reaching, key=lambda member: member["neurons"], default=None)
-
-
-def _front_member(trial: TrialRecord, results: Results) -> dict[str, Any]:
-    return {
-        "trial": trial.number,
-        "widths": list(trial.widths or ()),
-        "neurons": trial.neurons,
-        "parameters": trial.parameters,
-        "validation_accuracy": trial.validation_accuracy,
-        "test_accuracy": _spread(results.get(trial.widths or (), ())),
-    }
-
-
-def _spread(accuracies: Sequence[float]) -> dict[str, Any] | None:
-    if not accuracies:
-        return None
-    return {
-        "mean": fmean(accuracies),
-        "sd": stdev(accuracies) if len(accuracies) > 1 else 0.0,
-        "min": min(accuracies),
-        "max": max(accuracies),
-        "seeds": len(accuracies),
-    }
+    for point in pareto_front(points_of(trials, size)):
+        trial = by_number[point.trial]
+        widths = trial.widths or ()
+        if trial.neurons is not None and trial.parameters is not None:
+            spread = TestAccuracy.over(results.get(widths, ()))
+            yield FrontMember(trial.number, widths, trial.neurons, trial.parameters, point.accuracy, spread)

@@ -1,14 +1,15 @@
-"""Which network of a study someone means who asks for a trial's, or for the answer to a target.
+"""Which network of a study a request means: a trial's, or the answer to a target.
 
-Pure, and quick to import: what is wrong with a request is said before anything is loaded or trained.
+Pure, and quick to import: a wrong request is refused before anything is loaded or trained.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from fewest.search.answers.answer import Answer, answer_target
-from fewest.search.answers.front import fewest, pareto_front, points_of
+from fewest.search.answers.front import pareto_front, points_of, smallest_reaching
 from fewest.search.answers.results import best_on_validation, collect
+from fewest.search.answers.wording import plural
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.space import Architecture, Network, describe
 from fewest.storage.errors import MisuseError
@@ -34,12 +35,12 @@ class Choice(NamedTuple):
 
 
 def network_of_trial(config: StudyConfig, trials: Sequence[TrialRecord], number: int) -> Choice:
-    """The network of a trial.
+    """Choose the network of a trial.
 
     Args:
         config: The study's settings.
         trials: All its trials.
-        number: Of the trial, counted from 0.
+        number: The trial's number, counted from 0.
 
     Raises:
         MisuseError: There is no such trial, or it is not complete.
@@ -69,15 +70,15 @@ def network_for_target(
     target: float,
     depth: int | None = None,
 ) -> Choice:
-    """The network that answers a target: of the typical answer's architecture the best on validation samples.
+    """Choose the network that answers a target: of the typical answer's architecture, the best on validation samples.
 
-    Before verification, the smallest of those found in one training each that reach the target on validation samples.
+    Before verification, it is the smallest network that reached the target on validation samples in one training.
 
     Args:
         config: The study's settings.
         trials: All its trials.
         verified: Networks scored on the test set.
-        target: Accuracy to reach.
+        target: Accuracy to reach, between 0 and 1.
         depth: Hidden layers the network must have; None for any.
 
     Raises:
@@ -122,7 +123,7 @@ def _smallest_on_validation(
         for trial in trials
         if trial.widths is not None and (depth is None or len(trial.widths) == depth)
     }
-    point = fewest(pareto_front(points_of(considered.values(), config.space.size)), target)
+    point = smallest_reaching(pareto_front(points_of(considered.values(), config.space.size)), target)
     if point is None:
         raise MisuseError(
             f"Study '{config.name}' has found no network{_of_depth(depth)} that reaches {target:g} on validation "
@@ -136,16 +137,16 @@ def _smallest_on_validation(
 
 
 def _of_depth(depth: int | None) -> str:
-    return "" if depth is None else f" with {depth} hidden layer{'' if depth == 1 else 's'}"
+    return "" if depth is None else f" with {plural(depth, 'hidden layer')}"
 
 
 def _described(widths: Architecture) -> str:
-    """An architecture in a sentence.
+    """Put an architecture into a sentence.
 
     >>> _described(()), _described((1,)), _described((12, 8))
     ('softmax alone', '1 neuron', '20 neurons in layers of 12-8')
     """
     if not widths:
         return "softmax alone"
-    neurons = f"{sum(widths)} neuron{'' if sum(widths) == 1 else 's'}"
+    neurons = plural(sum(widths), "neuron")
     return neurons if len(widths) == 1 else f"{neurons} in layers of {describe(widths)}"

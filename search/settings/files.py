@@ -19,6 +19,7 @@ __all__ = [
     "command_for",
     "continued",
     "finished_mark",
+    "flattened",
     "is_finished",
     "load",
     "overridden",
@@ -101,13 +102,22 @@ def is_finished(study: StudyRecord, config: StudyConfig) -> bool:
 def command_for(config: StudyConfig) -> str:
     """A command that creates a study of these settings: the nearest shipped file and all that differs from it."""
     base = config.name if config.name in shipped_studies() else "digits"
-    shipped, wanted = (dict(_flat(settings.settings())) for settings in (load(base), config))
+    shipped, wanted = (dict(flattened(settings.settings())) for settings in (load(base), config))
     options = [
         shlex.quote(f"{name}={json.dumps(value)}")
         for name, value in wanted.items()
         if value != shipped.get(name) and value is not None
     ]
     return " --set ".join([f"fewest run {base}", *options])
+
+
+def flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """List nested settings as (dotted name, value), each name after `prefix`."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def stored_config(name: str, attributes: Mapping[str, Any]) -> StudyConfig:
@@ -163,17 +173,9 @@ def _override(settings: dict[str, Any], override: str) -> None:
 
 
 def _differences(stored: StudyConfig, given: StudyConfig) -> list[str]:
-    before, after = dict(_flat(stored.settings())), dict(_flat(given.settings()))
+    before, after = dict(flattened(stored.settings())), dict(flattened(given.settings()))
     return [
         f"{name} is {before.get(name)!r}, not {after.get(name)!r}"
         for name in sorted(before | after)
         if before.get(name) != after.get(name) and not name.startswith(CHANGEABLE)
     ]
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

@@ -38,6 +38,7 @@ from fewest.search.study.ticket import Ticket, facts_of, finished_trial, network
 from fewest.search.training.checkpoints import CohortCheckpoints
 from fewest.search.training.outcome import Outcome
 from fewest.search.training.trial import FrontTrial, Judge
+from fewest.storage.database.transactions import reading
 from fewest.storage.files.artifacts import Artifacts, KeptFile, read_kept
 from fewest.storage.files.places import Place
 from fewest.storage.trials.cohort_storage import CohortStorage
@@ -123,9 +124,10 @@ class OpenStudy:
         """Read all trials, by number."""
         return read_trials(self._database, self._study_id)
 
-    def curves(self) -> dict[int, list[CurvePoint]]:
-        """Read all learning curves, by trial id."""
-        return read_curves(self._database, self._study_id)
+    def trials_and_curves(self) -> tuple[list[TrialRecord], dict[int, list[CurvePoint]]]:
+        """Read all trials, by number, and all learning curves, by trial id, as of one moment."""
+        with reading(self._database) as connection:
+            return read_trials(connection, self._study_id), read_curves(connection, self._study_id)
 
     def results(self) -> list[VerifiedNetwork]:
         """Read all verified networks."""

@@ -21,16 +21,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
-from fewest.search.answers.evidence import (
-    CAP,
-    SHARES,
-    Evidence,
-    Quantity,
-    bound,
-    evidence,
-    interval_ends,
-    verdicts_by_size,
-)
+from fewest.search.answers.answer import interval_ends, verdicts_by_size
+from fewest.search.answers.evidence import CAP, SHARES, Evidence, Quantity, bound, evidence
 from fewest.search.answers.results import Results, by_depth
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
 from fewest.search.verification.shapes import crossing_shape, shape_of_size

@@ -111,7 +111,7 @@ def _results(study: OpenStudy) -> Results:
 
 def _evidence(study: OpenStudy) -> list[tuple[Architecture, float]]:
     """Every trial with its validation accuracy; of those that were pruned, the one to expect of them at their end."""
-    trials, curves = study.trials(), study.curves()
+    trials, curves = study.trials_and_curves()
     finished = list(finished_curves(study.size, trials, curves).values())
     found = []
     for trial in trials:

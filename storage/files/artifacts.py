@@ -49,14 +49,14 @@ class KeptFile(NamedTuple):
     name: str
 
 
-def read_kept(engine: Engine, study_id: int) -> list[KeptFile]:
+def read_kept(source: Engine | Connection, study_id: int) -> list[KeptFile]:
     """The artifacts of a study and of all its trials, oldest first; those that were deleted are left out.
 
     Raises:
         StorageError: The database cannot be read.
     """
     of_study, of_trial = study_system_attributes.c, trial_system_attributes.c
-    with reading(engine) as connection:
+    with reading(source) as connection:
         rows = [
             *connection.execute(
                 sa.select(sa.null(), of_study.value_json)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 import sqlalchemy as sa
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from fewest.storage.database.sql import from_null, has_table, nan_to_null, upsert
 from fewest.storage.database.tables import results
@@ -36,7 +36,7 @@ def write_results(engine: Engine, study_id: int, networks: Iterable[VerifiedNetw
         write(engine, lambda connection: connection.execute(upsert(connection, results), rows))
 
 
-def read_results(engine: Engine, study_id: int) -> list[VerifiedNetwork]:
+def read_results(source: Engine | Connection, study_id: int) -> list[VerifiedNetwork]:
     """All networks that verification trained for a study, ordered by depth, widths and seed.
 
     Raises:
@@ -50,7 +50,7 @@ def read_results(engine: Engine, study_id: int) -> list[VerifiedNetwork]:
         results.c.epochs,
         results.c.seconds,
     ).where(results.c.study_id == study_id)
-    with reading(engine) as connection:
+    with reading(source) as connection:
         if not has_table(connection, results):
             return []
         found = [

@@ -30,29 +30,29 @@ _N_NAMES_SHOWN = 10
 Value = TypeVar("Value")
 
 
-def read_studies(engine: Engine) -> list[StudyRecord]:
+def read_studies(source: Engine | Connection) -> list[StudyRecord]:
     """All studies, oldest first.
 
     Raises:
         StorageError: The database cannot be read.
     """
-    with reading(engine) as connection:
+    with reading(source) as connection:
         return _studies(connection, sa.true())
 
 
-def read_study(engine: Engine, name: str) -> StudyRecord:
+def read_study(source: Engine | Connection, name: str) -> StudyRecord:
     """One study by its name.
 
     Raises:
         NotFoundError: There is none of that name; the message says which there are.
         StorageError: The database cannot be read.
     """
-    with reading(engine) as connection:
+    with reading(source) as connection:
         found = _studies(connection, studies.c.study_name == name)
         if found:
             return found[0]
         names = list(connection.scalars(sa.select(studies.c.study_name).order_by(studies.c.study_id)))
-    raise NotFoundError(unknown_study(name, names, place_of(engine.url)))
+    raise NotFoundError(unknown_study(name, names, place_of(source.engine.url)))
 
 
 def unknown_study(name: str, names: list[str], place: str) -> str:

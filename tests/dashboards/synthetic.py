@@ -3,11 +3,16 @@
 import itertools
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fewest.search.answers.front import pareto_front, points_of
+from fewest.search.answers.answer import Answer, NoAnswer, Outcomes, TargetAnswer
+from fewest.search.answers.evidence import SHARES
+from fewest.search.answers.front import Size, pareto_front, points_of
+from fewest.search.answers.summary import FrontMember, Summary, TestAccuracy, TrialCounts
+from fewest.search.settings.protocol import Protocol
 from fewest.storage.trials.records import CurvePoint, TrialRecord, TrialState, VerifiedNetwork
 
 MAX_EPOCHS = 15
@@ -109,46 +114,37 @@ def make_verified(seed: int = 1, n_seeds: int = 12) -> list[VerifiedNetwork]:
     ]
 
 
-def make_answer(trials: Sequence[TrialRecord], *, verified: bool) -> dict[str, Any]:
-    """The object that `fewest answer --format json` prints for such a study."""
+def make_answer(trials: Sequence[TrialRecord], *, verified: bool, size: Size = "neurons") -> Summary:
+    """What such a study has found."""
     by_number = {record.number: record for record in trials}
-    counts = {
-        "failed" if state == "fail" else state: sum(record.state == state for record in trials)
-        for state in ("complete", "pruned", "fail", "running", "waiting")
+    states = Counter(record.state for record in trials)
+    found = {"widths": (13,), "interval": (12, 14), "test_accuracy": 0.9512, "seeds": 20}
+    answers: Outcomes = {
+        "possible": Answer(neurons=12, **found),
+        "typical": Answer(neurons=13, **found),
+        "reliable": Answer(neurons=14, **found),
     }
-    found = {"widths": [13], "interval": [12, 14], "test_accuracy": 0.9512, "seeds": 20}
-    answer = {"typical": {"neurons": 13, **found}, "possible": {"neurons": 12, **found}}
-    answer["reliable"] = {"neurons": 14, **found}
-    nothing: dict[str, Any] = dict.fromkeys(("possible", "typical", "reliable"))
-    if verified:
-        nothing["unanswered"] = dict.fromkeys(nothing, "not reached up to 32 neurons")
-    front = [by_number[point.trial] for point in pareto_front(points_of(trials))]
-    spread = {"mean": 0.951, "sd": 0.002, "min": 0.947, "max": 0.955, "seeds": 20}
-    return {
-        "study": "mnist",
-        "dataset": "mnist",
-        "protocol": {"protocol": "one_cycle", "epochs": MAX_EPOCHS, "batch_size": 128},
-        "classes": 10,
-        "trials": counts,
-        "networks_trained": len(trials),
-        "epochs_trained": sum(record.epochs or 0 for record in trials),
-        "epochs_saved": sum(MAX_EPOCHS - (r.epochs or 0) for r in trials if r.state == "pruned"),
-        "seconds": 61.5,
-        "front": [
-            {
-                "trial": record.number,
-                "widths": list(record.widths or ()),
-                "neurons": record.neurons,
-                "parameters": record.parameters,
-                "validation_accuracy": record.validation_accuracy,
-                "test_accuracy": spread if verified else None,
-            }
-            for record in front
-        ],
-        "targets": [
-            {"accuracy": 0.9, **(answer if verified else nothing), "by_depth": {}},
-            {"accuracy": 0.95, **(answer if verified else nothing)}
-            | {"by_depth": {"0": nothing, "1": answer, "2": answer} if verified else {}},
-            {"accuracy": 0.99, **nothing, "by_depth": {}},
-        ],
-    }
+    unreached = NoAnswer("not reached", 32, 33) if verified else NoAnswer("needs more seeds", None, 0)
+    nothing: Outcomes = dict.fromkeys(SHARES, unreached)
+    spread = TestAccuracy(mean=0.951, sd=0.002, min=0.947, max=0.955, seeds=20) if verified else None
+    front = [by_number[point.trial] for point in pareto_front(points_of(trials, size))]
+    likely = answers if verified else nothing
+    return Summary(
+        study="mnist",
+        dataset="mnist",
+        protocol=Protocol(protocol="one_cycle", epochs=MAX_EPOCHS, batch_size=128),
+        classes=10,
+        trials=TrialCounts.of(states),
+        networks_trained=len(trials),
+        epochs_trained=sum(record.epochs or 0 for record in trials),
+        epochs_saved=sum(MAX_EPOCHS - (r.epochs or 0) for r in trials if r.state == "pruned"),
+        seconds=61.5,
+        front=tuple(
+            FrontMember(r.number, r.widths or (), r.neurons, r.parameters, r.validation_accuracy, spread) for r in front
+        ),
+        targets=(
+            TargetAnswer(0.9, likely, {}),
+            TargetAnswer(0.95, likely, {0: nothing, 1: answers, 2: answers} if verified else {}),
+            TargetAnswer(0.99, nothing, {}),
+        ),
+    )

@@ -1,5 +1,6 @@
 """The report: it holds the facts, says of which set, fetches nothing, and shows hostile text as text."""
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -10,27 +11,36 @@ import pytest
 from plotly.offline import get_plotlyjs
 from synthetic import START, make_answer, make_study, make_verified
 
-from fewest.dashboards.page import POLICY
 from fewest.dashboards.report import ReportData, ReportError, render_report, write_report
+from fewest.search.answers.answer import Answer, NoAnswer
+from fewest.search.settings.files import load
 
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&"
 
 
-def data(*, verified: bool = False, **changes: Any) -> ReportData:
+def data(*overrides: str, verified: bool = False, **changes: Any) -> ReportData:
     trials, curves = make_study(70)
+    config = load("mnist", ["seed=3", "budget.targets=[0.9, 0.95, 0.99]", *overrides])
     report = ReportData(
-        study="mnist",
-        answer=make_answer(trials, verified=verified),
-        settings={"seed": 3, "space": {"max_depth": 3}, "training": {"epochs": 15, "patience": None}},
+        answer=make_answer(trials, verified=verified, size=config.space.size),
+        config=config,
         trials=trials,
         curves=curves,
-        command="fewest run mnist --seed 3",
         verified=make_verified() if verified else (),
         environment={"Python": "3.11.2"},
         samples={"training": 51_000, "validation": 9_000, "test": 10_000},
         generated=START,
     )
     return replace(report, **changes)
+
+
+def with_first_target(report: ReportData, **changes: Any) -> ReportData:
+    """The report with other answers to its lowest target, over all depths, or with other answers by depth."""
+    first, *others = report.answer.targets
+    by_depth = changes.pop("by_depth", first.by_depth)
+    first = replace(first, overall={**first.overall, **changes}, by_depth=by_depth)
+    return replace(report, answer=replace(report.answer, targets=(first, *others)))
 
 
 def rendered(report: ReportData) -> str:
@@ -65,26 +75,22 @@ def test_after_verification_the_answer_is_of_the_test_set() -> None:
 
 
 def test_an_answer_that_needs_more_seeds_says_so() -> None:
-    report = data(verified=True)
-    target = report.answer["targets"][0]
-    target |= {"reliable": None, "unanswered": {"reliable": "needs more seeds (at least 14 neurons)"}}
+    report = with_first_target(data(verified=True), reliable=NoAnswer("needs more seeds", 16, 14))
     text = prose(rendered(report))
     assert "to be safe: needs more seeds (at least 14 neurons)" in text
     assert "13 neurons typically" in text
 
 
 def test_what_is_reached_with_luck_alone_is_not_the_headline() -> None:
-    report = data(verified=True)
-    report.answer["targets"][0] |= {"typical": None, "unanswered": {"typical": "needs more seeds"}}
+    report = with_first_target(data(verified=True), typical=NoAnswer("needs more seeds", None, 0))
     assert re.search(r"test accuracy needs more seeds typically .* 12 with luck", prose(rendered(report)))
 
 
 def test_where_softmax_alone_is_enough_it_says_what_one_hidden_layer_takes() -> None:
     report = data(verified=True)
-    target = report.answer["targets"][0]
-    target["by_depth"]["1"] = {claim: target[claim] for claim in ("possible", "typical", "reliable")}
-    target |= {"typical": {**target["typical"], "neurons": 0, "widths": [], "interval": [0, 0]}}
-    text = prose(rendered(report))
+    one_layer = {1: report.answer.targets[0].overall}
+    softmax = Answer(0, (), (0, 0), 0.926, 20)
+    text = prose(rendered(with_first_target(report, typical=softmax, by_depth=one_layer)))
     assert "0 neurons typically (0 to 0), softmax alone" in text
     assert "with one hidden layer 13 typically (12 to 14)" in text
 
@@ -106,15 +112,15 @@ def test_where_every_verified_network_failed_there_is_nothing_to_compare() -> No
 def test_the_front_is_listed_with_its_trials() -> None:
     report = data()
     text = rendered(report)
-    for member in report.answer["front"]:
-        assert f'<td class="number">{100 * member["validation_accuracy"]:.2f} %</td>' in text
+    for member in report.answer.front:
+        assert f'<td class="number">{100 * member.validation_accuracy:.2f} %</td>' in text
 
 
 def test_it_tells_how_the_study_was_run_and_how_to_repeat_it() -> None:
     text = prose(rendered(data()))
     assert "training.epochs 15" in text and "training.patience none" in text
     assert "Python 3.11.2" in text and "Validation samples 9,000" in text
-    assert "fewest run mnist --seed 3" in text
+    assert "fewest run mnist --set seed=3 --set" in text
     assert re.search(r"Of \d+ trials that ended, \d+ were pruned, half of them within [\d.]+ of 15 epochs", text)
 
 
@@ -139,16 +145,12 @@ def test_nothing_is_fetched() -> None:
 
 def test_hostile_names_are_shown_as_text() -> None:
     report = data()
-    trials = [replace(trial, reason=HOSTILE) for trial in report.trials]
-    answer = {**report.answer, "dataset": HOSTILE, "study": HOSTILE}
     hostile = replace(
         report,
-        study=HOSTILE,
-        answer=answer,
-        trials=trials,
-        settings={HOSTILE: HOSTILE},
+        answer=replace(report.answer, study=HOSTILE, dataset=HOSTILE),
+        config=load("mnist", ["name='study'", f"data.name={json.dumps(HOSTILE)}"]),
+        trials=[replace(trial, reason=HOSTILE) for trial in report.trials],
         environment={HOSTILE: HOSTILE},
-        command=HOSTILE,
     )
     text = rendered(hostile)
     assert "<script>alert" not in text and "<img" not in text
@@ -163,15 +165,15 @@ def test_a_study_without_trials_has_a_report() -> None:
 
 
 def test_parameters_are_answered_in_parameters() -> None:
-    report = data(settings={"space": {"size": "parameters"}})
-    reaching = [one["parameters"] for one in report.answer["front"] if one["validation_accuracy"] >= 0.9]
+    report = data("space.size=parameters")
+    reaching = [one.parameters for one in report.answer.front if one.validation_accuracy >= 0.9]
     text = prose(rendered(report))
     assert "How many parameters does a network need" in text
     assert f"90 % validation accuracy {min(reaching):,} parameters" in text
 
 
-def test_by_default_the_command_names_the_study() -> None:
-    assert "<pre>fewest run mnist</pre>" in rendered(data(command=""))
+def test_a_shipped_study_is_repeated_by_its_name() -> None:
+    assert "<pre>fewest run mnist</pre>" in rendered(data(config=load("mnist")))
 
 
 def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:

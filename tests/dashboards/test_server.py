@@ -17,7 +17,7 @@ from synthetic import make_study
 
 from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.front import plot_front
-from fewest.dashboards.saved import save_curves_figure, save_front_figure, save_note
+from fewest.dashboards.saved import save_curves_figure, save_front_figure
 from fewest.dashboards.server import HEADERS, Guard, ServerError, _listen, make_app, serve
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.trials.cohort_storage import optuna_storage
@@ -235,13 +235,3 @@ def test_saved_figures_replace_each_other(url: str, study: optuna.Study) -> None
     saved = {one["id"]: json.loads(one["graph_object"]) for one in json.loads(body)["plotly_graph_objects"]}
     assert sorted(saved) == ["fewest-front", "fewest-learning-curves"]
     assert saved["fewest-front"]["layout"]["title"]["text"] == "Pareto front"
-
-
-def test_a_note_is_saved_once(study: optuna.Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    from optuna_dashboard import get_note
-
-    save_note(study, "95 %: 13 neurons")
-    before = study._storage.get_study_system_attrs(study._study_id)
-    save_note(study, "95 %: 13 neurons")
-    assert study._storage.get_study_system_attrs(study._study_id) == before
-    assert get_note(study) == "95 %: 13 neurons"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fewest.search.answers import evidence as answers
-from fewest.search.answers.answer import Answer, NoAnswer, TargetAnswer, answer_target, answer_targets, statement
+from fewest.search.answers.answer import Answer, NoAnswer, TargetAnswer, answer_target, answer_targets
 from fewest.search.answers.evidence import CAP, SHARES, bound, evidence
 from fewest.search.answers.results import by_depth, collect
 from fewest.storage.trials.records import VerifiedNetwork
@@ -248,33 +248,6 @@ class TestWords:
         assert set(written) == {"accuracy", "possible", "typical", "reliable", "by_depth"}
         assert written["by_depth"]["1"]["reliable"] is None
         assert written["by_depth"]["1"]["unanswered"] == {"reliable": "not reached up to 32 neurons"}
-
-    def test_statement(self):
-        assert statement(TargetAnswer(0.95, OVERALL, {}), 0.926, "digits") == (
-            "At least 95 % of digits right: 13 neurons typically (95 % interval 12-14), 14 to be safe, "
-            "12 with luck; 0 hidden neurons already give 92.6 %"
-        )
-
-    def test_statement_where_softmax_is_enough(self):
-        softmax = dict.fromkeys(SHARES, Answer(0, (), (0, 0), 0.926, 4))
-        one = {"possible": of(5, 5, 5), "typical": of(5, 5, 6), "reliable": of(6, 5, 6)}
-        assert statement(TargetAnswer(0.9, softmax, {0: softmax, 1: one}), 0.926, "digits") == (
-            "At least 90 % of digits right: softmax alone, 0 hidden neurons, typically gives 92.6 %; "
-            "with one hidden layer 5 neurons typically (95 % interval 5-6), 6 to be safe, 5 with luck"
-        )
-
-    def test_statement_without_answers(self):
-        never = dict.fromkeys(SHARES, NoAnswer("not reached", 32, 33))
-        assert statement(TargetAnswer(0.995, never, {})) == (
-            "At least 99.5 % of test samples right: not reached up to 32 neurons"
-        )
-
-    def test_statement_with_some_answers(self):
-        some = {**OVERALL, "reliable": NoAnswer("needs more seeds", 16, 14)}
-        assert statement(TargetAnswer(0.95, some, {})) == (
-            "At least 95 % of test samples right: 13 neurons typically (95 % interval 12-14), "
-            "to be safe needs more seeds (at least 14 neurons), 12 with luck"
-        )
 
     def test_a_seed_is_counted_once(self):
         networks = [VerifiedNetwork((3,), seed, seed / 10, 0.8, 15, 1.0) for seed in (1, 2, 1)]

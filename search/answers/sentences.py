@@ -1,0 +1,81 @@
+"""A study's answers as sentences, one a target."""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from fewest.search.answers.answer import Answer, NoAnswer, Outcome, Outcomes, TargetAnswer
+from fewest.search.answers.results import collect
+from fewest.search.answers.summary import Summary
+from fewest.search.answers.wording import WORDING, plural, short_percent
+from fewest.storage.trials.records import VerifiedNetwork
+
+__all__ = ["statement", "statements"]
+
+SAMPLES = {"mnist": "digits", "digits": "digits", "fashion_mnist": "images"}
+"""What a data set's samples are called in a sentence."""
+
+
+def statements(summary: Summary, verified: Sequence[VerifiedNetwork]) -> list[str]:
+    """Say the verified answers, one sentence a target; none before verification.
+
+    Args:
+        summary: The study's answer.
+        verified: Networks scored on the test set; those of softmax alone are quoted.
+    """
+    if not verified:
+        return []
+    softmax = collect(verified).get((), ())
+    samples = SAMPLES.get(summary.dataset, "test samples")
+    return [statement(target, fmean(softmax) if softmax else None, samples) for target in summary.targets]
+
+
+def statement(target: TargetAnswer, softmax_accuracy: float | None = None, samples: str = "test samples") -> str:
+    """Say the answer to one target.
+
+    Where softmax alone is the typical answer, the sentence says so and goes on to one hidden layer.
+
+    Args:
+        target: All answers to the target.
+        softmax_accuracy: Mean test accuracy without hidden neurons, in 0..1; None where it is unknown.
+        samples: What the data set's samples are called.
+
+    Example:
+        >>> def of(neurons, low, high):
+        ...     return Answer(neurons, (neurons,), (low, high), 0.95, 20)
+        >>> overall = {"possible": of(12, 11, 12), "typical": of(13, 12, 14), "reliable": of(14, 13, 15)}
+        >>> print(statement(TargetAnswer(0.95, overall, {}), 0.926, "digits"))
+        At least 95 % of digits right: 13 neurons typically (95 % interval 12-14), 14 to be safe, \
+12 with luck; 0 hidden neurons already give 92.6 %
+    """
+    opening = f"At least {short_percent(target.accuracy)} of {samples} right: "
+    typical = target.overall["typical"]
+    if not (isinstance(typical, Answer) and typical.neurons == 0):
+        said = opening + _sizes(target.overall)
+        if softmax_accuracy is None:
+            return said
+        return f"{said}; 0 hidden neurons already give {short_percent(softmax_accuracy, 1)}"
+    softmax = f"softmax alone, 0 hidden neurons, typically gives {short_percent(typical.test_accuracy, 1)}"
+    one_layer = target.by_depth.get(1)
+    return opening + softmax + ("" if one_layer is None else f"; with one hidden layer {_sizes(one_layer)}")
+
+
+def _sizes(outcomes: Outcomes) -> str:
+    """Say the three answers; where there is none for one and the same reason, that reason alone."""
+    typical, *others = WORDING
+    first = outcomes[typical]
+    if isinstance(first, NoAnswer) and len(set(map(str, outcomes.values()))) == 1:
+        return str(first)
+    return ", ".join([_typical(first), *(_other(outcomes[name], WORDING[name].adverb) for name in others)])
+
+
+def _typical(outcome: Outcome) -> str:
+    adverb = WORDING["typical"].adverb
+    if isinstance(outcome, NoAnswer):
+        return f"{adverb} {outcome}"
+    low, high = outcome.interval
+    interval = f"{low}-{high}" if low < high else str(low)
+    return f"{plural(outcome.neurons, 'neuron', '')} {adverb} (95 % interval {interval})"
+
+
+def _other(outcome: Outcome, adverb: str) -> str:
+    return f"{outcome.neurons} {adverb}" if isinstance(outcome, Answer) else f"{adverb} {outcome}"

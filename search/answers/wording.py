@@ -1,0 +1,46 @@
+"""The words for the three answers to a target, and for the numbers in them: one place for all texts."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from fewest.search.answers.evidence import Quantity
+
+__all__ = ["WORDING", "plural", "short_percent"]
+
+
+class Wording(NamedTuple):
+    """One of the three answers in words.
+
+    Attributes:
+        adverb: Goes with a number of neurons, as in "13 neurons typically".
+        meaning: The share of seeds, where "it" is the target accuracy.
+    """
+
+    adverb: str
+    meaning: str
+
+
+WORDING: Mapping[Quantity, Wording] = {
+    "typical": Wording("typically", "the median seed reaches it"),
+    "reliable": Wording("to be safe", "at least 90 % of seeds reach it"),
+    "possible": Wording("with luck", "one seed in twenty reaches it"),
+}
+"""The answers in the order in which they are told; `answer` derives them."""
+
+
+def plural(count: int, noun: str, separator: str = ",") -> str:
+    """Put a count and its noun together; `separator` parts thousands.
+
+    >>> plural(1, "neuron"), plural(1200, "neuron"), plural(1200, "neuron", "")
+    ('1 neuron', '1,200 neurons', '1200 neurons')
+    """
+    return f"{count:{separator}} {noun}{'' if count == 1 else 's'}"
+
+
+def short_percent(share: float, digits: int = 6) -> str:
+    """Write a share in per cent, with as many digits as it has, at most `digits` after the point.
+
+    >>> short_percent(0.95), short_percent(0.9246, 1), short_percent(0.9)
+    ('95 %', '92.5 %', '90 %')
+    """
+    return f"{100.0 * share:.{digits}f}".rstrip("0").rstrip(".") + " %"

@@ -1,0 +1,73 @@
+"""Answers as sentences: whole ones, from hand-made answers."""
+
+import pytest
+
+from fewest.search.answers.answer import Answer, NoAnswer, TargetAnswer
+from fewest.search.answers.evidence import SHARES
+from fewest.search.answers.sentences import statement, statements
+from fewest.search.answers.summary import Summary, TrialCounts
+from fewest.search.settings.protocol import Protocol
+from fewest.storage.trials.records import VerifiedNetwork
+
+
+def of(neurons: int, low: int, high: int) -> Answer:
+    return Answer(neurons, (neurons,) if neurons else (), (low, high), 0.95, 20)
+
+
+OVERALL = {"possible": of(12, 11, 12), "typical": of(13, 12, 14), "reliable": of(14, 13, 15)}
+
+
+def test_statement() -> None:
+    assert statement(TargetAnswer(0.95, OVERALL, {}), 0.926, "digits") == (
+        "At least 95 % of digits right: 13 neurons typically (95 % interval 12-14), 14 to be safe, "
+        "12 with luck; 0 hidden neurons already give 92.6 %"
+    )
+
+
+def test_statement_where_softmax_is_enough() -> None:
+    softmax = dict.fromkeys(SHARES, Answer(0, (), (0, 0), 0.926, 4))
+    one = {"possible": of(5, 5, 5), "typical": of(5, 5, 6), "reliable": of(6, 5, 6)}
+    assert statement(TargetAnswer(0.9, softmax, {0: softmax, 1: one}), 0.926, "digits") == (
+        "At least 90 % of digits right: softmax alone, 0 hidden neurons, typically gives 92.6 %; "
+        "with one hidden layer 5 neurons typically (95 % interval 5-6), 6 to be safe, 5 with luck"
+    )
+
+
+def test_statement_without_answers() -> None:
+    never = dict.fromkeys(SHARES, NoAnswer("not reached", 32, 33))
+    assert statement(TargetAnswer(0.995, never, {})) == (
+        "At least 99.5 % of test samples right: not reached up to 32 neurons"
+    )
+
+
+def test_statement_with_some_answers() -> None:
+    some = {**OVERALL, "reliable": NoAnswer("needs more seeds", 16, 14)}
+    assert statement(TargetAnswer(0.95, some, {})) == (
+        "At least 95 % of test samples right: 13 neurons typically (95 % interval 12-14), "
+        "to be safe needs more seeds (at least 14 neurons), 12 with luck"
+    )
+
+
+def test_an_interval_of_one_size_is_one_number() -> None:
+    alone = TargetAnswer(0.95, {**OVERALL, "typical": of(1, 1, 1)}, {})
+    assert "right: 1 neuron typically (95 % interval 1), " in statement(alone)
+
+
+def summary(dataset: str) -> Summary:
+    targets = (TargetAnswer(0.95, OVERALL, {}),)
+    return Summary("mine", dataset, Protocol(), 10, TrialCounts(1, 0, 0, 0, 0), 1, 15, 0, 1.0, (), targets)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "samples"), [("mnist", "digits"), ("fashion_mnist", "images"), ("mine.npz", "test samples")]
+)
+def test_samples_are_called_what_they_are(dataset: str, samples: str) -> None:
+    """Softmax alone scored 0.92 and 0.93, which have a mean of 0.925."""
+    softmax = [VerifiedNetwork((), seed, 0.92 + seed / 100, 0.9, 15, 1.0) for seed in (0, 1)]
+    (said,) = statements(summary(dataset), softmax)
+    assert said.startswith(f"At least 95 % of {samples} right: 13 neurons typically")
+    assert said.endswith("; 0 hidden neurons already give 92.5 %")
+
+
+def test_before_verification_nothing_is_said() -> None:
+    assert statements(summary("mnist"), []) == []

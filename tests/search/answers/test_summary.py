@@ -1,0 +1,137 @@
+"""The answer as one object: hand-made trials and networks, hand-computed numbers, and its JSON."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from fewest.search.answers import summary as summaries
+from fewest.search.answers.answer import Answer
+from fewest.search.settings.config import StudyConfig
+from fewest.storage.trials.records import StudyRecord, TrialRecord, TrialState, VerifiedNetwork
+
+
+def config(**space: Any) -> StudyConfig:
+    """Settings of a study that trains ten epochs at most."""
+    settings = {"training": {"epochs": 10}, "budget": {"trials": 9, "targets": [0.95, 0.9]}}
+    return StudyConfig.of({"name": "mine", "data": {"name": "digits"}, "space": space, **settings})
+
+
+def trial(number: int, widths: tuple[int, ...], accuracy: float | None, **changes: Any) -> TrialRecord:
+    """A trial of 100 parameters a neuron that trained for a second and ten epochs."""
+    state: TrialState = changes.pop("state", "complete")
+    values = {
+        "neurons": sum(widths),
+        "parameters": 100 * sum(widths),
+        "epochs": 10,
+        "seconds": 1.0,
+    } | changes
+    return TrialRecord(
+        trial_id=number + 100,
+        number=number,
+        state=state,
+        widths=widths,
+        seed=number,
+        best_epoch=None,
+        validation_accuracy=accuracy,
+        reason=None,
+        started=None,
+        completed=None,
+        **values,
+    )
+
+
+def networks(widths: tuple[int, ...], *accuracies: float) -> list[VerifiedNetwork]:
+    return [VerifiedNetwork(widths, seed, score, score, 10, 0.25) for seed, score in enumerate(accuracies)]
+
+
+STUDY = StudyRecord(
+    study_id=1,
+    name="mine",
+    attributes={"data": {"name": "digits", "n_classes": 10}},
+    n_trials={"complete": 3, "pruned": 1, "fail": 1, "waiting": 2},
+)
+TRIALS = [
+    trial(0, (), 0.88),
+    trial(1, (8,), 0.96),
+    trial(2, (4,), 0.93),
+    trial(3, (6,), None, state="pruned", epochs=3, seconds=0.3),
+    trial(4, (5,), None, state="fail", epochs=None, seconds=None),
+    trial(5, (7,), None, state="waiting", epochs=None, seconds=None),
+]
+VERIFIED = [*networks((), 0.86, 0.88), *networks((4,), 0.919, 0.92, 0.921, 0.92)]
+
+
+def test_work_and_savings_are_counted_over_trials_and_verification() -> None:
+    """Four trials trained 10 + 10 + 10 + 3 epochs in 3.3 s; six networks 10 each in 0.25 s; pruning saved 7."""
+    found = summaries.summarise(STUDY, config(), TRIALS, VERIFIED)
+    assert found.trials == summaries.TrialCounts(complete=3, pruned=1, failed=1, running=0, waiting=2)
+    assert (found.networks_trained, found.epochs_trained, found.epochs_saved) == (10, 93, 7)
+    assert found.seconds == pytest.approx(4.8)
+
+
+def test_the_front_has_the_test_accuracies_of_what_was_verified() -> None:
+    """Of 0.919, 0.92, 0.921, 0.92 the mean is 0.92 and the variance 0.000002 / 3."""
+    found = summaries.summarise(STUDY, config(), TRIALS, VERIFIED)
+    assert [(one.trial, one.neurons, one.parameters) for one in found.front] == [(0, 0, 0), (2, 4, 400), (1, 8, 800)]
+    four, eight = found.front[1].test_accuracy, found.front[2].test_accuracy
+    assert four is not None and eight is None
+    assert (four.mean, four.sd) == (pytest.approx(0.92), pytest.approx(math.sqrt(0.000002 / 3)))
+    assert (four.min, four.max, four.seeds) == (0.919, 0.921, 4)
+
+
+def test_a_single_seed_has_no_deviation() -> None:
+    found = summaries.TestAccuracy.over([0.9])
+    assert found is not None and (found.mean, found.sd, found.seeds) == (0.9, 0.0, 1)
+
+
+def test_a_trial_of_another_program_that_lacks_a_size_is_not_listed() -> None:
+    foreign = trial(9, (3,), 0.99, parameters=None)
+    found = summaries.summarise(STUDY, config(), [*TRIALS, foreign])
+    assert [member.trial for member in found.front] == [0]
+
+
+def test_targets_are_answered_lowest_first() -> None:
+    """Four seeds of four neurons all reach 0.9; none reaches 0.95, and no other size has three seeds."""
+    low, high = summaries.summarise(STUDY, config(), TRIALS, VERIFIED).targets
+    assert (low.accuracy, high.accuracy) == (0.9, 0.95)
+    typical = low.overall["typical"]
+    assert isinstance(typical, Answer) and typical.widths == (4,)
+    assert not isinstance(high.overall["typical"], Answer)
+
+
+def test_the_smallest_on_validation_is_that_of_the_front() -> None:
+    found = summaries.summarise(STUDY, config(), TRIALS)
+    sizes = {accuracy: found.smallest_on_validation(accuracy) for accuracy in (0.8, 0.9, 0.93, 0.94, 0.99)}
+    assert [one and one.neurons for one in sizes.values()] == [0, 4, 4, 8, None]
+
+
+def test_the_smallest_can_be_meant_in_parameters() -> None:
+    """A narrow deep network can have fewer neurons and more parameters."""
+    trials = [trial(0, (8,), 0.9, parameters=500), trial(1, (3, 3), 0.95, parameters=600)]
+    found = summaries.summarise(STUDY, config(size="parameters"), trials)
+    in_neurons, in_parameters = (found.smallest_on_validation(0.9, size) for size in ("neurons", "parameters"))
+    assert in_neurons is not None and in_neurons.trial == 1
+    assert in_parameters is not None and in_parameters.trial == 0
+
+
+def test_json_follows_the_schema() -> None:
+    written = summaries.summarise(STUDY, config(), TRIALS, VERIFIED).to_json()
+    assert json.loads(json.dumps(written)) == written
+    assert list(written) == [
+        *("study", "dataset", "protocol", "classes", "trials", "networks_trained", "epochs_trained"),
+        *("epochs_saved", "seconds", "front", "targets"),
+    ]
+    assert written["protocol"]["epochs"] == 10
+    assert written["trials"] == {"complete": 3, "pruned": 1, "failed": 1, "running": 0, "waiting": 2}
+    assert written["front"][2] == {
+        "trial": 1,
+        "widths": [8],
+        "neurons": 8,
+        "parameters": 800,
+        "validation_accuracy": 0.96,
+        "test_accuracy": None,
+    }
+    assert list(written["front"][1]["test_accuracy"]) == ["mean", "sd", "min", "max", "seeds"]
+    assert written["targets"][1]["unanswered"]["typical"].startswith("needs more seeds")
