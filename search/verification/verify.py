@@ -6,7 +6,7 @@ so a verification that was interrupted goes on from there, and its cohort from i
 
 An architecture's networks have different initial weights. With a constant learning rate, networks that also share
 the order of their training samples end up alike, so there each has an order of its own. A schedule that ends at zero
-averages the order out (both measured: `docs/decisions/0006-answers.md`), and then all share one, since networks that
+averages the order out (both measured: `docs/measurements/verification.md`), and then all share one, since networks that
 train together must.
 """
 
