@@ -1,4 +1,4 @@
-"""Records full learning curves of a dense sample of the default space, for policies to be replayed on.
+"""Record full learning curves of a dense sample of the default space, on which policies are replayed.
 
     python -m benchmarks.record_curves mnist --seed 0
 
@@ -37,7 +37,7 @@ N_EACH_COHORT = 100
 
 
 def main() -> None:
-    """Trains cohort after cohort and writes one file."""
+    """Train cohort after cohort and write one file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", choices=["mnist", "digits"])
     parser.add_argument("--seed", type=int, default=0)
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def sample() -> list[Architecture]:
-    """The recorded architectures, the same for every data set and seed, each once."""
+    """Return the recorded architectures, each once; the same for every data set and seed."""
     rng = np.random.default_rng(0)
     found: dict[Architecture, None] = dict.fromkeys([(), *((width,) for width in SINGLE_WIDTHS)])
     while len(found) < N_ARCHITECTURES:
@@ -68,12 +68,12 @@ def sample() -> list[Architecture]:
 
 
 def network_seed(seed: int, index: int) -> int:
-    """The seed of a network's initial weights."""
+    """Return the seed of a network's initial weights."""
     return int(np.random.SeedSequence([seed, index]).generate_state(1)[0]) >> 1
 
 
 def _padding(widths: Architecture) -> tuple[int, int]:
-    """Architectures alike in this share a model without much padding."""
+    """Return a sort key: neighbours in it share a model without much padding."""
     return len(widths), max(widths, default=0)
 
 
