@@ -1,4 +1,4 @@
-"""The examples run as they stand, in a folder of their own. Slow: each command loads TensorFlow, and two train."""
+"""The examples run as they stand, in a folder of their own."""
 
 import os
 import subprocess
@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+# Slow, all of them: most commands load TensorFlow, and two of them train a small study.
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
