@@ -2,14 +2,17 @@
 
     python -m benchmarks.agreement [mnist] [--seeds 0 1 2] [--storage sqlite:///agreement.db] [--set NAME=VALUE]
 
-Each seed's study runs whole, search and verification, as STUDY-SEED in the storage; one that is finished there is only
-read, one that was interrupted goes on. For every target, depth and answer this prints each study's number of neurons
-with its 95 % interval, how many pairs of studies agree, which they do when their intervals overlap, how many answers
-lie within the interval of another study, and for a study of MNIST by the protocol of the table
-(`benchmarks/verification_table.py`) its true answer: of softmax alone, of one hidden layer, and of the two together.
+Each seed's study runs whole, search and verification, as STUDY-SEED in the storage. A finished one is only read, an
+interrupted one goes on. For every target, depth and answer this prints
 
-With two hidden layers and more an answer is about the shapes that its study chose, and studies may choose different
-ones: those pairs are counted apart. Exits with status 1 unless all other pairs agree and every interval holds the true
+- each study's number of neurons with its 95 % interval;
+- how many pairs of studies agree, which means that their intervals overlap;
+- how many answers lie within the interval of another study;
+- for MNIST by the protocol of the table (`benchmarks/verification_table.py`) the true answer: of softmax alone, of one
+  hidden layer, and of the two together.
+
+With two hidden layers and more an answer is about the shapes that its study chose. Studies may choose different ones,
+so those pairs are counted apart. Exits with status 1 unless all other pairs agree and every interval holds the true
 answer.
 """
 
@@ -41,14 +44,14 @@ KNOWN_DEPTHS = {"any": (0, 1), "0": (0,), "1": (1,)}
 
 
 class Row(NamedTuple):
-    """One answer as each study gives it.
+    """One answer, as each study gives it.
 
     Attributes:
         target: The accuracy.
         depth: Number of hidden layers, or `any`.
         quantity: Which answer.
-        outcomes: One a study.
-        truth: The table's fewest neurons, infinite where none of its widths is enough; None where it does not say.
+        outcomes: The answer of each study, in order.
+        truth: The fewest neurons by the table; infinite where none of its widths is enough; None where it does not say.
     """
 
     target: float
@@ -59,24 +62,24 @@ class Row(NamedTuple):
 
     @property
     def n_pairs(self) -> int:
-        """Pairs of studies."""
+        """Number of pairs of studies."""
         return math.comb(len(self.outcomes), 2)
 
     @property
     def n_agreeing(self) -> int:
-        """Pairs of studies whose intervals overlap."""
+        """Number of pairs of studies whose intervals overlap."""
         pairs = itertools.combinations(map(extent, self.outcomes), 2)
         return sum(max(a[0], b[0]) <= min(a[1], b[1]) for a, b in pairs)
 
     @property
     def n_within(self) -> tuple[int, int]:
-        """Of the answers beside another study's interval, those that lie in it, and how many there are."""
+        """How many answers lie in another study's interval, and how many were compared."""
         pairs = [(a, extent(b)) for a, b in itertools.permutations(self.outcomes, 2) if isinstance(a, Answer)]
         return sum(low <= answer.neurons <= high for answer, (low, high) in pairs), len(pairs)
 
     @property
     def n_true(self) -> int:
-        """Studies whose interval holds the true answer; all, where that is not known."""
+        """Number of studies whose interval holds the true answer; all where that is not known."""
         if self.truth is None:
             return len(self.outcomes)
         truth = None if math.isinf(self.truth) else int(self.truth)
@@ -84,7 +87,7 @@ class Row(NamedTuple):
 
 
 def extent(outcome: Outcome) -> tuple[float, float]:
-    """The interval of the number of neurons; without an answer it has no upper end."""
+    """Return the interval of the number of neurons; without an answer it has no upper end."""
     return outcome.interval if isinstance(outcome, Answer) else (outcome.at_least, math.inf)
 
 
@@ -93,12 +96,12 @@ def rows(
     targets: Sequence[float],
     table: Mapping[Architecture, Sequence[float]] | None,
 ) -> Iterator[Row]:
-    """Every answer that all of the studies have an opinion on.
+    """Return every answer that all of the studies give.
 
     Args:
-        studies: Test accuracies of each architecture, of each study.
+        studies: For each study, the test accuracies of each architecture.
         targets: Accuracies asked for.
-        table: The same, exhaustive; None where there is none.
+        table: The same from the exhaustive table; None where there is none.
     """
     for answers in zip(*(answer_targets(results, targets) for results in studies), strict=True):
         by_depth = [{"any": one.overall, **{str(depth): of for depth, of in one.by_depth.items()}} for one in answers]
@@ -122,7 +125,7 @@ def _share(accuracies: Sequence[float], target: float) -> float:
 
 
 def _table_for(config: StudyConfig) -> Mapping[Architecture, Sequence[float]] | None:
-    """The exhaustive table, if it was made as this study trains."""
+    """Return the exhaustive table, if its networks were trained as this study trains."""
     made = load("mnist")
     return read_table(TABLE) if (config.data, config.training) == (made.data, made.training) else None
 
@@ -160,7 +163,7 @@ def _said(outcome: Outcome) -> str:
 
 
 def main() -> int:
-    """Runs what is not there yet, compares, prints."""
+    """Run the studies that are not there yet, compare all, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="?", default="mnist")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])

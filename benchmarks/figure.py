@@ -11,7 +11,7 @@ __all__ = ["save_png"]
 
 
 def save_png(figure: go.Figure, path: Path, *, width: int = 900, height: int = 480) -> None:
-    """Writes a figure of that many pixels, at twice the density.
+    """Write a figure as a PNG of `width` by `height` pixels, at twice the density.
 
     Raises:
         SystemExit: No Chromium is installed.

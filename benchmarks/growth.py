@@ -1,11 +1,11 @@
-"""How the cost of one study grows with its networks: a default MNIST study, and the seconds after so many of them.
+"""How the cost of one study grows with its networks, on a default MNIST study.
 
     python -m benchmarks.growth [--trials 1000] [--seed 0] [--output docs/growth.svg]
 
-Measured after each cohort: seconds since the study began, the process's processor seconds, which other
-programs on the machine disturb less, and epochs trained, summed over networks. A network that is pruned early costs
-less than one that trains to its end, so the cost can be linear in networks only as far as epochs are. All three are
-drawn against networks, each as a share of its last value.
+Measured after each cohort: seconds since the study began, processor seconds of the process, and epochs trained, summed
+over networks. Other programs disturb processor seconds less. A pruned network costs less than a complete one, so cost
+can be linear in networks only as far as epochs are. All three are drawn against networks, each as a share of its last
+value.
 """
 
 import argparse
@@ -41,7 +41,7 @@ class Point(NamedTuple):
 
 
 def measured(n_trials: int, seed: int) -> list[Point]:
-    """Runs the study, without verification, and prints a row for each cohort."""
+    """Run the study without verification, and print a row for each cohort."""
     budget = [f"budget.trials={n_trials}", f"budget.patience={n_trials}"]
     config = load("mnist", [*budget, f"seed={seed}"])
     data, _ = load_for(config)
@@ -66,7 +66,7 @@ def measured(n_trials: int, seed: int) -> list[Point]:
 
 
 def drawn(points: Sequence[Point]) -> str:
-    """An SVG of all three against networks, with a straight line to the last point."""
+    """Return an SVG of all three against networks, with a straight line to the last point."""
     last = points[-1]
 
     def line(share: Callable[[Point], float], color: str) -> str:
@@ -103,12 +103,12 @@ def drawn(points: Sequence[Point]) -> str:
 
 
 def x(share: float) -> float:
-    """Pixels from the left, of a share of the networks."""
+    """Return the pixels from the left for a share of the networks."""
     return MARGIN + share * (WIDTH - 2 * MARGIN)
 
 
 def y(share: float) -> float:
-    """Pixels from the top, of a share of the seconds or the epochs."""
+    """Return the pixels from the top for a share of the seconds or the epochs."""
     return HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN)
 
 
@@ -117,7 +117,7 @@ def _text(left: float, top: float, text: str, anchor: str, color: str = "#222") 
 
 
 def main() -> None:
-    """Measures and draws."""
+    """Measure and draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)

@@ -2,13 +2,13 @@
 
     python -m benchmarks.many_workers [--workers 10 100 1000] [--epoch-seconds 2.5] [--cohort 16] [--seconds 30]
 
-Every simulated worker has a lease of its own, beats every 7.5 s as real ones do, and goes through cohorts: it creates
-its trials, writes their curves after each of 15 epochs, and tells them. What is missing is the training, and what a
-worker reads and computes on its own machine. The workers share a few processes and their connections, as they would
-behind a pooler: `--processes` times `--threads` of them.
+Every simulated worker has a lease of its own, beats every 7.5 s as real ones do, and works through cohorts: it creates
+their trials, writes their curves after each of 15 epochs, and tells them. Two things are left out: the training, and
+what a worker reads and computes on its own machine. The workers share a few processes and their connections, as they
+would behind a pooler: `--processes` times `--threads` connections.
 
-Printed: how late heartbeats were stored after they were due (a lease is 30 s), transactions a second, how much of the
-work that fell due was done, the server's connections.
+Prints how late heartbeats were stored (a lease is 30 s), transactions a second, how much of the due work was done, and
+the server's connections.
 """
 
 import argparse
@@ -50,7 +50,7 @@ TEMPLATE = create_trial(
 
 @dataclass
 class Worker:
-    """One worker's state."""
+    """The state of one simulated worker."""
 
     leases: Leases
     study_id: int
@@ -59,7 +59,7 @@ class Worker:
 
 
 def work(worker: Worker, storage: CohortStorage, n: int) -> str:
-    """The next transaction of a worker's cohort, and what to call it."""
+    """Yield the next transaction of a worker's cohort, and its name."""
     if not worker.trials:
         worker.trials = storage.create_trials(worker.study_id, [TEMPLATE] * n, leases=worker.leases)
         worker.epoch = 0
@@ -134,7 +134,7 @@ def _samples(engine: sa.Engine, stop: threading.Event) -> Iterator[int]:
 
 
 def main() -> None:
-    """Prints a row for each number of workers."""
+    """Print a row for each number of workers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--studies", type=int, default=1)

@@ -1,12 +1,15 @@
-"""Ways not taken of training 64 networks of 16 neurons at batch 128, beside the one taken, in one run.
+"""Other ways to train 64 networks of 16 neurons at batch 128, beside ours, in one run.
 
     python -m benchmarks.population_alternatives
 
-Printed: network-epochs a second of one process in shards of one thread each (taken), of one shard whose operations
-have all threads, of that compiled by XLA, and of one process a core; the milliseconds of an optimizer step of Adam over
-the first kernel, in one pass (taken) and as Keras's own operations; the rate of the two large matrix products of a step
-in float32 and in bfloat16, through TensorFlow's own kernels outside XLA; and on one thread, for a batch of MNIST, the
-milliseconds of these products, dense (taken) and by the kernel that skips zeros. Each in processes of its own.
+Each measurement runs in processes of its own. Printed:
+
+- network-epochs a second of one process in shards of one thread each (ours), of one shard whose operations have all
+  threads, of that compiled by XLA, and of one process a core;
+- milliseconds of an optimizer step of Adam over the first kernel, in one pass (ours) and as Keras's own operations;
+- the rate of the two large matrix products of a step in float32 and in bfloat16, through TensorFlow's own kernels
+  outside XLA;
+- milliseconds of these products on one thread, for a batch of MNIST: dense (ours), and by the kernel that skips zeros.
 """
 
 import argparse
@@ -26,7 +29,7 @@ CORES = os.cpu_count() or 1
 def epoch_seconds(
     count: int, shards: int, threads: int | None, compiled: bool, ready: "multiprocessing.Barrier | None" = None
 ) -> float:  # type: ignore[valid-type]
-    """Seconds of the best epoch of `count` networks of 16; `ready` makes processes start together."""
+    """Return the seconds of the best epoch of `count` networks of 16; `ready` makes processes start together."""
     import tensorflow as tf
 
     if threads is not None:
@@ -45,12 +48,12 @@ def epoch_seconds(
 
 
 def in_process(count: int, ready: object, results: "multiprocessing.Queue[float]") -> None:
-    """One of several processes that train at the same time."""
+    """Train in one of several processes that train at the same time."""
     results.put(epoch_seconds(count, 1, 1, False, ready))  # type: ignore[arg-type]
 
 
 def side_by_side() -> float:
-    """Network-epochs a second of a process a core, of one thread each, which share the 64 networks."""
+    """Return network-epochs a second of one process a core, one thread each; they share the 64 networks."""
     context = multiprocessing.get_context("spawn")
     ready, results = context.Barrier(CORES), context.Queue()
     count = 64 // CORES
@@ -64,7 +67,7 @@ def side_by_side() -> float:
 
 
 def product_rate(kind: str) -> float:
-    """GFLOP/s of the two products in a type of numbers."""
+    """Return the GFLOP/s of the two products in a number type."""
     import tensorflow as tf
 
     dtype = tf.as_dtype(kind)
@@ -82,7 +85,7 @@ def product_rate(kind: str) -> float:
 
 
 def products_milliseconds(units: int, skip_zeros: bool) -> float:
-    """Of the two products for so many units and a batch of MNIST, without its empty features, on one thread."""
+    """Return the time of the two products on one thread, for a batch of MNIST without its empty features."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -107,7 +110,7 @@ def products_milliseconds(units: int, skip_zeros: bool) -> float:
 
 
 def adam_milliseconds(fused: bool) -> float:
-    """Of an optimizer step over the first kernel, with all threads."""
+    """Return the time of an optimizer step over the first kernel, with all threads."""
     import keras
     import tensorflow as tf
 
@@ -143,13 +146,13 @@ def _best(action: Callable[[], None]) -> float:
 
 
 def apart(function: Callable[..., float], *arguments: object) -> float:
-    """A function's value in a process of its own, since one has one number of threads."""
+    """Call a function in a new process, since a process cannot change its number of threads."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
 
 
 def main() -> None:
-    """Measures them all."""
+    """Measure all of them."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     ways = {
         f"{CORES} shards of one thread each": (CORES, 1, False),

@@ -1,4 +1,4 @@
-"""What training as one costs in memory: by how much a large cohort raises the process's peak.
+"""How much memory a large cohort takes: by how much it raises the process's peak.
 
     python -m benchmarks.population_cost [--networks 256]
 
@@ -21,12 +21,12 @@ from fewest.search.training.population.cohort import train_cohort
 
 
 def peak_bytes() -> int:
-    """Largest resident set of this process so far."""
+    """Return the largest resident set of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def memory(data: SearchData, count: int) -> None:
-    """Prints by how much a cohort raises the peak."""
+    """Print by how much a cohort raises the peak."""
     train_cohort(cohort(1, (1,)), data, Protocol(epochs=1), order=search_order(0), watcher=Bystander())
     before = peak_bytes()
     train_cohort(cohort(count, None), data, Protocol(epochs=1), order=search_order(0), watcher=Bystander())
@@ -34,7 +34,7 @@ def memory(data: SearchData, count: int) -> None:
 
 
 def main() -> None:
-    """Measures one cohort."""
+    """Measure one cohort."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", type=int, default=256)
     count = parser.parse_args().networks

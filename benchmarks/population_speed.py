@@ -1,11 +1,11 @@
-"""Networks trained as one against stock Keras one after another, both sides in one run.
+"""A cohort that trains as one model against stock Keras, one network after another, in one run.
 
     python -m benchmarks.population_speed [--repeats 3] [--rows 64x16@32,...]
 
-Times an epoch of training, and one with validation, in the model that the engine trains in, with one thread an
-operation, as the engine has it; stock Keras is timed on one network of the cohort's median size, in a process of its
-own with TensorFlow's own choice of threads. Sides take turns, the best of each counts. The matrix-product rate is that
-of the two large products of a step alone, of all features, through TensorFlow's own kernels with all threads.
+Times an epoch of training, and one with validation. Our side uses the engine's model, with one thread an operation.
+Stock Keras trains one network of the cohort's median size, in a process of its own with TensorFlow's own choice of
+threads. Sides take turns, and the best turn of each counts. The matrix-product rate is that of the two large products
+of a step alone, over all features, through TensorFlow's own kernels with all threads.
 """
 
 import argparse
@@ -42,7 +42,7 @@ ROWS = {
 
 
 def cohort(count: int, architecture: tuple[int, ...] | None) -> list[Network]:
-    """Networks of one architecture, or drawn: depths uniform in 0..3, widths log-uniform in 1..128."""
+    """Return networks of one architecture, or drawn ones: depths uniform in 0..3, widths log-uniform in 1..128."""
     rng = np.random.default_rng(0)
     if architecture is not None:
         return [Network(architecture, seed) for seed in range(count)]
@@ -60,7 +60,7 @@ def population_epoch(
     n: int | None = None,
     compiled: bool | None = None,
 ) -> tuple[Callable[[], None], float]:
-    """An epoch of a cohort, and how long the first one took.
+    """Prepare an epoch of a cohort, and time its first one.
 
     Args:
         networks: The cohort.
@@ -96,7 +96,7 @@ def population_epoch(
 
 
 def stock_epoch(network: Network, data: SearchData, protocol: Protocol, validate: bool) -> Callable[[], None]:
-    """An epoch of a stock network."""
+    """Prepare an epoch of a stock network."""
     model = build(network, data, protocol.activation)
     model.compile(optimizer(protocol, len(data.y_train)), "sparse_categorical_crossentropy", metrics=["accuracy"])
     held_out = (data.x_validation, data.y_validation) if validate else None
@@ -109,7 +109,7 @@ def stock_epoch(network: Network, data: SearchData, protocol: Protocol, validate
 
 
 def products(n_units: int, data: SearchData, batch: int) -> Callable[[], None]:
-    """The two large matrix products of each step of an epoch, and nothing else."""
+    """Prepare the two large matrix products of each step of an epoch, and nothing else."""
     kernel, x = tf.random.normal((n_units, data.n_features)), tf.random.normal((batch, data.n_features))
     upstream = tf.random.normal((n_units, batch))
 
@@ -124,7 +124,7 @@ def products(n_units: int, data: SearchData, batch: int) -> Callable[[], None]:
 
 
 def sides_of(row: str, ours: bool) -> tuple[dict[str, Callable[[], None]], float]:
-    """What one side of a row can be asked to do, and how long ours took longer for its first epoch than for others."""
+    """Return what one side of a row can be asked to do, and what our first epoch took longer than others."""
     count, architecture, batch, _ = ROWS[row]
     networks, protocol = cohort(count, architecture), Protocol(batch_size=batch)
     data, _ = load("mnist", validation="stratified", validation_share=0.15, seed=0)
@@ -142,7 +142,7 @@ def sides_of(row: str, ours: bool) -> tuple[dict[str, Callable[[], None]], float
 
 
 def side(row: str, ours: bool, asked: Connection) -> None:
-    """A process that does what it is asked to, and answers with the seconds that took."""
+    """Do what is asked over the connection, and answer with the seconds it took."""
     sides, first = sides_of(row, ours)
     asked.send((list(sides), first))
     while name := asked.recv():
@@ -152,7 +152,7 @@ def side(row: str, ours: bool, asked: Connection) -> None:
 
 
 def best(row: str, repeats: int) -> tuple[dict[str, float], float]:
-    """Seconds of the best turn of everything that the two sides of a row do, and of our first epoch."""
+    """Return the seconds of the best turn of everything that both sides do, and of our first epoch."""
     context = multiprocessing.get_context("spawn")
     seconds: dict[str, float] = {}
     pipes: dict[str, Connection] = {}
@@ -177,7 +177,7 @@ def best(row: str, repeats: int) -> tuple[dict[str, float], float]:
 
 
 def main() -> None:
-    """Prints a table."""
+    """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--rows", default=",".join(ROWS))
@@ -202,12 +202,12 @@ def main() -> None:
 
 
 def n_first(networks: Sequence[Network], data: SearchData) -> int:
-    """Units that read the samples."""
+    """Return the number of units that read the samples."""
     return sum(network.architecture[0] if network.architecture else data.n_classes for network in networks)
 
 
 def own_flops(network: Network, data: SearchData) -> int:
-    """Of a sample's forward and backward pass: three products a layer, two in the first."""
+    """Return the operations of a sample's forward and backward pass: three products a layer, two in the first."""
     sizes = (data.n_features, *network.architecture, data.n_classes)
     products = [2 * fan_in * fan_out for fan_in, fan_out in itertools.pairwise(sizes)]
     return 3 * sum(products) - products[0]

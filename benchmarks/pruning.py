@@ -2,11 +2,11 @@
 
     python -m benchmarks.pruning mnist [--replays 20] [--trials 1500]
 
-Each replay trains the networks of a recording (`benchmarks/record_curves.py`) one after another: the ladder that every
-study begins with, then all others in a random order of its own. After every epoch a policy says whether to stop. A
-replay takes seconds, so anyone can try an idea: add a policy to `POLICIES`. What is reported is measured against the
-same networks all trained to their end. MO-ASHA is syne-tune's own (`pip install syne-tune`); it takes the square of the
-trials, a minute a replay of all 1,500, and is left out beyond 500.
+Each replay trains the networks of a recording (`benchmarks/record_curves.py`) one after another: first the ladder, then
+all others in a random order of its own. After every epoch a policy says whether to stop. A replay takes seconds, so
+anyone can try an idea: add a policy to `POLICIES`. Results are measured against the same networks, all trained to their
+end. MO-ASHA is syne-tune's own (`pip install syne-tune`). Its time grows with the square of the trials, a minute a
+replay of all 1,500, so it is left out beyond 500.
 """
 
 import argparse
@@ -34,13 +34,13 @@ BUDGETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
 class Policy(Interface):
-    """Decides after every epoch of a trial whether it stops there."""
+    """Decide after every epoch of a trial whether it stops there."""
 
     def stops(self, network: int, epoch: int) -> bool:
-        """Whether a network, the next in turn, stops after an epoch that is not its last."""
+        """Say whether a network stops after an epoch that is not its last; networks come one after another."""
 
     def ended(self, network: int, epochs: int, complete: bool) -> None:
-        """Takes note of how a trial ended."""
+        """Take note of how a trial ended."""
 
 
 class Everything:
@@ -50,15 +50,15 @@ class Everything:
         self.recording = recording
 
     def stops(self, network: int, epoch: int) -> bool:
-        """Never."""
+        """Return False."""
         return False
 
     def ended(self, network: int, epochs: int, complete: bool) -> None:
-        """Takes no note."""
+        """Take no note."""
 
 
 class OptunaPruner(Everything):
-    """A pruner of Optuna's on accuracy alone, the only way in which it can be used."""
+    """One of Optuna's pruners, on accuracy alone: they take no second objective."""
 
     def __init__(self, recording: Recording, pruner: optuna.pruners.BasePruner) -> None:
         super().__init__(recording)
@@ -66,14 +66,14 @@ class OptunaPruner(Everything):
         self._trial: optuna.Trial | None = None
 
     def stops(self, network: int, epoch: int) -> bool:
-        """What `should_prune` says."""
+        """Return what `should_prune` says."""
         if self._trial is None:
             self._trial = self._study.ask()
         self._trial.report(float(self.recording.curves[network, epoch]), epoch + 1)
         return self._trial.should_prune()
 
     def ended(self, network: int, epochs: int, complete: bool) -> None:
-        """Tells the study."""
+        """Tell the study."""
         assert self._trial is not None
         if complete:
             self._study.tell(self._trial, float(self.recording.curves[network, -1]))
@@ -83,7 +83,7 @@ class OptunaPruner(Everything):
 
 
 class NonDominated(Everything):
-    """Stops a trial that some trial no larger was better than after the same epoch; looks after some epochs only."""
+    """Stop a trial when one no larger was better after the same epoch; look after some epochs only."""
 
     def __init__(self, recording: Recording, looks: Sequence[int] | None = None) -> None:
         super().__init__(recording)
@@ -91,12 +91,12 @@ class NonDominated(Everything):
         self._best = np.full((int(recording.sizes.max()) + 1, recording.n_epochs), -1.0)
 
     def stops(self, network: int, epoch: int) -> bool:
-        """Whether it is dominated now."""
+        """Say whether it is dominated now."""
         accuracy = self.recording.curves[network, epoch]
         return epoch in self._looks and bool(accuracy < self._best[self.recording.sizes[network], epoch])
 
     def ended(self, network: int, epochs: int, complete: bool) -> None:
-        """Others are compared with every epoch it trained."""
+        """Keep its epochs, with which others are compared."""
         seen = self._best[self.recording.sizes[network] :, :epochs]
         np.maximum(seen, self.recording.curves[network, :epochs], out=seen)
 
@@ -111,7 +111,7 @@ class MoAsha(Everything):
         self._scheduler = MOASHA({}, ["neurons", "error"], max_t=recording.n_epochs, random_seed=0)
 
     def stops(self, network: int, epoch: int) -> bool:
-        """What `on_trial_result` decides."""
+        """Return what `on_trial_result` decides."""
         from syne_tune.backend.trial_status import Trial
 
         trial = Trial(network, {}, datetime.now())
@@ -132,12 +132,12 @@ class Ours(Everything):
         self._rule = self._learned()
 
     def stops(self, network: int, epoch: int) -> bool:
-        """Whether there is a reason to prune."""
+        """Say whether there is a reason to prune."""
         best = float(self.recording.curves[network, : epoch + 1].max())
         return self._rule.reason(int(self.recording.sizes[network]), epoch, best) is not None
 
     def ended(self, network: int, epochs: int, complete: bool) -> None:
-        """Learns from what was trained to its end."""
+        """Learn from trials that were trained to their end."""
         if complete:
             curve = self.recording.curves[network]
             self._finished.append(FinishedCurve(int(self.recording.sizes[network]), curve.tolist(), float(curve[-1])))
@@ -148,10 +148,10 @@ class Ours(Everything):
 
 
 class PastImprovements(Ours):
-    """The sketch this began from: no trial improves more than the `risk` quantile of past final to present errors."""
+    """The first rule: no trial improves more than the `risk` quantile of past final to present errors."""
 
     def stops(self, network: int, epoch: int) -> bool:
-        """Whether even that would leave it below the bar."""
+        """Say whether even that improvement would leave it below the bar."""
         size, accuracy = self.recording.sizes[network], self.recording.curves[network, epoch]
         bar = max((other.final for other in self._finished if other.size <= size), default=None)
         ratios = [(1 - other.final) / (1 - other.curve[epoch]) for other in self._finished if other.curve[epoch] < 1]
@@ -160,11 +160,11 @@ class PastImprovements(Ours):
         return bool(1 - (1 - accuracy) * np.quantile(ratios, self._risk) <= bar)
 
     def _learned(self) -> None:
-        """Learns nothing ahead."""
+        """Learn nothing in advance."""
 
 
 class Hindsight(Everything):
-    """Knows all recorded curves: stops what is worse than every network was that ends above the bar.
+    """Know all recorded curves, and stop what is worse than every network was that ends above the bar.
 
     No rule that goes by the best accuracy so far, and prunes no winner, saves more.
     """
@@ -175,12 +175,12 @@ class Hindsight(Everything):
         self._bars = np.full(int(recording.sizes.max()) + 1, -1.0)
 
     def stops(self, network: int, epoch: int) -> bool:
-        """Whether no winner was ever that bad."""
+        """Say whether no winner was ever that bad."""
         winners = self.recording.curves[:, -1] > self._bars[self.recording.sizes[network]]
         return not winners.any() or bool(self._so_far[network, epoch] < self._so_far[winners, epoch].min())
 
     def ended(self, network: int, epochs: int, complete: bool) -> None:
-        """Raises the bars."""
+        """Raise the bars."""
         if complete:
             bars = self._bars[self.recording.sizes[network] :]
             np.maximum(bars, self.recording.curves[network, -1], out=bars)
@@ -202,7 +202,7 @@ POLICIES: dict[str, Callable[[Recording], Policy]] = {
 
 
 def replay(recording: Recording, policy: Policy, order: Sequence[int]) -> list[Spent]:
-    """Trains networks one after another as far as a policy lets them."""
+    """Train networks one after another, as far as a policy lets them."""
     spent = []
     for network in order:
         epochs = next(
@@ -217,7 +217,7 @@ def replay(recording: Recording, policy: Policy, order: Sequence[int]) -> list[S
 def replays(
     study: str, n: int, make: Callable[[Recording], Policy], n_trials: int | None = None
 ) -> list[tuple[Recording, list[Spent]]]:
-    """`n` replays of `n_trials` networks in different orders, the recorded seeds taking turns."""
+    """Yield `n` replays of `n_trials` networks in different orders; the recorded seeds take turns."""
     found = recordings(study)
     rounds = [(found[index % len(found)], np.random.default_rng(index)) for index in range(n)]
     return [
@@ -231,7 +231,7 @@ def _order(recording: Recording, rng: np.random.Generator) -> list[int]:
 
 
 def main() -> None:
-    """Prints a line for each policy."""
+    """Print a line for each policy."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", choices=["mnist", "digits"])
     parser.add_argument("--replays", type=int, default=20)

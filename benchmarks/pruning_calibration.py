@@ -1,10 +1,10 @@
-"""Whether the pruning rule keeps its promise: observed against configured rates of false prunes, in a figure.
+"""Does the pruning rule hold its risk? Observed against configured false prunes, in a figure.
 
     python -m benchmarks.pruning_calibration [--replays 20] [--output docs/pruning-calibration.png]
 
 A false prune is a trial that was pruned and would have entered the front of those complete before it. The rate is
 their share among all trials that would have entered, with a 95 % interval (Clopper-Pearson). Replays as in
-`benchmarks/pruning.py`; nothing in the rule was fitted to these recordings except that it was chosen on them.
+`benchmarks/pruning.py`. The rule was chosen on these recordings, but nothing else in it was fitted to them.
 """
 
 import argparse
@@ -26,7 +26,7 @@ COLOURS = {"mnist": "#0072B2", "digits": "#E69F00"}
 
 
 def main() -> None:
-    """Prints a table and draws the figure."""
+    """Print a table and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replays", type=int, default=20)
     parser.add_argument("--output", type=Path, default=Path("docs/pruning-calibration.png"))

@@ -1,4 +1,4 @@
-"""Records full learning curves of a dense sample of the default space, for policies to be replayed on.
+"""Record full learning curves of a dense sample of the default space, on which policies are replayed.
 
     python -m benchmarks.record_curves mnist --seed 0
 
@@ -39,7 +39,7 @@ N_EACH_COHORT = 100
 
 
 def main() -> None:
-    """Trains cohort after cohort and writes one file."""
+    """Train cohort after cohort and write one file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", choices=["mnist", "digits"])
     parser.add_argument("--seed", type=int, default=0)
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def sample() -> list[Architecture]:
-    """The recorded architectures, the same for every data set and seed, each once."""
+    """Return the recorded architectures, each once; the same for every data set and seed."""
     rng = np.random.default_rng(0)
     found: dict[Architecture, None] = dict.fromkeys([(), *((width,) for width in SINGLE_WIDTHS)])
     while len(found) < N_ARCHITECTURES:
@@ -70,7 +70,7 @@ def sample() -> list[Architecture]:
 
 
 def _padding(widths: Architecture) -> tuple[int, int]:
-    """Architectures alike in this share a model without much padding."""
+    """Return a sort key: neighbours in it share a model without much padding."""
     return len(widths), max(widths, default=0)
 
 

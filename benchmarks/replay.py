@@ -22,7 +22,7 @@ class Recording(NamedTuple):
 
     Attributes:
         study: `mnist` or `digits`.
-        seed: Of the recording.
+        seed: The seed of the recording.
         architectures: Sorted, each once.
         sizes: Neurons of each, int64 `(networks,)`.
         curves: Validation accuracy after each epoch, float64 `(networks, epochs)`.
@@ -38,11 +38,11 @@ class Recording(NamedTuple):
 
     @property
     def n_epochs(self) -> int:
-        """Epochs of a whole training."""
+        """Number of epochs of a whole training."""
         return int(self.curves.shape[1])
 
     def point(self, network: int) -> FrontPoint:
-        """A network trained to its end, named by its position."""
+        """Return a network trained to its end as a point, named by its position."""
         return FrontPoint(network, int(self.sizes[network]), float(self.curves[network, -1]))
 
     def front(self) -> list[FrontPoint]:
@@ -51,7 +51,7 @@ class Recording(NamedTuple):
 
 
 def recordings(study: str) -> list[Recording]:
-    """Every seed recorded of a study."""
+    """Return the recordings of a study, one for each seed."""
     return [_read(path) for path in sorted(FOLDER.glob(f"{study}-*.npz"))]
 
 
@@ -100,7 +100,7 @@ class Score(NamedTuple):
 
 
 def score(recording: Recording, replay: Sequence[Spent]) -> Score:
-    """Measures a replay against the truth of its recording."""
+    """Measure a replay against the truth of its recording."""
     trials = [spent.network for spent in replay]
     truth = pareto_front(map(recording.point, trials))
     found = [recording.point(spent.network) for spent in replay if spent.complete]
@@ -118,7 +118,7 @@ def score(recording: Recording, replay: Sequence[Spent]) -> Score:
 
 
 def _entering(recording: Recording, replay: Sequence[Spent]) -> Iterator[Spent]:
-    """Trials that beat every network no larger that was trained to its end before them."""
+    """Return the trials that beat every network no larger that was trained to its end before them."""
     best = np.full(MAX_SIZE + 1, -1.0)
     for spent in replay:
         _, size, accuracy = recording.point(spent.network)
@@ -129,7 +129,7 @@ def _entering(recording: Recording, replay: Sequence[Spent]) -> Iterator[Spent]:
 
 
 def answered(recording: Recording, replay: Sequence[Spent], truth: Sequence[FrontPoint]) -> tuple[float, ...]:
-    """Epochs until the fewest neurons known for each of `TARGETS` were the fewest there are."""
+    """Return the epochs until the fewest neurons known for each of `TARGETS` were the fewest there are."""
     wanted = [smallest_reaching(truth, target) for target in TARGETS]
     epochs, found = 0, [float("inf")] * len(TARGETS)
     for spent in replay:
@@ -142,7 +142,7 @@ def answered(recording: Recording, replay: Sequence[Spent], truth: Sequence[Fron
 
 
 def hypervolumes(recording: Recording, replay: Sequence[Spent], budgets: Sequence[int]) -> list[float]:
-    """The hypervolume of what was complete when each budget of epochs was spent; budgets ascending."""
+    """Return the hypervolume of what was complete when each budget of epochs was spent; budgets ascend."""
     values, points, epochs, trials = [], [], 0, iter(replay)
     spent = next(trials, None)
     for budget in budgets:

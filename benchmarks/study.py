@@ -50,14 +50,14 @@ BOOKKEEPING = (
 
 
 class Stopwatch:
-    """Adds up the seconds spent in some functions, nested calls counted once."""
+    """Add up the seconds spent in some functions; nested calls count once."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._depth = 0
 
     def time(self, owner: type, original: Callable[..., Any]) -> None:
-        """From now on, times a method of a class."""
+        """Time a method of a class from now on."""
 
         def timed(*args: Any, **kwargs: Any) -> Any:
             started = time.perf_counter()
@@ -73,7 +73,7 @@ class Stopwatch:
 
 
 class CompileClock(keras.callbacks.Callback):
-    """Seconds that epochs took longer for tracing or compiling: an epoch that does against the next one."""
+    """Sum the seconds that tracing or compiling cost: an epoch that does so against the next one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,11 +81,11 @@ class CompileClock(keras.callbacks.Callback):
         self._waiting: float | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Starts the clock."""
+        """Start the clock."""
         self._started, self._compiled = time.perf_counter(), self.model.n_traced
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Reads it."""
+        """Read the clock."""
         taken = time.perf_counter() - self._started
         if self.model.n_traced > self._compiled:
             self.seconds += taken
@@ -96,7 +96,7 @@ class CompileClock(keras.callbacks.Callback):
 
 
 def search_for(config: StudyConfig, data: SearchData, seconds: float) -> tuple[float, str, dict[int, float]]:
-    """Searches until the trials are spent or the time is over.
+    """Search until the trials are spent or the time is over.
 
     Returns:
         Seconds it took, a line of what came of it, and the seconds by which so many networks had ended.
@@ -127,7 +127,7 @@ def search_for(config: StudyConfig, data: SearchData, seconds: float) -> tuple[f
 
 
 def main() -> None:
-    """Runs both and prints a line for each."""
+    """Run both and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,6 +1,6 @@
 """Do verification's 95 % intervals cover the true answer, and at what cost? Drawn from an exhaustive table.
 
-    python benchmarks/verification_coverage.py benchmarks/verification_table.csv
+    python -m benchmarks.verification_coverage benchmarks/verification_table.csv
 
 The table (columns `width,seed,test_accuracy`; width 0 is softmax alone) holds every single-layer width,
 each trained from many seeds. It *is* the population here: the true answer to (target, required share q) is
@@ -51,7 +51,7 @@ class Run(NamedTuple):
     """One simulated verification.
 
     Attributes:
-        answers: To each target.
+        answers: The answer to each target.
         seeds: Networks it would have trained.
         candidates: Architectures among them.
         rounds: Batches they were trained in.
@@ -64,7 +64,7 @@ class Run(NamedTuple):
 
 
 def read_table(path: Path) -> dict[Architecture, list[float]]:
-    """Test accuracies of each width; width 0 is `()`."""
+    """Return the test accuracies of each width; width 0 is `()`."""
     table: dict[Architecture, list[float]] = defaultdict(list)
     with path.open(newline="") as lines:
         for row in csv.DictReader(lines):
@@ -74,7 +74,7 @@ def read_table(path: Path) -> dict[Architecture, list[float]]:
 
 
 def synthetic_table(n_seeds: int, rng: np.random.Generator) -> dict[Architecture, list[float]]:
-    """Widths 1 to 32 on a test set of 10,000: a smooth curve, skewed noise, and a dead unit now and then."""
+    """Make up widths 1 to 32 on a test set of 10,000: a smooth curve, skewed noise, now and then a dead unit."""
     table: dict[Architecture, list[float]] = {}
     for width in range(1, 33):
         error = 0.021 + 0.42 * width**-1.1
@@ -87,7 +87,7 @@ def synthetic_table(n_seeds: int, rng: np.random.Generator) -> dict[Architecture
 
 
 def true_answer(table: Table, target: float, required: float) -> int | None:
-    """The smallest width with at least the required share of rows at the target; None when there is none."""
+    """Return the smallest width with at least the required share of rows at the target, or None."""
     return next(
         (
             sum(architecture)
@@ -126,12 +126,12 @@ def verify_once(table: Table, targets: Sequence[float], rule: Rule, rng: np.rand
 
 
 def simulate(table: Table, targets: Sequence[float], rule: Rule, n_runs: int, seed: int) -> list[Run]:
-    """Independent verifications of one table."""
+    """Run independent verifications of one table."""
     return [verify_once(table, targets, rule, np.random.default_rng([seed, run])) for run in range(n_runs)]
 
 
 def covers(outcome: Outcome, truth: int | None) -> bool:
-    """Whether what was said of the number of neurons is true; an open interval needs only its lower end."""
+    """Say whether an answer's interval holds the truth; an open interval needs only its lower end."""
     if isinstance(outcome, Answer):
         return truth is not None and outcome.interval[0] <= truth <= outcome.interval[1]
     return truth is None or (outcome.status == "needs more seeds" and outcome.at_least <= truth)

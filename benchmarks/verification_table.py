@@ -1,9 +1,9 @@
-"""Records the exhaustive table: every single-layer width (0 is softmax alone), each from many seeds.
+"""Record the exhaustive table: every single-layer width (0 is softmax alone), each from many seeds.
 
-    python benchmarks/verification_table.py [--most-width 32] [--seeds 20] [--output benchmarks/verification_table.csv]
+    python -m benchmarks.verification_table [--most-width 32] [--seeds 20] [--output benchmarks/verification_table.csv]
 
 Trains as `fewest verify` does on the study `mnist`: the same protocol, the same split, an order of the training
-samples of its own for each seed. `benchmarks/verification_coverage.py` draws verifications from what comes out.
+samples of its own for each seed. `benchmarks/verification_coverage.py` draws verifications from the table.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from fewest.search.training.interface import Bystander  # noqa: E402
 
 
 def main() -> None:
-    """Trains one cohort for each seed and writes a row for each network."""
+    """Train one cohort for each seed and write a row for each network."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--most-width", type=int, default=32)
     parser.add_argument("--seeds", type=int, default=20)

@@ -48,7 +48,7 @@ class Pace(NamedTuple):
 
 
 def run_whole(config: StudyConfig, url: str, *, quiet: bool = True) -> tuple[Found, float]:
-    """Searches and verifies until nothing is left to do.
+    """Search and verify until nothing is left to do.
 
     Returns:
         What the storage holds then, and the seconds it took.
@@ -60,7 +60,7 @@ def run_whole(config: StudyConfig, url: str, *, quiet: bool = True) -> tuple[Fou
 
 
 def trained(known: Found) -> list[Network]:
-    """Every network that a study trained, for however long: its search's first."""
+    """Return every network that a study trained, even for one epoch; the search's come first."""
     searched = [
         Network(trial.widths, trial.seed)
         for trial in known.trials
@@ -70,7 +70,7 @@ def trained(known: Found) -> list[Network]:
 
 
 def stock_loop(networks: Sequence[Network], config: StudyConfig, at_most: float) -> Pace:
-    """Trains networks one after another with stock Keras, the first of them at least, the next while time is left."""
+    """Train networks one after another with stock Keras: the first at least, the next while time is left."""
     import keras
 
     from fewest.search.data.datasets import load_for
@@ -102,7 +102,7 @@ def stock_loop(networks: Sequence[Network], config: StudyConfig, at_most: float)
 
 
 def main() -> None:
-    """Runs both and prints a line for each, and how many times as fast the study is."""
+    """Run both; print a line for each, and how many times as fast the study is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="?", default="mnist")
     parser.add_argument("--seed", type=int, default=0)

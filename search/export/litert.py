@@ -1,7 +1,7 @@
 """LiteRT files (`.tflite`), float32 and INT8: graphs written down directly, quantised here, run by their own runtime.
 
 INT8 follows the LiteRT quantisation specification: asymmetric int8 activations, symmetric int8 kernels with one
-scale each, int32 biases. `docs/decisions/0007-export.md` has the measurements behind it. Nothing is drawn at random:
+scale each, int32 biases. `docs/measurements/export.md` has the measurements behind it. Nothing is drawn at random:
 the same network and training samples give the same bytes.
 """
 

@@ -44,7 +44,7 @@ FEWEST = 8.0
 
 TAILS = 12.0
 """Degrees of freedom at most, so that the interval's tails are never lighter than the residuals' are: with a normal's,
-false prunes on `digits` were two and a half times as many as configured (docs/decisions/0004-search.md)."""
+false prunes on `digits` were two and a half times as many as configured (docs/measurements/pruning.md)."""
 
 LATEST = 1_000
 """Finished networks that the rule learns from, the latest: more hardly tell it more, and cost each cohort more."""

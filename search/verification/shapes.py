@@ -14,7 +14,7 @@ Both weights follow from a fit, so fits and weights take turns, as in Cleveland 
 *Few trials* carry so many terms by a ridge (Hoerl & Kennard 1970) that draws them not to zero but to what holds of
 layered networks at large: layers matter alike, and of one size equal widths do best, since a bottleneck costs.
 
-Ridge and curvature were chosen on replays of recorded searches: `docs/decisions/0006-answers.md`.
+Ridge and curvature were chosen on replays of recorded searches: `docs/measurements/shapes.md`.
 """
 
 import itertools

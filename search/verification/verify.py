@@ -6,7 +6,7 @@ verification goes on from there, and its cohort from its checkpoint.
 
 An architecture's networks have different initial weights. With a constant learning rate, networks that share the order
 of their training samples end up alike, so there each has an order of its own. A schedule that ends at zero averages the
-order out (docs/decisions has both measurements). Then all share one order, since networks that train together must.
+order out (`docs/measurements/verification.md`). Then all share one order, since networks that train together must.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

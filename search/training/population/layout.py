@@ -127,7 +127,7 @@ class Layout:
         """Multiply-adds to train a sample, in terms of those of one large matrix product, padding included.
 
         The first layers are multiplied twice a step, forward and for their gradient. Later layers are three small
-        products, which run at about a third of the rate (docs/decisions/0003).
+        products, which run at about a third of the rate (docs/measurements/training-alternatives.md).
         """
         return 2.0 * self.n_features * self.n_first + 9.0 * self.n_later
 

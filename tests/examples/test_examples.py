@@ -1,0 +1,45 @@
+"""The examples run as they stand, in a folder of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Slow, all of them: most commands load TensorFlow, and two of them train a small study.
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+
+def run(folder: Path, *arguments: str | Path) -> str:
+    """What a Python command prints in a folder; it imports the packages of this checkout."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def wine(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which `own_arrays.py` ran, and what it printed."""
+    folder = tmp_path_factory.mktemp("examples")
+    return folder, run(folder, EXAMPLES / "own_arrays.py")
+
+
+def test_own_arrays_are_answered_for(wine: tuple[Path, str]) -> None:
+    _, printed = wine
+    assert "typically" in printed
+
+
+def test_plain_optuna_reads_the_study(wine: tuple[Path, str]) -> None:
+    folder, _ = wine
+    printed = run(folder, EXAMPLES / "optuna_tools.py")
+    assert printed.startswith("12 trials of 'wine', by neurons and ")
+    assert "widths []" in printed, "softmax alone is always on the front"
+
+
+def test_the_study_file_runs(wine: tuple[Path, str]) -> None:
+    folder, _ = wine
+    run(folder, "-m", "fewest", "run", EXAMPLES / "study.toml", "--quiet", "--storage", "sqlite:///study.db")
+    assert "my-study" in run(folder, "-m", "fewest", "studies", "--storage", "sqlite:///study.db")
