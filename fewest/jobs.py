@@ -16,7 +16,7 @@ from rich.console import Console
 from fewest.quiet import quiet_libraries
 from fewest.reading import print_answer_of, stored_study
 from fewest.search.settings.config import StudyConfig
-from fewest.search.settings.files import continued, is_finished, overridden, stored_config
+from fewest.search.settings.files import Override, continued, is_finished, overridden, stored_config
 from fewest.storage.database.database import DEFAULT_URL
 from fewest.storage.errors import MisuseError, NotFoundError
 from fewest.storage.trials.records import StudyRecord
@@ -105,12 +105,12 @@ def submit_study(config: StudyConfig, url: str) -> str:
     return f"Study '{config.name}' has {n_left} of {n_trials} networks left to train. `{command}` takes it up."
 
 
-def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, places: Places = HERE) -> None:
+def resume_study(name: str, overrides: Sequence[Override], url: str, *, quiet: bool, places: Places = HERE) -> None:
     """Continues a study from its stored settings.
 
     Args:
         name: The study.
-        overrides: A larger budget, as `dotted.name=value`.
+        overrides: A larger budget.
         url: The storage.
         quiet: Show no progress.
         places: Where to keep files, if not in the usual places.
@@ -123,12 +123,12 @@ def resume_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, 
     run_study(overridden(stored, overrides), url, quiet=quiet, places=places)
 
 
-def verify_study(name: str, overrides: Sequence[str], url: str, *, quiet: bool, places: Places = HERE) -> None:
+def verify_study(name: str, overrides: Sequence[Override], url: str, *, quiet: bool, places: Places = HERE) -> None:
     """Verifies what a study has found so far; nothing is searched.
 
     Args:
         name: The study.
-        overrides: More targets or seeds, as `dotted.name=value`.
+        overrides: More targets or seeds.
         url: The storage.
         quiet: Show no progress.
         places: Where to keep files, if not in the usual places.
