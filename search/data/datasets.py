@@ -10,20 +10,19 @@ what it scales by is measured on the training arrays alone.
 """
 
 import hashlib
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.data.errors import DataError, listed, one_line
 from fewest.search.data.samples import Images, SealedTest, SearchData, TestData
-from fewest.search.data.sources import DataError, find, listed, stratified_split
+from fewest.search.data.sources import find
+from fewest.search.data.splitting import Validation, split
 from fewest.search.settings.config import StudyConfig
 from fewest.storage.errors import MisuseError
 
-__all__ = ["Validation", "load", "load_for"]
-
-Validation: TypeAlias = Literal["stratified", "tail"]
-"""How validation samples are chosen: at random from every class alike, or the end of the training file."""
+__all__ = ["load", "load_for"]
 
 
 def load(
@@ -59,15 +58,16 @@ def load(
         raise MisuseError(f"`validation` must be 'stratified' or 'tail', got {validation!r}.")
     if not 0.0 < validation_share < 1.0:
         raise MisuseError(f"`validation_share` must be above 0 and below 1, got {validation_share}.")
-    name, arrays = find(name_or_path)
+    file_name, arrays = find(name_or_path)
+    name = one_line(file_name)
     x_train, x_test = _as_images(arrays.x_train, arrays.x_test, name)
     y_train, y_test, classes = _as_classes(arrays.y_train, arrays.y_test, name)
     _require_same_length("train", x_train, y_train, name)
     _require_same_length("test", x_test, y_test, name)
     scale, offset = _scaling(x_train)
-    kept, held_out = _split(y_train, classes, name, validation, validation_share, seed)
+    kept, held_out = split(y_train, classes, name, validation, validation_share, seed)
     data = SearchData(
-        name=name,
+        name=file_name,
         x_train=x_train[kept],
         y_train=y_train[kept],
         x_validation=x_train[held_out],
@@ -84,9 +84,6 @@ def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:
     """The data of a study, split as its settings say; errors as for `load`."""
     choice = config.data
     return load(choice.name, validation=choice.validation, validation_share=choice.validation_share, seed=config.seed)
-
-
-# From a name or a path to four arrays
 
 
 # What images and labels must be
@@ -142,7 +139,7 @@ def _as_classes(
         )
     classes, train = np.unique(y_train, return_inverse=True)
     if len(classes) < 2:
-        raise DataError(f"`y_train` of {name} must hold at least 2 classes, got only {classes[0]!s}.")
+        raise DataError(f"`y_train` of {name} must hold at least 2 classes, got only {one_line(classes[0])}.")
     unknown = np.setdiff1d(y_test, classes)
     if len(unknown):
         raise DataError(
@@ -190,44 +187,12 @@ def _scaling(x_train: Images) -> tuple[float | NDArray[np.float32], float | NDAr
     return scale.astype(np.float32), (-mean * scale).astype(np.float32)
 
 
-def _split(
-    y: NDArray[np.int32], classes: NDArray[Any], name: str, validation: Validation, share: float, seed: int
-) -> tuple[slice | NDArray[np.intp], slice | NDArray[np.intp]]:
-    """Which samples train and which validate."""
-    n_validation = round(len(y) * share)
-    least = 1 if validation == "tail" else len(classes)
-    if n_validation < least or len(y) - n_validation < least:
-        raise DataError(
-            f"Training and validation part of {name} must hold at least {least} samples each, "
-            f"got {len(y) - n_validation} and {n_validation}; change `validation_share` or add samples."
-        )
-    if validation == "tail":
-        first = len(y) - n_validation
-        absent = np.setdiff1d(np.arange(len(classes)), y[:first])
-        if len(absent):
-            raise DataError(
-                f"The training part of {name} must hold every class, but class {classes[absent[0]]} is only "
-                f"among its last {n_validation:,} samples; use the 'stratified' validation."
-            )
-        return slice(None, first), slice(first, None)
-    counts = np.bincount(y, minlength=len(classes))
-    if counts.min() < 2:
-        raise DataError(
-            f"Every class of {name} must have at least 2 training samples for a stratified split, "
-            f"class {classes[counts.argmin()]} has {counts.min()}; add some, or use the 'tail' validation."
-        )
-    return stratified_split(y, n_validation, seed)
-
-
 def _fingerprint(*arrays: NDArray[Any]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.name}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).data)
     return digest.hexdigest()
-
-
-# Where the named data sets come from
 
 
 def _contiguous(x: NDArray[Any], dtype: Any) -> Any:

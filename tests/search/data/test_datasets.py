@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as npst
 
 from fewest.search.data import datasets
 from fewest.search.data.datasets import load
+from fewest.search.data.errors import DataError
 from fewest.search.data.samples import SealedTest, SearchData
-from fewest.search.data.sources import DataError
 from fewest.storage.errors import FewestError, MisuseError
 
 
