@@ -5,24 +5,29 @@ the package index instead. Whatever was fetched is kept in the user's cache fold
 from there from then on. `digits` ships with scikit-learn. A path names an `.npz` file with `x_train`,
 `y_train`, `x_test` and `y_test`.
 
-Pixels stay uint8 in memory and features float32: scaling is left to the network (see `training.network`), and
-what it scales by is measured on the training arrays alone.
+Pixels stay uint8 in memory and features float32: scaling is left to the network (see `training.network`), but for
+features that float32 would spoil (see `scaling`). What anything is scaled by is measured on the training arrays alone.
 """
 
 import hashlib
-from typing import Any
+import sys
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.errors import DataError, listed, one_line
 from fewest.search.data.samples import Images, SealedTest, SearchData, TestData
+from fewest.search.data.scaling import features, scaling
 from fewest.search.data.sources import find
 from fewest.search.data.splitting import Validation, split
 from fewest.search.settings.config import StudyConfig
 from fewest.storage.errors import MisuseError
 
 __all__ = ["load", "load_for"]
+
+Number: TypeAlias = float | NDArray[np.float64]
+"""One number for all features, or one for each."""
 
 
 def load(
@@ -32,7 +37,8 @@ def load(
 
     Images of any integer type with values in 0..255 are uint8 in memory and scaled by 1 / the brightest
     training pixel; any other numbers are float32 and standardised feature by feature with the training
-    file's mean and standard deviation (a constant feature is only centred). Labels are integers or strings,
+    file's mean and standard deviation (a constant feature is only centred). The network does so, or the loader in
+    float64 where float32 holds too little of a feature (see `SearchData`). Labels are integers or strings,
     `(n,)` or `(n, 1)`; the classes are the sorted distinct labels of `y_train`.
 
     Args:
@@ -60,11 +66,11 @@ def load(
         raise MisuseError(f"`validation_share` must be above 0 and below 1, got {validation_share}.")
     file_name, arrays = find(name_or_path)
     name = one_line(file_name)
-    x_train, x_test = _as_images(arrays.x_train, arrays.x_test, name)
+    x_train, x_test, shift, divisor = _as_images(arrays.x_train, arrays.x_test, name)
     y_train, y_test, classes = _as_classes(arrays.y_train, arrays.y_test, name)
     _require_same_length("train", x_train, y_train, name)
     _require_same_length("test", x_test, y_test, name)
-    scale, offset = _scaling(x_train)
+    scale, offset = scaling(x_train, shift, divisor)
     kept, held_out = split(y_train, classes, name, validation, validation_share, seed)
     data = SearchData(
         name=file_name,
@@ -75,7 +81,9 @@ def load(
         n_classes=len(classes),
         scale=scale,
         offset=offset,
-        fingerprint=_fingerprint(x_train, y_train),
+        fingerprint=_fingerprint(x_train, y_train, *_arrays(shift, divisor)),
+        shift=shift,
+        divisor=divisor,
     )
     return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test))
 
@@ -89,7 +97,7 @@ def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:
 # What images and labels must be
 
 
-def _as_images(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> tuple[Images, Images]:
+def _as_images(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> tuple[Images, Images, Number, Number]:
     """Both arrays as uint8 or both as float32; which of them, the training array alone decides."""
     for which, x in (("x_train", x_train), ("x_test", x_test)):
         if x.dtype.kind not in "buif":
@@ -108,24 +116,12 @@ def _as_images(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> tuple[
                 f"got {x_test.dtype} from {x_test.min()} to {x_test.max()}; "
                 "if these are not pixels, store both as float32."
             )
-        return _contiguous(x_train, np.uint8), _contiguous(x_test, np.uint8)
-    return _as_floats(x_train, "x_train", name), _as_floats(x_test, "x_test", name)
+        return np.ascontiguousarray(x_train, np.uint8), np.ascontiguousarray(x_test, np.uint8), 0.0, 1.0
+    return features(x_train, x_test, name)
 
 
 def _holds_pixels(x: NDArray[Any]) -> bool:
     return x.dtype in (np.uint8, np.bool_) or (x.dtype.kind in "iu" and x.min() >= 0 and x.max() <= 255)
-
-
-def _as_floats(x: NDArray[Any], which: str, name: str) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        floats: NDArray[np.float32] = _contiguous(x, np.float32)
-    bad = int(floats.size - np.isfinite(floats).sum())
-    if bad:
-        raise DataError(
-            f"`{which}` of {name} must hold finite numbers that fit float32, got {bad:,} NaN or infinite "
-            f"value{'s' * (bad > 1)}; remove or fill them first."
-        )
-    return floats
 
 
 def _as_classes(
@@ -160,8 +156,10 @@ def _flat_labels(y: NDArray[Any], which: str, name: str) -> NDArray[Any]:
     if y.dtype.kind not in "biuUS":
         raise DataError(
             f"`{which}` of {name} must hold integers or strings, got dtype {y.dtype}; "
-            "store `y.astype(int)` if its values are whole."
+            "store `y.astype(int)` if its values are whole. Numbers to predict are no classes."
         )
+    if y.dtype.kind == "U" and np.ascontiguousarray(y).view(y.dtype.str[0] + "u4").max() > sys.maxunicode:
+        raise DataError(f"`{which}` of {name} must hold text, got what is no Unicode; the file may be damaged.")
     return y.reshape(-1)
 
 
@@ -172,21 +170,6 @@ def _require_same_length(part: str, x: Images, y: NDArray[np.int32], name: str) 
         )
 
 
-# Scaling, splitting, fingerprint
-
-
-def _scaling(x_train: Images) -> tuple[float | NDArray[np.float32], float | NDArray[np.float32]]:
-    """What inputs are multiplied by, and what is then added."""
-    if x_train.dtype == np.uint8:
-        return 1.0 / max(1, int(x_train.max())), 0.0
-    mean = x_train.mean(axis=0, dtype=np.float64)
-    deviation = x_train.std(axis=0, dtype=np.float64)
-    # Below this a float32 feature varies by its own rounding alone: dividing by it would magnify noise.
-    constant = deviation <= 1e-6 * np.abs(x_train).max(axis=0)
-    scale = 1.0 / np.where(constant, 1.0, deviation)
-    return scale.astype(np.float32), (-mean * scale).astype(np.float32)
-
-
 def _fingerprint(*arrays: NDArray[Any]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
@@ -195,5 +178,6 @@ def _fingerprint(*arrays: NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def _contiguous(x: NDArray[Any], dtype: Any) -> Any:
-    return np.ascontiguousarray(x, dtype=dtype)
+def _arrays(*values: Number) -> list[NDArray[np.float64]]:
+    """Those that are arrays: a plain number says that nothing was done, and old fingerprints know nothing of it."""
+    return [value for value in values if isinstance(value, np.ndarray)]
