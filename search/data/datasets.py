@@ -20,7 +20,7 @@ from fewest.search.data.errors import DataError, listed, one_line
 from fewest.search.data.samples import Images, SealedTest, SearchData, TestData
 from fewest.search.data.scaling import features, scaling
 from fewest.search.data.sources import find
-from fewest.search.data.splitting import Validation, split
+from fewest.search.data.splitting import Validation, refuse_numbers, split
 from fewest.search.settings.config import StudyConfig
 from fewest.storage.errors import MisuseError
 
@@ -138,6 +138,7 @@ def _as_classes(
         raise DataError(f"`y_train` of {name} must hold at least 2 classes, got only {one_line(classes[0])}.")
     unknown = np.setdiff1d(y_test, classes)
     if len(unknown):
+        refuse_numbers(y_train, classes, name)
         raise DataError(
             f"`y_test` of {name} must hold only labels that `y_train` holds, "
             f"got {listed([str(label) for label in unknown[:5]])}{' and others' * (len(unknown) > 5)}."
