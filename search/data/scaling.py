@@ -44,26 +44,16 @@ def features(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> Features
     Raises:
         DataError: Numbers are not finite, or a feature fits float32 in no way.
     """
-    for which, x in (("x_train", x_train), ("x_test", x_test)):
-        _require_finite(x, which, name)
-    parts = [_cast(x) for x in (x_train, x_test)]
-    lost = np.flatnonzero(_loses(parts[0], exact=x_train.dtype in (np.float16, np.float32)))
-    shift, divisor = _centre_and_spread(x_train.reshape(len(x_train), -1)[:, lost])
-    moved = (shift != 0) | (divisor != 1)
-    lost, shift, divisor = lost[moved], shift[moved], divisor[moved]
-    for cast, x in zip(parts, (x_train, x_test), strict=True):
-        cast.reshape(len(x), -1)[:, lost] = _standardised(x.reshape(len(x), -1)[:, lost], shift, divisor)
-    _require_fit(parts[0], x_train, name)
-    if (bad := int(parts[1].size - np.isfinite(parts[1]).sum())) > 0:
-        raise DataError(
-            f"`x_test` of {name} must hold numbers that fit float32 beside those of `x_train`, got {bad:,} beyond it; "
-            "look for another unit in `x_test`, or for wrong values."
-        )
+    _require_finite(x_train, "x_train", name)
+    _require_finite(x_test, "x_test", name)
+    lost, shift, divisor = _spoilt(x_train)
+    train, test = (_cast_after(x, lost, shift, divisor) for x in (x_train, x_test))
+    _require_fit(train, test, x_train, name)
     if not len(lost):
-        return Features(parts[0], parts[1], 0.0, 1.0)
+        return Features(train, test, 0.0, 1.0)
     shifts, divisors = np.zeros(x_train.shape[1:]), np.ones(x_train.shape[1:])
     shifts.flat[lost], divisors.flat[lost] = shift, divisor
-    return Features(parts[0], parts[1], shifts, divisors)
+    return Features(train, test, shifts, divisors)
 
 
 def scaling(
@@ -97,9 +87,17 @@ def _cast(x: NDArray[Any]) -> NDArray[np.float32]:
         return np.array(x, dtype=np.float32, order="C")
 
 
+def _spoilt(x: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Features that a cast alone would spoil, and what to take away from each, and to divide it by."""
+    suspects = np.flatnonzero(_loses(_cast(x), exact=x.dtype.kind == "f" and x.dtype.itemsize <= 4))
+    shift, divisor = _centre_and_spread(_rows(x)[:, suspects])
+    moved = (shift != 0) | (divisor != 1)
+    return suspects[moved], shift[moved], divisor[moved]
+
+
 def _loses(x: NDArray[np.float32], *, exact: bool) -> NDArray[np.bool_]:
     """For each feature: whether the cast, if not exact, keeps too little, or its scale would be no ordinary float32."""
-    rows = x.reshape(len(x), -1)
+    rows = _rows(x)
     with np.errstate(all="ignore"):  # what the cast made infinite compares as lost
         deviation = rows.std(axis=0, dtype=np.float64)
         step = np.zeros(1) if exact else np.spacing(np.abs(rows).max(axis=0))
@@ -118,17 +116,23 @@ def _centre_and_spread(x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np
     small = np.ldexp(wide, -exponent)
     first = small[:1]
     apart = small - first
-    constant = apart.std(axis=0) <= noise * np.ldexp(largest, -exponent)
+    deviation = apart.std(axis=0)
+    constant = deviation <= noise * np.ldexp(largest, -exponent)
     with np.errstate(over="ignore", under="ignore"):
         mean = np.ldexp(first[0] + apart.mean(axis=0), exponent).astype(np.float64)
-        spread = np.ldexp(apart.std(axis=0), exponent).astype(np.float64)
+        spread = np.ldexp(deviation, exponent).astype(np.float64)
     fits = constant & (largest <= _FLOAT32.max)
     return np.where(fits, 0.0, mean), np.where(constant, 1.0, spread)
 
 
-def _standardised(x: NDArray[Any], shift: NDArray[np.float64], divisor: NDArray[np.float64]) -> NDArray[np.float32]:
-    with np.errstate(all="ignore"):
-        return _cast((_wide(x) - shift) / divisor)
+def _cast_after(
+    x: NDArray[Any], lost: NDArray[np.intp], shift: NDArray[np.float64], divisor: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Samples as float32, the `lost` features standardised before."""
+    cast = _cast(x)
+    with np.errstate(all="ignore"):  # what does not fit is infinite, and refused
+        _rows(cast)[:, lost] = (_wide(_rows(x)[:, lost]) - shift) / divisor
+    return cast
 
 
 def _wide(x: NDArray[Any]) -> NDArray[Any]:
@@ -137,11 +141,22 @@ def _wide(x: NDArray[Any]) -> NDArray[Any]:
     return x.astype(np.longdouble if long else np.float64)
 
 
-def _require_fit(cast: NDArray[np.float32], x: NDArray[Any], name: str) -> None:
-    bad = np.flatnonzero(~np.isfinite(cast.reshape(len(x), -1)).all(axis=0))
+def _rows(x: NDArray[Any]) -> NDArray[Any]:
+    """Samples as rows, a view where `x` is contiguous."""
+    return x.reshape(len(x), -1)
+
+
+def _require_fit(train: NDArray[np.float32], test: NDArray[np.float32], x_train: NDArray[Any], name: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(_rows(train)).all(axis=0))
     if len(bad):
-        values = x.reshape(len(x), -1)[:, bad[0]]
+        values = _rows(x_train)[:, bad[0]]
         raise DataError(
             f"Every feature of {name} must have a finite mean and spread, but feature {bad[0]} of `x_train` has not: "
             f"it goes from {values.min():.3g} to {values.max():.3g}. Divide it by a power of ten, or leave it out."
+        )
+    n_beyond = int(test.size - np.isfinite(test).sum())
+    if n_beyond:
+        raise DataError(
+            f"`x_test` of {name} must hold numbers that fit float32 beside those of `x_train`, got {n_beyond:,} "
+            "beyond it; look for another unit in `x_test`, or for wrong values."
         )

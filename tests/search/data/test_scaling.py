@@ -73,6 +73,7 @@ def test_offset_and_unit_change_no_accuracy(tmp_path: Path, x: np.ndarray) -> No
         BLOBS,
         BLOBS + 3000,
         BLOBS.astype(np.float32) + np.float32(1e6),
+        (BLOBS + 1e6).astype(">f4"),
         BLOBS.astype(np.float16),
         whole(BLOBS),
         BLOBS * [1, 0, 0, 1] + 0.1,
