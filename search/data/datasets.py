@@ -94,9 +94,6 @@ def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:
     return load(choice.name, validation=choice.validation, validation_share=choice.validation_share, seed=config.seed)
 
 
-# What images and labels must be
-
-
 def _as_images(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> tuple[Images, Images, Number, Number]:
     """Both arrays as uint8 or both as float32; which of them, the training array alone decides."""
     for which, x in (("x_train", x_train), ("x_test", x_test)):
@@ -161,6 +158,8 @@ def _flat_labels(y: NDArray[Any], which: str, name: str) -> NDArray[Any]:
         )
     if y.dtype.kind == "U" and np.ascontiguousarray(y).view(y.dtype.str[0] + "u4").max() > sys.maxunicode:
         raise DataError(f"`{which}` of {name} must hold text, got what is no Unicode; the file may be damaged.")
+    if y.dtype.kind == "S":  # compared with text below; the order of the labels stays
+        y = np.char.decode(y, "utf-8", "surrogateescape")
     return y.reshape(-1)
 
 

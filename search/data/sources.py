@@ -40,11 +40,11 @@ MNIST_WHEEL_SHA256: Final = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916
 
 MNIST_WHEEL_MEMBER: Final = "mnist/data/mnist.pkl.gz"
 
-_KINDS: Final = {stat.S_IFDIR: "folder", stat.S_IFIFO: "named pipe", stat.S_IFSOCK: "socket"}
-"""What a path may lead to instead of a file; all else is a device."""
-
 DIGITS_TEST_SHARE: Final = 0.2
 """`digits` comes without a test set; this share of each class is set aside, always the same samples."""
+
+_KINDS: Final = {stat.S_IFDIR: "folder", stat.S_IFIFO: "named pipe", stat.S_IFSOCK: "socket"}
+"""What a path may lead to instead of a file; all else is a device."""
 
 
 def data_sets() -> list[str]:

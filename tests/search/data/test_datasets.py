@@ -253,6 +253,14 @@ def test_many_names_are_not_taken_for_numbers(tmp_path: Path) -> None:
     assert "numbers" not in refusal(saved(tmp_path, y_train=names, y_test=names[:12]))
 
 
+def test_labels_as_bytes_and_as_text_are_the_same_labels(tmp_path: Path) -> None:
+    labels = np.array(["größe", "länge"])[np.arange(40) % 2]
+    data, _ = loaded(saved(tmp_path, y_train=np.char.encode(labels, "utf-8"), y_test=labels[:12]))
+    assert data.n_classes == 2
+    message = refusal(saved(tmp_path, y_train=np.char.encode(labels, "latin-1"), y_test=labels[:12]))
+    assert "got größe, länge." in message
+
+
 @pytest.mark.parametrize("label", ["two\nlines", "bell\a", "del\x7f"])
 def test_labels_break_no_line(tmp_path: Path, label: str) -> None:
     y = np.array(["plain", "other"])[np.arange(40) % 2]
