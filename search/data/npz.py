@@ -3,6 +3,7 @@
 A data file is a stranger's: nothing in it is unpickled, and nothing is loaded that cannot fit into memory.
 """
 
+import contextlib
 import difflib
 import errno
 import os
@@ -166,17 +167,18 @@ def _require_memory(n_bytes: int, path: Path) -> None:
 
 
 def _available_memory() -> int:
-    """Bytes that the machine can still give; where it does not say, so many that NumPy's own refusal decides."""
-    try:
-        for line in Path("/proc/meminfo").read_text("ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return 2**63
+    """Bytes that the machine and its container can give; many where neither says, and NumPy's refusal decides."""
+    available = [2**63]
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        text = Path("/proc/meminfo").read_text("ascii")
+        available.append(int(text.split("MemAvailable:")[1].split()[0]) * 1024)
+    with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
+        # The whole limit: what is used of it includes files that make way.
+        available.append(int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
+    if len(available) == 1:
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            available.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min(available)
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, path: Path) -> NDArray[Any]:
