@@ -19,6 +19,7 @@ from fewest.storage.errors import FewestError
 if TYPE_CHECKING:
     from fewest.jobs import Manner
     from fewest.search.settings.config import StudyConfig
+    from fewest.search.settings.files import Override
 
 __all__ = ["main"]
 
@@ -384,9 +385,9 @@ def _study_given(
     return load(study, [*overrides, *_as_overrides(given)])
 
 
-def _as_overrides(given: dict[str, Any]) -> list[str]:
-    """Options that were given, as settings; TOML and JSON write numbers and strings alike."""
-    return [f"{name}={json.dumps(value)}" for name, value in given.items() if value is not None]
+def _as_overrides(given: dict[str, Any]) -> list["Override"]:
+    """Options that were given, as settings."""
+    return [(name, value) for name, value in given.items() if value is not None]
 
 
 if __name__ == "__main__":

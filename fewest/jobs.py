@@ -16,7 +16,7 @@ from rich.console import Console
 from fewest.quiet import quiet_libraries
 from fewest.reading import print_answer_of, stored_study
 from fewest.search.settings.config import StudyConfig
-from fewest.search.settings.files import continued, is_finished, overridden, stored_config
+from fewest.search.settings.files import Override, continued, is_finished, overridden, stored_config
 from fewest.search.study.pace import USUAL, Pace
 from fewest.storage.database.location import DEFAULT_URL
 from fewest.storage.errors import MisuseError, NotFoundError
@@ -130,12 +130,12 @@ def submit_study(config: StudyConfig, url: str) -> str:
     return f"Study '{config.name}' has {n_left} of {n_trials} networks left to train. `{command}` takes it up."
 
 
-def resume_study(name: str, overrides: Sequence[str], url: str, *, manner: Manner) -> None:
+def resume_study(name: str, overrides: Sequence[Override], url: str, *, manner: Manner) -> None:
     """Continues a study from its stored settings.
 
     Args:
         name: The study.
-        overrides: A larger budget, as `dotted.name=value`.
+        overrides: A larger budget.
         url: The storage.
         manner: How to work.
 
@@ -147,12 +147,12 @@ def resume_study(name: str, overrides: Sequence[str], url: str, *, manner: Manne
     run_study(overridden(stored, overrides), url, manner=manner)
 
 
-def verify_study(name: str, overrides: Sequence[str], url: str, *, manner: Manner) -> None:
+def verify_study(name: str, overrides: Sequence[Override], url: str, *, manner: Manner) -> None:
     """Verifies what a study has found so far; nothing is searched.
 
     Args:
         name: The study.
-        overrides: More targets or seeds, as `dotted.name=value`.
+        overrides: More targets or seeds.
         url: The storage.
         manner: How to work.
 

@@ -5,26 +5,30 @@ the package index instead. Whatever was fetched is kept in the user's cache fold
 from there from then on. `digits` ships with scikit-learn. A path names an `.npz` file with `x_train`,
 `y_train`, `x_test` and `y_test`.
 
-Pixels stay uint8 in memory and features float32: scaling is left to the network (see `training.network`), and
-what it scales by is measured on the training arrays alone.
+Pixels stay uint8 in memory and features float32: scaling is left to the network (see `training.network`), but for
+features that float32 would spoil (see `scaling`). What anything is scaled by is measured on the training arrays alone.
 """
 
 import hashlib
-from typing import Any, Literal, TypeAlias
+import sys
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.data.errors import DataError, listed, one_line
 from fewest.search.data.samples import Images, SealedTest, SearchData, TestData
-from fewest.search.data.sources import DataError, find, listed, stratified_split
+from fewest.search.data.scaling import features, scaling
+from fewest.search.data.sources import find
+from fewest.search.data.splitting import Validation, refuse_numbers, split
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.seeds import split_seed
 from fewest.storage.errors import MisuseError
 
-__all__ = ["Validation", "load", "load_for"]
+__all__ = ["load", "load_for"]
 
-Validation: TypeAlias = Literal["stratified", "tail"]
-"""How validation samples are chosen: at random from every class alike, or the end of the training file."""
+Number: TypeAlias = float | NDArray[np.float64]
+"""One number for all features, or one for each."""
 
 
 def load(
@@ -34,7 +38,8 @@ def load(
 
     Images of any integer type with values in 0..255 are uint8 in memory and scaled by 1 / the brightest
     training pixel; any other numbers are float32 and standardised feature by feature with the training
-    file's mean and standard deviation (a constant feature is only centred). Labels are integers or strings,
+    file's mean and standard deviation (a constant feature is only centred). The network does so, or the loader in
+    float64 where float32 holds too little of a feature (see `SearchData`). Labels are integers or strings,
     `(n,)` or `(n, 1)`; the classes are the sorted distinct labels of `y_train`.
 
     Args:
@@ -60,15 +65,16 @@ def load(
         raise MisuseError(f"`validation` must be 'stratified' or 'tail', got {validation!r}.")
     if not 0.0 < validation_share < 1.0:
         raise MisuseError(f"`validation_share` must be above 0 and below 1, got {validation_share}.")
-    name, arrays = find(name_or_path)
-    x_train, x_test = _as_images(arrays.x_train, arrays.x_test, name)
+    file_name, arrays = find(name_or_path)
+    name = one_line(file_name)
+    x_train, x_test, shift, divisor = _as_images(arrays.x_train, arrays.x_test, name)
     y_train, y_test, classes = _as_classes(arrays.y_train, arrays.y_test, name)
     _require_same_length("train", x_train, y_train, name)
     _require_same_length("test", x_test, y_test, name)
-    scale, offset = _scaling(x_train)
-    kept, held_out = _split(y_train, classes, name, validation, validation_share, seed)
+    scale, offset = scaling(x_train, shift, divisor)
+    kept, held_out = split(y_train, classes, name, validation, validation_share, seed)
     data = SearchData(
-        name=name,
+        name=file_name,
         x_train=x_train[kept],
         y_train=y_train[kept],
         x_validation=x_train[held_out],
@@ -76,7 +82,9 @@ def load(
         n_classes=len(classes),
         scale=scale,
         offset=offset,
-        fingerprint=_fingerprint(x_train, y_train),
+        fingerprint=_fingerprint(x_train, y_train, *_arrays(shift, divisor)),
+        shift=shift,
+        divisor=divisor,
     )
     return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test))
 
@@ -92,13 +100,7 @@ def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:
     )
 
 
-# From a name or a path to four arrays
-
-
-# What images and labels must be
-
-
-def _as_images(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> tuple[Images, Images]:
+def _as_images(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> tuple[Images, Images, Number, Number]:
     """Both arrays as uint8 or both as float32; which of them, the training array alone decides."""
     for which, x in (("x_train", x_train), ("x_test", x_test)):
         if x.dtype.kind not in "buif":
@@ -117,24 +119,12 @@ def _as_images(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> tuple[
                 f"got {x_test.dtype} from {x_test.min()} to {x_test.max()}; "
                 "if these are not pixels, store both as float32."
             )
-        return _contiguous(x_train, np.uint8), _contiguous(x_test, np.uint8)
-    return _as_floats(x_train, "x_train", name), _as_floats(x_test, "x_test", name)
+        return np.ascontiguousarray(x_train, np.uint8), np.ascontiguousarray(x_test, np.uint8), 0.0, 1.0
+    return features(x_train, x_test, name)
 
 
 def _holds_pixels(x: NDArray[Any]) -> bool:
     return x.dtype in (np.uint8, np.bool_) or (x.dtype.kind in "iu" and x.min() >= 0 and x.max() <= 255)
-
-
-def _as_floats(x: NDArray[Any], which: str, name: str) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        floats: NDArray[np.float32] = _contiguous(x, np.float32)
-    bad = int(floats.size - np.isfinite(floats).sum())
-    if bad:
-        raise DataError(
-            f"`{which}` of {name} must hold finite numbers that fit float32, got {bad:,} NaN or infinite "
-            f"value{'s' * (bad > 1)}; remove or fill them first."
-        )
-    return floats
 
 
 def _as_classes(
@@ -148,9 +138,10 @@ def _as_classes(
         )
     classes, train = np.unique(y_train, return_inverse=True)
     if len(classes) < 2:
-        raise DataError(f"`y_train` of {name} must hold at least 2 classes, got only {classes[0]!s}.")
+        raise DataError(f"`y_train` of {name} must hold at least 2 classes, got only {one_line(classes[0])}.")
     unknown = np.setdiff1d(y_test, classes)
     if len(unknown):
+        refuse_numbers(y_train, classes, name)
         raise DataError(
             f"`y_test` of {name} must hold only labels that `y_train` holds, "
             f"got {listed([str(label) for label in unknown[:5]])}{' and others' * (len(unknown) > 5)}."
@@ -169,8 +160,12 @@ def _flat_labels(y: NDArray[Any], which: str, name: str) -> NDArray[Any]:
     if y.dtype.kind not in "biuUS":
         raise DataError(
             f"`{which}` of {name} must hold integers or strings, got dtype {y.dtype}; "
-            "store `y.astype(int)` if its values are whole."
+            "store `y.astype(int)` if its values are whole. Numbers to predict are no classes."
         )
+    if y.dtype.kind == "U" and np.ascontiguousarray(y).view(y.dtype.str[0] + "u4").max() > sys.maxunicode:
+        raise DataError(f"`{which}` of {name} must hold text, got what is no Unicode; the file may be damaged.")
+    if y.dtype.kind == "S":  # compared with text below; the order of the labels stays
+        y = np.char.decode(y, "utf-8", "surrogateescape")
     return y.reshape(-1)
 
 
@@ -181,50 +176,6 @@ def _require_same_length(part: str, x: Images, y: NDArray[np.int32], name: str) 
         )
 
 
-# Scaling, splitting, fingerprint
-
-
-def _scaling(x_train: Images) -> tuple[float | NDArray[np.float32], float | NDArray[np.float32]]:
-    """What inputs are multiplied by, and what is then added."""
-    if x_train.dtype == np.uint8:
-        return 1.0 / max(1, int(x_train.max())), 0.0
-    mean = x_train.mean(axis=0, dtype=np.float64)
-    deviation = x_train.std(axis=0, dtype=np.float64)
-    # Below this a float32 feature varies by its own rounding alone: dividing by it would magnify noise.
-    constant = deviation <= 1e-6 * np.abs(x_train).max(axis=0)
-    scale = 1.0 / np.where(constant, 1.0, deviation)
-    return scale.astype(np.float32), (-mean * scale).astype(np.float32)
-
-
-def _split(
-    y: NDArray[np.int32], classes: NDArray[Any], name: str, validation: Validation, share: float, seed: int
-) -> tuple[slice | NDArray[np.intp], slice | NDArray[np.intp]]:
-    """Which samples train and which validate."""
-    n_validation = round(len(y) * share)
-    least = 1 if validation == "tail" else len(classes)
-    if n_validation < least or len(y) - n_validation < least:
-        raise DataError(
-            f"Training and validation part of {name} must hold at least {least} samples each, "
-            f"got {len(y) - n_validation} and {n_validation}; change `validation_share` or add samples."
-        )
-    if validation == "tail":
-        first = len(y) - n_validation
-        absent = np.setdiff1d(np.arange(len(classes)), y[:first])
-        if len(absent):
-            raise DataError(
-                f"The training part of {name} must hold every class, but class {classes[absent[0]]} is only "
-                f"among its last {n_validation:,} samples; use the 'stratified' validation."
-            )
-        return slice(None, first), slice(first, None)
-    counts = np.bincount(y, minlength=len(classes))
-    if counts.min() < 2:
-        raise DataError(
-            f"Every class of {name} must have at least 2 training samples for a stratified split, "
-            f"class {classes[counts.argmin()]} has {counts.min()}; add some, or use the 'tail' validation."
-        )
-    return stratified_split(y, n_validation, seed)
-
-
 def _fingerprint(*arrays: NDArray[Any]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
@@ -233,8 +184,6 @@ def _fingerprint(*arrays: NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-# Where the named data sets come from
-
-
-def _contiguous(x: NDArray[Any], dtype: Any) -> Any:
-    return np.ascontiguousarray(x, dtype=dtype)
+def _arrays(*values: Number) -> list[NDArray[np.float64]]:
+    """Those that are arrays: a plain number says that nothing was done, and old fingerprints know nothing of it."""
+    return [value for value in values if isinstance(value, np.ndarray)]

@@ -21,16 +21,24 @@ Images = NDArray[np.uint8] | NDArray[np.float32]
 class SearchData:
     """Training and validation samples of one data set.
 
+    Inputs are standardised once, in one of two places. A network multiplies by `scale` and adds `offset`, in float32.
+    Where a cast to float32 leaves too little of a feature (fewer than 256 steps to a standard deviation, as of times
+    around 1e9 or values around 1e-40), the loader takes `shift` away and divides by `divisor`, in float64. The network
+    then leaves the feature as it is. An exported network takes it as `(x - shift) / divisor`, too.
+
     Attributes:
         name: The data set's name, or its file's.
-        x_train: `(n_train, *input_shape)`, uint8 or float32, as loaded: scaling happens inside the network.
+        x_train: `(n_train, *input_shape)`, uint8 or float32: `(x - shift) / divisor` of the file's numbers.
         y_train: int32 `(n_train,)`, classes 0..n_classes-1.
         x_validation: Like `x_train`.
         y_validation: Like `y_train`.
         n_classes: Distinct labels in the training file.
         scale: What a network multiplies its input by: a number, or float32 `input_shape`.
         offset: What a network adds after scaling: a number, or float32 `input_shape`.
-        fingerprint: SHA-256, hexadecimal, of the training file's arrays before the split.
+        fingerprint: SHA-256, hexadecimal, of the training file's arrays before the split, and of `shift` and
+            `divisor` where they change a feature.
+        shift: What the loader took away: 0 where it changed nothing, else float64 `input_shape`.
+        divisor: What the loader then divided by: 1 where it changed nothing, else float64 `input_shape`.
     """
 
     name: str
@@ -42,6 +50,8 @@ class SearchData:
     scale: float | NDArray[np.float32]
     offset: float | NDArray[np.float32]
     fingerprint: str
+    shift: float | NDArray[np.float64] = 0.0
+    divisor: float | NDArray[np.float64] = 1.0
 
     @property
     def input_shape(self) -> tuple[int, ...]:

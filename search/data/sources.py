@@ -1,4 +1,4 @@
-"""From a name or a path to four arrays: files, packages, downloads, and the cache that keeps them."""
+"""From a name or a path to four arrays: a user's file, a package, or a download and the cache that keeps it."""
 
 import contextlib
 import difflib
@@ -8,21 +8,25 @@ import io
 import os
 import pickle
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fewest.storage.errors import FewestError, MisuseError
+from fewest.search.data.errors import DataError, listed, reason
+from fewest.search.data.npz import Arrays, read_npz, write_npz
+from fewest.search.data.splitting import stratified_split
+from fewest.search.settings.config import shown
+from fewest.storage.errors import MisuseError
 
-__all__ = ["Arrays", "DataError", "cache_folder", "data_sets", "find", "listed", "stratified_split"]
+__all__ = ["cache_folder", "data_sets", "find"]
 
 DOWNLOAD_TIMEOUT_SECONDS: Final = 20.0
 """How long Keras's loaders may wait for a silent server."""
@@ -39,20 +43,8 @@ MNIST_WHEEL_MEMBER: Final = "mnist/data/mnist.pkl.gz"
 DIGITS_TEST_SHARE: Final = 0.2
 """`digits` comes without a test set; this share of each class is set aside, always the same samples."""
 
-ARRAY_NAMES: Final = ("x_train", "y_train", "x_test", "y_test")
-
-
-class DataError(FewestError, ValueError):
-    """A data set that was found but cannot be used, or could not be fetched."""
-
-
-class Arrays(NamedTuple):
-    """The four arrays of a data set, as its source gives them."""
-
-    x_train: NDArray[Any]
-    y_train: NDArray[Any]
-    x_test: NDArray[Any]
-    y_test: NDArray[Any]
+_KINDS: Final = {stat.S_IFDIR: "folder", stat.S_IFIFO: "named pipe", stat.S_IFSOCK: "socket"}
+"""What a path may lead to instead of a file; all else is a device."""
 
 
 def data_sets() -> list[str]:
@@ -71,87 +63,47 @@ def cache_folder() -> Path:
 
 
 def find(name_or_path: str) -> tuple[str, Arrays]:
-    """The data set's name and its arrays; errors as for `datasets.load`."""
+    """Find a data set: its name and its arrays; errors as for `datasets.load`."""
     source = _SOURCES.get(name_or_path)
     if source is not None:
         return name_or_path, source()
-    path = Path(name_or_path).expanduser()
-    if path.is_dir():
-        raise MisuseError(f"A data file must be an .npz file, got the folder '{name_or_path}'.")
-    if path.exists():
-        return path.name, _read_npz(path)
+    path = _regular_file(name_or_path)
+    return path.name, read_npz(path)
+
+
+def _regular_file(name_or_path: str) -> Path:
+    """Find the file that a path leads to, without opening what might never end."""
+    try:
+        path = Path(name_or_path).expanduser()
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise MisuseError(_not_found(name_or_path)) from None
+    except PermissionError as error:
+        raise DataError(f"The file {shown(name_or_path)} cannot be read: {error.strerror}.") from None
+    except OSError as error:
+        raise MisuseError(
+            f"A data file must have a path that leads somewhere, got {shown(name_or_path)}: {error.strerror}."
+        ) from None
+    except (ValueError, RuntimeError) as error:  # NUL, text that the file system cannot encode, `~` of nobody
+        raise MisuseError(
+            f"A data file must have a path that leads somewhere, got {shown(name_or_path)}: {reason(error)}."
+        ) from None
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "device")
+        raise MisuseError(f"A data file must be an .npz file, got the {kind} {shown(name_or_path)}.")
+    return path
+
+
+def _not_found(name_or_path: str) -> str:
+    path = Path(name_or_path)
     if path.suffix == ".npz" or len(path.parts) > 1:
-        raise MisuseError(f"There is no file '{name_or_path}'. Check the path, or use one of {listed(data_sets())}.")
+        return f"There is no file {shown(name_or_path)}. Check the path, or use one of {listed(data_sets())}."
     near = difflib.get_close_matches(name_or_path.lower(), data_sets(), n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise MisuseError(
-        f"Unknown data set '{name_or_path}'.{hint} It must be one of {listed(data_sets())}, "
+    return (
+        f"Unknown data set {shown(name_or_path)}.{hint} It must be one of {listed(data_sets())}, "
         "or the path of an .npz file."
     )
-
-
-def _read_npz(path: Path) -> Arrays:
-    try:
-        with path.open("rb") as file:  # not left to NumPy, which forgets to close what is no archive
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise DataError(
-                    f"'{path}' must be an .npz archive of {listed(ARRAY_NAMES)}, got a single array; "
-                    "write it with `numpy.savez`."
-                )
-            _require_arrays(path, list(archive.files))
-            return Arrays(*(_read_member(archive, name, path) for name in ARRAY_NAMES))
-    except DataError:
-        raise
-    except MemoryError as error:
-        raise DataError(f"'{path}' does not fit into memory ({error}).") from error
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-    ) as error:
-        raise DataError(
-            f"'{path}' must be an .npz archive of {listed(ARRAY_NAMES)}, but: {_reason(error)}. "
-            "It may be truncated; write it again with `numpy.savez`."
-        ) from error
-
-
-def _read_member(archive: Any, name: str, path: Path) -> NDArray[Any]:
-    try:
-        return cast(NDArray[Any], archive[name])
-    except ValueError as error:
-        if "pickle" not in str(error):
-            raise
-        raise DataError(
-            f"`{name}` in '{path.name}' must hold numbers or strings, got Python objects (never loaded); "
-            "convert it with `.astype` to a plain type first."
-        ) from error
-
-
-def _require_arrays(path: Path, found: list[str]) -> None:
-    missing = [name for name in ARRAY_NAMES if name not in found]
-    if not missing:
-        return
-    near = [match for name in missing for match in difflib.get_close_matches(name, found, n=1)]
-    hint = f" Rename {listed(near)}?" if near else ""
-    raise DataError(
-        f"'{path.name}' must hold {listed(ARRAY_NAMES)}; {listed(missing)} missing, it has "
-        f"{listed(found) or 'no arrays at all'}.{hint}"
-    )
-
-
-def stratified_split(y: NDArray[Any], n_second: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Draw positions of two parts that hold every class in the same shares, `n_second` of them in the second."""
-    from sklearn.model_selection import train_test_split
-
-    first, second = train_test_split(
-        np.arange(len(y)), test_size=n_second, stratify=y, shuffle=True, random_state=seed % 2**32
-    )
-    return first, second
 
 
 def _mnist() -> Arrays:
@@ -182,16 +134,16 @@ def _cached(name: str, sources: dict[str, Callable[[], Arrays]]) -> Arrays:
     """Arrays from the cache; else from the first source that works, which are then cached."""
     path = cache_folder() / f"{name}.npz"
     with contextlib.suppress(DataError):
-        return _checked_digits(_read_npz(path), name)
+        return _checked_digits(read_npz(path), name)
     failures = []
     for source, fetch in sources.items():
         try:
             arrays = _checked_digits(fetch(), name)
         except Exception as error:  # a loader may fail in any way: the next one is tried, and all reasons are told
-            failures.append(f"{source}: {_reason(error)}")
+            failures.append(f"{source}: {reason(error)}")
             continue
         with contextlib.suppress(OSError):  # a cache that cannot be written costs the next run a download, no more
-            _write_npz(path, arrays)
+            write_npz(path, arrays)
         return arrays
     raise DataError(
         f"The data set '{name}' could not be fetched ({'; '.join(failures)}). "
@@ -295,27 +247,3 @@ def _number_type(code: bytes, *_: Any) -> np.dtype[Any]:
     if dtype.kind not in "biuf":
         raise pickle.UnpicklingError(f"dtype {dtype} is not a number's")
     return dtype
-
-
-def _write_npz(path: Path, arrays: Arrays) -> None:
-    """Whole or not at all, also when two processes write at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".npz")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, **arrays._asdict())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def listed(names: list[str] | tuple[str, ...]) -> str:
-    """Names in a sentence."""
-    return ", ".join(names)
-
-
-def _reason(error: BaseException) -> str:
-    """An exception as the first line of its message, without a full stop at its end."""
-    lines = str(error).strip().splitlines()
-    return (lines[0].rstrip(".") if lines else "") or type(error).__name__

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from fewest.search.settings.protocol import Protocol
@@ -24,6 +24,7 @@ __all__ = [
     "SpaceConfig",
     "StudyConfig",
     "did_you_mean",
+    "shown",
 ]
 
 Accuracy = Annotated[float, Field(gt=0, lt=1)]
@@ -37,10 +38,19 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
+def _storable(name: Any) -> Any:
+    """Refuse what no database keeps and no file has, before a check of the text itself calls it no string."""
+    if isinstance(name, str) and ("\0" in name or any("\ud800" <= character <= "\udfff" for character in name)):
+        raise ValueError(
+            f"`data.name` must be UTF-8 without NUL, since the study keeps it, got {shown(name)}; rename the file."
+        )
+    return name
+
+
 class DataConfig(_Settings):
     """Which data set, and how validation samples are set apart from its training set."""
 
-    name: str = Field(min_length=1)
+    name: Annotated[str, BeforeValidator(_storable)] = Field(min_length=1)
     validation: Literal["stratified", "tail"] = "stratified"
     validation_share: float = Field(default=0.15, gt=0, lt=1)
 
@@ -186,7 +196,7 @@ def _one_line(error: ValidationError, settings: Mapping[str, Any]) -> str:
 
 
 def _sentence(error: ErrorDetails) -> str:
-    name = ".".join(str(part) for part in error["loc"] if not isinstance(part, int))
+    name = shown(".".join(str(part) for part in error["loc"] if not isinstance(part, int)))[1:-1]
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return f"Unknown setting `{name}`{did_you_mean(name, _known_settings()) or '.'}"
@@ -218,3 +228,12 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     """The end of a message about an unknown name: the nearest known one; empty if none is near."""
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     return f"; did you mean '{nearest[0]}'?" if nearest else ""
+
+
+def shown(text: str) -> str:
+    r"""A user's text in quotes, on one line: as it is where it can be printed, else escaped.
+
+    >>> print(shown("naïve 🎉"), shown("two\nlines"))
+    'naïve 🎉' 'two\nlines'
+    """
+    return f"'{text}'" if text.isprintable() else repr(text)

@@ -6,16 +6,18 @@ A study file is TOML. `--set` overrides any setting by its dotted name.
 import json
 import shlex
 import tomllib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from fewest.search.settings.config import BudgetConfig, SettingsError, StudyConfig, did_you_mean
+from fewest.search.settings.config import BudgetConfig, SettingsError, StudyConfig, did_you_mean, shown
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.records import StudyRecord
 
 __all__ = [
+    "Override",
     "command_for",
     "continued",
     "finished_mark",
@@ -27,6 +29,9 @@ __all__ = [
     "stored_config",
 ]
 
+Override: TypeAlias = str | tuple[str, Any]
+"""One setting changed: `dotted.name=value` as typed after `--set`, or its dotted name and its value."""
+
 CHANGEABLE = ("budget.", "output.")
 """Prefixes of the settings in which a continued study may differ: they change no network."""
 
@@ -37,12 +42,13 @@ def shipped_studies() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
-def load(study: str, overrides: Sequence[str] = ()) -> StudyConfig:
+def load(study: str, overrides: Sequence[Override] = ()) -> StudyConfig:
     """A study file with overrides.
 
     Args:
         study: A shipped name, or the path of a TOML file.
-        overrides: `dotted.name=value`, the value in TOML; what is not TOML is a string.
+        overrides: Settings to change, in this order. The value in `dotted.name=value` is TOML; what is not TOML
+            is a string. The value of a pair is taken as it is.
 
     Raises:
         SettingsError: There is no such file, it is not TOML, or a setting is wrong.
@@ -53,7 +59,7 @@ def load(study: str, overrides: Sequence[str] = ()) -> StudyConfig:
     return StudyConfig.of(settings)
 
 
-def overridden(config: StudyConfig, overrides: Sequence[str]) -> StudyConfig:
+def overridden(config: StudyConfig, overrides: Sequence[Override]) -> StudyConfig:
     """A configuration with overrides, checked again."""
     settings = config.settings()
     for override in overrides:
@@ -104,7 +110,7 @@ def command_for(config: StudyConfig) -> str:
     base = config.name if config.name in shipped_studies() else "digits"
     shipped, wanted = (dict(flattened(settings.settings())) for settings in (load(base), config))
     options = [
-        shlex.quote(f"{name}={json.dumps(value)}")
+        shlex.quote(f"{name}={_toml(value)}")
         for name, value in wanted.items()
         if value != shipped.get(name) and value is not None
     ]
@@ -134,42 +140,66 @@ def stored_config(name: str, attributes: Mapping[str, Any]) -> StudyConfig:
 def _read(study: str) -> dict[str, Any]:
     if study in shipped_studies():
         text = resources.files("fewest.search.settings.studies").joinpath(f"{study}.toml").read_text("utf-8")
-    elif Path(study).suffix == ".toml":
-        try:
-            text = Path(study).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"Study file '{study}' cannot be read: {_reason(error)}.") from None
+    elif study.endswith(".toml"):
+        text = _text_of(study)
     else:
         names = ", ".join(shipped_studies())
         raise SettingsError(
-            f"Unknown study '{study}'{did_you_mean(study, shipped_studies()) or '.'} "
+            f"Unknown study {shown(study)}{did_you_mean(study, shipped_studies()) or '.'} "
             f"Shipped: {names}; or give a .toml path."
         )
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"Study file '{study}' is not valid TOML: {error}.") from None
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists in thousands of lists
+        raise SettingsError(f"Study file {shown(study)} is not valid TOML: {error}.") from None
 
 
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8 text"
-
-
-def _override(settings: dict[str, Any], override: str) -> None:
-    name, equals, text = override.partition("=")
-    if not equals or not name:
-        raise SettingsError(f"`--set` takes name=value such as training.epochs=20, got '{override}'.")
+def _text_of(study: str) -> str:
+    """Read a study file as text, whether or not it begins with a byte-order mark."""
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
+        path = Path(study)
+        if path.exists() and not path.is_file():
+            raise SettingsError(f"Study file {shown(study)} must be a regular file; it is a folder, pipe or device.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"Study file {shown(study)} cannot be read: {error.strerror}.") from None
+    except ValueError as error:  # a NUL in the path
+        raise SettingsError(f"Study file {shown(study)} cannot be read: {error}.") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        found = "UTF-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in content else "other bytes"
+        raise SettingsError(f"Study file {shown(study)} must be UTF-8 text, got {found}. Save it as UTF-8.")
+    return text
+
+
+def _override(settings: dict[str, Any], override: Override) -> None:
+    name, value = _parsed(override) if isinstance(override, str) else override
     *path, last = name.strip().split(".")
     table: Any = settings
     for key in path:
         table = table.setdefault(key, {})
         if not isinstance(table, dict):
-            raise SettingsError(f"Unknown setting `{name}`: `{key}` has no settings of its own.")
+            raise SettingsError(f"Unknown setting `{shown(name)[1:-1]}`: `{key}` has no settings of its own.")
     table[last] = value
+
+
+def _parsed(override: str) -> tuple[str, Any]:
+    name, equals, text = override.partition("=")
+    if not equals or not name:
+        raise SettingsError(f"`--set` takes name=value such as training.epochs=20, got {shown(override)}.")
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return name, text
+    return name, table["value"] if len(table) == 1 else text  # a line break may begin another setting
+
+
+def _toml(value: Any) -> str:
+    """A JSON value as TOML: the two differ in surrogate pairs and in DEL, which TOML wants escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _differences(stored: StudyConfig, given: StudyConfig) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 
 from fewest.cli import main
 from fewest.search.answers.results import best_on_validation
-from fewest.search.data.datasets import load
+from fewest.search.data.datasets import load_for
 from fewest.search.settings.files import load as read_config
 from fewest.storage.database.database import open_engine
 from fewest.storage.files.artifacts import read_kept
@@ -78,8 +78,7 @@ def front_of(trials: list[TrialRecord]) -> list[TrialRecord]:
 
 
 def validation_accuracy(path: Path) -> float:
-    choice = read_config("digits").data
-    data, _ = load("digits", validation=choice.validation, validation_share=choice.validation_share, seed=0)
+    data, _ = load_for(read_config("digits"))
     scores = keras.models.load_model(path).predict(data.x_validation, verbose=0)
     return float(np.mean(scores.argmax(1) == data.y_validation))
 

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from sklearn.model_selection import train_test_split
 
 from fewest.search.data import datasets
 from fewest.search.data.datasets import load
+from fewest.search.data.errors import DataError
 from fewest.search.data.samples import SealedTest, SearchData
-from fewest.search.data.sources import DataError
+from fewest.search.data.splitting import stratified_split
 from fewest.storage.errors import FewestError, MisuseError
 
 
@@ -191,6 +193,79 @@ def test_fingerprints_agree_exactly_when_the_arrays_do(first: np.ndarray, second
     same = datasets._fingerprint(first) == datasets._fingerprint(second)
     assert same == np.array_equal(first, second)
     assert datasets._fingerprint(first) != datasets._fingerprint(first.reshape(2, 3))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    counts=st.lists(st.integers(2, 30), min_size=2, max_size=12),
+    share=st.floats(0.01, 0.99),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_stratified_split_leaves_no_part_without_a_class(counts: list[int], share: float, seed: int) -> None:
+    y = np.repeat(np.arange(len(counts)), counts)
+    n_validation = min(max(round(len(y) * share), len(counts)), len(y) - len(counts))
+    first, second = stratified_split(y, n_validation, seed)
+    np.testing.assert_array_equal(np.sort(np.concatenate([first, second])), np.arange(len(y)))
+    assert len(second) == n_validation
+    assert set(y[first]) == set(y[second]) == set(y)
+
+
+@settings(max_examples=30, deadline=None)
+@given(counts=st.lists(st.integers(10, 30), min_size=2, max_size=9), seed=st.integers(0, 2**32 - 1))
+def test_a_split_that_held_every_class_is_as_it_was(counts: list[int], seed: int) -> None:
+    y = np.repeat(np.arange(len(counts)), counts)
+    drawn = train_test_split(np.arange(len(y)), test_size=len(y) // 4, stratify=y, random_state=seed)
+    for part, before in zip(stratified_split(y, len(y) // 4, seed), drawn, strict=True):
+        np.testing.assert_array_equal(part, before)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.15, 0.9, 0.97])
+def test_rare_classes_train_and_validate(tmp_path: Path, share: float) -> None:
+    y = np.array([0] * 191 + [1] * 5 + [2] * 2 + [3] * 2)
+    path = saved(tmp_path, x_train=np.ones((200, 2)), y_train=y, x_test=np.ones((12, 2)))
+    for seed in range(20):
+        data, _ = loaded(path, validation_share=share, seed=seed)
+        assert set(data.y_train) == set(data.y_validation) == {0, 1, 2, 3}
+
+
+NUMBERS = np.random.default_rng(2).permutation(4000)
+
+
+@pytest.mark.parametrize(
+    ("y_train", "y_test", "options"),
+    [
+        (NUMBERS[:40], NUMBERS[:12], {}),
+        (NUMBERS[:40], NUMBERS[40:52], {}),
+        (NUMBERS[:40], NUMBERS[:12], {"validation": "tail"}),
+        (NUMBERS[:40] // 50, NUMBERS[:12] // 50, {}),
+        (NUMBERS[:40].astype(np.uint16), NUMBERS[:12], {"validation_share": 0.02}),
+    ],
+)
+def test_numbers_to_predict_are_told_that_they_are_no_classes(
+    tmp_path: Path, y_train: np.ndarray, y_test: np.ndarray, options: dict[str, Any]
+) -> None:
+    message = refusal(saved(tmp_path, y_train=y_train, y_test=y_test), **options)
+    assert "look like numbers to predict" in message and "numpy.digitize" in message
+
+
+def test_many_names_are_not_taken_for_numbers(tmp_path: Path) -> None:
+    names = np.array([f"person {number}" for number in range(40)])
+    assert "numbers" not in refusal(saved(tmp_path, y_train=names, y_test=names[:12]))
+
+
+def test_labels_as_bytes_and_as_text_are_the_same_labels(tmp_path: Path) -> None:
+    labels = np.array(["größe", "länge"])[np.arange(40) % 2]
+    data, _ = loaded(saved(tmp_path, y_train=np.char.encode(labels, "utf-8"), y_test=labels[:12]))
+    assert data.n_classes == 2
+    message = refusal(saved(tmp_path, y_train=np.char.encode(labels, "latin-1"), y_test=labels[:12]))
+    assert "got größe, länge." in message
+
+
+@pytest.mark.parametrize("label", ["two\nlines", "bell\a", "del\x7f"])
+def test_labels_break_no_line(tmp_path: Path, label: str) -> None:
+    y = np.array(["plain", "other"])[np.arange(40) % 2]
+    assert repr(label) in refusal(saved(tmp_path, y_train=y, y_test=np.array([label] * 12)))
+    assert repr(label) in refusal(saved(tmp_path, y_train=np.array([label] * 40), y_test=np.array([label] * 12)))
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, ">u2"])

@@ -14,7 +14,8 @@ import pytest
 
 from fewest.search.data import sources
 from fewest.search.data.datasets import load
-from fewest.search.data.sources import DataError, cache_folder, data_sets
+from fewest.search.data.errors import DataError
+from fewest.search.data.sources import cache_folder, data_sets
 
 
 @pytest.fixture

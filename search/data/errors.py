@@ -1,0 +1,31 @@
+"""What is wrong with a data set, in one line, and the words that such lines share."""
+
+from collections.abc import Sequence
+
+from fewest.search.settings.config import shown
+from fewest.storage.errors import FewestError
+
+__all__ = ["DataError", "listed", "one_line", "reason"]
+
+
+class DataError(FewestError, ValueError):
+    """A data set that was found but cannot be used, or could not be fetched."""
+
+
+def one_line(text: object) -> str:
+    """A name or a label as it is; quoted and escaped where it would break the line."""
+    return str(text) if str(text).isprintable() else shown(str(text))
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Names in a sentence, on one line; of many, the first `most` and how many more there are."""
+    words = [one_line(name) for name in names[:most]]
+    more = [f"{len(names) - most:,} more"] if len(names) > most else []
+    return ", ".join(words + more)
+
+
+def reason(error: BaseException) -> str:
+    """An exception as the first line of its message, without a full stop at its end."""
+    lines = str(error).strip().splitlines()
+    line = lines[0].rstrip(".") if lines else ""
+    return "".join(character for character in line if character.isprintable()) or type(error).__name__

@@ -1,0 +1,214 @@
+"""An `.npz` file -> four arrays, or one line that says what it is instead; and such a file written whole.
+
+A data file is a stranger's: nothing in it is unpickled, and nothing is loaded that cannot fit into memory.
+"""
+
+import contextlib
+import difflib
+import errno
+import os
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewest.search.data.errors import DataError, listed, reason
+from fewest.search.settings.config import shown
+
+__all__ = ["ARRAY_NAMES", "Arrays", "read_npz", "write_npz"]
+
+ARRAY_NAMES: Final = ("x_train", "y_train", "x_test", "y_test")
+
+MOST_HEADER_BYTES: Final = 10_000
+"""Longest array header that is read; NumPy reads no longer one either, but only after it has loaded it."""
+
+_LFS_POINTER: Final = b"version https://git-lfs.github.com/"
+
+_ARRAY_START: Final = b"\x93NUMPY"
+
+_STARTS: Final = {
+    _ARRAY_START: "a single array",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"\x1f\x8b": "a gzip file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"\x28\xb5\x2f\xfd": "a Zstandard file",
+    b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
+    b"\x89HDF": "an HDF5 file",
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"MATLAB 5.0": "a MATLAB file",
+    b"SQLite format 3": "an SQLite database",
+    b"%PDF": "a PDF",
+    b"\x00\x00\x08": "an IDX file, as MNIST was published",
+    **{bytes([0x80, version]): "a pickle, which may run code and is never loaded" for version in (2, 3, 4, 5)},
+}
+"""What files begin with."""
+
+
+class Arrays(NamedTuple):
+    """The four arrays of a data set, as its source gives them."""
+
+    x_train: NDArray[Any]
+    y_train: NDArray[Any]
+    x_test: NDArray[Any]
+    y_test: NDArray[Any]
+
+
+def read_npz(path: Path) -> Arrays:
+    """Read the four arrays of a regular file.
+
+    Raises:
+        DataError: The file cannot be opened, is no archive of these arrays, or does not fit into memory.
+    """
+    try:
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy's, about files written by Python 2
+            return _read_archive(file, path)
+    except DataError:
+        raise
+    except MemoryError as error:
+        raise DataError(f"{shown(str(path))} does not fit into memory ({reason(error)}).") from error
+    except Exception as error:  # bytes from a stranger may make the readers of ZIP and NumPy fail in any way
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: a seek to nowhere
+            raise DataError(f"{shown(str(path))} cannot be read: {error.strerror}.") from error
+        raise DataError(
+            f"{shown(str(path))} must be an .npz archive of {listed(ARRAY_NAMES)}, but: {reason(error)}. "
+            "It may be truncated; write it again with `numpy.savez`."
+        ) from error
+
+
+def write_npz(path: Path, arrays: Arrays) -> None:
+    """Write arrays whole or not at all, also when two processes write at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".npz")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, **arrays._asdict())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _read_archive(file: BinaryIO, path: Path) -> Arrays:
+    start = file.read(512)
+    if not start.startswith(b"PK") and not zipfile.is_zipfile(file):
+        raise DataError(_no_archive(start, path))
+    with zipfile.ZipFile(file) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        _require_arrays(list(members), path)
+        _require_memory(sum(members[name].file_size for name in ARRAY_NAMES), path)
+        return Arrays(*(_read_member(archive, members[name], name, path) for name in ARRAY_NAMES))
+
+
+def _no_archive(start: bytes, path: Path) -> str:
+    if start.startswith(_LFS_POINTER):
+        return (
+            f"{shown(str(path))} must be an .npz archive, got a Git LFS pointer that stands for one; "
+            "run `git lfs pull` to fetch it."
+        )
+    return (
+        f"{shown(str(path))} must be an .npz archive of {listed(ARRAY_NAMES)}, got {_kind(start)}; "
+        "write the four arrays with `numpy.savez`."
+    )
+
+
+def _kind(start: bytes) -> str:
+    """What a file or a member is, by its first bytes."""
+    if not start:
+        return "an empty file"
+    for known, kind in _STARTS.items():
+        if start.startswith(known):
+            return kind
+    if start.lstrip()[:5].lower() in (b"<!doc", b"<html"):
+        return "a web page"
+    if not any(byte < 32 and byte not in b"\t\n\r\f" for byte in start):
+        return "what looks like text (CSV?)"
+    return "bytes of an unknown kind"
+
+
+def _require_arrays(found: list[str], path: Path) -> None:
+    missing = [name for name in ARRAY_NAMES if name not in found]
+    if not missing:
+        return
+    renames = [f"{old} to {new}" for new, old in _nearest(missing, [n for n in found if n not in ARRAY_NAMES])]
+    hint = f" Rename {listed(renames)}?" if renames else ""
+    raise DataError(
+        f"{shown(path.name)} must hold {listed(ARRAY_NAMES)}; {listed(missing)} missing, it has "
+        f"{listed(found) or 'no arrays at all'}.{hint}"
+    )
+
+
+def _nearest(missing: list[str], found: list[str]) -> list[tuple[str, str]]:
+    """For each missing name the found one most like it, in any case of letters; each found one serves once."""
+    likeness = {
+        (new, old): difflib.SequenceMatcher(None, new, old.lower()).ratio() for new in missing for old in found[:1000]
+    }
+    pairs: dict[str, str] = {}
+    for new, old in sorted(likeness, key=lambda pair: -likeness[pair]):
+        if likeness[new, old] >= 0.6 and new not in pairs and old not in pairs.values():
+            pairs[new] = old
+    return [(new, pairs[new]) for new in missing if new in pairs]
+
+
+def _require_memory(n_bytes: int, path: Path) -> None:
+    available = _available_memory()
+    if n_bytes > available:
+        raise DataError(
+            f"{shown(path.name)} must fit into memory; its arrays say that they take {n_bytes / 1e9:,.1f} GB, and "
+            f"{available / 1e9:,.1f} GB are free. Store fewer samples, or smaller types."
+        )
+
+
+def _available_memory() -> int:
+    """Bytes that the machine and its container can give; many where neither says, and NumPy's refusal decides."""
+    available = [2**63]
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        text = Path("/proc/meminfo").read_text("ascii")
+        available.append(int(text.split("MemAvailable:")[1].split()[0]) * 1024)
+    with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
+        # The whole limit: what is used of it includes files that make way.
+        available.append(int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
+    if len(available) == 1:
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            available.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min(available)
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, path: Path) -> NDArray[Any]:
+    with archive.open(info) as member:
+        _require_header(member.read(512), name, path)
+    with archive.open(info) as member:
+        try:
+            array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+        except ValueError as error:
+            if "allow_pickle" not in str(error):
+                raise
+            raise DataError(
+                f"`{name}` in {shown(path.name)} must hold numbers or strings, got Python objects (never loaded); "
+                "convert it with `.astype` to a plain type first."
+            ) from error
+        member.read(1)  # past the end: only then is the checksum compared
+    if array.dtype.itemsize == 0:
+        raise DataError(f"`{name}` in {shown(path.name)} must hold numbers or strings, got values of no bytes.")
+    return array
+
+
+def _require_header(start: bytes, name: str, path: Path) -> None:
+    """Refuse a member that is no array, or whose header would fill the memory before anything is known of it."""
+    if not start.startswith(_ARRAY_START):
+        raise DataError(
+            f"`{name}` in {shown(path.name)} must be an array, got {_kind(start)}; write it with `numpy.savez`."
+        )
+    length = int.from_bytes(start[8:10] if start[6:7] == b"\1" else start[8:12], "little")
+    if length > MOST_HEADER_BYTES:
+        raise DataError(
+            f"`{name}` in {shown(path.name)} must be a plain array, got one with a header of {length:,} bytes; "
+            "convert it with `.astype` to a plain type first."
+        )

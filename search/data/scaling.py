@@ -1,0 +1,162 @@
+"""Features -> float32 that keeps what matters of them, and what a network then scales them by.
+
+A network computes in float32, which has 24 bits: of numbers around 1e8 that differ by 1 nothing is left. Such a feature
+is standardised in float64 before it is cast. All others are cast as they are, and the network standardises them.
+What happens to a feature, the training file alone decides.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewest.search.data.errors import DataError
+from fewest.search.data.samples import Images
+
+__all__ = ["Features", "features", "scaling"]
+
+LEAST_STEPS: Final = 256
+"""float32 numbers within a standard deviation, below which casting a feature loses what matters; a byte has as many."""
+
+NOISE: Final = {2: 1e-6, 4: 1e-6}
+"""By a float's bytes: the spread, as a share of the largest value, that is rounding alone; 1e-14 for longer floats."""
+
+_FLOAT32: Final = np.finfo(np.float32)
+
+
+class Features(NamedTuple):
+    """Both parts of a data set as float32: `(x - shift) / divisor`, computed in float64 and then cast."""
+
+    x_train: NDArray[np.float32]
+    x_test: NDArray[np.float32]
+    shift: float | NDArray[np.float64]
+    divisor: float | NDArray[np.float64]
+
+
+def features(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> Features:
+    """Cast features to float32; standardise those first of which a cast would lose what matters.
+
+    Args:
+        x_train: Real numbers, `(samples, *input_shape)`; they alone decide.
+        x_test: Like `x_train`.
+        name: The data set's name, for errors.
+
+    Raises:
+        DataError: Numbers are not finite, or a feature fits float32 in no way.
+    """
+    _require_finite(x_train, "x_train", name)
+    _require_finite(x_test, "x_test", name)
+    lost, shift, divisor = _spoilt(x_train)
+    train, test = (_cast_after(x, lost, shift, divisor) for x in (x_train, x_test))
+    _require_fit(train, test, x_train, name)
+    if not len(lost):
+        return Features(train, test, 0.0, 1.0)
+    shifts, divisors = np.zeros(x_train.shape[1:]), np.ones(x_train.shape[1:])
+    shifts.flat[lost], divisors.flat[lost] = shift, divisor
+    return Features(train, test, shifts, divisors)
+
+
+def scaling(
+    x_train: Images, shift: float | NDArray[np.float64] = 0.0, divisor: float | NDArray[np.float64] = 1.0
+) -> tuple[float | NDArray[np.float32], float | NDArray[np.float32]]:
+    """What a network multiplies its inputs by, and what it then adds; nothing where `features` has standardised."""
+    if x_train.dtype == np.uint8:
+        return 1.0 / max(1, int(x_train.max())), 0.0
+    mean = x_train.mean(axis=0, dtype=np.float64)
+    deviation = x_train.std(axis=0, dtype=np.float64)
+    # Below this a float32 feature varies by its own rounding alone: dividing by it would magnify noise.
+    constant = deviation <= NOISE[4] * np.abs(x_train).max(axis=0)
+    scale = 1.0 / np.where(constant, 1.0, deviation)
+    done = (np.asarray(shift) != 0) | (np.asarray(divisor) != 1)
+    offset = np.where(done, 0.0, -mean * scale)
+    return np.where(done, 1.0, scale).astype(np.float32), offset.astype(np.float32)
+
+
+def _require_finite(x: NDArray[Any], which: str, name: str) -> None:
+    bad = int(x.size - np.isfinite(x).sum())
+    if bad:
+        raise DataError(
+            f"`{which}` of {name} must hold finite numbers, got {bad:,} NaN or infinite "
+            f"value{'s' * (bad > 1)}; remove or fill them first."
+        )
+
+
+def _cast(x: NDArray[Any]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore", under="ignore"):
+        # A copy, so that standardised features can be written into it.
+        return np.array(x, dtype=np.float32, order="C")
+
+
+def _spoilt(x: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Features that a cast alone would spoil, and what to take away from each, and to divide it by."""
+    suspects = np.flatnonzero(_loses(_cast(x), exact=x.dtype.kind == "f" and x.dtype.itemsize <= 4))
+    shift, divisor = _centre_and_spread(_rows(x)[:, suspects])
+    moved = (shift != 0) | (divisor != 1)
+    return suspects[moved], shift[moved], divisor[moved]
+
+
+def _loses(x: NDArray[np.float32], *, exact: bool) -> NDArray[np.bool_]:
+    """For each feature: whether the cast, if not exact, keeps too little, or its scale would be no ordinary float32."""
+    rows = _rows(x)
+    with np.errstate(all="ignore"):  # what the cast made infinite compares as lost
+        deviation = rows.std(axis=0, dtype=np.float64)
+        step = np.zeros(1) if exact else np.spacing(np.abs(rows).max(axis=0))
+        enough = deviation >= LEAST_STEPS * np.maximum(step, _FLOAT32.tiny)
+        lost: NDArray[np.bool_] = ~(enough & (deviation <= 1 / _FLOAT32.tiny))
+    return lost
+
+
+def _centre_and_spread(x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each feature; 0 and 1 for a constant one that float32 holds as it is."""
+    noise = NOISE.get(x.dtype.itemsize, 1e-14) if x.dtype.kind == "f" else 0.0
+    wide = _wide(x)
+    largest = np.abs(wide).max(axis=0, initial=0)
+    # Powers of two keep squares within range, and the first sample keeps the sums small: both are exact.
+    exponent = np.frexp(largest)[1]
+    small = np.ldexp(wide, -exponent)
+    first = small[:1]
+    apart = small - first
+    deviation = apart.std(axis=0)
+    constant = deviation <= noise * np.ldexp(largest, -exponent)
+    with np.errstate(over="ignore", under="ignore"):
+        mean = np.ldexp(first[0] + apart.mean(axis=0), exponent).astype(np.float64)
+        spread = np.ldexp(deviation, exponent).astype(np.float64)
+    fits = constant & (largest <= _FLOAT32.max)
+    return np.where(fits, 0.0, mean), np.where(constant, 1.0, spread)
+
+
+def _cast_after(
+    x: NDArray[Any], lost: NDArray[np.intp], shift: NDArray[np.float64], divisor: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Samples as float32, the `lost` features standardised before."""
+    cast = _cast(x)
+    with np.errstate(all="ignore"):  # what does not fit is infinite, and refused
+        _rows(cast)[:, lost] = (_wide(_rows(x)[:, lost]) - shift) / divisor
+    return cast
+
+
+def _wide(x: NDArray[Any]) -> NDArray[Any]:
+    """Numbers in float64, or where they may have more bits than that, in the longest float there is."""
+    long = x.dtype.itemsize > 8 or (x.dtype.kind in "iu" and x.dtype.itemsize == 8)
+    return x.astype(np.longdouble if long else np.float64)
+
+
+def _rows(x: NDArray[Any]) -> NDArray[Any]:
+    """Samples as rows, a view where `x` is contiguous."""
+    return x.reshape(len(x), -1)
+
+
+def _require_fit(train: NDArray[np.float32], test: NDArray[np.float32], x_train: NDArray[Any], name: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(_rows(train)).all(axis=0))
+    if len(bad):
+        values = _rows(x_train)[:, bad[0]]
+        raise DataError(
+            f"Every feature of {name} must have a finite mean and spread, but feature {bad[0]} of `x_train` has not: "
+            f"it goes from {values.min():.3g} to {values.max():.3g}. Divide it by a power of ten, or leave it out."
+        )
+    n_beyond = int(test.size - np.isfinite(test).sum())
+    if n_beyond:
+        raise DataError(
+            f"`x_test` of {name} must hold numbers that fit float32 beside those of `x_train`, got {n_beyond:,} "
+            "beyond it; look for another unit in `x_test`, or for wrong values."
+        )

@@ -1,0 +1,89 @@
+"""Samples -> those that train and those that validate, every class on both sides."""
+
+from typing import Any, Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewest.search.data.errors import DataError, one_line
+
+__all__ = ["Validation", "refuse_numbers", "split", "stratified_split"]
+
+Validation: TypeAlias = Literal["stratified", "tail"]
+"""How validation samples are chosen: at random from every class alike, or the end of the training file."""
+
+MOST_FEW_CLASSES: Final = 20
+"""So many classes, or fewer, are never taken for numbers to predict."""
+
+LEAST_PER_CLASS: Final = 4
+"""Samples that a class has on average, below which integer labels look like numbers to predict."""
+
+
+def split(
+    y: NDArray[np.int32], classes: NDArray[Any], name: str, validation: Validation, share: float, seed: int
+) -> tuple[slice | NDArray[np.intp], slice | NDArray[np.intp]]:
+    """Say which samples train and which validate; errors as for `datasets.load`."""
+    n_validation = round(len(y) * share)
+    least = 1 if validation == "tail" else len(classes)
+    if n_validation < least or len(y) - n_validation < least:
+        refuse_numbers(y, classes, name)
+        raise DataError(
+            f"Training and validation part of {name} must hold at least {least} samples each, "
+            f"got {len(y) - n_validation} and {n_validation}; change `validation_share` or add samples."
+        )
+    if validation == "tail":
+        first = len(y) - n_validation
+        absent = np.setdiff1d(np.arange(len(classes)), y[:first])
+        if len(absent):
+            refuse_numbers(y, classes, name)
+            raise DataError(
+                f"The training part of {name} must hold every class, but class {one_line(classes[absent[0]])} is only "
+                f"among its last {n_validation:,} samples; use the 'stratified' validation."
+            )
+        return slice(None, first), slice(first, None)
+    counts = np.bincount(y, minlength=len(classes))
+    if counts.min() < 2:
+        refuse_numbers(y, classes, name)
+        raise DataError(
+            f"Every class of {name} must have at least 2 training samples for a stratified split, "
+            f"class {one_line(classes[counts.argmin()])} has {counts.min()}; add some, or use the 'tail' validation."
+        )
+    return stratified_split(y, n_validation, seed)
+
+
+def refuse_numbers(y: NDArray[Any], classes: NDArray[Any], name: str) -> None:
+    """Refuse labels that look like numbers to predict; asked only where they cannot be used as classes anyway.
+
+    Raises:
+        DataError: They are integers, of many different values, each of which few samples have.
+    """
+    if classes.dtype.kind in "iu" and len(classes) > MOST_FEW_CLASSES and len(y) < LEAST_PER_CLASS * len(classes):
+        raise DataError(
+            f"`y_train` of {name} must hold classes, got {len(classes):,} different integers in {len(y):,} samples: "
+            "these look like numbers to predict, which fewest does not. Group them into a few classes first, "
+            "for example with `numpy.digitize`."
+        )
+
+
+def stratified_split(y: NDArray[Any], n_second: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Draw positions of two parts that hold every class in the same shares, `n_second` of them in the second.
+
+    Each class must have two samples, and each part room for every class: then both parts hold every class.
+    """
+    from sklearn.model_selection import train_test_split
+
+    first, second = train_test_split(
+        np.arange(len(y)), test_size=n_second, stratify=y, shuffle=True, random_state=seed % 2**32
+    )
+    _exchange(y, first, second)
+    _exchange(y, second, first)
+    return first, second
+
+
+def _exchange(y: NDArray[Any], poor: NDArray[np.intp], rich: NDArray[np.intp]) -> None:
+    """Give `poor` the first sample in `rich` of each class that it lacks, for its last one of the class it has most."""
+    for absent in np.setdiff1d(y, y[poor]):
+        labels, counts = np.unique(y[poor], return_counts=True)
+        given = np.flatnonzero(y[poor] == labels[counts.argmax()])[-1]
+        taken = np.flatnonzero(y[rich] == absent)[0]
+        poor[given], rich[taken] = rich[taken], poor[given]
