@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from fewest.storage.database.location import folder_beside, parse_url
+from fewest.storage.database.urls import folder_beside, parse_url
 from fewest.storage.errors import MisuseError, StorageError
 
 if TYPE_CHECKING:

@@ -27,39 +27,37 @@ from optuna.distributions import (
 )
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.storages._rdb import models
-from optuna.storages._rdb.storage import _VersionManager
 from optuna.study import StudyDirection
-from optuna.study.study import _SYSTEM_ATTR_METRIC_NAMES
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection
 from sqlalchemy.orm import scoped_session, sessionmaker
 
-from fewest.storage.database.database import open_engine
-from fewest.storage.database.faults import clear_errors
-from fewest.storage.database.location import (
-    DEFAULT_URL,
-    place_of,
-)
+from fewest.storage.database import optuna_private
+from fewest.storage.database.database import open_database
+from fewest.storage.database.dialects import dialect_of
+from fewest.storage.database.driver_errors import clear_errors
 from fewest.storage.database.sql import insert_new, upsert
 from fewest.storage.database.tables import leases as leases_table
 from fewest.storage.database.transactions import write
+from fewest.storage.database.urls import DEFAULT_URL
 from fewest.storage.trials.curves import insert_curves
 from fewest.storage.trials.leases import Leases, lost_trials
 from fewest.storage.trials.records import CurvePoint
 
 __all__ = ["CohortStorage", "FinishedTrial", "optuna_storage"]
 
-_trials: sa.Table = models.TrialModel.__table__
-_studies: sa.Table = models.StudyModel.__table__
-_directions: sa.Table = models.StudyDirectionModel.__table__
-_study_user_attributes: sa.Table = models.StudyUserAttributeModel.__table__
-_study_system_attributes: sa.Table = models.StudySystemAttributeModel.__table__
-_params: sa.Table = models.TrialParamModel.__table__
-_values: sa.Table = models.TrialValueModel.__table__
-_user_attributes: sa.Table = models.TrialUserAttributeModel.__table__
-_system_attributes: sa.Table = models.TrialSystemAttributeModel.__table__
-_intermediate_values: sa.Table = models.TrialIntermediateValueModel.__table__
+(
+    _studies,
+    _directions,
+    _study_user_attributes,
+    _study_system_attributes,
+    _trials,
+    _params,
+    _values,
+    _user_attributes,
+    _system_attributes,
+    _intermediate_values,
+) = optuna_private.tables()
 
 Row = dict[str, Any]
 
@@ -83,7 +81,7 @@ def _clearly(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def call(self: "CohortStorage", *arguments: Any, **named: Any) -> Any:
-        with clear_errors(place_of(self.engine.url)):
+        with clear_errors(self.engine.url):
             return method(self, *arguments, **named)
 
     return call
@@ -92,7 +90,7 @@ def _clearly(method: Callable[..., Any]) -> Callable[..., Any]:
 def _inherited_clearly(cls: type["CohortStorage"]) -> type["CohortStorage"]:
     """Let every operation of Optuna's storages fail clearly, and those that Optuna's cache calls."""
     names = [name for name in dir(BaseStorage) if not name.startswith("_")]
-    for name in (*names, "_get_trials", "_set_trial_param", "_get_best_trial_id"):
+    for name in (*names, *optuna_private.CACHED_METHODS):
         setattr(cls, name, _clearly(getattr(cls, name)))
     return cls
 
@@ -102,17 +100,17 @@ class CohortStorage(RDBStorage):
     """An RDBStorage on SQLite or PostgreSQL, opened by `fewest.storage.database.database`.
 
     Args:
-        url: As for `open_engine`; what is missing is created.
+        url: As for `open_database`; what is missing is created.
 
     Raises:
-        MisuseError: As for `open_engine`.
-        StorageError: As for `open_engine`, and from every bulk operation when the database fails.
+        MisuseError: As for `open_database`.
+        StorageError: As for `open_database`, and from every bulk operation when the database fails.
     """
 
     def __init__(self, url: str) -> None:
         # RDBStorage.__init__ would make an engine of its own and its tables in many transactions: what it
         # sets is set here instead.
-        self.engine = open_engine(url, create=True)
+        self.engine = open_database(url, create=True)
         self.url = self.engine.url.render_as_string(hide_password=False)
         self.engine_kwargs: dict[str, Any] = {}
         self.skip_compatibility_check = False
@@ -126,9 +124,9 @@ class CohortStorage(RDBStorage):
         weakref.finalize(self, self.engine.dispose)
 
     @cached_property
-    def _version_manager(self) -> _VersionManager:  # type: ignore[override]  # Made when first asked for.
+    def _version_manager(self) -> optuna_private.VersionManager:  # type: ignore[override]  # Made when first asked for.
         # Only `optuna storage upgrade` asks for it, and it loads Alembic.
-        return _VersionManager(self.url, self.engine, self.scoped_session)
+        return optuna_private.version_manager(self.url, self.engine, self.scoped_session)
 
     def __getstate__(self) -> dict[Any, Any]:
         return {"url": self.url}
@@ -166,7 +164,7 @@ class CohortStorage(RDBStorage):
         frozen = copy.deepcopy(template_trial)
         frozen.number = number
         frozen.datetime_start = _local(started)
-        frozen._trial_id = trial_id
+        optuna_private.set_trial_id(frozen, trial_id)
         return frozen
 
     def create_whole_study(
@@ -199,7 +197,7 @@ class CohortStorage(RDBStorage):
             study_id = connection.scalar(insertion, {"study_name": name})
             if study_id is None:
                 raise DuplicatedStudyError(f"There is a study {name!r} already.")
-            named_metrics = {_SYSTEM_ATTR_METRIC_NAMES: list(metric_names)}
+            named_metrics = {optuna_private.METRIC_NAMES: list(metric_names)}
             for table, rows in (
                 (_directions, [{"objective": n, "direction": direction} for n, direction in enumerate(directions)]),
                 (_study_user_attributes, _described(attributes)),
@@ -398,7 +396,7 @@ class CohortStorage(RDBStorage):
             # Numbers are counted, so nobody else may create trials in this study meanwhile.
             study = sa.select(_studies.c.study_id).where(_studies.c.study_id == study_id).with_for_update()
             if connection.scalar(study) is None:
-                raise KeyError(models.NOT_FOUND_MSG)
+                raise KeyError(f"There is no study of id {study_id}.")
             n_trials, last_id = _last(connection, study_id)
             wanted = templates(connection, n_trials) if callable(templates) else templates
             kept = wanted if limit is None else wanted[: max(0, limit - n_trials)]
@@ -488,7 +486,7 @@ class CohortStorage(RDBStorage):
             .with_for_update()
         ).all()
         if len(rows) < len(trial_ids):
-            raise KeyError(models.NOT_FOUND_MSG)
+            raise KeyError(f"There must be trials of all these ids: {sorted(trial_ids)}.")
         for trial_id, _, state in rows:
             self.check_trial_is_updatable(trial_id, state)
         return {trial_id: study_id for trial_id, study_id, _ in rows}
@@ -532,12 +530,11 @@ class CohortStorage(RDBStorage):
     @contextmanager
     def _write_lock(self) -> Iterator[None]:
         """Let the next session of this thread hold SQLite's write lock from its start."""
-        if self.engine.dialect.name == "sqlite":
-            try:
-                self.scoped_session().connection().exec_driver_sql("BEGIN IMMEDIATE")
-            except BaseException:
-                self.scoped_session.remove()
-                raise
+        try:
+            dialect_of(self.engine).begin_writing(self.scoped_session().connection())
+        except BaseException:
+            self.scoped_session.remove()
+            raise
         yield
 
 
@@ -594,7 +591,7 @@ def _param_row(trial_id: int, name: str, value: Any, distribution: BaseDistribut
 def _value_rows(trial_id: int, values: Sequence[float]) -> list[Row]:
     rows = []
     for objective, value in enumerate(values):
-        stored, kind = models.TrialValueModel.value_to_stored_repr(value)
+        stored, kind = optuna_private.value_parts(value)
         rows.append({"trial_id": trial_id, "objective": objective, "value": stored, "value_type": kind})
     return rows
 
@@ -610,7 +607,7 @@ def _attribute_rows(trial_id: int, attributes: Mapping[str, Any]) -> list[Row]:
 def _intermediate_rows(trial_id: int, values: Mapping[int, float]) -> list[Row]:
     rows = []
     for step, value in values.items():
-        stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
+        stored, kind = optuna_private.intermediate_value_parts(value)
         rows.append(
             {
                 "trial_id": trial_id,
@@ -640,14 +637,14 @@ def optuna_storage(url: str = DEFAULT_URL, *, create: bool = True) -> "CohortSto
     """Open a storage for `optuna.create_study(storage=...)`, with our tables ready beside Optuna's.
 
     Args:
-        url: As for `open_engine`.
+        url: As for `open_database`.
         create: If false the storage must exist already; its tables of ours are migrated all the same.
 
     Raises:
-        MisuseError: As for `open_engine`.
-        NotFoundError: As for `open_engine`.
-        StorageError: As for `open_engine`.
+        MisuseError: As for `open_database`.
+        NotFoundError: As for `open_database`.
+        StorageError: As for `open_database`.
     """
     if not create:
-        open_engine(url, create=False).dispose()
+        open_database(url, create=False).dispose()
     return CohortStorage(url)

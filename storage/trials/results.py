@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 import sqlalchemy as sa
-from sqlalchemy import Engine
+from sqlalchemy import Engine as Database
 
 from fewest.storage.database.sql import from_null, has_table, nan_to_null, upsert
 from fewest.storage.database.tables import results
@@ -14,7 +14,7 @@ from fewest.storage.trials.records import VerifiedNetwork
 __all__ = ["read_results", "write_results"]
 
 
-def write_results(engine: Engine, study_id: int, networks: Iterable[VerifiedNetwork]) -> None:
+def write_results(database: Database, study_id: int, networks: Iterable[VerifiedNetwork]) -> None:
     """Write networks in one transaction; one of the same widths and seed replaces what was there.
 
     Raises:
@@ -33,10 +33,10 @@ def write_results(engine: Engine, study_id: int, networks: Iterable[VerifiedNetw
         for network in networks
     ]
     if rows:
-        write(engine, lambda connection: connection.execute(upsert(connection, results), rows))
+        write(database, lambda connection: connection.execute(upsert(connection, results), rows))
 
 
-def read_results(engine: Engine, study_id: int) -> list[VerifiedNetwork]:
+def read_results(database: Database, study_id: int) -> list[VerifiedNetwork]:
     """All networks that verification trained for a study, ordered by depth, widths and seed.
 
     Raises:
@@ -50,7 +50,7 @@ def read_results(engine: Engine, study_id: int) -> list[VerifiedNetwork]:
         results.c.epochs,
         results.c.seconds,
     ).where(results.c.study_id == study_id)
-    with reading(engine) as connection:
+    with reading(database) as connection:
         if not has_table(connection, results):
             return []
         found = [
