@@ -16,7 +16,7 @@ from rich.console import Console
 from fewest.jobs import Places, say_to
 from fewest.reading import all_studies, stored_study
 from fewest.stopping import stoppable
-from fewest.storage.database.location import parse_url, place_of
+from fewest.storage.database.urls import parse_url, shown
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.workers import help_until
 
@@ -56,7 +56,7 @@ def serve_on_cluster(
     """
     if parse_url(url).drivername == "sqlite":
         raise MisuseError(
-            f"A cluster's workers must share a PostgreSQL storage, got the file {place_of(parse_url(url))}. "
+            f"A cluster's workers must share a PostgreSQL storage, got the file {shown(parse_url(url))}. "
             "On one machine, start `fewest worker` several times instead."
         )
     if importlib.util.find_spec("distributed") is None:

@@ -17,7 +17,7 @@ from fewest.quiet import quiet_libraries
 from fewest.reading import print_answer_of, stored_study
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import continued, is_finished, overridden, stored_config
-from fewest.storage.database.database import DEFAULT_URL
+from fewest.storage.database.urls import DEFAULT_URL
 from fewest.storage.errors import MisuseError, NotFoundError
 from fewest.storage.trials.records import StudyRecord
 

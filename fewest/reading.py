@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from sqlalchemy import Engine
+from sqlalchemy import Engine as Database
 
 from fewest.dashboards.text import print_answer, print_comparison
 from fewest.search.answers.results import collect
 from fewest.search.answers.summary import statements, summarise
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import command_for, stored_config
-from fewest.storage.database.database import open_engine
+from fewest.storage.database.database import open_database
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.records import CurvePoint, StudyRecord, TrialRecord, VerifiedNetwork
 from fewest.storage.trials.results import read_results
@@ -44,13 +44,13 @@ class Found:
 
 
 @contextmanager
-def reading(url: str) -> Iterator[Engine]:
+def reading(url: str) -> Iterator[Database]:
     """A storage to read from; nothing of it stays open afterwards."""
-    engine = open_engine(url, create=False)
+    database = open_database(url, create=False)
     try:
-        yield engine
+        yield database
     finally:
-        engine.dispose()
+        database.dispose()
 
 
 def stored_study(name: str, url: str) -> StudyRecord:
@@ -59,14 +59,14 @@ def stored_study(name: str, url: str) -> StudyRecord:
     Raises:
         NotFoundError: There is none of that name, or no storage yet.
     """
-    with reading(url) as engine:
-        return read_study(engine, name)
+    with reading(url) as database:
+        return read_study(database, name)
 
 
 def all_studies(url: str) -> list[StudyRecord]:
     """Every study in the storage."""
-    with reading(url) as engine:
-        return read_studies(engine)
+    with reading(url) as database:
+        return read_studies(database)
 
 
 def found(name: str, url: str) -> Found:
@@ -75,11 +75,11 @@ def found(name: str, url: str) -> Found:
     Raises:
         NotFoundError: There is none of that name, or no storage yet.
     """
-    with reading(url) as engine:
-        study = read_study(engine, name)
+    with reading(url) as database:
+        study = read_study(database, name)
         key = study.study_id
         config = stored_config(name, study.attributes)
-        return Found(study, config, read_trials(engine, key), read_curves(engine, key), read_results(engine, key))
+        return Found(study, config, read_trials(database, key), read_curves(database, key), read_results(database, key))
 
 
 def print_answer_of(name: str, url: str) -> None:

@@ -12,7 +12,7 @@ from distributed import Client, LocalCluster
 from fewest import cluster
 from fewest.cli import main
 from fewest.cluster import keep_placed
-from fewest.storage.database.database import open_engine
+from fewest.storage.database.database import open_database
 from fewest.storage.trials.studies import read_study, read_trials
 
 N_TRIALS = 12
@@ -82,7 +82,7 @@ def test_a_study_survives_that_its_dask_workers_are_killed(client, empty_postgre
     keep_placed(client, 2, work, kill_two, said.append)
     assert len(victims) == 2
     assert sum("is gone; its trials pass to the others" in line for line in said) == 2
-    engine = open_engine(url, create=False)
+    engine = open_database(url, create=False)
     trials = read_trials(engine, read_study(engine, "killed").study_id)
     engine.dispose()
     assert Counter(trial.state for trial in trials) == {"complete": N_TRIALS}

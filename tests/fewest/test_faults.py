@@ -14,8 +14,8 @@ import pytest
 
 from fewest.cli import main
 from fewest.search.watch import StudyWatch
-from fewest.storage.database import database
-from fewest.storage.database.database import open_engine
+from fewest.storage.database import sqlite
+from fewest.storage.database.database import open_database
 from fewest.storage.database.transactions import write
 from fewest.storage.files.places import Folder
 from fewest.storage.trials import cohort_storage, sharing
@@ -40,7 +40,7 @@ def run(url: str, file: Path) -> int:
 
 
 def essence(url: str) -> list[tuple]:
-    engine = open_engine(url, create=False)
+    engine = open_database(url, create=False)
     trials = read_trials(engine, read_study(engine, "digits").study_id)
     engine.dispose()
     return [(t.number, t.state, t.widths, t.seed, t.epochs, t.validation_accuracy, t.reason) for t in trials]
@@ -92,7 +92,7 @@ def at_an_epoch(monkeypatch) -> Callable[[Fault], None]:
 @pytest.fixture
 def impatient(monkeypatch) -> None:
     """A lock, or a server that is away, is waited for only a moment."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     monkeypatch.setitem(write.__kwdefaults__, "patience_seconds", 0.3)
 
 
