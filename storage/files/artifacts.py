@@ -47,14 +47,18 @@ class KeptFile(NamedTuple):
     name: str
 
 
-def read_kept(database: Database, study_id: int) -> list[KeptFile]:
-    """The artifacts of a study and of all its trials, oldest first; those that were deleted are left out.
+def read_kept(source: Database | Connection, study_id: int) -> list[KeptFile]:
+    """Read the artifacts of a study and of all its trials, oldest first; those that were deleted are left out.
+
+    Args:
+        source: The database, or a connection in a transaction.
+        study_id: The study's.
 
     Raises:
         StorageError: The database cannot be read.
     """
     of_study, of_trial = study_system_attributes.c, trial_system_attributes.c
-    with reading(database) as connection:
+    with reading(source) as connection:
         rows = [
             *connection.execute(
                 sa.select(sa.null(), of_study.value_json)
@@ -85,6 +89,9 @@ class Artifacts:
 
     def keep(self, study: "optuna.Study", file: Path, trial_id: int | None = None) -> None:
         """Copy a file into the place and write down whose it is.
+
+        No lease is asked: Optuna writes the metadata, in a transaction of its own. It refuses a trial that has
+        ended; of a trial that was taken over, the former worker's file stays beside the new owner's.
 
         Args:
             study: The study.
@@ -123,6 +130,12 @@ class Artifacts:
 
     def drop(self, database: Database, files: Iterable[KeptFile]) -> None:
         """Delete artifacts; bytes that are gone already are no error.
+
+        Needs no lease: what has been beaten stays beaten, and each artifact has an id of its own.
+
+        Args:
+            database: A storage opened with `create=True`.
+            files: As `read_kept` found them.
 
         Raises:
             StorageError: The database cannot be written.

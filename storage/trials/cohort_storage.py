@@ -302,49 +302,34 @@ class CohortStorage(RDBStorage):
             leases.forget(trial_ids)
         return refused
 
-    def set_attributes(self, attributes: Mapping[int, Mapping[str, Any]]) -> None:
+    def set_attributes(
+        self, attributes: Mapping[int, Mapping[str, Any]], *, leases: Leases | None = None
+    ) -> frozenset[int]:
         """Set user attributes of several unfinished trials in one transaction.
 
         Args:
             attributes: JSON values by key by trial id.
+            leases: Those of the worker that trains the trials; None asks for no leases.
+
+        Returns:
+            The ids of trials that another worker has taken, or that were deleted: nothing of them was set.
+            Always empty without `leases`.
 
         Raises:
-            KeyError: There is no such trial.
-            optuna.exceptions.UpdateFinishedTrialError: One of them is finished; then nothing was set.
+            KeyError: There is no such trial, and no leases are asked.
+            optuna.exceptions.UpdateFinishedTrialError: One of those still held is finished; then nothing was set.
         """
-        rows = [row for trial_id, values in attributes.items() for row in _attribute_rows(trial_id, values)]
+        fences = None if leases is None else leases.fences()
 
-        def work(connection: Connection) -> None:
-            self._require_unfinished(connection, attributes)
+        def work(connection: Connection) -> frozenset[int]:
+            lost = frozenset() if fences is None else lost_trials(connection, attributes, fences)
+            kept = {trial_id: values for trial_id, values in attributes.items() if trial_id not in lost}
+            self._require_unfinished(connection, kept)
+            rows = [row for trial_id, values in kept.items() for row in _attribute_rows(trial_id, values)]
             _upsert_attributes(connection, _user_attributes, rows)
+            return lost
 
-        if rows:
-            write(self.engine, work)
-
-    def set_params(self, params: Mapping[int, Mapping[str, tuple[Any, BaseDistribution]]]) -> None:
-        """Set parameters of several unfinished trials in one transaction.
-
-        Args:
-            params: By trial id and parameter name: the value as users see it, and its distribution.
-
-        Raises:
-            KeyError: There is no such trial.
-            ValueError: A distribution does not go with the one the parameter has elsewhere in its study.
-            optuna.exceptions.UpdateFinishedTrialError: One of them is finished; then nothing was set.
-        """
-
-        def work(connection: Connection) -> None:
-            study_of = self._require_unfinished(connection, params)
-            rows: list[Row] = []
-            for trial_id, values in params.items():
-                for name, (value, distribution) in values.items():
-                    self._check_distribution(connection, study_of[trial_id], name, distribution)
-                    rows.append(_param_row(trial_id, name, value, distribution))
-            if rows:
-                connection.execute(sa.insert(_params), rows)
-
-        if params:
-            write(self.engine, work)
+        return write(self.engine, work) if any(attributes.values()) else frozenset()
 
     def finish_trials(
         self,
@@ -477,19 +462,18 @@ class CohortStorage(RDBStorage):
                 self._distributions[study_id, name] = known
         check_distribution_compatibility(known, distribution)
 
-    def _require_unfinished(self, connection: Connection, trial_ids: Mapping[int, Any]) -> dict[int, int]:
-        """The study of each trial, all of which stay unfinished until the transaction ends."""
+    def _require_unfinished(self, connection: Connection, trial_ids: Mapping[int, Any]) -> None:
+        """Make sure that all these trials stay unfinished until the transaction ends."""
         rows = connection.execute(
-            sa.select(_trials.c.trial_id, _trials.c.study_id, _trials.c.state)
+            sa.select(_trials.c.trial_id, _trials.c.state)
             .where(_trials.c.trial_id.in_(trial_ids))
             .order_by(_trials.c.trial_id)
             .with_for_update()
         ).all()
         if len(rows) < len(trial_ids):
             raise KeyError(f"There must be trials of all these ids: {sorted(trial_ids)}.")
-        for trial_id, _, state in rows:
+        for trial_id, state in rows:
             self.check_trial_is_updatable(trial_id, state)
-        return {trial_id: study_id for trial_id, study_id, _ in rows}
 
     def _finish(
         self, connection: Connection, finished: Sequence[FinishedTrial], fences: Mapping[int, int] | None

@@ -31,29 +31,37 @@ _N_NAMES_SHOWN = 10
 Value = TypeVar("Value")
 
 
-def read_studies(database: Database) -> list[StudyRecord]:
-    """All studies, oldest first.
+def read_studies(source: Database | Connection) -> list[StudyRecord]:
+    """Read all studies, oldest first.
+
+    Args:
+        source: The database, or a connection in a transaction.
 
     Raises:
         StorageError: The database cannot be read.
     """
-    with reading(database) as connection:
+    with reading(source) as connection:
         return _studies(connection, sa.true())
 
 
-def read_study(database: Database, name: str) -> StudyRecord:
-    """One study by its name.
+def read_study(source: Database | Connection, name: str) -> StudyRecord:
+    """Read one study.
+
+    Args:
+        source: The database, or a connection in a transaction.
+        name: The study's.
 
     Raises:
         NotFoundError: There is none of that name; the message says which there are.
         StorageError: The database cannot be read.
     """
-    with reading(database) as connection:
+    with reading(source) as connection:
         found = _studies(connection, studies.c.study_name == name)
         if found:
             return found[0]
         names = list(connection.scalars(sa.select(studies.c.study_name).order_by(studies.c.study_id)))
-    raise NotFoundError(unknown_study(name, names, shown(database.url)))
+        url = connection.engine.url
+    raise NotFoundError(unknown_study(name, names, shown(url)))
 
 
 def unknown_study(name: str, names: list[str], place: str) -> str:
