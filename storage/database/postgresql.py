@@ -3,7 +3,6 @@
 See `fewest.storage.database.dialects.Dialect` for what each public function is for.
 """
 
-import importlib.util
 import re
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from fewest.storage.errors import MisuseError, StorageError
+from fewest.storage.extras import load
 
 __all__ = [
     "FAULTS",
@@ -87,21 +87,14 @@ def files_stem(url: URL) -> Path:
 
 def connect(url: URL, *, create: bool) -> Database:
     """Connect through psycopg; see `Dialect.connect`."""
-    missing = StorageError(
-        "A PostgreSQL storage needs the psycopg package, which is not installed. "
-        "Install it with `pip install fewest[postgres]`."
-    )
-    if importlib.util.find_spec("psycopg") is None:
-        raise missing
+    # Importing it finds out, too, whether it has its libpq.
+    load("psycopg", "postgres", StorageError, what="A PostgreSQL storage")
     defaults = {"connect_timeout": _CONNECT_SECONDS, "application_name": "fewest"}
-    try:
-        database = sa.create_engine(
-            url,
-            connect_args={key: value for key, value in defaults.items() if key not in url.query} | _preparing(url),
-            execution_options={} if create else {"postgresql_readonly": True},
-        )
-    except ImportError as error:  # psycopg without a libpq
-        raise missing from error
+    database = sa.create_engine(
+        url,
+        connect_args={key: value for key, value in defaults.items() if key not in url.query} | _preparing(url),
+        execution_options={} if create else {"postgresql_readonly": True},
+    )
     _ping_after_idling(database)
     return database
 

@@ -353,8 +353,8 @@ def test_a_database_that_the_server_lacks_is_named(server: str) -> None:
 
 
 def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fewest.storage.database.postgresql.importlib.util.find_spec", lambda _: None)
-    with pytest.raises(StorageError, match=r"pip install fewest\[postgres\]"):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StorageError, match=r"A PostgreSQL storage needs .*pip install '\.\[postgres\]'"):
         open_database("postgresql://host/db", create=True)
 
 

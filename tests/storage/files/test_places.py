@@ -112,8 +112,8 @@ def test_a_bucket_that_is_not_there_is_one_line_to_write_and_a_notice_to_read(ca
 
 def test_without_boto3_the_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
-    monkeypatch.setattr("fewest.storage.files.places.importlib.util.find_spec", lambda name: None)
-    with pytest.raises(StorageError, match=r"Install it with `pip install fewest\[s3\]`"):
+    monkeypatch.setattr("fewest.storage.extras.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(StorageError, match=r"Run `\.venv/bin/pip install '\.\[s3\]'`"):
         place_at("s3://networks/here")
 
 
