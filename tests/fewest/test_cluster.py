@@ -130,6 +130,6 @@ def test_what_cannot_be_used_is_one_line(storage, scheduler, status, line, serve
 
 def test_without_distributed_the_line_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.setattr("fewest.cluster.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("fewest.storage.extras.importlib.util.find_spec", lambda name: None)
     assert fewest("cluster", "--scheduler", "tcp://x:1", "--workers", 1, "--storage", "postgresql://me@host/db") == 1
-    assert "pip install fewest[cluster]" in capsys.readouterr().err
+    assert "pip install '.[cluster]'" in capsys.readouterr().err
