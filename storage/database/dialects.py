@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from fewest.storage.database import postgresql, sqlite
 
-__all__ = ["DIALECTS", "Dialect", "dialect_of"]
+__all__ = ["Dialect", "dialect_of"]
 
 
 class Dialect(Protocol):
@@ -84,7 +84,7 @@ class Dialect(Protocol):
         """
 
 
-DIALECTS: dict[str, Dialect] = {"sqlite": sqlite, "postgresql": postgresql}
+_DIALECTS: dict[str, Dialect] = {"sqlite": sqlite, "postgresql": postgresql}
 """By SQLAlchemy's name."""
 
 
@@ -94,4 +94,4 @@ def dialect_of(source: Database | Connection | URL) -> Dialect:
     Args:
         source: The database, a connection to it, or its URL.
     """
-    return DIALECTS[source.get_backend_name() if isinstance(source, URL) else source.dialect.name]
+    return _DIALECTS[source.get_backend_name() if isinstance(source, URL) else source.dialect.name]

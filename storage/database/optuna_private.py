@@ -36,7 +36,6 @@ __all__ = [
     "METRIC_NAMES",
     "REVISION_TABLE",
     "ArtifactStore",
-    "Tables",
     "VersionManager",
     "create_tables",
     "id_of",

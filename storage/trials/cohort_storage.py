@@ -146,7 +146,7 @@ class CohortStorage(RDBStorage):
         super().delete_study(study_id)
 
     def _create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> FrozenTrial:
-        [(trial_id, number, started)] = self._create(study_id, [template_trial], None, None)
+        [(trial_id, number, started)] = self._create(study_id, [template_trial], None)
         if template_trial is None:
             return FrozenTrial(
                 number=number,
@@ -214,7 +214,6 @@ class CohortStorage(RDBStorage):
         study_id: int,
         templates: Templates | Callable[[Connection, int], Templates],
         *,
-        limit: int | None = None,
         leases: Leases | None = None,
     ) -> list[int]:
         """Create several trials in one transaction.
@@ -225,9 +224,6 @@ class CohortStorage(RDBStorage):
                 it; None for an empty running trial. Or what makes them: called with the connection and the number of
                 trials that the study has, which nobody else can change until these are created. Again, if the
                 transaction is repeated.
-            limit: How many trials the study may have in all, whatever their state. Fewer than asked for are
-                made when they would be more, and none once there are as many, however many workers ask at the
-                same time.
             leases: Who is to train them: takes the lease of each running one in the same transaction.
 
         Returns:
@@ -237,7 +233,7 @@ class CohortStorage(RDBStorage):
             KeyError: There is no such study.
             ValueError: A parameter's distribution does not go with the one it has elsewhere in the study.
         """
-        return [trial_id for trial_id, _, _ in self._create(study_id, templates, limit, leases)]
+        return [trial_id for trial_id, _, _ in self._create(study_id, templates, leases)]
 
     def claim_waiting(self, study_id: int, n_trials: int, *, leases: Leases | None = None) -> list[int]:
         """Start waiting trials, oldest first; each is handed to one caller only.
@@ -368,7 +364,6 @@ class CohortStorage(RDBStorage):
         self,
         study_id: int,
         templates: Templates | Callable[[Connection, int], Templates],
-        limit: int | None,
         leases: Leases | None,
     ) -> list[tuple[int, int, datetime | None]]:
         """Create trials.
@@ -384,12 +379,11 @@ class CohortStorage(RDBStorage):
                 raise KeyError(f"There is no study of id {study_id}.")
             n_trials, last_id = _last(connection, study_id)
             wanted = templates(connection, n_trials) if callable(templates) else templates
-            kept = wanted if limit is None else wanted[: max(0, limit - n_trials)]
-            if not kept:
+            if not wanted:
                 return [], {}
-            created = self._insert_trials(connection, study_id, kept, n_trials, last_id)
+            created = self._insert_trials(connection, study_id, wanted, n_trials, last_id)
             ids = [trial_id for trial_id, _, _ in created]
-            return created, {} if leases is None else leases.insert(connection, _running(ids, kept))
+            return created, {} if leases is None else leases.insert(connection, _running(ids, wanted))
 
         created, fences = write(self.engine, work, idempotent=False)
         if leases is not None:

@@ -12,10 +12,12 @@ What is assumed: a worker on another host that is alive manages one heartbeat in
 observer, on the same database, manages `BEATS_PER_LEASE` of its own over at least `lease_seconds`. If that
 fails, a living worker loses trials, and neither it nor the new owner writes over the other.
 
-    with Leases(database) as leases:          # the heartbeat runs in a thread of its own
-        ids = storage.create_trials(study_id, templates, leases=leases)
-        ids += leases.adopt(leases.orphans(study_id))
-        ...                                 # at each epoch's end: drop what is not in leases.held()
+    leases = Leases(database)
+    leases.start_heartbeat()                # in a thread of its own
+    ids = storage.create_trials(study_id, templates, leases=leases)
+    ids += leases.adopt(leases.orphans(study_id))
+    ...                                     # at each epoch's end: drop what is not in leases.held()
+    leases.stop()
 """
 
 import logging
@@ -26,8 +28,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -172,15 +173,6 @@ class Leases:
         self._gone_at_beat: dict[str, int] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> Self:
-        self.start_heartbeat()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def held(self) -> frozenset[int]:
         """The ids of the trials this worker holds, as of its last heartbeat."""

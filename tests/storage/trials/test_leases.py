@@ -178,9 +178,11 @@ def test_a_worker_that_left_cleanly_is_followed_at_once(
     storage: CohortStorage, new_study: NewStudy, observer: Leases, database: Database
 ) -> None:
     study_id = new_study()
-    with Leases(database) as leaving:
-        ids = storage.create_trials(study_id, [None, None], leases=leaving)
-        assert observer.orphans(study_id) == []
+    leaving = Leases(database)
+    leaving.start_heartbeat()
+    ids = storage.create_trials(study_id, [None, None], leases=leaving)
+    assert observer.orphans(study_id) == []
+    leaving.stop()
     assert leaving.held() == frozenset()
     assert observer.orphans(study_id) == ids
     assert observer.adopt(ids) == set(ids)
@@ -243,8 +245,10 @@ def test_a_finished_trial_is_not_adopted(
     storage: CohortStorage, new_study: NewStudy, observer: Leases, database: Database
 ) -> None:
     study_id = new_study()
-    with Leases(database) as leaving:
-        ids = storage.create_trials(study_id, [None], leases=leaving)
+    leaving = Leases(database)
+    leaving.start_heartbeat()
+    ids = storage.create_trials(study_id, [None], leases=leaving)
+    leaving.stop()
     assert observer.orphans(study_id) == ids
     storage.finish_trials([FinishedTrial(ids[0], TrialState.FAIL)])
     assert observer.adopt(ids) == frozenset()
@@ -293,8 +297,10 @@ def test_of_many_adopters_each_trial_goes_to_one(
     url: str, storage: CohortStorage, new_study: NewStudy, database: Database
 ) -> None:
     study_id = new_study()
-    with Leases(database) as leaving:
-        ids = storage.create_trials(study_id, [None] * 30, leases=leaving)
+    leaving = Leases(database)
+    leaving.start_heartbeat()
+    ids = storage.create_trials(study_id, [None] * 30, leases=leaving)
+    leaving.stop()
     adopters = [Leases(CohortStorage(url).engine, f"adopter {i}") for i in range(4)]
     start = threading.Barrier(len(adopters))
 
@@ -360,8 +366,11 @@ def test_the_heartbeat_goes_on_after_failures(
         return beat()
 
     monkeypatch.setattr(leases, "beat", failing)
-    with leases:
+    leases.start_heartbeat()
+    try:
         assert beat_again.wait(30)
+    finally:
+        leases.stop()
     assert caplog.text.count("the database is away") == 1
 
 
