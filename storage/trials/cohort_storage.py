@@ -10,11 +10,10 @@ Imports Optuna; import this module only where Optuna is used anyway.
 
 import copy
 import functools
-import json
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
@@ -22,7 +21,6 @@ import sqlalchemy as sa
 from optuna.distributions import (
     BaseDistribution,
     check_distribution_compatibility,
-    distribution_to_json,
     json_to_distribution,
 )
 from optuna.exceptions import DuplicatedStudyError
@@ -40,6 +38,7 @@ from fewest.storage.database.sql import insert_new, upsert
 from fewest.storage.database.tables import leases as leases_table
 from fewest.storage.database.transactions import write
 from fewest.storage.database.urls import DEFAULT_URL
+from fewest.storage.trials import rows as rows_of
 from fewest.storage.trials.curves import insert_curves
 from fewest.storage.trials.leases import Leases, lost_trials
 from fewest.storage.trials.records import CurvePoint
@@ -58,8 +57,6 @@ __all__ = ["CohortStorage", "FinishedTrial", "optuna_storage"]
     _system_attributes,
     _intermediate_values,
 ) = optuna_private.tables()
-
-Row = dict[str, Any]
 
 Templates: TypeAlias = Sequence[FrozenTrial | None]
 
@@ -152,7 +149,7 @@ class CohortStorage(RDBStorage):
                 number=number,
                 state=TrialState.RUNNING,
                 value=None,
-                datetime_start=_local(started),
+                datetime_start=rows_of.local(started),
                 datetime_complete=None,
                 params={},
                 distributions={},
@@ -163,7 +160,7 @@ class CohortStorage(RDBStorage):
             )
         frozen = copy.deepcopy(template_trial)
         frozen.number = number
-        frozen.datetime_start = _local(started)
+        frozen.datetime_start = rows_of.local(started)
         optuna_private.set_trial_id(frozen, trial_id)
         return frozen
 
@@ -200,8 +197,8 @@ class CohortStorage(RDBStorage):
             named_metrics = {optuna_private.METRIC_NAMES: list(metric_names)}
             for table, rows in (
                 (_directions, [{"objective": n, "direction": direction} for n, direction in enumerate(directions)]),
-                (_study_user_attributes, _described(attributes)),
-                (_study_system_attributes, _described(named_metrics)),
+                (_study_user_attributes, rows_of.described(attributes)),
+                (_study_system_attributes, rows_of.described(named_metrics)),
             ):
                 connection.execute(sa.insert(table), [{"study_id": study_id, **row} for row in rows])
             self._insert_trials(connection, study_id, templates, 0, -1)
@@ -260,7 +257,7 @@ class CohortStorage(RDBStorage):
                 connection.execute(
                     sa.update(_trials)
                     .where(_trials.c.trial_id.in_(claimed))
-                    .values(state=TrialState.RUNNING, datetime_start=_now())
+                    .values(state=TrialState.RUNNING, datetime_start=rows_of.now())
                 )
             return claimed, {} if leases is None else leases.insert(connection, claimed)
 
@@ -321,7 +318,7 @@ class CohortStorage(RDBStorage):
             lost = frozenset() if fences is None else lost_trials(connection, attributes, fences)
             kept = {trial_id: values for trial_id, values in attributes.items() if trial_id not in lost}
             self._require_unfinished(connection, kept)
-            rows = [row for trial_id, values in kept.items() for row in _attribute_rows(trial_id, values)]
+            rows = [row for trial_id, values in kept.items() for row in rows_of.attribute_rows(trial_id, values)]
             _upsert_attributes(connection, _user_attributes, rows)
             return lost
 
@@ -399,7 +396,7 @@ class CohortStorage(RDBStorage):
         last_id: int,
     ) -> list[tuple[int, int, datetime | None]]:
         """Write new trials into a study that has `n_trials`, the last one's id being `last_id`."""
-        rows = [_trial_row(study_id, n_trials + i, template) for i, template in enumerate(templates)]
+        rows = [rows_of.trial_row(study_id, n_trials + i, template) for i, template in enumerate(templates)]
         connection.execute(sa.insert(_trials), rows)
         created = connection.execute(
             sa.select(_trials.c.trial_id, _trials.c.number)
@@ -413,22 +410,22 @@ class CohortStorage(RDBStorage):
 
     def _fill(self, connection: Connection, study_id: int, templates: Mapping[int, FrozenTrial | None]) -> None:
         """Write what new trials' templates hold."""
-        params: list[Row] = []
-        values: list[Row] = []
-        user_attributes: list[Row] = []
-        system_attributes: list[Row] = []
-        intermediate_values: list[Row] = []
+        params: list[rows_of.Row] = []
+        values: list[rows_of.Row] = []
+        user_attributes: list[rows_of.Row] = []
+        system_attributes: list[rows_of.Row] = []
+        intermediate_values: list[rows_of.Row] = []
         for trial_id, template in templates.items():
             if template is None:
                 continue
             for name, value in template.params.items():
                 distribution = template.distributions[name]
                 self._check_distribution(connection, study_id, name, distribution)
-                params.append(_param_row(trial_id, name, value, distribution))
-            values += _value_rows(trial_id, template.values or ())
-            user_attributes += _attribute_rows(trial_id, template.user_attrs)
-            system_attributes += _attribute_rows(trial_id, template.system_attrs)
-            intermediate_values += _intermediate_rows(trial_id, template.intermediate_values)
+                params.append(rows_of.param_row(trial_id, name, value, distribution))
+            values += rows_of.value_rows(trial_id, template.values or ())
+            user_attributes += rows_of.attribute_rows(trial_id, template.user_attrs)
+            system_attributes += rows_of.attribute_rows(trial_id, template.system_attrs)
+            intermediate_values += rows_of.intermediate_rows(trial_id, template.intermediate_values)
         for table, rows in (
             (_params, params),
             (_values, values),
@@ -489,18 +486,18 @@ class CohortStorage(RDBStorage):
         ending = [trial for trial in finished if trial.trial_id in open_trials]
         if not ending:
             return frozenset(asked)
-        values = [row for trial in ending for row in _value_rows(trial.trial_id, trial.values or ())]
+        values = [row for trial in ending for row in rows_of.value_rows(trial.trial_id, trial.values or ())]
         if values:
             connection.execute(upsert(connection, _values, ("trial_id", "objective")), values)
         _upsert_attributes(
             connection,
             _user_attributes,
-            [row for trial in ending for row in _attribute_rows(trial.trial_id, trial.attributes)],
+            [row for trial in ending for row in rows_of.attribute_rows(trial.trial_id, trial.attributes)],
         )
         connection.execute(
             sa.update(_trials)
             .where(_trials.c.trial_id == sa.bindparam("ended"))
-            .values(state=sa.bindparam("new_state"), datetime_complete=_now()),
+            .values(state=sa.bindparam("new_state"), datetime_complete=rows_of.now()),
             [{"ended": trial.trial_id, "new_state": trial.state} for trial in ending],
         )
         return frozenset(asked - open_trials)
@@ -526,19 +523,6 @@ def _last(connection: Connection, study_id: int) -> tuple[int, int]:
     return (0, -1) if last is None else (last.number + 1, last.trial_id)
 
 
-def _now() -> datetime:
-    """As Optuna stores times: UTC, without saying so."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-def _utc(local: datetime | None) -> datetime | None:
-    return None if local is None else local.astimezone(UTC).replace(tzinfo=None)
-
-
-def _local(utc: datetime | None) -> datetime | None:
-    return None if utc is None else utc.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
-
-
 def _running(trial_ids: Sequence[int], templates: Sequence[FrozenTrial | None]) -> list[int]:
     return [
         trial_id
@@ -547,57 +531,7 @@ def _running(trial_ids: Sequence[int], templates: Sequence[FrozenTrial | None]) 
     ]
 
 
-def _trial_row(study_id: int, number: int, template: FrozenTrial | None) -> Row:
-    return {
-        "study_id": study_id,
-        "number": number,
-        "state": TrialState.RUNNING if template is None else template.state,
-        "datetime_start": _now() if template is None else _utc(template.datetime_start),
-        "datetime_complete": None if template is None else _utc(template.datetime_complete),
-    }
-
-
-def _param_row(trial_id: int, name: str, value: Any, distribution: BaseDistribution) -> Row:
-    return {
-        "trial_id": trial_id,
-        "param_name": name,
-        "param_value": distribution.to_internal_repr(value),
-        "distribution_json": distribution_to_json(distribution),
-    }
-
-
-def _value_rows(trial_id: int, values: Sequence[float]) -> list[Row]:
-    rows = []
-    for objective, value in enumerate(values):
-        stored, kind = optuna_private.value_parts(value)
-        rows.append({"trial_id": trial_id, "objective": objective, "value": stored, "value_type": kind})
-    return rows
-
-
-def _described(attributes: Mapping[str, Any]) -> list[Row]:
-    return [{"key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
-
-
-def _attribute_rows(trial_id: int, attributes: Mapping[str, Any]) -> list[Row]:
-    return [{"trial_id": trial_id, **row} for row in _described(attributes)]
-
-
-def _intermediate_rows(trial_id: int, values: Mapping[int, float]) -> list[Row]:
-    rows = []
-    for step, value in values.items():
-        stored, kind = optuna_private.intermediate_value_parts(value)
-        rows.append(
-            {
-                "trial_id": trial_id,
-                "step": step,
-                "intermediate_value": stored,
-                "intermediate_value_type": kind,
-            }
-        )
-    return rows
-
-
-def _upsert_attributes(connection: Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+def _upsert_attributes(connection: Connection, table: sa.Table, rows: Sequence[rows_of.Row]) -> None:
     if rows:
         connection.execute(upsert(connection, table, ("trial_id", "key")), rows)
 

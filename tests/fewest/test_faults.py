@@ -18,7 +18,7 @@ from fewest.storage.database import sqlite
 from fewest.storage.database.database import open_database
 from fewest.storage.database.transactions import write
 from fewest.storage.files.places import Folder
-from fewest.storage.trials import cohort_storage, sharing
+from fewest.storage.trials import rows, sharing
 from fewest.storage.trials.studies import read_study, read_trials
 
 Fault = Callable[[], None]
@@ -184,10 +184,10 @@ def test_a_checkpoint_folder_that_is_deleted_is_made_again(
 
 
 def test_a_clock_that_is_set_back_changes_no_trial(url, arrays_file, undisturbed, at_an_epoch, monkeypatch):
-    now, real = cohort_storage._now, time.time
+    now, real = rows.now, time.time
 
     def set_back() -> None:
-        monkeypatch.setattr(cohort_storage, "_now", lambda: now() - timedelta(days=1))
+        monkeypatch.setattr(rows, "now", lambda: now() - timedelta(days=1))
         monkeypatch.setattr(time, "time", lambda: real() - 86_400)
 
     at_an_epoch(set_back)
