@@ -20,7 +20,8 @@ from fewest.storage.trials.cohort_storage import optuna_storage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from optuna.artifacts._protocol import ArtifactStore
+
+    from fewest.storage.database.optuna_private import ArtifactStore
 
 __all__ = ["Guard", "ServerError", "make_app", "serve"]
 

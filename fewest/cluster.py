@@ -4,7 +4,6 @@ Dask places and watches, nothing more: trials are given out, and those of a dead
 alone. So it does no harm if Dask takes a living worker for dead.
 """
 
-import importlib.util
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -16,8 +15,9 @@ from rich.console import Console
 from fewest.jobs import Manner, Places, say_to
 from fewest.reading import all_studies, stored_study
 from fewest.stopping import stoppable
-from fewest.storage.database.location import parse_url, place_of
+from fewest.storage.database.urls import parse_url, shown
 from fewest.storage.errors import FewestError, MisuseError
+from fewest.storage.extras import require
 from fewest.workers import help_until
 
 if TYPE_CHECKING:
@@ -56,11 +56,10 @@ def serve_on_cluster(
     """
     if parse_url(url).drivername == "sqlite":
         raise MisuseError(
-            f"A cluster's workers must share a PostgreSQL storage, got the file {place_of(parse_url(url))}. "
+            f"A cluster's workers must share a PostgreSQL storage, got the file {shown(parse_url(url))}. "
             "On one machine, start `fewest worker` several times instead."
         )
-    if importlib.util.find_spec("distributed") is None:
-        raise ClusterError("A cluster takes the distributed package. Install it with `pip install fewest[cluster]`.")
+    require("distributed", "cluster", ClusterError, what="A cluster")
     if not wait:
         all_studies(url)
         for name in names:

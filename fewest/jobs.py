@@ -18,7 +18,7 @@ from fewest.reading import print_answer_of, stored_study
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import Override, continued, is_finished, overridden, stored_config
 from fewest.search.study.pace import USUAL, Pace
-from fewest.storage.database.location import DEFAULT_URL
+from fewest.storage.database.urls import DEFAULT_URL
 from fewest.storage.errors import MisuseError, NotFoundError
 from fewest.storage.trials.records import StudyRecord
 

@@ -21,7 +21,7 @@ from fewest.search.answers.summary import Summary, summarise
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import stored_config
 from fewest.storage.database import transactions
-from fewest.storage.database.database import open_engine
+from fewest.storage.database.database import open_database
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.records import StudyRecord, TrialRecord, VerifiedNetwork
 from fewest.storage.trials.results import read_results
@@ -64,12 +64,12 @@ class Found:
 @contextmanager
 def reading(url: str) -> Iterator[Connection]:
     """Read a storage as it is at one moment; nothing of it stays open afterwards."""
-    engine = open_engine(url, create=False)
+    database = open_database(url, create=False)
     try:
-        with transactions.reading(engine) as connection:
+        with transactions.reading(database) as connection:
             yield connection
     finally:
-        engine.dispose()
+        database.dispose()
 
 
 def stored_study(name: str, url: str) -> StudyRecord:

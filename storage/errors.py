@@ -4,7 +4,7 @@ Errors of our own making derive from `FewestError` *and* from the builtin that f
 knows nothing of us can still catch them. Anything else that escapes is a bug and keeps its traceback.
 """
 
-__all__ = ["FewestError", "MisuseError", "NotFoundError", "StorageError"]
+__all__ = ["FewestError", "MisuseError", "NotFoundError", "StorageError", "no_studies"]
 
 
 class FewestError(Exception):
@@ -25,3 +25,14 @@ class NotFoundError(MisuseError, LookupError):
 
 class StorageError(FewestError, OSError):
     """The database cannot be opened, read or written."""
+
+
+def no_studies(storage: str) -> NotFoundError:
+    """Say that there is nothing to read.
+
+    Args:
+        storage: What to call the storage, without a password.
+    """
+    return NotFoundError(
+        f"There are no studies in {storage} yet. Start one with `fewest run STUDY`, or name the storage with --storage."
+    )

@@ -16,7 +16,6 @@ that. Nothing is drawn at random: the same network gives the same bytes, but for
 holds its date.
 """
 
-import contextlib
 import math
 import os
 from collections.abc import Callable
@@ -33,6 +32,7 @@ from fewest.search.export import litert, onnx
 from fewest.search.export.layers import ExportError, optional
 from fewest.search.training.network import predict_labels, save
 from fewest.storage.errors import MisuseError
+from fewest.storage.files.atomic import replacing
 
 __all__ = ["DEFAULT_TOLERANCE", "FORMATS", "ExportError", "ExportReport", "check_request", "export", "format_of"]
 
@@ -110,19 +110,14 @@ def export(
     name = check_request(path, fmt, tolerance)
     form = FORMATS[name]
     _require_finite(network)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial{form.suffix}")
     try:
-        _reserve(partial, path)
-        form.write(network, partial, data)
-        report = _checked(network, name, path, partial, test, tolerance)
-        partial.replace(path)
+        with replacing(path, suffix=form.suffix) as partial:
+            _reserve(partial, path)
+            form.write(network, partial, data)
+            return _checked(network, name, path, partial, test, tolerance)
     except OSError as error:
         reason = error.strerror or error
         raise MisuseError(f"'{path}' must be a file that can be written, got: {reason}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-    return report
 
 
 def check_request(path: Path, fmt: str | None, tolerance: float) -> str:
@@ -185,7 +180,6 @@ def _reserve(partial: Path, path: Path) -> None:
     """Fail now, with the reason, where nothing can be written; Keras would say less, later."""
     if path.is_dir():
         raise IsADirectoryError(0, "it is a folder")
-    partial.unlink(missing_ok=True)
     partial.touch()
 
 

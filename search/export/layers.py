@@ -3,7 +3,6 @@
 Shared by the writers of `fewest.search.export.litert` and `fewest.search.export.export`.
 """
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.storage.errors import FewestError
+from fewest.storage.extras import load
 
 __all__ = ["ONE", "ZERO", "ExportError", "Layer", "Stack", "labels_of", "optional", "stack_of"]
 
@@ -45,12 +45,7 @@ class Stack:
 
 def optional(module: str) -> Any:
     """An optional module, or one line that says how to get it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ExportError(
-            f"This format needs '{module}', which cannot be imported. Run `pip install fewest[export]`."
-        ) from error
+    return load(module, "export", ExportError, what="This format")
 
 
 def stack_of(network: keras.Sequential) -> Stack:

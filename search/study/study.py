@@ -38,6 +38,7 @@ from fewest.search.study.ticket import Ticket, facts_of, finished_trial, network
 from fewest.search.training.checkpoints import CohortCheckpoints
 from fewest.search.training.outcome import Outcome
 from fewest.search.training.trial import FrontTrial, Judge
+from fewest.storage.database.optuna_private import id_of
 from fewest.storage.database.transactions import reading
 from fewest.storage.files.artifacts import Artifacts, KeptFile, read_kept
 from fewest.storage.files.places import Place
@@ -94,7 +95,7 @@ class OpenStudy:
         self.optuna.sampler = FrontSampler(config.space.search_space(), config.seed)
         self.n_told = 0
         self._storage, self._database = storage, storage.engine
-        self._study_id = study._study_id
+        self._study_id = id_of(study)
         self._checkpoints, self._artifacts = checkpoints, Artifacts(artifacts)
         self._pace = pace
         self._looked_at = float("-inf")
@@ -224,8 +225,9 @@ class OpenStudy:
         Returns:
             False if another worker verifies by now; then nothing was written.
         """
-        write_results(self._database, self._study_id, networks)
-        return True
+        fences = self._leases.fences()
+        held = [(trial_id, fences.get(trial_id, 0)) for trial_id in self._verifiers_trial()]
+        return write_results(self._database, self._study_id, networks, fence=held[0] if held else None)
 
     # Files
 
@@ -343,10 +345,9 @@ class OpenStudy:
         mine = [trial for trial in self.history.unfinished if trial.trial_id in taken]
         cohort = next((trial.number if trial.cohort is None else trial.cohort for trial in mine), 0)
         tickets = [self._ticket(trial, cohort) for trial in mine]
-        self._storage.set_attributes(
-            {ticket.trial_id: {"cohort": cohort, **facts_of(ticket.network, self.data)} for ticket in tickets}
-        )
-        return tickets
+        facts = {ticket.trial_id: {"cohort": cohort, **facts_of(ticket.network, self.data)} for ticket in tickets}
+        lost = self._storage.set_attributes(facts, leases=self._leases)
+        return [ticket for ticket in tickets if ticket.trial_id not in lost]
 
     def _ticket(self, trial: TrialRecord, cohort: int) -> Ticket:
         widths = self._suggested(trial.trial_id) if trial.widths is None else trial.widths

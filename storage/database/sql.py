@@ -6,16 +6,23 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
+from fewest.storage.database.dialects import dialect_of
+
 __all__ = ["from_null", "has_table", "insert", "insert_new", "nan_to_null", "upsert"]
 
 
 def insert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that can be told what to do about a row that is there already."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    """Make an INSERT that can be told what to do about a row that is there already.
+
+    Args:
+        connection: Decides on the dialect.
+        table: What to insert into.
+    """
+    return dialect_of(connection).insert(table)
 
 
 def upsert(connection: Connection, table: sa.Table, keys: tuple[str, ...] = ()) -> sa.Insert:
-    """An INSERT that replaces the other columns of a row that is there already.
+    """Make an INSERT that replaces the other columns of a row that is there already.
 
     Args:
         connection: Decides on the dialect.
@@ -36,17 +43,17 @@ def upsert(connection: Connection, table: sa.Table, keys: tuple[str, ...] = ()) 
 
 
 def insert_new(connection: Connection, table: sa.Table) -> sa.Insert:
-    """An INSERT that leaves a row that is there already as it is."""
+    """Make an INSERT that leaves a row that is there already as it is."""
     return insert(connection, table).on_conflict_do_nothing()
 
 
 def has_table(connection: Connection, table: sa.Table) -> bool:
-    """Whether the database has a table of ours: a study made by Optuna alone has none."""
+    """Tell whether the database has a table of ours: a study made by Optuna alone has none."""
     return sa.inspect(connection).has_table(table.name)
 
 
 def nan_to_null(value: float) -> float | None:
-    """NaN as NULL, which SQLite would make of it in any case.
+    """Store NaN as NULL, which SQLite would make of it in any case.
 
     >>> nan_to_null(float("nan")), nan_to_null(0.5)
     (None, 0.5)
@@ -55,5 +62,5 @@ def nan_to_null(value: float) -> float | None:
 
 
 def from_null(value: float | None) -> float:
-    """The inverse of `nan_to_null`."""
+    """Read back what `nan_to_null` stored."""
     return math.nan if value is None else value

@@ -1,7 +1,6 @@
 """One transaction at a time: begun so that no lock can fail it half-way, and repeated where that is safe.
 
-On SQLite a writer takes the write lock at its start (BEGIN IMMEDIATE), so what it reads cannot change before
-it writes; the driver's own implicit transactions would begin only at the first change.
+How a transaction begins is each database's own: see `begin_reading` and `begin_writing` of its module.
 """
 
 import time
@@ -9,16 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
+from sqlalchemy import Engine as Database
 from sqlalchemy.exc import DBAPIError
 
-from fewest.storage.database.faults import clear_errors, explain, is_transient
-from fewest.storage.database.location import place_of
+from fewest.storage.database.dialects import dialect_of
+from fewest.storage.database.driver_errors import clear_errors, explain, may_pass
 
-__all__ = ["BUSY_SECONDS", "PATIENCE_SECONDS", "reading", "write"]
-
-BUSY_SECONDS = 60.0
-"""How long one statement waits for SQLite's lock."""
+__all__ = ["reading", "write"]
 
 PATIENCE_SECONDS = 120.0
 """How long a transaction is repeated while the database is locked, restarting or out of reach."""
@@ -30,12 +27,12 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def reading(source: Engine | Connection, *, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[Connection]:
-    """A connection whose statements all see the database at one moment; nothing is kept.
+def reading(source: Database | Connection, *, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[Connection]:
+    """Give a connection whose statements all see the database at one moment; nothing is kept.
 
     Args:
         source: The database; or a connection in a transaction of the caller's, to read what that sees.
-        patience_seconds: For how long to try to begin while the database is restarting or out of reach.
+        patience_seconds: How long to try to begin while the database is restarting or out of reach.
 
     Raises:
         StorageError: The database cannot be read.
@@ -43,12 +40,12 @@ def reading(source: Engine | Connection, *, patience_seconds: float = PATIENCE_S
     if isinstance(source, Connection):
         yield source
         return
-    with clear_errors(place_of(source.url)), _begun(source, patience_seconds) as connection:
+    with clear_errors(source.url), _begun(source, patience_seconds) as connection:
         yield connection
 
 
 def write(
-    engine: Engine,
+    database: Database,
     work: Callable[[Connection], Result],
     *,
     idempotent: bool = True,
@@ -59,12 +56,12 @@ def write(
     """Run `work` in one transaction and commit it.
 
     Args:
-        engine: Where.
+        database: A storage opened with `create=True`.
         work: Called with the connection, again from its start after a passing failure: a lock that is not
             given up, a lost connection, a server restarting, a deadlock. It must have no other effects.
         idempotent: Whether running `work` twice does no harm. If not, it is not repeated after a failed
             commit, which may have been carried out all the same.
-        patience_seconds: For how long to repeat it.
+        patience_seconds: How long to repeat it.
         clock: Seconds that never go back.
         sleep: Waits for so many seconds.
 
@@ -79,9 +76,8 @@ def write(
     while True:
         committing = False
         try:
-            with engine.connect() as connection:
-                if engine.dialect.name == "sqlite":
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+            with database.connect() as connection:
+                dialect_of(database).begin_writing(connection)
                 result = work(connection)
                 committing = True
                 try:
@@ -92,32 +88,28 @@ def write(
                     raise
                 return result
         except DBAPIError as error:
-            repeatable = is_transient(error) and (idempotent or not committing)
+            repeatable = may_pass(error, database.url) and (idempotent or not committing)
             if not repeatable or (pause := next(pauses, None)) is None:
-                raise explain(error, place_of(engine.url)) from error
+                raise explain(error, database.url) from error
         sleep(pause)
 
 
-def _begun(engine: Engine, patience_seconds: float) -> Connection:
-    """A connection in a transaction that reads; a server that has restarted meanwhile is noticed here."""
+def _begun(database: Database, patience_seconds: float) -> Connection:
+    """Open a connection in a transaction that reads; a server that has restarted meanwhile is noticed here."""
     pauses = _pauses(patience_seconds, time.monotonic)
     while True:
         try:
-            return _begin(engine)
+            return _begin(database)
         except DBAPIError as error:
-            if not is_transient(error) or (pause := next(pauses, None)) is None:
+            if not may_pass(error, database.url) or (pause := next(pauses, None)) is None:
                 raise
         time.sleep(pause)
 
 
-def _begin(engine: Engine) -> Connection:
-    connection = engine.connect()
+def _begin(database: Database) -> Connection:
+    connection = database.connect()
     try:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN")
-        else:
-            # psycopg begins with the first statement.
-            connection.execution_options(isolation_level="REPEATABLE READ").exec_driver_sql("SELECT 1")
+        dialect_of(database).begin_reading(connection)
     except BaseException:
         connection.close()
         raise
@@ -125,7 +117,7 @@ def _begin(engine: Engine) -> Connection:
 
 
 def _pauses(patience_seconds: float, clock: Callable[[], float]) -> Iterator[float]:
-    """How long to wait before each new attempt, until patience ends."""
+    """Say how long to wait before each new attempt, until patience ends."""
     deadline = clock() + patience_seconds
 
     def pauses() -> Iterator[float]:

@@ -6,7 +6,7 @@ since then is simply not there any more.
 
     artifacts = Artifacts(place_for(url, "artifacts"))
     artifacts.keep(study, Path("16.keras"), trial_id)
-    [artifacts.read(kept) for kept in read_kept(engine, study_id)]
+    [artifacts.read(kept) for kept in read_kept(database, study_id)]
 """
 
 import contextlib
@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
+from sqlalchemy import Engine as Database
 
+from fewest.storage.database.optuna_private import ARTIFACT_PREFIX, ArtifactStore, storage_of
 from fewest.storage.database.tables import study_system_attributes, trial_system_attributes, trials
 from fewest.storage.database.transactions import reading, write
 from fewest.storage.errors import StorageError
@@ -26,13 +28,9 @@ from fewest.storage.files.places import Place
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.artifacts._protocol import ArtifactStore
     from optuna.storages import BaseStorage
 
 __all__ = ["Artifacts", "KeptFile", "read_kept"]
-
-_PREFIX = "artifacts:"
-"""Optuna's, of the system attributes that hold metadata: `optuna.artifacts._upload.ARTIFACTS_ATTR_PREFIX`."""
 
 
 class KeptFile(NamedTuple):
@@ -49,8 +47,12 @@ class KeptFile(NamedTuple):
     name: str
 
 
-def read_kept(source: Engine | Connection, study_id: int) -> list[KeptFile]:
-    """The artifacts of a study and of all its trials, oldest first; those that were deleted are left out.
+def read_kept(source: Database | Connection, study_id: int) -> list[KeptFile]:
+    """Read the artifacts of a study and of all its trials, oldest first; those that were deleted are left out.
+
+    Args:
+        source: The database, or a connection in a transaction.
+        study_id: The study's.
 
     Raises:
         StorageError: The database cannot be read.
@@ -60,13 +62,13 @@ def read_kept(source: Engine | Connection, study_id: int) -> list[KeptFile]:
         rows = [
             *connection.execute(
                 sa.select(sa.null(), of_study.value_json)
-                .where(of_study.study_id == study_id, of_study.key.startswith(_PREFIX))
+                .where(of_study.study_id == study_id, of_study.key.startswith(ARTIFACT_PREFIX))
                 .order_by(of_study.study_system_attribute_id)
             ),
             *connection.execute(
                 sa.select(of_trial.trial_id, of_trial.value_json)
                 .join(trials, trials.c.trial_id == of_trial.trial_id)
-                .where(trials.c.study_id == study_id, of_trial.key.startswith(_PREFIX))
+                .where(trials.c.study_id == study_id, of_trial.key.startswith(ARTIFACT_PREFIX))
                 .order_by(of_trial.trial_system_attribute_id)
             ),
         ]
@@ -88,6 +90,9 @@ class Artifacts:
     def keep(self, study: "optuna.Study", file: Path, trial_id: int | None = None) -> None:
         """Copy a file into the place and write down whose it is.
 
+        No lease is asked: Optuna writes the metadata, in a transaction of its own. It refuses a trial that has
+        ended; of a trial that was taken over, the former worker's file stays beside the new owner's.
+
         Args:
             study: The study.
             file: Its name is the artifact's.
@@ -104,10 +109,10 @@ class Artifacts:
             upload_artifact(
                 artifact_store=self.store(),
                 file_path=str(file),
-                study_or_trial=study if trial_id is None else study._storage.get_trial(trial_id),
+                study_or_trial=study if trial_id is None else storage_of(study).get_trial(trial_id),
                 storage=cast("BaseStorage", noted),
             )
-            noted.pass_on(study._storage)
+            noted.pass_on(storage_of(study))
         except BaseException as error:
             for artifact_id in noted.artifact_ids:
                 with contextlib.suppress(OSError):
@@ -123,26 +128,32 @@ class Artifacts:
         except OSError:
             return None
 
-    def drop(self, engine: Engine, files: Iterable[KeptFile]) -> None:
+    def drop(self, database: Database, files: Iterable[KeptFile]) -> None:
         """Delete artifacts; bytes that are gone already are no error.
+
+        Needs no lease: what has been beaten stays beaten, and each artifact has an id of its own.
+
+        Args:
+            database: A storage opened with `create=True`.
+            files: As `read_kept` found them.
 
         Raises:
             StorageError: The database cannot be written.
         """
         dropped = list(files)
-        keys = [_PREFIX + file.artifact_id for file in dropped]
+        keys = [ARTIFACT_PREFIX + file.artifact_id for file in dropped]
 
         def work(connection: Connection) -> None:
             for table in (study_system_attributes, trial_system_attributes):
                 connection.execute(sa.delete(table).where(table.c.key.in_(keys)))
 
         if dropped:
-            write(engine, work)
+            write(database, work)
         for file in dropped:
             with contextlib.suppress(OSError):
                 self.place.delete(_name(file.artifact_id))
 
-    def store(self) -> "ArtifactStore":
+    def store(self) -> ArtifactStore:
         """The same place to Optuna and optuna-dashboard."""
         return _Store(self.place)
 
@@ -181,11 +192,11 @@ class _Noted:
         self._writes: list[Callable[[Any], None]] = []
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: str) -> None:
-        self.artifact_ids.append(key.removeprefix(_PREFIX))
+        self.artifact_ids.append(key.removeprefix(ARTIFACT_PREFIX))
         self._writes.append(lambda storage: storage.set_trial_system_attr(trial_id, key, value))
 
     def set_study_system_attr(self, study_id: int, key: str, value: str) -> None:
-        self.artifact_ids.append(key.removeprefix(_PREFIX))
+        self.artifact_ids.append(key.removeprefix(ARTIFACT_PREFIX))
         self._writes.append(lambda storage: storage.set_study_system_attr(study_id, key, value))
 
     def pass_on(self, storage: "BaseStorage") -> None:

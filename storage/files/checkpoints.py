@@ -48,18 +48,17 @@ class Checkpoint(NamedTuple):
     meta: dict[str, Any]
 
 
-def is_due(since_last_seconds: float, cost_seconds: float, share: float = COST_SHARE) -> bool:
-    """Whether saving again keeps checkpoints within their share of the time.
+def is_due(since_last_seconds: float, cost_seconds: float) -> bool:
+    """Judge whether saving again keeps checkpoints within their share of the time.
 
     Args:
         since_last_seconds: Since the last one was saved, or since training began.
         cost_seconds: What the last one took; 0 before the first.
-        share: Of the time.
 
     >>> is_due(10.0, 0.4), is_due(10.0, 0.6)
     (True, False)
     """
-    return since_last_seconds * share >= cost_seconds
+    return since_last_seconds * COST_SHARE >= cost_seconds
 
 
 class CheckpointStore:

@@ -2,23 +2,22 @@
 
 A file is there whole or not at all. Workers on several machines need a place that they share.
 
-    place = place_at("s3://bucket/fewest")          # needs `pip install fewest[s3]`
+    place = place_at("s3://bucket/fewest")          # needs the extra `s3`
     place.write("16.keras", content)
 """
 
 import contextlib
-import importlib.util
 import io
-import os
 import re
-import secrets
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from fewest.storage.database.location import folder_beside, parse_url
+from fewest.storage.database.urls import folder_beside, parse_url
 from fewest.storage.errors import MisuseError, StorageError
+from fewest.storage.extras import require
+from fewest.storage.files.atomic import replacing
 
 if TYPE_CHECKING:
     from optuna.artifacts import Boto3ArtifactStore
@@ -68,11 +67,7 @@ def place_at(where: str | Path) -> Place:
         return Folder(Path(where))
     if (parts := _BUCKET.fullmatch(where)) is None:
         raise MisuseError(f"Files must be kept in a folder or in s3://BUCKET/PREFIX, got {where!r}.")
-    if importlib.util.find_spec("boto3") is None:
-        raise StorageError(
-            f"To keep files in {where} takes the boto3 package, which is not installed. "
-            "Install it with `pip install fewest[s3]`."
-        )
+    require("boto3", "s3", StorageError, what=f"Keeping files in {where}")
     return Bucket(parts[1], parts[2] or "")
 
 
@@ -109,27 +104,8 @@ class Folder:
 
     def _write(self, name: str, content: bytes) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        temporary = self.path / f".{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path / name)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
-        self._sync()
-
-    def _sync(self) -> None:
-        """Force the renaming itself to disk, where the system can."""
-        with contextlib.suppress(OSError):
-            descriptor = os.open(self.path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        with replacing(self.path / name, to_disk=True) as temporary:
+            temporary.write_bytes(content)
 
 
 class Bucket:

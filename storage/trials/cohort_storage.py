@@ -10,11 +10,10 @@ Imports Optuna; import this module only where Optuna is used anyway.
 
 import copy
 import functools
-import json
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
@@ -22,46 +21,42 @@ import sqlalchemy as sa
 from optuna.distributions import (
     BaseDistribution,
     check_distribution_compatibility,
-    distribution_to_json,
     json_to_distribution,
 )
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.storages._rdb import models
-from optuna.storages._rdb.storage import _VersionManager
 from optuna.study import StudyDirection
-from optuna.study.study import _SYSTEM_ATTR_METRIC_NAMES
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection
 from sqlalchemy.orm import scoped_session, sessionmaker
 
-from fewest.storage.database.database import open_engine
-from fewest.storage.database.faults import clear_errors
-from fewest.storage.database.location import (
-    DEFAULT_URL,
-    place_of,
-)
+from fewest.storage.database import optuna_private
+from fewest.storage.database.database import open_database
+from fewest.storage.database.dialects import dialect_of
+from fewest.storage.database.driver_errors import clear_errors
 from fewest.storage.database.sql import insert_new, upsert
 from fewest.storage.database.tables import leases as leases_table
 from fewest.storage.database.transactions import write
+from fewest.storage.database.urls import DEFAULT_URL
+from fewest.storage.trials import rows as rows_of
 from fewest.storage.trials.curves import insert_curves
 from fewest.storage.trials.leases import Leases, lost_trials
 from fewest.storage.trials.records import CurvePoint
 
 __all__ = ["CohortStorage", "FinishedTrial", "optuna_storage"]
 
-_trials: sa.Table = models.TrialModel.__table__
-_studies: sa.Table = models.StudyModel.__table__
-_directions: sa.Table = models.StudyDirectionModel.__table__
-_study_user_attributes: sa.Table = models.StudyUserAttributeModel.__table__
-_study_system_attributes: sa.Table = models.StudySystemAttributeModel.__table__
-_params: sa.Table = models.TrialParamModel.__table__
-_values: sa.Table = models.TrialValueModel.__table__
-_user_attributes: sa.Table = models.TrialUserAttributeModel.__table__
-_system_attributes: sa.Table = models.TrialSystemAttributeModel.__table__
-_intermediate_values: sa.Table = models.TrialIntermediateValueModel.__table__
-
-Row = dict[str, Any]
+(
+    _studies,
+    _directions,
+    _study_user_attributes,
+    _study_system_attributes,
+    _trials,
+    _params,
+    _values,
+    _user_attributes,
+    _system_attributes,
+    _intermediate_values,
+) = optuna_private.tables()
 
 Templates: TypeAlias = Sequence[FrozenTrial | None]
 
@@ -83,7 +78,7 @@ def _clearly(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def call(self: "CohortStorage", *arguments: Any, **named: Any) -> Any:
-        with clear_errors(place_of(self.engine.url)):
+        with clear_errors(self.engine.url):
             return method(self, *arguments, **named)
 
     return call
@@ -92,7 +87,7 @@ def _clearly(method: Callable[..., Any]) -> Callable[..., Any]:
 def _inherited_clearly(cls: type["CohortStorage"]) -> type["CohortStorage"]:
     """Let every operation of Optuna's storages fail clearly, and those that Optuna's cache calls."""
     names = [name for name in dir(BaseStorage) if not name.startswith("_")]
-    for name in (*names, "_get_trials", "_set_trial_param", "_get_best_trial_id"):
+    for name in (*names, *optuna_private.CACHED_METHODS):
         setattr(cls, name, _clearly(getattr(cls, name)))
     return cls
 
@@ -102,17 +97,17 @@ class CohortStorage(RDBStorage):
     """An RDBStorage on SQLite or PostgreSQL, opened by `fewest.storage.database.database`.
 
     Args:
-        url: As for `open_engine`; what is missing is created.
+        url: As for `open_database`; what is missing is created.
 
     Raises:
-        MisuseError: As for `open_engine`.
-        StorageError: As for `open_engine`, and from every bulk operation when the database fails.
+        MisuseError: As for `open_database`.
+        StorageError: As for `open_database`, and from every bulk operation when the database fails.
     """
 
     def __init__(self, url: str) -> None:
         # RDBStorage.__init__ would make an engine of its own and its tables in many transactions: what it
         # sets is set here instead.
-        self.engine = open_engine(url, create=True)
+        self.engine = open_database(url, create=True)
         self.url = self.engine.url.render_as_string(hide_password=False)
         self.engine_kwargs: dict[str, Any] = {}
         self.skip_compatibility_check = False
@@ -126,9 +121,9 @@ class CohortStorage(RDBStorage):
         weakref.finalize(self, self.engine.dispose)
 
     @cached_property
-    def _version_manager(self) -> _VersionManager:  # type: ignore[override]  # Made when first asked for.
+    def _version_manager(self) -> optuna_private.VersionManager:  # type: ignore[override]  # Made when first asked for.
         # Only `optuna storage upgrade` asks for it, and it loads Alembic.
-        return _VersionManager(self.url, self.engine, self.scoped_session)
+        return optuna_private.version_manager(self.url, self.engine, self.scoped_session)
 
     def __getstate__(self) -> dict[Any, Any]:
         return {"url": self.url}
@@ -148,13 +143,13 @@ class CohortStorage(RDBStorage):
         super().delete_study(study_id)
 
     def _create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> FrozenTrial:
-        [(trial_id, number, started)] = self._create(study_id, [template_trial], None, None)
+        [(trial_id, number, started)] = self._create(study_id, [template_trial], None)
         if template_trial is None:
             return FrozenTrial(
                 number=number,
                 state=TrialState.RUNNING,
                 value=None,
-                datetime_start=_local(started),
+                datetime_start=rows_of.local(started),
                 datetime_complete=None,
                 params={},
                 distributions={},
@@ -165,8 +160,8 @@ class CohortStorage(RDBStorage):
             )
         frozen = copy.deepcopy(template_trial)
         frozen.number = number
-        frozen.datetime_start = _local(started)
-        frozen._trial_id = trial_id
+        frozen.datetime_start = rows_of.local(started)
+        optuna_private.set_trial_id(frozen, trial_id)
         return frozen
 
     def create_whole_study(
@@ -199,11 +194,11 @@ class CohortStorage(RDBStorage):
             study_id = connection.scalar(insertion, {"study_name": name})
             if study_id is None:
                 raise DuplicatedStudyError(f"There is a study {name!r} already.")
-            named_metrics = {_SYSTEM_ATTR_METRIC_NAMES: list(metric_names)}
+            named_metrics = {optuna_private.METRIC_NAMES: list(metric_names)}
             for table, rows in (
                 (_directions, [{"objective": n, "direction": direction} for n, direction in enumerate(directions)]),
-                (_study_user_attributes, _described(attributes)),
-                (_study_system_attributes, _described(named_metrics)),
+                (_study_user_attributes, rows_of.described(attributes)),
+                (_study_system_attributes, rows_of.described(named_metrics)),
             ):
                 connection.execute(sa.insert(table), [{"study_id": study_id, **row} for row in rows])
             self._insert_trials(connection, study_id, templates, 0, -1)
@@ -216,7 +211,6 @@ class CohortStorage(RDBStorage):
         study_id: int,
         templates: Templates | Callable[[Connection, int], Templates],
         *,
-        limit: int | None = None,
         leases: Leases | None = None,
     ) -> list[int]:
         """Create several trials in one transaction.
@@ -227,9 +221,6 @@ class CohortStorage(RDBStorage):
                 it; None for an empty running trial. Or what makes them: called with the connection and the number of
                 trials that the study has, which nobody else can change until these are created. Again, if the
                 transaction is repeated.
-            limit: How many trials the study may have in all, whatever their state. Fewer than asked for are
-                made when they would be more, and none once there are as many, however many workers ask at the
-                same time.
             leases: Who is to train them: takes the lease of each running one in the same transaction.
 
         Returns:
@@ -239,7 +230,7 @@ class CohortStorage(RDBStorage):
             KeyError: There is no such study.
             ValueError: A parameter's distribution does not go with the one it has elsewhere in the study.
         """
-        return [trial_id for trial_id, _, _ in self._create(study_id, templates, limit, leases)]
+        return [trial_id for trial_id, _, _ in self._create(study_id, templates, leases)]
 
     def claim_waiting(self, study_id: int, n_trials: int, *, leases: Leases | None = None) -> list[int]:
         """Start waiting trials, oldest first; each is handed to one caller only.
@@ -266,7 +257,7 @@ class CohortStorage(RDBStorage):
                 connection.execute(
                     sa.update(_trials)
                     .where(_trials.c.trial_id.in_(claimed))
-                    .values(state=TrialState.RUNNING, datetime_start=_now())
+                    .values(state=TrialState.RUNNING, datetime_start=rows_of.now())
                 )
             return claimed, {} if leases is None else leases.insert(connection, claimed)
 
@@ -304,49 +295,34 @@ class CohortStorage(RDBStorage):
             leases.forget(trial_ids)
         return refused
 
-    def set_attributes(self, attributes: Mapping[int, Mapping[str, Any]]) -> None:
+    def set_attributes(
+        self, attributes: Mapping[int, Mapping[str, Any]], *, leases: Leases | None = None
+    ) -> frozenset[int]:
         """Set user attributes of several unfinished trials in one transaction.
 
         Args:
             attributes: JSON values by key by trial id.
+            leases: Those of the worker that trains the trials; None asks for no leases.
+
+        Returns:
+            The ids of trials that another worker has taken, or that were deleted: nothing of them was set.
+            Always empty without `leases`.
 
         Raises:
-            KeyError: There is no such trial.
-            optuna.exceptions.UpdateFinishedTrialError: One of them is finished; then nothing was set.
+            KeyError: There is no such trial, and no leases are asked.
+            optuna.exceptions.UpdateFinishedTrialError: One of those still held is finished; then nothing was set.
         """
-        rows = [row for trial_id, values in attributes.items() for row in _attribute_rows(trial_id, values)]
+        fences = None if leases is None else leases.fences()
 
-        def work(connection: Connection) -> None:
-            self._require_unfinished(connection, attributes)
+        def work(connection: Connection) -> frozenset[int]:
+            lost = frozenset() if fences is None else lost_trials(connection, attributes, fences)
+            kept = {trial_id: values for trial_id, values in attributes.items() if trial_id not in lost}
+            self._require_unfinished(connection, kept)
+            rows = [row for trial_id, values in kept.items() for row in rows_of.attribute_rows(trial_id, values)]
             _upsert_attributes(connection, _user_attributes, rows)
+            return lost
 
-        if rows:
-            write(self.engine, work)
-
-    def set_params(self, params: Mapping[int, Mapping[str, tuple[Any, BaseDistribution]]]) -> None:
-        """Set parameters of several unfinished trials in one transaction.
-
-        Args:
-            params: By trial id and parameter name: the value as users see it, and its distribution.
-
-        Raises:
-            KeyError: There is no such trial.
-            ValueError: A distribution does not go with the one the parameter has elsewhere in its study.
-            optuna.exceptions.UpdateFinishedTrialError: One of them is finished; then nothing was set.
-        """
-
-        def work(connection: Connection) -> None:
-            study_of = self._require_unfinished(connection, params)
-            rows: list[Row] = []
-            for trial_id, values in params.items():
-                for name, (value, distribution) in values.items():
-                    self._check_distribution(connection, study_of[trial_id], name, distribution)
-                    rows.append(_param_row(trial_id, name, value, distribution))
-            if rows:
-                connection.execute(sa.insert(_params), rows)
-
-        if params:
-            write(self.engine, work)
+        return write(self.engine, work) if any(attributes.values()) else frozenset()
 
     def finish_trials(
         self,
@@ -385,7 +361,6 @@ class CohortStorage(RDBStorage):
         self,
         study_id: int,
         templates: Templates | Callable[[Connection, int], Templates],
-        limit: int | None,
         leases: Leases | None,
     ) -> list[tuple[int, int, datetime | None]]:
         """Create trials.
@@ -398,15 +373,14 @@ class CohortStorage(RDBStorage):
             # Numbers are counted, so nobody else may create trials in this study meanwhile.
             study = sa.select(_studies.c.study_id).where(_studies.c.study_id == study_id).with_for_update()
             if connection.scalar(study) is None:
-                raise KeyError(models.NOT_FOUND_MSG)
+                raise KeyError(f"There is no study of id {study_id}.")
             n_trials, last_id = _last(connection, study_id)
             wanted = templates(connection, n_trials) if callable(templates) else templates
-            kept = wanted if limit is None else wanted[: max(0, limit - n_trials)]
-            if not kept:
+            if not wanted:
                 return [], {}
-            created = self._insert_trials(connection, study_id, kept, n_trials, last_id)
+            created = self._insert_trials(connection, study_id, wanted, n_trials, last_id)
             ids = [trial_id for trial_id, _, _ in created]
-            return created, {} if leases is None else leases.insert(connection, _running(ids, kept))
+            return created, {} if leases is None else leases.insert(connection, _running(ids, wanted))
 
         created, fences = write(self.engine, work, idempotent=False)
         if leases is not None:
@@ -422,7 +396,7 @@ class CohortStorage(RDBStorage):
         last_id: int,
     ) -> list[tuple[int, int, datetime | None]]:
         """Write new trials into a study that has `n_trials`, the last one's id being `last_id`."""
-        rows = [_trial_row(study_id, n_trials + i, template) for i, template in enumerate(templates)]
+        rows = [rows_of.trial_row(study_id, n_trials + i, template) for i, template in enumerate(templates)]
         connection.execute(sa.insert(_trials), rows)
         created = connection.execute(
             sa.select(_trials.c.trial_id, _trials.c.number)
@@ -436,22 +410,22 @@ class CohortStorage(RDBStorage):
 
     def _fill(self, connection: Connection, study_id: int, templates: Mapping[int, FrozenTrial | None]) -> None:
         """Write what new trials' templates hold."""
-        params: list[Row] = []
-        values: list[Row] = []
-        user_attributes: list[Row] = []
-        system_attributes: list[Row] = []
-        intermediate_values: list[Row] = []
+        params: list[rows_of.Row] = []
+        values: list[rows_of.Row] = []
+        user_attributes: list[rows_of.Row] = []
+        system_attributes: list[rows_of.Row] = []
+        intermediate_values: list[rows_of.Row] = []
         for trial_id, template in templates.items():
             if template is None:
                 continue
             for name, value in template.params.items():
                 distribution = template.distributions[name]
                 self._check_distribution(connection, study_id, name, distribution)
-                params.append(_param_row(trial_id, name, value, distribution))
-            values += _value_rows(trial_id, template.values or ())
-            user_attributes += _attribute_rows(trial_id, template.user_attrs)
-            system_attributes += _attribute_rows(trial_id, template.system_attrs)
-            intermediate_values += _intermediate_rows(trial_id, template.intermediate_values)
+                params.append(rows_of.param_row(trial_id, name, value, distribution))
+            values += rows_of.value_rows(trial_id, template.values or ())
+            user_attributes += rows_of.attribute_rows(trial_id, template.user_attrs)
+            system_attributes += rows_of.attribute_rows(trial_id, template.system_attrs)
+            intermediate_values += rows_of.intermediate_rows(trial_id, template.intermediate_values)
         for table, rows in (
             (_params, params),
             (_values, values),
@@ -479,19 +453,18 @@ class CohortStorage(RDBStorage):
                 self._distributions[study_id, name] = known
         check_distribution_compatibility(known, distribution)
 
-    def _require_unfinished(self, connection: Connection, trial_ids: Mapping[int, Any]) -> dict[int, int]:
-        """The study of each trial, all of which stay unfinished until the transaction ends."""
+    def _require_unfinished(self, connection: Connection, trial_ids: Mapping[int, Any]) -> None:
+        """Make sure that all these trials stay unfinished until the transaction ends."""
         rows = connection.execute(
-            sa.select(_trials.c.trial_id, _trials.c.study_id, _trials.c.state)
+            sa.select(_trials.c.trial_id, _trials.c.state)
             .where(_trials.c.trial_id.in_(trial_ids))
             .order_by(_trials.c.trial_id)
             .with_for_update()
         ).all()
         if len(rows) < len(trial_ids):
-            raise KeyError(models.NOT_FOUND_MSG)
-        for trial_id, _, state in rows:
+            raise KeyError(f"There must be trials of all these ids: {sorted(trial_ids)}.")
+        for trial_id, state in rows:
             self.check_trial_is_updatable(trial_id, state)
-        return {trial_id: study_id for trial_id, study_id, _ in rows}
 
     def _finish(
         self, connection: Connection, finished: Sequence[FinishedTrial], fences: Mapping[int, int] | None
@@ -513,18 +486,18 @@ class CohortStorage(RDBStorage):
         ending = [trial for trial in finished if trial.trial_id in open_trials]
         if not ending:
             return frozenset(asked)
-        values = [row for trial in ending for row in _value_rows(trial.trial_id, trial.values or ())]
+        values = [row for trial in ending for row in rows_of.value_rows(trial.trial_id, trial.values or ())]
         if values:
             connection.execute(upsert(connection, _values, ("trial_id", "objective")), values)
         _upsert_attributes(
             connection,
             _user_attributes,
-            [row for trial in ending for row in _attribute_rows(trial.trial_id, trial.attributes)],
+            [row for trial in ending for row in rows_of.attribute_rows(trial.trial_id, trial.attributes)],
         )
         connection.execute(
             sa.update(_trials)
             .where(_trials.c.trial_id == sa.bindparam("ended"))
-            .values(state=sa.bindparam("new_state"), datetime_complete=_now()),
+            .values(state=sa.bindparam("new_state"), datetime_complete=rows_of.now()),
             [{"ended": trial.trial_id, "new_state": trial.state} for trial in ending],
         )
         return frozenset(asked - open_trials)
@@ -532,12 +505,11 @@ class CohortStorage(RDBStorage):
     @contextmanager
     def _write_lock(self) -> Iterator[None]:
         """Let the next session of this thread hold SQLite's write lock from its start."""
-        if self.engine.dialect.name == "sqlite":
-            try:
-                self.scoped_session().connection().exec_driver_sql("BEGIN IMMEDIATE")
-            except BaseException:
-                self.scoped_session.remove()
-                raise
+        try:
+            dialect_of(self.engine).begin_writing(self.scoped_session().connection())
+        except BaseException:
+            self.scoped_session.remove()
+            raise
         yield
 
 
@@ -551,19 +523,6 @@ def _last(connection: Connection, study_id: int) -> tuple[int, int]:
     return (0, -1) if last is None else (last.number + 1, last.trial_id)
 
 
-def _now() -> datetime:
-    """As Optuna stores times: UTC, without saying so."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-def _utc(local: datetime | None) -> datetime | None:
-    return None if local is None else local.astimezone(UTC).replace(tzinfo=None)
-
-
-def _local(utc: datetime | None) -> datetime | None:
-    return None if utc is None else utc.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
-
-
 def _running(trial_ids: Sequence[int], templates: Sequence[FrozenTrial | None]) -> list[int]:
     return [
         trial_id
@@ -572,57 +531,7 @@ def _running(trial_ids: Sequence[int], templates: Sequence[FrozenTrial | None]) 
     ]
 
 
-def _trial_row(study_id: int, number: int, template: FrozenTrial | None) -> Row:
-    return {
-        "study_id": study_id,
-        "number": number,
-        "state": TrialState.RUNNING if template is None else template.state,
-        "datetime_start": _now() if template is None else _utc(template.datetime_start),
-        "datetime_complete": None if template is None else _utc(template.datetime_complete),
-    }
-
-
-def _param_row(trial_id: int, name: str, value: Any, distribution: BaseDistribution) -> Row:
-    return {
-        "trial_id": trial_id,
-        "param_name": name,
-        "param_value": distribution.to_internal_repr(value),
-        "distribution_json": distribution_to_json(distribution),
-    }
-
-
-def _value_rows(trial_id: int, values: Sequence[float]) -> list[Row]:
-    rows = []
-    for objective, value in enumerate(values):
-        stored, kind = models.TrialValueModel.value_to_stored_repr(value)
-        rows.append({"trial_id": trial_id, "objective": objective, "value": stored, "value_type": kind})
-    return rows
-
-
-def _described(attributes: Mapping[str, Any]) -> list[Row]:
-    return [{"key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
-
-
-def _attribute_rows(trial_id: int, attributes: Mapping[str, Any]) -> list[Row]:
-    return [{"trial_id": trial_id, **row} for row in _described(attributes)]
-
-
-def _intermediate_rows(trial_id: int, values: Mapping[int, float]) -> list[Row]:
-    rows = []
-    for step, value in values.items():
-        stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
-        rows.append(
-            {
-                "trial_id": trial_id,
-                "step": step,
-                "intermediate_value": stored,
-                "intermediate_value_type": kind,
-            }
-        )
-    return rows
-
-
-def _upsert_attributes(connection: Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+def _upsert_attributes(connection: Connection, table: sa.Table, rows: Sequence[rows_of.Row]) -> None:
     if rows:
         connection.execute(upsert(connection, table, ("trial_id", "key")), rows)
 
@@ -640,14 +549,14 @@ def optuna_storage(url: str = DEFAULT_URL, *, create: bool = True) -> "CohortSto
     """Open a storage for `optuna.create_study(storage=...)`, with our tables ready beside Optuna's.
 
     Args:
-        url: As for `open_engine`.
+        url: As for `open_database`.
         create: If false the storage must exist already; its tables of ours are migrated all the same.
 
     Raises:
-        MisuseError: As for `open_engine`.
-        NotFoundError: As for `open_engine`.
-        StorageError: As for `open_engine`.
+        MisuseError: As for `open_database`.
+        NotFoundError: As for `open_database`.
+        StorageError: As for `open_database`.
     """
     if not create:
-        open_engine(url, create=False).dispose()
+        open_database(url, create=False).dispose()
     return CohortStorage(url)

@@ -6,7 +6,8 @@ Optuna's intermediate values would do, but its TPE sampler fails on them when a 
 from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
+from sqlalchemy import Engine as Database
 
 from fewest.storage.database.sql import from_null, has_table, nan_to_null, upsert
 from fewest.storage.database.tables import curves, trials
@@ -18,7 +19,7 @@ __all__ = ["read_curves", "write_curves"]
 
 
 def write_curves(
-    engine: Engine,
+    database: Database,
     points: Mapping[int, Sequence[CurvePoint]],
     *,
     fences: Mapping[int, int] | None = None,
@@ -26,7 +27,7 @@ def write_curves(
     """Write epochs of several trials in one transaction; an epoch written before is replaced.
 
     Args:
-        engine: Of a storage opened with `create=True`.
+        database: Of a storage opened with `create=True`.
         points: By trial id. Metrics may be NaN or infinite.
         fences: The fences the writer holds (`Leases.fences`), by trial id. A trial whose lease has passed to
             another worker, or that is not in here, is not written. None: no leases are asked.
@@ -39,7 +40,7 @@ def write_curves(
     """
     if not points:
         return frozenset()
-    return write(engine, lambda connection: insert_curves(connection, points, fences))
+    return write(database, lambda connection: insert_curves(connection, points, fences))
 
 
 def insert_curves(
@@ -65,11 +66,11 @@ def insert_curves(
     return refused
 
 
-def read_curves(source: Engine | Connection, study_id: int, *, since: int = 0) -> dict[int, list[CurvePoint]]:
+def read_curves(source: Database | Connection, study_id: int, *, since: int = 0) -> dict[int, list[CurvePoint]]:
     """All curves of a study, by trial id; each in the order of its epochs. Trials without one are not in it.
 
     Args:
-        source: The storage's engine, or a connection in a transaction.
+        source: The storage's database, or a connection in a transaction.
         study_id: Whose.
         since: Leaves out trials whose id is lower, which are older.
 

@@ -12,10 +12,12 @@ What is assumed: a worker on another host that is alive manages one heartbeat in
 observer, on the same database, manages `BEATS_PER_LEASE` of its own over at least `lease_seconds`. If that
 fails, a living worker loses trials, and neither it nor the new owner writes over the other.
 
-    with Leases(engine) as leases:          # the heartbeat runs in a thread of its own
-        ids = storage.create_trials(study_id, templates, leases=leases)
-        ids += leases.adopt(leases.orphans(study_id))
-        ...                                 # at each epoch's end: drop what is not in leases.held()
+    leases = Leases(database)
+    leases.start_heartbeat()                # in a thread of its own
+    ids = storage.create_trials(study_id, templates, leases=leases)
+    ids += leases.adopt(leases.orphans(study_id))
+    ...                                     # at each epoch's end: drop what is not in leases.held()
+    leases.stop()
 """
 
 import logging
@@ -26,11 +28,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
+from sqlalchemy import Engine as Database
 
 from fewest.storage.database.sql import has_table, insert, insert_new
 from fewest.storage.database.tables import leases, trials, workers
@@ -140,7 +142,7 @@ class Leases:
     """The leases of one worker. Safe to use from several threads.
 
     Args:
-        engine: Of a storage opened with `create=True`.
+        database: Of a storage opened with `create=True`.
         worker_id: Unique among all workers, ever; made up by default.
         lease_seconds: How long this worker may be silent before others take its trials. Its heartbeat runs
             four times in that time.
@@ -150,7 +152,7 @@ class Leases:
 
     def __init__(
         self,
-        engine: Engine,
+        database: Database,
         worker_id: str | None = None,
         *,
         lease_seconds: float = LEASE_SECONDS,
@@ -161,7 +163,7 @@ class Leases:
             raise ValueError(f"`lease_seconds` must be above 0, got {lease_seconds}.")
         self.worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.lease_seconds = lease_seconds
-        self._engine = engine
+        self._database = database
         self._clock = clock
         self._process = process or this_process()
         self._lock = threading.Lock()
@@ -171,15 +173,6 @@ class Leases:
         self._gone_at_beat: dict[str, int] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> Self:
-        self.start_heartbeat()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def held(self) -> frozenset[int]:
         """The ids of the trials this worker holds, as of its last heartbeat."""
@@ -201,7 +194,7 @@ class Leases:
             StorageError: The database did not take it.
         """
         before = self.fences()
-        mine = write(self._engine, self._beat)
+        mine = write(self._database, self._beat)
         with self._lock:
             self._own_beats += 1
             lost = frozenset(
@@ -233,7 +226,7 @@ class Leases:
             mine = (leases.c.worker_id == self.worker_id) & leases.c.trial_id.in_(wanted)
             return _fences(connection, mine)
 
-        won = write(self._engine, work) if wanted else {}
+        won = write(self._database, work) if wanted else {}
         self.note(won)
         return frozenset(won)
 
@@ -284,7 +277,7 @@ class Leases:
         if given_up:
             mine = (leases.c.worker_id == self.worker_id) & leases.c.trial_id.in_(given_up)
             statement = sa.update(leases).where(mine).values(worker_id=None)
-            write(self._engine, lambda connection: connection.execute(statement))
+            write(self._database, lambda connection: connection.execute(statement))
 
     def orphans(self, study_id: int) -> list[int]:
         """The running trials of a study that no living worker trains, by number; counts as a heartbeat.
@@ -314,7 +307,7 @@ class Leases:
     def _orphans(self, condition: sa.ColumnElement[bool]) -> list[int]:
         """Those of some trials whose lease may be taken; counts as a heartbeat."""
         self.beat()
-        with reading(self._engine) as connection:
+        with reading(self._database) as connection:
             found = _leased_trials(connection, condition)
         now = self._clock()
         with self._lock:
@@ -343,7 +336,7 @@ class Leases:
         wanted = trials.c.trial_id.in_(asked := set(trial_ids)) & condition
         with self._lock:
             gone_at_beat = dict(self._gone_at_beat)
-        won = write(self._engine, lambda connection: self._adopt(connection, wanted, gone_at_beat)) if asked else {}
+        won = write(self._database, lambda connection: self._adopt(connection, wanted, gone_at_beat)) if asked else {}
         self.note(won)
         return frozenset(won)
 
@@ -373,7 +366,7 @@ class Leases:
         try:
             self.release()
             write(
-                self._engine,
+                self._database,
                 # Foreign keys set the worker of any lease left to NULL.
                 lambda connection: connection.execute(sa.delete(workers).where(workers.c.worker_id == self.worker_id)),
             )
@@ -479,7 +472,7 @@ class Leases:
         return state_of(trial.process)
 
 
-def foreign_hosts(engine: Engine) -> list[str]:
+def foreign_hosts(database: Database) -> list[str]:
     """The names of other machines that have workers at this storage: on SQLite, something to warn of.
 
     Containers on this machine are not foreign. Machines that do not tell their kernel's boot are never named.
@@ -488,7 +481,7 @@ def foreign_hosts(engine: Engine) -> list[str]:
         StorageError: The database cannot be read.
     """
     here = this_process().boot.partition(" ")[0]
-    with reading(engine) as connection:
+    with reading(database) as connection:
         if not here or not has_table(connection, workers):
             return []
         rows = connection.execute(sa.select(workers.c.host, workers.c.boot).distinct())

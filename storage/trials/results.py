@@ -4,18 +4,36 @@ import json
 from collections.abc import Iterable
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
+from sqlalchemy import Engine as Database
 
 from fewest.storage.database.sql import from_null, has_table, nan_to_null, upsert
 from fewest.storage.database.tables import results
 from fewest.storage.database.transactions import reading, write
+from fewest.storage.trials.leases import lost_trials
 from fewest.storage.trials.records import VerifiedNetwork
 
 __all__ = ["read_results", "write_results"]
 
 
-def write_results(engine: Engine, study_id: int, networks: Iterable[VerifiedNetwork]) -> None:
+def write_results(
+    database: Database,
+    study_id: int,
+    networks: Iterable[VerifiedNetwork],
+    *,
+    fence: tuple[int, int] | None = None,
+) -> bool:
     """Write networks in one transaction; one of the same widths and seed replaces what was there.
+
+    Args:
+        database: A storage opened with `create=True`.
+        study_id: The study's.
+        networks: What verification has trained and scored.
+        fence: The lease under which the writer verifies, as a trial's id and its fence (one item of
+            `Leases.fences`). If it has passed to another worker, nothing is written. None: no lease is asked.
+
+    Returns:
+        Whether the lease was still held, and all was written.
 
     Raises:
         StorageError: The database cannot be written, or has no such study; then nothing was written.
@@ -32,12 +50,23 @@ def write_results(engine: Engine, study_id: int, networks: Iterable[VerifiedNetw
         }
         for network in networks
     ]
-    if rows:
-        write(engine, lambda connection: connection.execute(upsert(connection, results), rows))
+
+    def work(connection: Connection) -> bool:
+        if fence is not None and lost_trials(connection, [fence[0]], dict([fence])):
+            return False
+        if rows:
+            connection.execute(upsert(connection, results), rows)
+        return True
+
+    return write(database, work)
 
 
-def read_results(source: Engine | Connection, study_id: int) -> list[VerifiedNetwork]:
-    """All networks that verification trained for a study, ordered by depth, widths and seed.
+def read_results(source: Database | Connection, study_id: int) -> list[VerifiedNetwork]:
+    """Read all networks that verification trained for a study, ordered by depth, widths and seed.
+
+    Args:
+        source: The database, or a connection in a transaction.
+        study_id: The study's.
 
     Raises:
         StorageError: The database cannot be read.

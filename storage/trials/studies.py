@@ -10,11 +10,12 @@ from difflib import get_close_matches
 from typing import Any, TypeVar, cast, get_args
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
+from sqlalchemy import Engine as Database
 
-from fewest.storage.database.location import place_of
 from fewest.storage.database.tables import studies, study_user_attributes, trial_user_attributes, trial_values, trials
 from fewest.storage.database.transactions import reading
+from fewest.storage.database.urls import shown
 from fewest.storage.errors import NotFoundError
 from fewest.storage.trials.records import StudyRecord, TrialRecord, TrialState
 
@@ -30,8 +31,11 @@ _N_NAMES_SHOWN = 10
 Value = TypeVar("Value")
 
 
-def read_studies(source: Engine | Connection) -> list[StudyRecord]:
-    """All studies, oldest first.
+def read_studies(source: Database | Connection) -> list[StudyRecord]:
+    """Read all studies, oldest first.
+
+    Args:
+        source: The database, or a connection in a transaction.
 
     Raises:
         StorageError: The database cannot be read.
@@ -40,8 +44,12 @@ def read_studies(source: Engine | Connection) -> list[StudyRecord]:
         return _studies(connection, sa.true())
 
 
-def read_study(source: Engine | Connection, name: str) -> StudyRecord:
-    """One study by its name.
+def read_study(source: Database | Connection, name: str) -> StudyRecord:
+    """Read one study.
+
+    Args:
+        source: The database, or a connection in a transaction.
+        name: The study's.
 
     Raises:
         NotFoundError: There is none of that name; the message says which there are.
@@ -52,7 +60,8 @@ def read_study(source: Engine | Connection, name: str) -> StudyRecord:
         if found:
             return found[0]
         names = list(connection.scalars(sa.select(studies.c.study_name).order_by(studies.c.study_id)))
-    raise NotFoundError(unknown_study(name, names, place_of(source.engine.url)))
+        url = connection.engine.url
+    raise NotFoundError(unknown_study(name, names, shown(url)))
 
 
 def unknown_study(name: str, names: list[str], place: str) -> str:
@@ -70,13 +79,13 @@ def unknown_study(name: str, names: list[str], place: str) -> str:
     return f"{said}{hint} It has {', '.join(map(repr, names[:_N_NAMES_SHOWN]))}{more}."
 
 
-def read_trials(source: Engine | Connection, study_id: int, *, since: int = 0) -> list[TrialRecord]:
+def read_trials(source: Database | Connection, study_id: int, *, since: int = 0) -> list[TrialRecord]:
     """All trials of a study, by number.
 
     What a trial's attributes lack, or hold in another form than ours, is None.
 
     Args:
-        source: The storage's engine, or a connection in a transaction.
+        source: The storage's database, or a connection in a transaction.
         study_id: Whose.
         since: Leaves out trials whose id is lower, which are older.
 

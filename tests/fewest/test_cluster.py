@@ -12,7 +12,7 @@ from distributed import Client, LocalCluster
 from fewest import cluster
 from fewest.cli import main
 from fewest.cluster import keep_placed
-from fewest.storage.database.database import open_engine
+from fewest.storage.database.database import open_database
 from fewest.storage.trials.studies import read_study, read_trials
 
 N_TRIALS = 12
@@ -82,7 +82,7 @@ def test_a_study_survives_that_its_dask_workers_are_killed(client, empty_postgre
     keep_placed(client, 2, work, kill_two, said.append)
     assert len(victims) == 2
     assert sum("is gone; its trials pass to the others" in line for line in said) == 2
-    engine = open_engine(url, create=False)
+    engine = open_database(url, create=False)
     trials = read_trials(engine, read_study(engine, "killed").study_id)
     engine.dispose()
     assert Counter(trial.state for trial in trials) == {"complete": N_TRIALS}
@@ -130,6 +130,6 @@ def test_what_cannot_be_used_is_one_line(storage, scheduler, status, line, serve
 
 def test_without_distributed_the_line_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.setattr("fewest.cluster.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("fewest.storage.extras.importlib.util.find_spec", lambda name: None)
     assert fewest("cluster", "--scheduler", "tcp://x:1", "--workers", 1, "--storage", "postgresql://me@host/db") == 1
-    assert "pip install fewest[cluster]" in capsys.readouterr().err
+    assert "pip install '.[cluster]'" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from fewest.cli import main
 from fewest.search.answers.results import best_on_validation
 from fewest.search.data.datasets import load_for
 from fewest.search.settings.files import load as read_config
-from fewest.storage.database.database import open_engine
+from fewest.storage.database.database import open_database
 from fewest.storage.files.artifacts import read_kept
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 from fewest.storage.trials.results import read_results
@@ -54,12 +54,12 @@ def bare(studies: str, tmp_path: Path) -> str:
 
 
 def trials_of(url: str, study: str) -> list[TrialRecord]:
-    engine = open_engine(url, create=False)
+    engine = open_database(url, create=False)
     return read_trials(engine, read_study(engine, study).study_id)
 
 
 def verified_of(url: str) -> list[VerifiedNetwork]:
-    engine = open_engine(url, create=False)
+    engine = open_database(url, create=False)
     return read_results(engine, read_study(engine, "digits").study_id)
 
 
@@ -116,7 +116,7 @@ def test_the_answer_is_the_kept_network_best_on_validation_not_on_test(studies, 
 
 
 def test_of_each_verified_architecture_one_network_is_kept(studies):
-    engine = open_engine(studies, create=False)
+    engine = open_database(studies, create=False)
     kept = read_kept(engine, read_study(engine, "digits").study_id)
     best = best_on_validation(verified_of(studies))
     expected = {f"{'-'.join(map(str, widths)) or 'softmax'}-seed-{seed}.keras" for widths, seed in best.items()}
@@ -124,7 +124,7 @@ def test_of_each_verified_architecture_one_network_is_kept(studies):
 
 
 def test_the_front_is_kept_with_its_trials(studies):
-    engine = open_engine(studies, create=False)
+    engine = open_database(studies, create=False)
     kept = read_kept(engine, read_study(engine, "young").study_id)
     assert {file.trial_id for file in kept} == {trial.trial_id for trial in front_of(trials_of(studies, "young"))}
 

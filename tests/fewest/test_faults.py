@@ -18,11 +18,11 @@ from fewest.jobs import Manner
 from fewest.search.study.pace import Pace
 from fewest.search.training.population.engine import PopulationEngine
 from fewest.search.watch import StudyWatch
-from fewest.storage.database import database
-from fewest.storage.database.database import open_engine
+from fewest.storage.database import sqlite
+from fewest.storage.database.database import open_database
 from fewest.storage.database.transactions import write
 from fewest.storage.files.places import Folder
-from fewest.storage.trials import cohort_storage, sharing
+from fewest.storage.trials import rows, sharing
 from fewest.storage.trials.studies import read_study, read_trials
 
 Fault = Callable[[], None]
@@ -58,7 +58,7 @@ def run(url: str, file: Path, manner: Manner = SMALL) -> int:
 
 
 def essence(url: str) -> list[tuple]:
-    engine = open_engine(url, create=False)
+    engine = open_database(url, create=False)
     trials = read_trials(engine, read_study(engine, "digits").study_id)
     engine.dispose()
     return [(t.number, t.state, t.widths, t.seed, t.epochs, t.validation_accuracy, t.reason) for t in trials]
@@ -103,7 +103,7 @@ def at_an_epoch(monkeypatch) -> Callable[[Fault], None]:
 @pytest.fixture
 def impatient(monkeypatch) -> None:
     """A lock, or a server that is away, is waited for only a moment."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     monkeypatch.setitem(write.__kwdefaults__, "patience_seconds", 0.3)
 
 
@@ -191,10 +191,10 @@ def test_a_checkpoint_folder_that_is_deleted_is_made_again(url, tmp_path, arrays
 
 
 def test_a_clock_that_is_set_back_changes_no_trial(url, arrays_file, undisturbed, at_an_epoch, monkeypatch):
-    now, real = cohort_storage._now, time.time
+    now, real = rows.now, time.time
 
     def set_back() -> None:
-        monkeypatch.setattr(cohort_storage, "_now", lambda: now() - timedelta(days=1))
+        monkeypatch.setattr(rows, "now", lambda: now() - timedelta(days=1))
         monkeypatch.setattr(time, "time", lambda: real() - 86_400)
 
     at_an_epoch(set_back)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fewest.storage.database.database import open_engine
+from fewest.storage.database.database import open_database
 from fewest.storage.trials.records import TrialRecord
 from fewest.storage.trials.studies import read_study, read_trials
 
@@ -49,7 +49,7 @@ def n_epochs(path: Path) -> int:
 
 
 def trials_of(url: str) -> list[TrialRecord]:
-    engine = open_engine(url, create=False)
+    engine = open_database(url, create=False)
     return read_trials(engine, read_study(engine, "digits").study_id)
 
 

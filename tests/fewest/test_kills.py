@@ -16,7 +16,7 @@ import pytest
 from forked import epochs_of, run_study, start
 
 from fewest.search.settings.files import load
-from fewest.storage.database.database import open_engine
+from fewest.storage.database.database import open_database
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.studies import read_study, read_trials
 
@@ -75,7 +75,7 @@ def wait_for_epochs(log: Path, n: int, process: BaseProcess) -> None:
 
 def contents(url: str) -> list[dict[str, Any]]:
     """All that the seed decides of a study's trials, their learning curves to the last bit."""
-    engine = open_engine(url, create=False)
+    engine = open_database(url, create=False)
     study = read_study(engine, "digits")
     curves = read_curves(engine, study.study_id)
     params = {trial.number: trial.params for trial in optuna.load_study(study_name="digits", storage=url).trials}

@@ -14,7 +14,7 @@ from forked import epochs_of, help_studies, lines_of, run_study, scores_of, star
 from fewest.jobs import submit_study
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import is_finished, load, overridden
-from fewest.storage.database.database import open_engine
+from fewest.storage.database.database import open_database
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 from fewest.storage.trials.results import read_results
@@ -40,14 +40,14 @@ def end(workers: list[BaseProcess]) -> None:
 
 
 def trials_of(url: str) -> list[TrialRecord]:
-    engine = open_engine(url, create=False)
+    engine = open_database(url, create=False)
     trials = read_trials(engine, read_study(engine, "digits").study_id)
     engine.dispose()
     return trials
 
 
 def read_scores(url: str) -> list[VerifiedNetwork]:
-    engine = open_engine(url, create=False)
+    engine = open_database(url, create=False)
     scores = read_results(engine, read_study(engine, "digits").study_id)
     engine.dispose()
     return scores
@@ -55,7 +55,7 @@ def read_scores(url: str) -> list[VerifiedNetwork]:
 
 def trained_exactly(config: StudyConfig, url: str) -> list[TrialRecord]:
     """The trials of a study, which must be all its budget, ended, with their whole curves."""
-    engine = open_engine(url, create=False)
+    engine = open_database(url, create=False)
     study = read_study(engine, config.name)
     trials, curves = read_trials(engine, study.study_id), read_curves(engine, study.study_id)
     engine.dispose()

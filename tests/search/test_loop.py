@@ -12,7 +12,7 @@ from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import overridden
 from fewest.search.study.opening import open_study
 from fewest.search.training import engines
-from fewest.storage.database.database import open_engine
+from fewest.storage.database.database import open_database
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.cohort_storage import optuna_storage
 from fewest.storage.trials.curves import read_curves
@@ -44,7 +44,7 @@ def run(url: str, config: StudyConfig, data: SearchData, stop_after: int | None 
 
 
 def trials_of(url: str, name: str = "tiny") -> list[TrialRecord]:
-    engine = open_engine(url, create=False)
+    engine = open_database(url, create=False)
     return read_trials(engine, read_study(engine, name).study_id)
 
 
@@ -89,7 +89,7 @@ def test_a_study_trains_its_budget_and_writes_everything_down(finished):
 
 
 def test_curves_hold_every_epoch_and_end_in_the_trials_accuracy(finished):
-    engine = open_engine(finished.url, create=False)
+    engine = open_database(finished.url, create=False)
     curves = read_curves(engine, read_study(engine, "tiny").study_id)
     for trial in trials_of(finished.url):
         curve = curves[trial.trial_id]

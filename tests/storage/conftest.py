@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from postgres import admin, named
-from sqlalchemy import Engine
+from sqlalchemy import Engine as Database
 
-from fewest.storage.database.database import open_engine
+from fewest.storage.database.database import open_database
 from fewest.storage.trials.cohort_storage import CohortStorage
 
 DATABASES = ("sqlite", "postgresql")
@@ -22,7 +22,7 @@ def postgresql_tables(server: str) -> str:
     with admin(server) as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     url = named(server, name)
-    open_engine(url, create=True).dispose()
+    open_database(url, create=True).dispose()
     return url
 
 
@@ -38,7 +38,7 @@ def postgresql(postgresql_tables: str) -> str:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with all tables, to copy."""
     path = tmp_path_factory.mktemp("template") / "template.db"
-    open_engine(f"sqlite:///{path}", create=True).dispose()
+    open_database(f"sqlite:///{path}", create=True).dispose()
     return path
 
 
@@ -62,8 +62,8 @@ def storage(url: str) -> Iterator[CohortStorage]:
 
 
 @pytest.fixture
-def engine(storage: CohortStorage) -> Engine:
-    """The engine of an open storage."""
+def database(storage: CohortStorage) -> Database:
+    """The database of an open storage."""
     return storage.engine
 
 

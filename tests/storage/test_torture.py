@@ -27,11 +27,13 @@ from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.records import CurvePoint
 storage = CohortStorage(sys.argv[1])
 study_id = int(sys.argv[2])
-with Leases(storage.engine) as leases:
+leases = Leases(storage.engine)
+leases.start_heartbeat()
+try:
     while True:
         mine = list(leases.adopt(leases.orphans(study_id)))
         mine += storage.claim_waiting(study_id, 2, leases=leases)
-        mine += storage.create_trials(study_id, [None] * 3, limit={N_TRIALS}, leases=leases)
+        mine += storage.create_trials(study_id, lambda _, n: [None] * min(3, {N_TRIALS} - n), leases=leases)
         if not mine:
             states = {{trial.state for trial in storage.get_all_trials(study_id, deepcopy=False)}}
             if states == {{TrialState.COMPLETE}}:
@@ -49,6 +51,8 @@ with Leases(storage.engine) as leases:
         last = {{i: [CurvePoint({N_EPOCHS} - 1, 1, 0, 1, 0)] for i in mine}}
         ending = [FinishedTrial(i, TrialState.COMPLETE, [1, 0.5]) for i in mine]
         assert not storage.finish_trials(ending, points=last, leases=leases), "robbed while alive"
+finally:
+    leases.stop()
 """
 
 
@@ -68,7 +72,9 @@ def test_a_budget_is_trained_exactly_whoever_is_killed(
     waiting = storage.create_trials(study_id, [create_trial(state=TrialState.WAITING)] * 4)
     assert len(waiting) == 4
     rng = random.Random(7)
-    with Leases(storage.engine) as keeper:
+    keeper = Leases(storage.engine)
+    keeper.start_heartbeat()
+    try:
         # While this one runs here, the workers cannot be done before they are killed.
         storage.create_trials(study_id, [None], leases=keeper)
         workers = [start(url, study_id) for _ in range(N_WORKERS)]
@@ -81,6 +87,8 @@ def test_a_budget_is_trained_exactly_whoever_is_killed(
             victim.communicate()
             workers.append(start(url, study_id))
         assert len(keeper.held()) == 1
+    finally:
+        keeper.stop()
     for worker in workers:
         said = worker.communicate()[1]
         assert worker.returncode == 0, said

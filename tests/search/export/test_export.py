@@ -310,7 +310,7 @@ class TestRefusals:
         monkeypatch.setitem(sys.modules, package, None)
         message = refusal(ExportError, small, fmt, tmp_path / FILES[fmt], *digits)
         assert f"needs '{package}'" in message
-        assert "`pip install fewest[export]`" in message
+        assert "pip install '.[export]'`" in message
         assert list(tmp_path.iterdir()) == []
 
     def test_keras_needs_no_optional_package(

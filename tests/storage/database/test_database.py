@@ -14,9 +14,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import make_url
 
-from fewest.storage.database import database, migrations
-from fewest.storage.database.database import open_engine
-from fewest.storage.database.faults import explain
+from fewest.storage.database import migrations, optuna_private
+from fewest.storage.database.database import open_database
+from fewest.storage.database.driver_errors import explain
 from fewest.storage.database.tables import HEAD_REVISION, VERSION_TABLE
 from fewest.storage.errors import FewestError, MisuseError, NotFoundError, StorageError
 from fewest.storage.trials.cohort_storage import CohortStorage, optuna_storage
@@ -103,7 +103,7 @@ def test_an_unusable_file_is_refused_and_left_alone(made: Path, change: Change, 
     change(made)
     before = snapshot(made.parent)
     with pytest.raises(StorageError, match=said) as caught:
-        open_engine(sqlite_url(made), create=create)
+        open_database(sqlite_url(made), create=create)
     assert "\n" not in str(caught.value)
     assert snapshot(made.parent) == before
 
@@ -124,31 +124,31 @@ def test_an_unusable_file_is_refused_and_left_alone(made: Path, change: Change, 
 )
 def test_a_url_of_no_storage_is_misuse_and_its_password_stays_secret(url: str, said: str) -> None:
     with pytest.raises(MisuseError, match=said) as caught:
-        open_engine(url, create=True)
+        open_database(url, create=True)
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("create", [True, False])
 def test_a_folder_is_misuse(tmp_path: Path, create: bool) -> None:
     with pytest.raises(MisuseError, match="is a folder"):
-        open_engine(sqlite_url(tmp_path), create=create)
+        open_database(sqlite_url(tmp_path), create=create)
 
 
 @pytest.mark.parametrize("create", [True, False])
 def test_a_named_pipe_is_misuse(tmp_path: Path, create: bool) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(MisuseError, match=r"is not\. Name another"):
-        open_engine(sqlite_url(tmp_path / "pipe"), create=create)
+        open_database(sqlite_url(tmp_path / "pipe"), create=create)
 
 
 def test_a_missing_parent_folder_is_misuse_and_not_made(tmp_path: Path) -> None:
     with pytest.raises(MisuseError, match="must exist"):
-        open_engine(sqlite_url(tmp_path / "missing" / "study.db"), create=True)
+        open_database(sqlite_url(tmp_path / "missing" / "study.db"), create=True)
     assert snapshot(tmp_path) == {}
 
 
 def test_reading_a_missing_storage_does_not_make_it(tmp_path: Path) -> None:
-    for opening in (open_engine, optuna_storage):
+    for opening in (open_database, optuna_storage):
         with pytest.raises(NotFoundError, match="no studies"):
             opening(sqlite_url(tmp_path / "study.db"), create=False)
     assert snapshot(tmp_path) == {}
@@ -157,7 +157,7 @@ def test_reading_a_missing_storage_does_not_make_it(tmp_path: Path) -> None:
 def test_reading_an_empty_file_finds_no_studies(tmp_path: Path) -> None:
     (tmp_path / "study.db").touch()
     with pytest.raises(NotFoundError, match="no studies"):
-        open_engine(sqlite_url(tmp_path / "study.db"), create=False)
+        open_database(sqlite_url(tmp_path / "study.db"), create=False)
 
 
 def as_nobody(action: Callable[[], None]) -> str:
@@ -192,7 +192,7 @@ def open_to_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_read_only_folder_is_refused(open_to_all: Path) -> None:
     open_to_all.chmod(0o555)
-    said = as_nobody(lambda: open_engine(sqlite_url(open_to_all / "study.db"), create=True).dispose())
+    said = as_nobody(lambda: open_database(sqlite_url(open_to_all / "study.db"), create=True).dispose())
     assert "must be writable by you" in said
     assert snapshot(open_to_all) == {}
 
@@ -203,13 +203,13 @@ def test_a_read_only_file_is_refused_for_writing_and_read_otherwise(open_to_all:
     path.chmod(0o444)
     open_to_all.chmod(0o555)
     before = snapshot(open_to_all)
-    assert "must be writable by you" in as_nobody(lambda: open_engine(sqlite_url(path), create=True).dispose())
+    assert "must be writable by you" in as_nobody(lambda: open_database(sqlite_url(path), create=True).dispose())
 
     def read() -> None:
-        engine = open_engine(sqlite_url(path), create=False)
-        with engine.connect() as connection:
+        database = open_database(sqlite_url(path), create=False)
+        with database.connect() as connection:
             assert connection.exec_driver_sql("SELECT count(*) FROM studies").scalar() == 0
-        engine.dispose()
+        database.dispose()
 
     assert as_nobody(read) == ""
     assert snapshot(open_to_all) == before
@@ -219,24 +219,24 @@ def test_an_unreadable_file_is_refused(open_to_all: Path) -> None:
     path = open_to_all / "study.db"
     path.touch()
     path.chmod(0o000)
-    said = as_nobody(lambda: open_engine(sqlite_url(path), create=False).dispose())
+    said = as_nobody(lambda: open_database(sqlite_url(path), create=False).dispose())
     assert "must be readable by you" in said
 
 
 def test_opening_for_reading_changes_nothing_and_cannot_write(made: Path) -> None:
     before = snapshot(made.parent)
-    engine = open_engine(sqlite_url(made), create=False)
-    with engine.connect() as connection, pytest.raises(sa.exc.OperationalError, match="readonly"):
+    database = open_database(sqlite_url(made), create=False)
+    with database.connect() as connection, pytest.raises(sa.exc.OperationalError, match="readonly"):
         connection.exec_driver_sql("DELETE FROM studies")
-    engine.dispose()
+    database.dispose()
     assert snapshot(made.parent) == before
 
 
 def test_an_engine_for_reading_cannot_write_on_postgresql(url: str) -> None:
-    engine = open_engine(url, create=False)
-    with engine.connect() as connection, pytest.raises(sa.exc.DBAPIError, match=r"read-?only"):
+    database = open_database(url, create=False)
+    with database.connect() as connection, pytest.raises(sa.exc.DBAPIError, match=r"read-?only"):
         connection.exec_driver_sql("DELETE FROM studies")
-    engine.dispose()
+    database.dispose()
 
 
 def test_reading_a_database_of_optuna_alone_changes_nothing(tmp_path: Path) -> None:
@@ -244,26 +244,26 @@ def test_reading_a_database_of_optuna_alone_changes_nothing(tmp_path: Path) -> N
     plain = optuna.storages.RDBStorage(url)
     plain.engine.dispose()
     before = snapshot(tmp_path)
-    open_engine(url, create=False).dispose()
+    open_database(url, create=False).dispose()
     assert snapshot(tmp_path) == before
 
 
 def test_a_database_of_optuna_alone_gets_our_tables(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "optuna.db")
     optuna.storages.RDBStorage(url).engine.dispose()
-    engine = open_engine(url, create=True)
-    assert sa.inspect(engine).has_table("fewest_curves")
-    engine.dispose()
+    database = open_database(url, create=True)
+    assert sa.inspect(database).has_table("fewest_curves")
+    database.dispose()
 
 
 def test_a_new_sqlite_file_has_a_write_ahead_log_foreign_keys_and_patience(tmp_path: Path) -> None:
-    engine = open_engine(sqlite_url(tmp_path / "study.db"), create=True)
-    with engine.connect() as connection:
+    database = open_database(sqlite_url(tmp_path / "study.db"), create=True)
+    with database.connect() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "foreign_keys", "busy_timeout", "synchronous")
         }
-    engine.dispose()
+    database.dispose()
     assert pragmas == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 60_000, "synchronous": 1}
 
 
@@ -280,12 +280,12 @@ def test_optuna_itself_opens_what_we_made(url: str) -> None:
 
 def test_an_empty_postgresql_database_gets_its_tables_in_one_go(empty_postgresql: str) -> None:
     with pytest.raises(NotFoundError, match="no studies"):
-        open_engine(empty_postgresql, create=False)
-    engine = open_engine(empty_postgresql, create=True)
-    with engine.connect() as connection:
+        open_database(empty_postgresql, create=False)
+    database = open_database(empty_postgresql, create=True)
+    with database.connect() as connection:
         assert connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar() == HEAD_REVISION
-    engine.dispose()
-    open_engine(empty_postgresql, create=False).dispose()
+    database.dispose()
+    open_database(empty_postgresql, create=False).dispose()
 
 
 def test_a_failed_creation_leaves_no_tables(empty_postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,15 +294,15 @@ def test_a_failed_creation_leaves_no_tables(empty_postgresql: str, monkeypatch: 
 
     monkeypatch.setattr("fewest.storage.database.migrations.upgrade", fail)
     with pytest.raises(RuntimeError, match="half-way"):
-        open_engine(empty_postgresql, create=True)
+        open_database(empty_postgresql, create=True)
     with pytest.raises(NotFoundError, match="no studies"):
-        open_engine(empty_postgresql, create=False)
+        open_database(empty_postgresql, create=False)
 
 
 CREATE = """
 import sys
-from fewest.storage.database.database import open_engine
-open_engine(sys.argv[1], create=True).dispose()
+from fewest.storage.database.database import open_database
+open_database(sys.argv[1], create=True).dispose()
 """
 
 
@@ -323,7 +323,7 @@ def test_a_server_out_of_reach_is_one_clear_line_without_the_password() -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         with pytest.raises(StorageError, match="cannot be reached") as caught:
-            open_engine(f"postgresql://me:secret@127.0.0.1:{port}/db", create=True)
+            open_database(f"postgresql://me:secret@127.0.0.1:{port}/db", create=True)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -331,36 +331,36 @@ def test_a_server_out_of_reach_is_one_clear_line_without_the_password() -> None:
 @pytest.mark.parametrize(("threshold", "n_prepared"), [("none", 0), ("2", 1)])
 def test_a_url_says_whether_statements_are_prepared(empty_postgresql: str, threshold: str, n_prepared: int) -> None:
     """PgBouncer before 1.21 cannot pool by transaction where they are."""
-    engine = open_engine(f"{empty_postgresql}&prepare_threshold={threshold}", create=True)
-    with engine.connect() as connection:
+    database = open_database(f"{empty_postgresql}&prepare_threshold={threshold}", create=True)
+    with database.connect() as connection:
         for _ in range(5):
             connection.exec_driver_sql("SELECT 1")
         prepared = "SELECT count(*) FROM pg_prepared_statements WHERE statement = 'SELECT 1'"
         assert connection.exec_driver_sql(prepared).scalar() == n_prepared
-    engine.dispose()
+    database.dispose()
 
 
 def test_a_pooler_that_forgets_prepared_statements_is_named() -> None:
     said = Exception('prepared statement "_pg3_0" already exists')
-    line = str(explain(sa.exc.ProgrammingError("SELECT 1", {}, said), "postgresql://me@host/db"))
+    line = str(explain(sa.exc.ProgrammingError("SELECT 1", {}, said), make_url("postgresql://me@host/db")))
     assert "Add `?prepare_threshold=none` to the URL" in line
 
 
 def test_a_database_that_the_server_lacks_is_named(server: str) -> None:
     url = make_url(server).set(database="missing_one").render_as_string(hide_password=False)
     with pytest.raises(StorageError, match="no such database"):
-        open_engine(url, create=True)
+        open_database(url, create=True)
 
 
 def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fewest.storage.database.database.importlib.util.find_spec", lambda _: None)
-    with pytest.raises(StorageError, match=r"pip install fewest\[postgres\]"):
-        open_engine("postgresql://host/db", create=True)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StorageError, match=r"A PostgreSQL storage needs .*pip install '\.\[postgres\]'"):
+        open_database("postgresql://host/db", create=True)
 
 
 def test_the_revisions_read_from_optunas_files_are_those_it_names() -> None:
     storage_ = optuna.storages.RDBStorage("sqlite://")
-    assert list(reversed(database._optuna_revisions())) == storage_.get_all_versions()
+    assert list(reversed(optuna_private.revisions())) == storage_.get_all_versions()
     storage_.engine.dispose()
 
 
@@ -377,8 +377,8 @@ def test_the_migrations_make_the_tables_that_the_models_describe(url: str) -> No
     """Names and nullability of every column, and the keys."""
     from fewest.storage.database.tables import metadata
 
-    engine = open_engine(url, create=False)
-    inspector = sa.inspect(engine)
+    database = open_database(url, create=False)
+    inspector = sa.inspect(database)
     for table in metadata.tables.values():
         if not table.name.startswith("fewest_"):
             continue
@@ -386,7 +386,7 @@ def test_the_migrations_make_the_tables_that_the_models_describe(url: str) -> No
         assert made == {column.name: column.nullable for column in table.columns}, table.name
         key = inspector.get_pk_constraint(table.name)["constrained_columns"]
         assert key == [column.name for column in table.primary_key], table.name
-    engine.dispose()
+    database.dispose()
 
 
 def test_reading_imports_neither_optuna_nor_alembic_nor_numpy() -> None:

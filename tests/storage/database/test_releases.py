@@ -7,7 +7,7 @@ import pytest
 
 from fewest.cli import main
 from fewest.search.settings.files import stored_config
-from fewest.storage.database.database import open_engine
+from fewest.storage.database.database import open_database
 from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.leases import BEATS_PER_LEASE, Leases
@@ -27,17 +27,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_a_release_is_read_as_it_is(url: str) -> None:
-    engine = open_engine(url, create=False)
-    study = read_study(engine, "digits")
-    trials = read_trials(engine, study.study_id)
-    curves = read_curves(engine, study.study_id)
+    database = open_database(url, create=False)
+    study = read_study(database, "digits")
+    trials = read_trials(database, study.study_id)
+    curves = read_curves(database, study.study_id)
     assert stored_config("digits", study.attributes).n_trials == 8
     assert [trial.state for trial in trials] == ["complete", "pruned", "fail", "running", "waiting", "waiting"]
     assert [trial.widths for trial in trials] == [(), (1,), (2,), (4,), (8,), (16,)]
     assert trials[0].validation_accuracy == 0.375
     assert [len(curves.get(trial.trial_id, [])) for trial in trials] == [3, 3, 3, 3, 0, 0]
-    assert read_results(engine, study.study_id) == [VerifiedNetwork((), 7, 0.375, 0.4, 3, 1.5)]
-    engine.dispose()
+    assert read_results(database, study.study_id) == [VerifiedNetwork((), 7, 0.375, 0.4, 3, 1.5)]
+    database.dispose()
 
 
 def test_a_release_is_resumed(url: str) -> None:
@@ -52,9 +52,9 @@ def test_a_release_is_resumed(url: str) -> None:
     leases.stop()
     storage.engine.dispose()
     main(["resume", "digits", "--storage", url, "--quiet"])
-    engine = open_engine(url, create=False)
-    trials = read_trials(engine, study_id)
+    database = open_database(url, create=False)
+    trials = read_trials(database, study_id)
     assert [trial.state for trial in trials[:3]] == ["complete", "pruned", "fail"]
     assert len(trials) == 8 and {trial.state for trial in trials[3:]} <= {"complete", "pruned"}
-    assert {len(curve) for curve in read_curves(engine, study_id).values()} <= {1, 2, 3}
-    engine.dispose()
+    assert {len(curve) for curve in read_curves(database, study_id).values()} <= {1, 2, 3}
+    database.dispose()

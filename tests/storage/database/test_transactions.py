@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Engine as Database
 
-from fewest.storage.database.database import open_engine
-from fewest.storage.database.faults import explain, is_transient
-from fewest.storage.database.location import place_of
+from fewest.storage.database.database import open_database
+from fewest.storage.database.driver_errors import explain, may_pass
 from fewest.storage.database.transactions import reading, write
 from fewest.storage.errors import StorageError
 from fewest.storage.trials.cohort_storage import CohortStorage
@@ -22,7 +22,6 @@ from fewest.storage.trials.studies import read_studies
 
 POINT = CurvePoint(0, 1.0, 0.5, 1.0, 0.5)
 LOCKED = sa.exc.OperationalError("", {}, sqlite3.OperationalError("database is locked"))
-GONE = sa.exc.OperationalError("", {}, Exception("connection refused"))
 BROKEN = sa.exc.DatabaseError("", {}, sqlite3.DatabaseError("database disk image is malformed"))
 
 
@@ -40,10 +39,10 @@ class Time:
 
 
 @pytest.fixture
-def sqlite_engine(tmp_path: Path) -> Any:
-    engine = open_engine(f"sqlite:///{tmp_path / 'study.db'}", create=True)
-    yield engine
-    engine.dispose()
+def sqlite_database(tmp_path: Path) -> Any:
+    database = open_database(f"sqlite:///{tmp_path / 'study.db'}", create=True)
+    yield database
+    database.dispose()
 
 
 def failing(error: Exception, n_failures: float) -> Callable[[Connection], int]:
@@ -61,30 +60,30 @@ def failing(error: Exception, n_failures: float) -> Callable[[Connection], int]:
 
 
 @pytest.mark.parametrize("idempotent", [True, False])
-def test_a_passing_failure_is_tried_again(sqlite_engine: Engine, idempotent: bool) -> None:
+def test_a_passing_failure_is_tried_again(sqlite_database: Database, idempotent: bool) -> None:
     time = Time()
     work = failing(LOCKED, 3)
-    assert write(sqlite_engine, work, idempotent=idempotent, clock=time, sleep=time.sleep) == 4
+    assert write(sqlite_database, work, idempotent=idempotent, clock=time, sleep=time.sleep) == 4
     assert 0 < time.seconds < 1
 
 
-def test_patience_ends(sqlite_engine: Engine) -> None:
+def test_patience_ends(sqlite_database: Database) -> None:
     time = Time()
     with pytest.raises(StorageError, match="another program holds the lock"):
-        write(sqlite_engine, failing(LOCKED, 1e9), patience_seconds=60, clock=time, sleep=time.sleep)
+        write(sqlite_database, failing(LOCKED, 1e9), patience_seconds=60, clock=time, sleep=time.sleep)
     assert 50 < time.seconds <= 60
 
 
-def test_a_lasting_failure_is_not_tried_again(sqlite_engine: Engine) -> None:
+def test_a_lasting_failure_is_not_tried_again(sqlite_database: Database) -> None:
     time = Time()
     with pytest.raises(StorageError, match="damaged"):
-        write(sqlite_engine, failing(BROKEN, 1), clock=time, sleep=time.sleep)
+        write(sqlite_database, failing(BROKEN, 1), clock=time, sleep=time.sleep)
     assert time.seconds == 0
 
 
 @pytest.mark.parametrize("idempotent", [True, False])
 def test_a_commit_whose_answer_was_lost_is_repeated_only_if_that_does_no_harm(
-    sqlite_engine: Engine, idempotent: bool, monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database, idempotent: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     time = Time()
     failures = [LOCKED]
@@ -98,20 +97,20 @@ def test_a_commit_whose_answer_was_lost_is_repeated_only_if_that_does_no_harm(
     monkeypatch.setattr(Connection, "commit", commit_without_an_answer)
     work = failing(LOCKED, 0)
     if idempotent:
-        assert write(sqlite_engine, work, idempotent=True, clock=time, sleep=time.sleep) == 2
+        assert write(sqlite_database, work, idempotent=True, clock=time, sleep=time.sleep) == 2
     else:
         with pytest.raises(StorageError):
-            write(sqlite_engine, work, idempotent=False, clock=time, sleep=time.sleep)
+            write(sqlite_database, work, idempotent=False, clock=time, sleep=time.sleep)
 
 
-def test_a_failure_that_is_not_the_databases_passes_through_and_nothing_is_kept(engine: Engine) -> None:
+def test_a_failure_that_is_not_the_databases_passes_through_and_nothing_is_kept(database: Database) -> None:
     def work(connection: Connection) -> None:
         connection.exec_driver_sql("INSERT INTO studies (study_name) VALUES ('half')")
         raise RuntimeError("ours")
 
     with pytest.raises(RuntimeError, match="ours"):
-        write(engine, work)
-    with engine.connect() as connection:
+        write(database, work)
+    with database.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM studies").scalar() == 0
 
 
@@ -154,7 +153,7 @@ def test_a_full_disk_is_one_clear_line_from_us_and_from_optuna(
 
 
 def test_a_connection_cut_in_mid_transaction_is_opened_again(postgresql: str) -> None:
-    engine = open_engine(postgresql, create=True)
+    database = open_database(postgresql, create=True)
     n_calls = 0
 
     def work(connection: Connection) -> int:
@@ -164,9 +163,9 @@ def test_a_connection_cut_in_mid_transaction_is_opened_again(postgresql: str) ->
             connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
         return int(connection.exec_driver_sql("SELECT 42").scalar_one())
 
-    assert write(engine, work) == 42
+    assert write(database, work) == 42
     assert n_calls == 2
-    engine.dispose()
+    database.dispose()
 
 
 def test_a_server_that_restarts_is_waited_for(postgresql: str, restart_server: Callable[[], None]) -> None:
@@ -182,44 +181,44 @@ def test_a_server_that_restarts_is_waited_for(postgresql: str, restart_server: C
 def test_a_connection_cut_while_idle_is_replaced_for_optuna_too(
     postgresql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fewest.storage.database.database._PING_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr("fewest.storage.database.postgresql._PING_AFTER_SECONDS", 0.0)
     storage = CohortStorage(postgresql)
     assert storage.get_all_studies() == []
-    admin = open_engine(postgresql, create=True)
+    admin = open_database(postgresql, create=True)
     with admin.connect() as connection:
         connection.exec_driver_sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE pid <> pg_backend_pid() AND datname = current_database()"
         )
     assert storage.get_all_studies() == []
-    for engine in (storage.engine, admin):
-        engine.dispose()
+    for database in (storage.engine, admin):
+        database.dispose()
 
 
 def test_a_reader_whose_connection_was_cut_begins_anew(postgresql: str, restart_server: Callable[[], None]) -> None:
     """Workers that wait for others only read: a restart must not end them."""
-    engine = open_engine(postgresql, create=True)
-    assert read_studies(engine) == []
+    database = open_database(postgresql, create=True)
+    assert read_studies(database) == []
     restart_server()  # Too short ago for the connection to be tried before it is used.
-    assert read_studies(engine) == []
-    engine.dispose()
+    assert read_studies(database) == []
+    database.dispose()
 
 
 def test_a_reader_waits_for_a_server_that_does_not_answer(
-    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect, away = Engine.connect, [GONE] * 3
+    connect, away = Database.connect, [LOCKED] * 3
 
-    def connect_later(engine: Engine) -> Connection:
+    def connect_later(database: Database) -> Connection:
         if away:
             raise away.pop()
-        return connect(engine)
+        return connect(database)
 
-    monkeypatch.setattr(Engine, "connect", connect_later)
+    monkeypatch.setattr(Database, "connect", connect_later)
     monkeypatch.setattr("fewest.storage.database.transactions._FIRST_PAUSE_SECONDS", 0.0)
-    assert read_studies(sqlite_engine) == []
-    away[:] = [GONE]
-    with pytest.raises(StorageError, match="cannot be"), reading(sqlite_engine, patience_seconds=-1):
+    assert read_studies(sqlite_database) == []
+    away[:] = [LOCKED]
+    with pytest.raises(StorageError, match="cannot be"), reading(sqlite_database, patience_seconds=-1):
         pass
 
 
@@ -228,11 +227,13 @@ def test_a_reader_waits_for_a_server_that_does_not_answer(
     [("database is locked", True), ("database or disk is full", False), ("no such table: x", False)],
 )
 def test_of_sqlites_failures_only_locks_pass(said: str, transient: bool) -> None:
-    assert is_transient(sa.exc.OperationalError("", {}, sqlite3.OperationalError(said))) == transient
+    assert (
+        may_pass(sa.exc.OperationalError("", {}, sqlite3.OperationalError(said)), make_url("sqlite:///x")) == transient
+    )
 
 
-def test_an_unknown_failure_is_quoted_without_passwords_and_in_one_line(sqlite_engine: Engine) -> None:
+def test_an_unknown_failure_is_quoted_without_passwords_and_in_one_line(sqlite_database: Database) -> None:
     error = sa.exc.DBAPIError("", {}, sqlite3.Error("odd password=secret thing\nand more"))
-    said = str(explain(error, place_of(sqlite_engine.url)))
+    said = str(explain(error, sqlite_database.url))
     assert "odd password=*** thing" in said
     assert "\n" not in said

@@ -10,7 +10,7 @@ from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta
 from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
-from sqlalchemy import Engine
+from sqlalchemy import Engine as Database
 
 from fewest.storage.errors import StorageError
 from fewest.storage.files.artifacts import Artifacts, KeptFile, read_kept
@@ -45,9 +45,9 @@ def files_in(artifacts: Artifacts) -> list[str]:
     return [path.name for path in artifacts.place.path.glob("*")]
 
 
-def test_what_is_kept_with_a_trial_is_read_back(study, artifacts, file, engine: Engine):
+def test_what_is_kept_with_a_trial_is_read_back(study, artifacts, file, database: Database):
     artifacts.keep(study, file, trial_id(study, 1))
-    [kept] = read_kept(engine, study._study_id)
+    [kept] = read_kept(database, study._study_id)
     assert (kept.trial_id, kept.name) == (trial_id(study, 1), "16-seed-1.keras")
     assert artifacts.read(kept) == b"network"
 
@@ -63,21 +63,21 @@ def test_optuna_lists_it_and_reads_it(study, artifacts, file):
             assert reader.read() == b"network"
 
 
-def test_a_studys_artifacts_come_oldest_first_and_no_other_studys(study, artifacts, tmp_path, engine, new_study):
+def test_a_studys_artifacts_come_oldest_first_and_no_other_studys(study, artifacts, tmp_path, database, new_study):
     other = new_study("other")
     for name in ("b", "a", "c"):
         (tmp_path / name).write_bytes(b"")
         artifacts.keep(study, tmp_path / name)
-    assert [kept.name for kept in read_kept(engine, study._study_id)] == ["b", "a", "c"]
-    assert read_kept(engine, other) == []
+    assert [kept.name for kept in read_kept(database, study._study_id)] == ["b", "a", "c"]
+    assert read_kept(database, other) == []
 
 
-def test_bytes_are_there_before_metadata(study, artifacts, file, engine, monkeypatch):
+def test_bytes_are_there_before_metadata(study, artifacts, file, database, monkeypatch):
     known = []
     write = Folder.write
 
     def observed(place, name, content):
-        known.append(read_kept(engine, study._study_id))
+        known.append(read_kept(database, study._study_id))
         write(place, name, content)
 
     monkeypatch.setattr(Folder, "write", observed)
@@ -85,7 +85,7 @@ def test_bytes_are_there_before_metadata(study, artifacts, file, engine, monkeyp
     assert known == [[]]
 
 
-def test_a_full_disk_keeps_nothing_and_is_one_line(study, artifacts, file, engine, monkeypatch):
+def test_a_full_disk_keeps_nothing_and_is_one_line(study, artifacts, file, database, monkeypatch):
     def fail(place, name, content):
         place.path.mkdir(parents=True, exist_ok=True)
         (place.path / name).write_bytes(b"net")
@@ -96,7 +96,7 @@ def test_a_full_disk_keeps_nothing_and_is_one_line(study, artifacts, file, engin
         artifacts.keep(study, file, trial_id(study))
     assert "\n" not in str(caught.value)
     assert files_in(artifacts) == []
-    assert read_kept(engine, study._study_id) == []
+    assert read_kept(database, study._study_id) == []
 
 
 def test_a_folder_that_is_a_file_is_one_line(study, file):
@@ -104,17 +104,17 @@ def test_a_folder_that_is_a_file_is_one_line(study, file):
         Artifacts(Folder(file / "folder")).keep(study, file)
 
 
-def test_a_trial_that_has_ended_keeps_nothing(study, artifacts, file, engine):
+def test_a_trial_that_has_ended_keeps_nothing(study, artifacts, file, database):
     study._storage.set_trial_state_values(trial_id(study), TrialState.COMPLETE, [4.0, 0.5])
     with pytest.raises(UpdateFinishedTrialError):
         artifacts.keep(study, file, trial_id(study))
     assert files_in(artifacts) == []
-    assert read_kept(engine, study._study_id) == []
+    assert read_kept(database, study._study_id) == []
 
 
-def test_missing_bytes_and_a_missing_folder_are_no_error(study, artifacts, file, engine):
+def test_missing_bytes_and_a_missing_folder_are_no_error(study, artifacts, file, database):
     artifacts.keep(study, file)
-    [kept] = read_kept(engine, study._study_id)
+    [kept] = read_kept(database, study._study_id)
     (artifacts.place.path / kept.artifact_id).unlink()
     assert artifacts.read(kept) is None
     artifacts.place.path.rmdir()
@@ -129,25 +129,25 @@ def test_an_id_that_is_a_path_reads_nothing(artifact_id, artifacts, file):
     assert artifacts.read(KeptFile(artifact_id, None, file.name)) is None
 
 
-def test_what_the_dashboard_deleted_is_left_out(study, artifacts, file, engine):
+def test_what_the_dashboard_deleted_is_left_out(study, artifacts, file, database):
     artifacts.keep(study, file)
-    [kept] = read_kept(engine, study._study_id)
+    [kept] = read_kept(database, study._study_id)
     study._storage.set_study_system_attr(study._study_id, f"artifacts:{kept.artifact_id}", json.dumps(None))
-    assert read_kept(engine, study._study_id) == []
+    assert read_kept(database, study._study_id) == []
 
 
-def test_dropped_artifacts_are_gone_from_trials_that_have_ended_too(study, artifacts, file, engine):
+def test_dropped_artifacts_are_gone_from_trials_that_have_ended_too(study, artifacts, file, database):
     artifacts.keep(study, file, trial_id(study))
     artifacts.keep(study, file)
     study._storage.set_trial_state_values(trial_id(study), TrialState.COMPLETE, [4.0, 0.5])
     artifacts.keep(study, file)
-    *dropped, stays = sorted(read_kept(engine, study._study_id), key=lambda kept: kept.trial_id is None)
-    artifacts.drop(engine, dropped)
-    assert read_kept(engine, study._study_id) == [stays]
+    *dropped, stays = sorted(read_kept(database, study._study_id), key=lambda kept: kept.trial_id is None)
+    artifacts.drop(database, dropped)
+    assert read_kept(database, study._study_id) == [stays]
     assert files_in(artifacts) == [stays.artifact_id]
-    artifacts.drop(engine, dropped)
+    artifacts.drop(database, dropped)
 
 
-def test_reading_makes_no_folder(study, artifacts, engine):
-    assert read_kept(engine, study._study_id) == []
+def test_reading_makes_no_folder(study, artifacts, database):
+    assert read_kept(database, study._study_id) == []
     assert not artifacts.place.path.exists()

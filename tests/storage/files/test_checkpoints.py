@@ -145,7 +145,7 @@ def test_a_folder_deleted_while_saving_is_made_again(store: CheckpointStore, mon
             deleted.append(True)
             shutil.rmtree(store.place.path)
 
-    monkeypatch.setattr("fewest.storage.files.places.os.fsync", delete_once)
+    monkeypatch.setattr("fewest.storage.files.atomic.os.fsync", delete_once)
     store.save("key", ARRAYS, META)
     assert store.load("key") is not None
 
@@ -159,7 +159,7 @@ def test_a_full_disk_is_one_clear_line_and_the_last_checkpoint_stays(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched, pytest.raises(StorageError, match=r"No space left.* Make room"):
-        patched.setattr("fewest.storage.files.places.os.fsync", full)
+        patched.setattr("fewest.storage.files.atomic.os.fsync", full)
         store.save("key", ARRAYS, {"epoch": 2})
     found = store.load("key")
     assert found is not None

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from moto import mock_aws
 from optuna.artifacts import Boto3ArtifactStore
-from sqlalchemy import Engine
+from sqlalchemy import Engine as Database
 
 from fewest.storage.errors import MisuseError, StorageError
 from fewest.storage.files.artifacts import Artifacts, read_kept
@@ -80,17 +80,19 @@ def test_a_damaged_checkpoint_means_starting_again_with_a_notice(
 
 
 @pytest.mark.usefixtures("s3")
-def test_a_network_is_kept_in_a_bucket_where_optunas_own_store_finds_it(storage, new_study, engine: Engine, tmp_path):
+def test_a_network_is_kept_in_a_bucket_where_optunas_own_store_finds_it(
+    storage, new_study, database: Database, tmp_path
+):
     study = optuna.load_study(study_name=("study", new_study("study", 1))[0], storage=storage)
     file = tmp_path / "16-seed-1.keras"
     file.write_bytes(b"network")
     artifacts = Artifacts(place_at("s3://networks"))
     artifacts.keep(study, file, study.get_trials()[0]._trial_id)
-    [kept] = read_kept(engine, study._study_id)
+    [kept] = read_kept(database, study._study_id)
     assert artifacts.read(kept) == b"network"
     with Boto3ArtifactStore("networks").open_reader(kept.artifact_id) as reader:
         assert reader.read() == b"network"
-    artifacts.drop(engine, [kept])
+    artifacts.drop(database, [kept])
     assert artifacts.read(kept) is None
 
 
@@ -110,8 +112,8 @@ def test_a_bucket_that_is_not_there_is_one_line_to_write_and_a_notice_to_read(ca
 
 def test_without_boto3_the_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
-    monkeypatch.setattr("fewest.storage.files.places.importlib.util.find_spec", lambda name: None)
-    with pytest.raises(StorageError, match=r"Install it with `pip install fewest\[s3\]`"):
+    monkeypatch.setattr("fewest.storage.extras.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(StorageError, match=r"Run `\.venv/bin/pip install '\.\[s3\]'`"):
         place_at("s3://networks/here")
 
 

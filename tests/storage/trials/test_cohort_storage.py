@@ -74,13 +74,6 @@ def test_numbers_go_on_from_what_is_there(storage: CohortStorage, new_study: New
     assert [trial.number for trial in storage.get_all_trials(study_id)] == [0, 1, 2, 3]
 
 
-def test_a_limit_is_a_total(storage: CohortStorage, new_study: NewStudy) -> None:
-    study_id = new_study(n_trials=3)
-    assert len(storage.create_trials(study_id, [None] * 4, limit=5)) == 2
-    assert storage.create_trials(study_id, [None] * 4, limit=5) == []
-    assert storage.create_trials(study_id, [None] * 4, limit=2) == []
-
-
 def test_trials_of_a_missing_study_are_refused(storage: CohortStorage) -> None:
     with pytest.raises(KeyError):
         storage.create_trials(4321, [None])
@@ -97,32 +90,24 @@ def test_a_parameter_keeps_its_kind(storage: CohortStorage, new_study: NewStudy)
     assert len(storage.get_all_trials(study_id)) == 1
 
 
-def test_attributes_and_parameters_are_set_in_bulk(storage: CohortStorage, new_study: NewStudy) -> None:
+def test_attributes_are_set_in_bulk(storage: CohortStorage, new_study: NewStudy) -> None:
     study_id = new_study()
     ids = storage.create_trials(study_id, [None] * 3)
     commits = commits_of(storage)
-    storage.set_params({trial_id: {"depth": (i, DEPTH)} for i, trial_id in enumerate(ids)})
     storage.set_attributes({trial_id: {"seed": i, "kept": 1} for i, trial_id in enumerate(ids)})
     storage.set_attributes({ids[0]: {"seed": 7}})
-    assert len(commits) == 3
+    assert len(commits) == 2
     trials = storage.get_all_trials(study_id)
-    assert [trial.params for trial in trials] == [{"depth": 0}, {"depth": 1}, {"depth": 2}]
     assert [trial.user_attrs for trial in trials] == [{"seed": i, "kept": 1} for i in (7, 1, 2)]
 
 
 def test_finished_and_missing_trials_are_not_changed(storage: CohortStorage, new_study: NewStudy) -> None:
     study_id = new_study()
     running, ended = storage.create_trials(study_id, [None, create_trial(state=TrialState.FAIL)])
-    for change in (
-        lambda ids: storage.set_attributes({i: {"seed": 1} for i in ids}),
-        lambda ids: storage.set_params({i: {"depth": (1, DEPTH)} for i in ids}),
-    ):
-        with pytest.raises(UpdateFinishedTrialError):
-            change([running, ended])
-        with pytest.raises(KeyError):
-            change([running, 98_765])
+    for error, ids in ((UpdateFinishedTrialError, [running, ended]), (KeyError, [running, 98_765])):
+        with pytest.raises(error):
+            storage.set_attributes({trial_id: {"seed": 1} for trial_id in ids})
     assert not storage.get_trial(running).user_attrs
-    assert not storage.get_trial(running).params
 
 
 def test_a_cohort_ends_in_one_transaction_with_its_curves(storage: CohortStorage, new_study: NewStudy) -> None:
@@ -226,7 +211,7 @@ claimed = []
 while got := storage.claim_waiting(study_id, 2):
     claimed += got
 created = []
-while got := storage.create_trials(study_id, [None] * 3, limit=40):
+while got := storage.create_trials(study_id, lambda _, n: [None] * min(3, 40 - n)):
     created += got
 print(json.dumps([claimed, created]))
 """

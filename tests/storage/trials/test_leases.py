@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
-from sqlalchemy import Engine
+from sqlalchemy import Engine as Database
 
 from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
 from fewest.storage.trials.curves import read_curves, write_curves
@@ -53,16 +53,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def observer(engine: Engine, clock: Clock) -> Iterator[Leases]:
-    leases = Leases(engine, "observer", lease_seconds=LEASE_SECONDS, clock=clock)
+def observer(database: Database, clock: Clock) -> Iterator[Leases]:
+    leases = Leases(database, "observer", lease_seconds=LEASE_SECONDS, clock=clock)
     yield leases
     leases.stop()
 
 
 @pytest.fixture
-def remote(engine: Engine, clock: Clock) -> Leases:
+def remote(database: Database, clock: Clock) -> Leases:
     """A worker on another host, whose process nobody here can look at."""
-    return Leases(engine, "remote", lease_seconds=LEASE_SECONDS, clock=clock, process=ELSEWHERE)
+    return Leases(database, "remote", lease_seconds=LEASE_SECONDS, clock=clock, process=ELSEWHERE)
 
 
 def wait_in_vain(observer: Leases, clock: Clock, study_id: int, leases: float = 1) -> list[int]:
@@ -159,28 +159,30 @@ def test_what_is_held_already_cannot_be_acquired(
     assert observer.acquire([]) == frozenset()
 
 
-def test_a_lease_of_no_time_is_refused(engine: Engine) -> None:
+def test_a_lease_of_no_time_is_refused(database: Database) -> None:
     with pytest.raises(ValueError, match="above 0"):
-        Leases(engine, lease_seconds=0)
+        Leases(database, lease_seconds=0)
 
 
-def test_machines_other_than_this_are_named(engine: Engine, observer: Leases, remote: Leases) -> None:
+def test_machines_other_than_this_are_named(database: Database, observer: Leases, remote: Leases) -> None:
     observer.beat()
-    assert foreign_hosts(engine) == []
+    assert foreign_hosts(database) == []
     remote.beat()
-    assert foreign_hosts(engine) == ["elsewhere"]
+    assert foreign_hosts(database) == ["elsewhere"]
 
 
 # Taking over.
 
 
 def test_a_worker_that_left_cleanly_is_followed_at_once(
-    storage: CohortStorage, new_study: NewStudy, observer: Leases, engine: Engine
+    storage: CohortStorage, new_study: NewStudy, observer: Leases, database: Database
 ) -> None:
     study_id = new_study()
-    with Leases(engine) as leaving:
-        ids = storage.create_trials(study_id, [None, None], leases=leaving)
-        assert observer.orphans(study_id) == []
+    leaving = Leases(database)
+    leaving.start_heartbeat()
+    ids = storage.create_trials(study_id, [None, None], leases=leaving)
+    assert observer.orphans(study_id) == []
+    leaving.stop()
     assert leaving.held() == frozenset()
     assert observer.orphans(study_id) == ids
     assert observer.adopt(ids) == set(ids)
@@ -220,10 +222,10 @@ def test_a_worker_that_beats_between_the_judgement_and_the_adoption_keeps_its_tr
 
 
 def test_a_worker_of_this_process_that_was_never_stopped_is_waited_for(
-    storage: CohortStorage, new_study: NewStudy, observer: Leases, engine: Engine, clock: Clock
+    storage: CohortStorage, new_study: NewStudy, observer: Leases, database: Database, clock: Clock
 ) -> None:
     study_id = new_study()
-    ids = storage.create_trials(study_id, [None], leases=Leases(engine, "forgotten"))
+    ids = storage.create_trials(study_id, [None], leases=Leases(database, "forgotten"))
     assert wait_in_vain(observer, clock, study_id, leases=2) == []
     assert wait_in_vain(observer, clock, study_id, leases=PATIENCE_WITH_RUNNING) == ids
 
@@ -240,11 +242,13 @@ def test_a_running_trial_without_a_lease_is_waited_for(
 
 
 def test_a_finished_trial_is_not_adopted(
-    storage: CohortStorage, new_study: NewStudy, observer: Leases, engine: Engine
+    storage: CohortStorage, new_study: NewStudy, observer: Leases, database: Database
 ) -> None:
     study_id = new_study()
-    with Leases(engine) as leaving:
-        ids = storage.create_trials(study_id, [None], leases=leaving)
+    leaving = Leases(database)
+    leaving.start_heartbeat()
+    ids = storage.create_trials(study_id, [None], leases=leaving)
+    leaving.stop()
     assert observer.orphans(study_id) == ids
     storage.finish_trials([FinishedTrial(ids[0], TrialState.FAIL)])
     assert observer.adopt(ids) == frozenset()
@@ -290,11 +294,13 @@ def test_a_fence_never_comes_again(
 
 
 def test_of_many_adopters_each_trial_goes_to_one(
-    url: str, storage: CohortStorage, new_study: NewStudy, engine: Engine
+    url: str, storage: CohortStorage, new_study: NewStudy, database: Database
 ) -> None:
     study_id = new_study()
-    with Leases(engine) as leaving:
-        ids = storage.create_trials(study_id, [None] * 30, leases=leaving)
+    leaving = Leases(database)
+    leaving.start_heartbeat()
+    ids = storage.create_trials(study_id, [None] * 30, leases=leaving)
+    leaving.stop()
     adopters = [Leases(CohortStorage(url).engine, f"adopter {i}") for i in range(4)]
     start = threading.Barrier(len(adopters))
 
@@ -310,7 +316,7 @@ def test_of_many_adopters_each_trial_goes_to_one(
         assert leases.beat() == frozenset()
         assert leases.held() == trials
         leases.stop()
-        leases._engine.dispose()
+        leases._database.dispose()
 
 
 def test_work_that_one_worker_at_a_time_may_do_is_claimed_once(
@@ -343,9 +349,9 @@ def test_a_claim_of_a_worker_that_is_gone_passes_on_after_its_lease(
 
 
 def test_the_heartbeat_goes_on_after_failures(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    leases = Leases(engine, lease_seconds=0.02)
+    leases = Leases(database, lease_seconds=0.02)
     beat_again = threading.Event()
     beat = leases.beat
     n_calls = 0
@@ -360,21 +366,24 @@ def test_the_heartbeat_goes_on_after_failures(
         return beat()
 
     monkeypatch.setattr(leases, "beat", failing)
-    with leases:
+    leases.start_heartbeat()
+    try:
         assert beat_again.wait(30)
+    finally:
+        leases.stop()
     assert caplog.text.count("the database is away") == 1
 
 
 def test_leaving_a_database_that_is_away_is_only_logged(
-    engine: Engine, storage: CohortStorage, new_study: NewStudy, caplog: pytest.LogCaptureFixture
+    database: Database, storage: CohortStorage, new_study: NewStudy, caplog: pytest.LogCaptureFixture
 ) -> None:
-    leases = Leases(engine)
+    leases = Leases(database)
     storage.create_trials(new_study(), [None], leases=leases)
-    with engine.begin() as connection:
+    with database.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE fewest_leases RENAME TO elsewhere")
     leases.stop()
     assert "expire by themselves" in caplog.text
-    with engine.begin() as connection:
+    with database.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO fewest_leases")
 
 
@@ -383,11 +392,11 @@ def test_leaving_a_database_that_is_away_is_only_logged(
 WORKER = """
 import json, sys
 from fewest.storage.trials.curves import write_curves
-from fewest.storage.database.database import open_engine
+from fewest.storage.database.database import open_database
 from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.records import CurvePoint
-engine = open_engine(sys.argv[1], create=True)
-leases = Leases(engine, lease_seconds=float(sys.argv[2]))
+database = open_database(sys.argv[1], create=True)
+leases = Leases(database, lease_seconds=float(sys.argv[2]))
 leases.start_heartbeat()
 for line in sys.stdin:
     command, *arguments = json.loads(line)
@@ -395,7 +404,7 @@ for line in sys.stdin:
         said = sorted(leases.acquire(arguments))
     elif command == "write":
         points = {trial_id: [CurvePoint(9, 1, 1, 1, 1)] for trial_id in arguments}
-        said = sorted(write_curves(engine, points, fences=leases.fences()))
+        said = sorted(write_curves(database, points, fences=leases.fences()))
     elif command == "lose":
         while leases.held():
             leases.beat()

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine as Database
+from sqlalchemy import event
 
-from fewest.storage.database.database import open_engine
+from fewest.storage.database.database import open_database
 from fewest.storage.errors import NotFoundError, StorageError
 from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
 from fewest.storage.trials.curves import read_curves, write_curves
@@ -28,12 +29,12 @@ metrics = st.floats(width=64).map(lambda number: number + 0.0)  # SQLite keeps n
 points = st.builds(CurvePoint, st.integers(0, 10_000), metrics, metrics, metrics, metrics)
 
 
-def trial_ids(engine: Engine, study_id: int) -> list[int]:
-    return [trial.trial_id for trial in read_trials(engine, study_id)]
+def trial_ids(database: Database, study_id: int) -> list[int]:
+    return [trial.trial_id for trial in read_trials(database, study_id)]
 
 
-def count(engine: Engine, table: str) -> int:
-    with engine.connect() as connection:
+def count(database: Database, table: str) -> int:
+    with database.connect() as connection:
         return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
 
 
@@ -52,53 +53,53 @@ def test_a_curve_comes_back_bit_by_bit_in_epoch_order(storage: CohortStorage, cu
     assert same(read_curves(storage.engine, study_id).get(trial_id, []), expected)
 
 
-def test_an_epoch_written_again_replaces_the_first(engine: Engine, new_study: NewStudy) -> None:
+def test_an_epoch_written_again_replaces_the_first(database: Database, new_study: NewStudy) -> None:
     study_id = new_study(n_trials=1)
-    [trial_id] = trial_ids(engine, study_id)
-    write_curves(engine, {trial_id: [CurvePoint(0, 1, 0.1, 1, 0.1), CurvePoint(1, 1, 0.2, 1, 0.2)]})
-    write_curves(engine, {trial_id: [CurvePoint(1, math.nan, 0.3, 1, 0.3)]})
-    curve = read_curves(engine, study_id)[trial_id]
+    [trial_id] = trial_ids(database, study_id)
+    write_curves(database, {trial_id: [CurvePoint(0, 1, 0.1, 1, 0.1), CurvePoint(1, 1, 0.2, 1, 0.2)]})
+    write_curves(database, {trial_id: [CurvePoint(1, math.nan, 0.3, 1, 0.3)]})
+    curve = read_curves(database, study_id)[trial_id]
     assert [point.accuracy for point in curve] == [0.1, 0.3]
     assert math.isnan(curve[1].loss)
 
 
-def test_a_cohorts_curves_are_one_transaction(engine: Engine, new_study: NewStudy) -> None:
+def test_a_cohorts_curves_are_one_transaction(database: Database, new_study: NewStudy) -> None:
     study_id = new_study(n_trials=20)
     commits: list[object] = []
-    event.listen(engine, "commit", commits.append)
-    write_curves(engine, {i: [CurvePoint(0, 1, 0, 1, 0)] for i in trial_ids(engine, study_id)})
+    event.listen(database, "commit", commits.append)
+    write_curves(database, {i: [CurvePoint(0, 1, 0, 1, 0)] for i in trial_ids(database, study_id)})
     assert len(commits) == 1
-    assert len(read_curves(engine, study_id)) == 20
+    assert len(read_curves(database, study_id)) == 20
 
 
 def test_curves_of_a_trial_deleted_meanwhile_are_reported_and_the_others_kept(
-    engine: Engine, new_study: NewStudy
+    database: Database, new_study: NewStudy
 ) -> None:
     study_id = new_study(n_trials=1)
-    [trial_id] = trial_ids(engine, study_id)
+    [trial_id] = trial_ids(database, study_id)
     point = CurvePoint(0, 1, 0, 1, 0)
-    assert write_curves(engine, {trial_id: [point], 987_654: [point]}) == {987_654}
-    assert read_curves(engine, study_id) == {trial_id: [point]}
+    assert write_curves(database, {trial_id: [point], 987_654: [point]}) == {987_654}
+    assert read_curves(database, study_id) == {trial_id: [point]}
 
 
-def test_curves_of_other_studies_are_not_read(engine: Engine, new_study: NewStudy) -> None:
+def test_curves_of_other_studies_are_not_read(database: Database, new_study: NewStudy) -> None:
     first, second = new_study("first", 1), new_study("second", 1)
     for study_id in (first, second):
-        write_curves(engine, {i: [CurvePoint(0, study_id, 0, 1, 0)] for i in trial_ids(engine, study_id)})
-    assert [curve[0].loss for curve in read_curves(engine, second).values()] == [second]
+        write_curves(database, {i: [CurvePoint(0, study_id, 0, 1, 0)] for i in trial_ids(database, study_id)})
+    assert [curve[0].loss for curve in read_curves(database, second).values()] == [second]
 
 
 def test_nothing_is_read_from_a_database_without_our_tables(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'optuna.db'}"
     study = optuna.create_study(storage=url, study_name="theirs")
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
-    engine = open_engine(url, create=False)
-    record = read_study(engine, "theirs")
+    database = open_database(url, create=False)
+    record = read_study(database, "theirs")
     assert record.n_trials["complete"] == 2
-    assert [trial.widths for trial in read_trials(engine, record.study_id)] == [None, None]
-    assert read_curves(engine, record.study_id) == {}
-    assert read_results(engine, record.study_id) == []
-    engine.dispose()
+    assert [trial.widths for trial in read_trials(database, record.study_id)] == [None, None]
+    assert read_curves(database, record.study_id) == {}
+    assert read_results(database, record.study_id) == []
+    database.dispose()
 
 
 networks = st.builds(
@@ -121,31 +122,31 @@ def test_results_come_back_bit_by_bit(storage: CohortStorage, found: list[Verifi
     assert same(read_results(storage.engine, study_id), expected)
 
 
-def test_a_result_of_the_same_widths_and_seed_replaces_the_first(engine: Engine, new_study: NewStudy) -> None:
+def test_a_result_of_the_same_widths_and_seed_replaces_the_first(database: Database, new_study: NewStudy) -> None:
     study_id = new_study()
-    write_results(engine, study_id, [VerifiedNetwork((4,), 1, 0.5, 0.5, 3, 1.0)])
-    write_results(engine, study_id, [VerifiedNetwork((4,), 1, 0.7, 0.6, 3, 2.0)])
-    assert read_results(engine, study_id) == [VerifiedNetwork((4,), 1, 0.7, 0.6, 3, 2.0)]
+    write_results(database, study_id, [VerifiedNetwork((4,), 1, 0.5, 0.5, 3, 1.0)])
+    write_results(database, study_id, [VerifiedNetwork((4,), 1, 0.7, 0.6, 3, 2.0)])
+    assert read_results(database, study_id) == [VerifiedNetwork((4,), 1, 0.7, 0.6, 3, 2.0)]
 
 
-def test_results_of_a_missing_study_are_an_error(engine: Engine) -> None:
+def test_results_of_a_missing_study_are_an_error(database: Database) -> None:
     with pytest.raises(StorageError):
-        write_results(engine, 12345, [VerifiedNetwork((4,), 1, 0.5, 0.5, 3, 1.0)])
+        write_results(database, 12345, [VerifiedNetwork((4,), 1, 0.5, 0.5, 3, 1.0)])
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["ours", "dashboard"])
 def test_deleting_a_study_through_optuna_deletes_what_is_ours(url: str, plain: bool, new_study: NewStudy) -> None:
     """Also by Optuna's own storage, as the dashboard opens it, without foreign keys on SQLite."""
-    engine = open_engine(url, create=True)
+    database = open_database(url, create=True)
     storage = CohortStorage(url)
     study_id = storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], "doomed")
     [trial_id] = storage.create_trials(study_id, [None])
-    write_curves(engine, {trial_id: [CurvePoint(0, 1, 0, 1, 0)]})
-    write_results(engine, study_id, [VerifiedNetwork((4,), 1, 0.5, 0.5, 3, 1.0)])
+    write_curves(database, {trial_id: [CurvePoint(0, 1, 0, 1, 0)]})
+    write_results(database, study_id, [VerifiedNetwork((4,), 1, 0.5, 0.5, 3, 1.0)])
     deleting = optuna.storages.RDBStorage(url.replace("postgresql://", "postgresql+psycopg://")) if plain else storage
     deleting.delete_study(study_id)
-    assert (count(engine, "fewest_curves"), count(engine, "fewest_results")) == (0, 0)
-    for opened in (engine, deleting.engine, storage.engine):
+    assert (count(database, "fewest_curves"), count(database, "fewest_results")) == (0, 0)
+    for opened in (database, deleting.engine, storage.engine):
         opened.dispose()
 
 
@@ -186,14 +187,14 @@ def test_no_widths_are_softmax_alone(storage: CohortStorage, new_study: NewStudy
     assert read_trials(storage.engine, study_id)[0].widths == ()
 
 
-def test_reading_trials_takes_as_many_queries_for_many_as_for_one(engine: Engine, new_study: NewStudy) -> None:
+def test_reading_trials_takes_as_many_queries_for_many_as_for_one(database: Database, new_study: NewStudy) -> None:
     statements: list[object] = []
-    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    event.listen(database, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
     n_statements = []
     for name, n_trials in (("one", 1), ("many", 50)):
         study_id = new_study(name, n_trials)
         statements.clear()
-        assert [trial.number for trial in read_trials(engine, study_id)] == list(range(n_trials))
+        assert [trial.number for trial in read_trials(database, study_id)] == list(range(n_trials))
         n_statements.append(len(statements))
     assert n_statements[0] == n_statements[1] <= 4
 
@@ -212,13 +213,13 @@ def test_a_study_record_counts_trials_by_state_and_carries_attributes(
     assert [study.name for study in read_studies(storage.engine)] == ["mine", "other"]
 
 
-def test_an_unknown_study_names_the_nearest_and_what_there_is(engine: Engine, new_study: NewStudy) -> None:
+def test_an_unknown_study_names_the_nearest_and_what_there_is(database: Database, new_study: NewStudy) -> None:
     with pytest.raises(NotFoundError, match="has none yet"):
-        read_study(engine, "mnits")
+        read_study(database, "mnits")
     new_study("mnist")
     new_study("digits")
     with pytest.raises(NotFoundError, match=r"Did you mean 'mnist'\? It has 'mnist', 'digits'\."):
-        read_study(engine, "mnits")
+        read_study(database, "mnits")
 
 
 def test_reading_never_writes(storage: CohortStorage, new_study: NewStudy, tmp_path: Path) -> None:
@@ -228,12 +229,12 @@ def test_reading_never_writes(storage: CohortStorage, new_study: NewStudy, tmp_p
     storage.engine.dispose()
     file = tmp_path / "study.db"
     before = hashlib.sha256(file.read_bytes()).hexdigest()
-    engine = open_engine(f"sqlite:///{file}", create=False)
-    read_studies(engine)
-    read_trials(engine, study_id)
-    read_curves(engine, study_id)
-    read_results(engine, study_id)
-    engine.dispose()
+    database = open_database(f"sqlite:///{file}", create=False)
+    read_studies(database)
+    read_trials(database, study_id)
+    read_curves(database, study_id)
+    read_results(database, study_id)
+    database.dispose()
     assert hashlib.sha256(file.read_bytes()).hexdigest() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["study.db"]
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fewest.storage.database.location import mount_type, network_file_system, parse_url, place_of
+from fewest.storage.database.mounts import mount_type, network_file_system
+from fewest.storage.database.urls import parse_url, shown
 
 MOUNTS = """\
 /dev/vda / ext4 rw 0 0
@@ -50,8 +51,8 @@ def test_a_relative_sqlite_path_becomes_absolute(tmp_path: Path, monkeypatch: py
 def test_every_postgresql_url_means_psycopg_3(url: str) -> None:
     parsed = parse_url(url)
     assert parsed.drivername == "postgresql+psycopg"
-    assert place_of(parsed) == "postgresql://u@h:1/d"
+    assert shown(parsed) == "postgresql://u@h:1/d"
 
 
 def test_a_password_in_the_query_is_not_shown() -> None:
-    assert "secret" not in place_of(parse_url("postgresql://h/d?password=secret"))
+    assert "secret" not in shown(parse_url("postgresql://h/d?password=secret"))

@@ -1,0 +1,165 @@
+"""What is PostgreSQL's: its URLs, its connections through psycopg 3, its transactions and its faults.
+
+See `fewest.storage.database.dialects.Dialect` for what each public function is for.
+"""
+
+import re
+import time
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy import URL, Connection, event
+from sqlalchemy import Engine as Database
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from fewest.storage.errors import MisuseError, StorageError
+from fewest.storage.extras import load
+
+__all__ = [
+    "FAULTS",
+    "IS_FILE",
+    "begin_reading",
+    "begin_writing",
+    "connect",
+    "files_stem",
+    "insert",
+    "lock_tables",
+    "may_pass",
+    "normalised",
+    "settle",
+    "shown",
+]
+
+IS_FILE: Final = False
+
+FAULTS: Final = (
+    (r"prepared statement", "a pooler before it forgets statements. Add `?prepare_threshold=none` to the URL"),
+    (r"password|authentication|no pg_hba", "the server refuses this user. Check user and password"),
+    (r"database \".*\" does not exist", "there is no such database. Create it with createdb"),
+    (r"role \".*\" does not exist", "there is no such user. Check the URL"),
+    (r"permission denied", "this user may not do that. Grant it the rights"),
+    (r"read-only transaction", "the storage was opened for reading only"),
+    (r"disk|No space", "the server's disk is full. Make room and continue with `fewest resume`"),
+    (
+        r"connect|timeout|timed out|resolve|terminat|closed|starting up|shutting down|server",
+        "the server cannot be reached. Check that it runs, then continue with `fewest resume`",
+    ),
+)
+
+_DRIVER = "postgresql+psycopg"
+
+_CONNECT_SECONDS = 10
+"""How long to wait for a server that does not answer."""
+
+_PING_AFTER_SECONDS = 1.0
+"""A connection that lay idle for longer is tried before it is used."""
+
+_TABLES_LOCK = 0x666577657374
+"""The advisory lock under which tables are made: "fewest" in ASCII."""
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html: lost connections, shutdown and start-up,
+# too many connections, serialization failures and deadlocks.
+_TRANSIENT_STATES = re.compile(r"08\w{3}|57P0[1-4]|53300|40001|40P01|55P03")
+
+
+def normalised(url: URL, typed: str) -> URL:
+    """Let every URL mean psycopg 3; see `Dialect.normalised`."""
+    return url.set(drivername=_DRIVER)
+
+
+def shown(url: URL) -> str:
+    """Name the server and the database; see `Dialect.shown`."""
+    user = f"{url.username}@" if url.username else ""
+    port = f":{url.port}" if url.port else ""
+    # The query may hold a password too; only a host in it (a socket's folder) helps a reader.
+    host = url.host or url.query.get("host", "")
+    return f"postgresql://{user}{host}{port}/{url.database or ''}"
+
+
+def files_stem(url: URL) -> Path:
+    """Choose the working directory; see `Dialect.files_stem`."""
+    return Path("fewest")
+
+
+def connect(url: URL, *, create: bool) -> Database:
+    """Connect through psycopg; see `Dialect.connect`."""
+    # Importing it finds out, too, whether it has its libpq.
+    load("psycopg", "postgres", StorageError, what="A PostgreSQL storage")
+    defaults = {"connect_timeout": _CONNECT_SECONDS, "application_name": "fewest"}
+    database = sa.create_engine(
+        url,
+        connect_args={key: value for key, value in defaults.items() if key not in url.query} | _preparing(url),
+        execution_options={} if create else {"postgresql_readonly": True},
+    )
+    _ping_after_idling(database)
+    return database
+
+
+def settle(database: Database) -> None:
+    """Change nothing: a server has its settings."""
+
+
+def begin_reading(connection: Connection) -> None:
+    """Read from one snapshot; psycopg begins with the first statement."""
+    connection.execution_options(isolation_level="REPEATABLE READ").exec_driver_sql("SELECT 1")
+
+
+def begin_writing(connection: Connection) -> None:
+    """Leave it to psycopg, which begins with the first statement; rows are locked one by one."""
+
+
+def lock_tables(connection: Connection) -> None:
+    """Take an advisory lock; see `Dialect.lock_tables`."""
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TABLES_LOCK)))
+
+
+def may_pass(error: DBAPIError, said: str) -> bool:
+    """Judge by the server's code; without one, the connection failed before the server could say anything."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        refused = re.search(r"password|authentication|does not exist", said)
+        return type(error).__name__ == "OperationalError" and not refused
+    return _TRANSIENT_STATES.fullmatch(state) is not None
+
+
+def _preparing(url: URL) -> dict[str, int | None]:
+    """Read the URL's `prepare_threshold` as psycopg takes it: after how many runs a statement is prepared; None never.
+
+    Poolers that work by transaction need `none`, unless they keep statements themselves.
+    """
+    asked = url.query.get("prepare_threshold")
+    if asked is None:
+        return {}
+    if asked == "none":
+        return {"prepare_threshold": None}
+    if not (isinstance(asked, str) and asked.isdecimal()):
+        raise MisuseError(
+            "`prepare_threshold` in a storage's URL must be `none`, for a pooler that works by transaction, or how "
+            f"often a statement runs before it is prepared, got {asked!r}."
+        )
+    return {"prepare_threshold": int(asked)}
+
+
+def _ping_after_idling(database: Database) -> None:
+    """Replace connections that a server's restart has cut, as `pool_pre_ping` does, but without asking each time.
+
+    Bookkeeping is bursts of short transactions, of which a ping would take a tenth.
+    """
+
+    @event.listens_for(database, "checkin")
+    def remember(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(database, "checkout")
+    def ping(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        idle_since = record.info.get("idle_since")
+        if idle_since is None or time.monotonic() - idle_since < _PING_AFTER_SECONDS:
+            return
+        try:
+            database.dialect.do_ping(connection)
+        except database.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error  # The pool then opens another.

@@ -1,0 +1,73 @@
+"""Storage URLs: read, and named in messages without their passwords. Nothing here opens a database."""
+
+import re
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from fewest.storage.database.dialects import dialect_of
+from fewest.storage.errors import MisuseError
+
+__all__ = ["DEFAULT_URL", "folder_beside", "parse_url", "shown"]
+
+DEFAULT_URL = "sqlite:///fewest.db"
+
+
+def parse_url(url: str) -> URL:
+    """Read a storage URL; a SQLite path becomes absolute, every PostgreSQL URL means psycopg 3.
+
+    Args:
+        url: `sqlite:///FILE`, `postgresql://USER:PASSWORD@HOST:PORT/DATABASE` or the same with `postgres://`.
+
+    Raises:
+        MisuseError: It is none of these.
+
+    >>> parse_url("postgres://me@example.org/studies").drivername
+    'postgresql+psycopg'
+    """
+    typed = _harmless(url)
+    scheme, colon, rest = url.partition(":")
+    try:
+        # SQLAlchemy does not know the short name.
+        parsed = make_url(f"postgresql{colon}{rest}" if scheme == "postgres" else url)
+        dialect = dialect_of(parsed)
+    except (ArgumentError, ValueError, KeyError):
+        raise MisuseError(
+            f"`storage` must be a URL such as {DEFAULT_URL} or postgresql://user@host/database, got {typed!r}."
+        ) from None
+    return dialect.normalised(parsed, typed)
+
+
+def folder_beside(url: URL, what: str) -> Path:
+    """Choose where files that belong to a storage lie: beside a SQLite file, else in the working directory.
+
+    Args:
+        url: From `parse_url`.
+        what: What the files are.
+
+    >>> folder_beside(parse_url("sqlite:////data/study.db"), "checkpoints").as_posix()
+    '/data/study.db.checkpoints'
+    >>> folder_beside(parse_url("postgresql://me@example.org/studies"), "checkpoints").as_posix()
+    'fewest.checkpoints'
+    """
+    stem = dialect_of(url).files_stem(url)
+    return stem.with_name(f"{stem.name}.{what}")
+
+
+def shown(url: URL) -> str:
+    """Name a storage in a message: the file, or the server and database without the password.
+
+    Args:
+        url: From `parse_url`.
+
+    >>> shown(parse_url("postgresql://me:secret@example.org/studies"))
+    'postgresql://me@example.org/studies'
+    """
+    return dialect_of(url).shown(url)
+
+
+def _harmless(url: str) -> str:
+    """Take out of a typed URL what could be a password."""
+    url = re.sub(r"//[^/]*@", "//***@", url)
+    return re.sub(r"(?i)(pass\w*=)[^&]*", r"\1***", url)
