@@ -6,6 +6,7 @@ log, and every network that it has scored one of the log beside it, so that what
 
 import multiprocessing
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ __all__ = [
     "help_studies",
     "kill_all",
     "lines_of",
+    "run_command",
     "run_study",
     "scores_of",
     "start",
@@ -67,6 +69,16 @@ def kill_all() -> None:
         process.kill()
         process.join()
     _started.clear()
+
+
+def run_command(said: Path, *arguments: str) -> None:
+    """`fewest` with these arguments; what it says on stderr goes into a file, after what is there already."""
+    from fewest.cli import main
+
+    with said.open("ab") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    with redirect_stdout(StringIO()):
+        main(arguments)
 
 
 def run_study(config: StudyConfig, url: str, log: Path, cohort_size: int) -> None:
@@ -142,12 +154,23 @@ class LoggedWatcher:
 
 
 class InstantEngine:
-    """An engine that trains nothing: every epoch takes a moment, every network ends as good as it is large."""
+    """An engine that trains nothing: every epoch takes a moment.
+
+    Args:
+        accuracy_of: The accuracy of a network with so many neurons, from its first epoch on; by default it is as good
+            as it is large.
+    """
+
+    def __init__(self, accuracy_of: Callable[[int], float] = lambda neurons: 1 - 1 / (2 + neurons)) -> None:
+        self._accuracy_of = accuracy_of
+
+    def cohort_size(self, *_: Any) -> int:
+        return 8
 
     def train(
         self, networks: Sequence[Network], data: Any, protocol: Protocol, *, order: Any, watcher: "Watcher"
     ) -> list[Outcome]:
-        accuracies = [1 - 1 / (2 + n_neurons(network.architecture)) for network in networks]
+        accuracies = [self._accuracy_of(n_neurons(network.architecture)) for network in networks]
         seen = [EpochMetrics(1.0, accuracy, 1.0, accuracy) for accuracy in accuracies]
         for epoch in range(protocol.epochs):
             time.sleep(0.005)
