@@ -110,7 +110,8 @@ def help_studies(
     manner = _manner(log, cohort_size, lease_seconds)
     if instantly:
         manner = replace(manner, make_engine=lambda config: LoggedEngine(InstantEngine(), log, cohort_size))
-        Keeper.keep_front = Figures.refresh = lambda *_: None  # type: ignore[method-assign]
+        Keeper.keep_front = lambda *_: None  # type: ignore[method-assign]
+        Figures.refresh = lambda *_: None  # type: ignore[method-assign]
     help_([], url, wait=False, manner=manner)
 
 

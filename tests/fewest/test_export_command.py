@@ -118,6 +118,7 @@ def test_a_front_member_is_exported_as_it_was_kept(studies, tmp_path, capsys):
     assert validation_accuracy(path) == pytest.approx(member.validation_accuracy, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_missing_network_of_a_trial_is_trained_again_and_said_so(bare, tmp_path, capsys):
     member = front_of(trials_of(bare, "young"))[-1]
     path = tmp_path / "a.keras"
@@ -127,6 +128,7 @@ def test_a_missing_network_of_a_trial_is_trained_again_and_said_so(bare, tmp_pat
     assert validation_accuracy(path) == pytest.approx(member.validation_accuracy, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_missing_network_of_the_answer_is_trained_again(bare, studies, tmp_path, capsys):
     for url, name in ((bare, "again.keras"), (studies, "kept.keras")):
         options = ("--target", 0.3, "--depth", 1, "--output", tmp_path / name)
@@ -137,6 +139,7 @@ def test_a_missing_network_of_the_answer_is_trained_again(bare, studies, tmp_pat
         np.testing.assert_allclose(ours, theirs, atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_damaged_network_is_trained_again(studies, bare, tmp_path, capsys):
     folder = shutil.copytree(Path(f"{studies.removeprefix('sqlite:///')}.artifacts"), tmp_path / "damaged")
     for file in folder.iterdir():
@@ -146,6 +149,7 @@ def test_a_damaged_network_is_trained_again(studies, bare, tmp_path, capsys):
     assert "trained again" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_before_verification_the_smallest_on_validation_and_said_so(studies, tmp_path, capsys):
     path = tmp_path / "a.keras"
     options = ("--target", 0.3, "--depth", 1, "--output", path)
@@ -156,7 +160,7 @@ def test_before_verification_the_smallest_on_validation_and_said_so(studies, tmp
         for trial in trials_of(studies, "young")
         if trial.state == "complete" and len(trial.widths) == 1 and trial.validation_accuracy >= 0.3
     ]
-    smallest = min(reaching, key=lambda trial: trial.neurons)
+    smallest = min(reaching, key=lambda trial: trial.neurons or 0)
     assert err.startswith(f"Not verified yet: Trial {smallest.number}: ")
     assert out.startswith(f"Trial {smallest.number}: ")
 
@@ -197,6 +201,7 @@ def test_a_pruned_trial_has_no_network(studies, bare, tmp_path, capsys):
     assert "1 of study 'young' is pruned. On the front are 0" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_networks_that_cannot_be_kept_are_one_line_and_stop_nothing(tmp_path, url, capsys):
     (tmp_path / "blocked").write_text("")
     short = ("--set", "budget.verification_seeds=1", "--set", "training.epochs=1", "--trials", 2)

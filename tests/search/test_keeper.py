@@ -27,7 +27,8 @@ def test_a_search_ends_with_the_networks_of_its_front_alone(url, tiny_config, ti
     """The most accurate network of the first search is beaten afterwards, by changing what is written of it."""
     before = run(url, tiny_config, tiny_data)
     trials = trials_of(url, "tiny")
-    largest = max((trial for trial in trials if trial.state == "complete"), key=lambda one: one.validation_accuracy)
+    complete = [trial for trial in trials if trial.state == "complete"]
+    largest = max(complete, key=lambda trial: trial.validation_accuracy or 0.0)
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         beaten = "UPDATE trial_values SET value = 0.0 WHERE trial_id = ? AND objective = 1"
         connection.execute(beaten, [largest.trial_id])
