@@ -217,6 +217,7 @@ print(json.dumps([claimed, created]))
 """
 
 
+@pytest.mark.slow
 def test_processes_share_waiting_trials_and_the_budget_exactly(
     url: str, storage: CohortStorage, new_study: NewStudy
 ) -> None:
