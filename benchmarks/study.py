@@ -72,7 +72,7 @@ class Stopwatch:
         setattr(owner, original.__name__, timed)
 
 
-class CompileClock(keras.callbacks.Callback):
+class CompileClock(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
     """Sum the seconds that tracing or compiling cost: an epoch that does so against the next one."""
 
     def __init__(self) -> None:

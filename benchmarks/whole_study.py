@@ -118,7 +118,7 @@ def main() -> None:
     trials = summary.trials
     print(f"study {ours}")
     print(
-        f"      {trials['complete']} complete, {trials['pruned']} pruned, {trials['failed']} failed in the search, "
+        f"      {trials.complete} complete, {trials.pruned} pruned, {trials.failed} failed in the search, "
         f"{len(known.verified)} in the verification",
         flush=True,
     )

@@ -103,7 +103,7 @@ class _Worker:
                 last = study.name
                 self._help(study, should_stop)
             elif self._wait:
-                time.sleep(self._manner.pace.idle_seconds)
+                self._manner.pace.sleep(self._manner.pace.idle_seconds)
             else:
                 return
 

@@ -42,6 +42,7 @@ def trial_id(study: optuna.Study, number: int = 0) -> int:
 
 
 def files_in(artifacts: Artifacts) -> list[str]:
+    assert isinstance(artifacts.place, Folder)
     return [path.name for path in artifacts.place.path.glob("*")]
 
 
