@@ -23,13 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData, TestData
 from fewest.search.export import litert, onnx
 from fewest.search.export.layers import ExportError, optional
+from fewest.search.settings.keras_settings import keras
 from fewest.search.training.network import predict_labels, save
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.atomic import replacing

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import keras
-
 from fewest.search.data.samples import SearchData
 from fewest.search.export.selection import Choice
 from fewest.search.keeper import file_name
 from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.keras_settings import keras
 from fewest.search.settings.seeds import SampleOrder, search_order, verification_index, verification_order
 from fewest.search.settings.space import Network
 from fewest.search.training.engines import ENGINES
