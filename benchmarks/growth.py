@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fewest.quiet import quiet_libraries
+from fewest.storage.files.atomic import write_whole
 
 quiet_libraries()
 
@@ -123,7 +124,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("docs/growth.svg"))
     given = parser.parse_args()
-    given.output.write_text(drawn(measured(given.trials, given.seed)))
+    write_whole(given.output, drawn(measured(given.trials, given.seed)).encode())
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from fewest.reading import read_found, reading
 from fewest.search.export.selection import Choice, network_for_target, network_of_trial
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.artifacts import Artifacts, read_kept
+from fewest.storage.files.atomic import is_stdout
 from fewest.storage.files.places import place_for
 
 if TYPE_CHECKING:
@@ -94,6 +95,6 @@ def _print(choice: Choice, report: "ExportReport", n_test: int) -> None:
     table.add_row("test accuracy before export", f"{report.accuracy_before:.4f}")
     table.add_row("test accuracy after export", f"{report.accuracy_after:.4f}")
     table.add_row("test labels changed", f"{report.labels_changed:,} of {n_test:,}")
-    console = Console()
+    console = Console(stderr=is_stdout(report.path))
     console.print(f"{choice.words}.", soft_wrap=True, highlight=False, markup=False)
     console.print(table, highlight=False)

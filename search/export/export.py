@@ -18,7 +18,8 @@ holds its date.
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -32,7 +33,7 @@ from fewest.search.export.layers import ExportError, optional
 from fewest.search.settings.keras_settings import keras
 from fewest.search.training.network import predict_labels, save
 from fewest.storage.errors import MisuseError
-from fewest.storage.files.atomic import replacing
+from fewest.storage.files.atomic import is_stream, replacing, require_writable
 
 __all__ = ["DEFAULT_TOLERANCE", "FORMATS", "ExportError", "ExportReport", "check_request", "export", "format_of"]
 
@@ -95,7 +96,8 @@ def export(
     Args:
         network: As `training.network.build` makes it, trained. Compiled or not makes no difference to the file.
         fmt: One of `FORMATS`; None takes the one that `path` ends like.
-        path: The file to write; must end like the format's files do. Its folder must exist.
+        path: The file to write; must end like the format's files do. Its folder must exist. A pipe, a device or
+            stdout is written into, whatever its name.
         data: Gives INT8 its calibration samples, the training samples and no others.
         test: What both the network and the file are scored on.
         tolerance: Accuracy that may be lost, 0 to 1.
@@ -110,14 +112,10 @@ def export(
     name = check_request(path, fmt, tolerance)
     form = FORMATS[name]
     _require_finite(network)
-    try:
-        with replacing(path, suffix=form.suffix) as partial:
-            _reserve(partial, path)
-            form.write(network, partial, data)
-            return _checked(network, name, path, partial, test, tolerance)
-    except OSError as error:
-        reason = error.strerror or error
-        raise MisuseError(f"'{path}' must be a file that can be written, got: {reason}.") from error
+    with _writing(path), replacing(path, suffix=form.suffix) as partial:
+        partial.touch()  # fails now, with the reason, where nothing can be written; Keras would say less, later
+        form.write(network, partial, data)
+        return _checked(network, name, path, partial, test, tolerance)
 
 
 def check_request(path: Path, fmt: str | None, tolerance: float) -> str:
@@ -132,14 +130,16 @@ def check_request(path: Path, fmt: str | None, tolerance: float) -> str:
         The format.
 
     Raises:
-        MisuseError: Unknown format, a name that does not fit it, a tolerance out of range, or no such folder.
+        MisuseError: Unknown format, a name that does not fit it, a tolerance out of range, or a path that
+            cannot be written.
         ExportError: A package is missing.
     """
-    name = format_of(path) if fmt is None else _checked_format(fmt, path)
+    with _writing(path):
+        name = _format_asked(path) if fmt is None else _checked_format(fmt, path)
     if not 0.0 <= tolerance <= 1.0:
         raise MisuseError(f"`tolerance` must be from 0 to 1, got {tolerance}.")
-    if not path.parent.is_dir():
-        raise MisuseError(f"'{path}' must be a file that can be written, got: there is no folder '{path.parent}'.")
+    with _writing(path):
+        require_writable(path)
     for package in FORMATS[name].packages:
         optional(package)
     return name
@@ -168,19 +168,30 @@ def format_of(path: str | os.PathLike[str]) -> str:
 # --- Checks ----------------------------------------------------------------------------------------------
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what the system says of an output into one line."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # Whoever read has seen enough.
+    except OSError as error:
+        reason = error.strerror or error
+        raise MisuseError(f"'{path}' must be a file that can be written, got: {reason}.") from error
+
+
+def _format_asked(path: Path) -> str:
+    if is_stream(path) and not path.suffix:
+        raise MisuseError(f"`format` must be given for an output whose name does not end in one, got '{path}'.")
+    return format_of(path)
+
+
 def _checked_format(fmt: str, path: Path) -> str:
     if fmt not in FORMATS:
         raise MisuseError(f"`format` must be one of {', '.join(FORMATS)}, got '{fmt}'.")
-    if path.suffix.lower() != FORMATS[fmt].suffix:
+    if path.suffix.lower() != FORMATS[fmt].suffix and not is_stream(path):
         raise MisuseError(f"A file in format {fmt} must end in {FORMATS[fmt].suffix}, got '{path}'.")
     return fmt
-
-
-def _reserve(partial: Path, path: Path) -> None:
-    """Fail now, with the reason, where nothing can be written; Keras would say less, later."""
-    if path.is_dir():
-        raise IsADirectoryError(0, "it is a folder")
-    partial.touch()
 
 
 def _require_finite(network: keras.Sequential) -> None:
