@@ -29,7 +29,9 @@ from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData, TestData
 from fewest.search.export import litert, onnx
+from fewest.search.export.inputs import beside, require_place, write_inputs
 from fewest.search.export.layers import ExportError, optional
+from fewest.search.export.record import Record
 from fewest.search.settings.keras_settings import keras
 from fewest.search.training.network import predict_labels, save
 from fewest.storage.errors import MisuseError
@@ -53,6 +55,7 @@ class ExportReport:
         accuracy_before: Share of the test set that the Keras network labels right.
         accuracy_after: The same for the file, run by the format's own runtime.
         labels_changed: Test samples that the file labels otherwise than the network, right or wrong.
+        inputs: The file beside it that says how inputs are made from the data's numbers; None if they are the same.
     """
 
     path: Path
@@ -62,6 +65,7 @@ class ExportReport:
     accuracy_before: float
     accuracy_after: float
     labels_changed: int
+    inputs: Path | None
 
 
 class _Format(NamedTuple):
@@ -88,8 +92,11 @@ def export(
     test: TestData,
     *,
     tolerance: float = DEFAULT_TOLERANCE,
+    record: Record | None = None,
 ) -> ExportReport:
     """Write a network to a file, run the file on the test set, and keep it if it is as good as the network.
+
+    Where the data's loader has standardised features, the file takes them so; NAME.inputs.json beside it says how.
 
     The file appears under its name complete and checked, or not at all; until then an older one stays.
 
@@ -101,21 +108,34 @@ def export(
         data: Gives INT8 its calibration samples, the training samples and no others.
         test: What both the network and the file are scored on.
         tolerance: Accuracy that may be lost, 0 to 1.
+        record: What the network's study knows of it, which both the network and the file must agree with; None if
+            it has none.
 
     Raises:
         MisuseError: Unknown format, a name that does not fit it, a tolerance out of range, or a path that
             cannot be written.
+        RecordError: The network or the file is not as accurate as recorded.
         ExportError: A package is missing, the network has layers that the format cannot hold or weights
             that are not finite, or the file loses more than `tolerance`.
     """
     path = Path(path)
     name = check_request(path, fmt, tolerance)
     form = FORMATS[name]
+    require_place(path, data)
     _require_finite(network)
+    samples = {"validation": TestData(data.x_validation, data.y_validation), "test": test}
+    before = {which: predict_labels(network, of.x) for which, of in samples.items()}
+    if record is not None:
+        record.require_network({which: before[which] == of.y for which, of in samples.items()})
     with _writing(path), replacing(path, suffix=form.suffix) as partial:
         partial.touch()  # fails now, with the reason, where nothing can be written; Keras would say less, later
         form.write(network, partial, data)
-        return _checked(network, name, path, partial, test, tolerance)
+        report = _checked(_report(network, name, path, partial, before["test"], test, data), tolerance)
+        if record is not None:
+            right = {which: form.run(partial, of.x) == of.y for which, of in samples.items()}
+            record.require_file(right, name, tolerance)
+        write_inputs(path, data)
+        return report
 
 
 def check_request(path: Path, fmt: str | None, tolerance: float) -> str:
@@ -199,13 +219,18 @@ def _require_finite(network: keras.Sequential) -> None:
         raise ExportError("A network must have finite weights to be exported; this one's training diverged.")
 
 
-def _checked(
-    network: keras.Sequential, name: str, path: Path, partial: Path, test: TestData, tolerance: float
+def _report(
+    network: keras.Sequential,
+    name: str,
+    path: Path,
+    partial: Path,
+    before: NDArray[np.intp],
+    test: TestData,
+    data: SearchData,
 ) -> ExportReport:
-    """Run the file written to `partial` against the network it came from."""
-    before = predict_labels(network, test.x)
+    """Run the file written to `partial` on the test set, and compare it with the network's labels `before`."""
     after = FORMATS[name].run(partial, test.x)
-    report = ExportReport(
+    return ExportReport(
         path=path,
         format=name,
         bytes=partial.stat().st_size,
@@ -213,11 +238,16 @@ def _checked(
         accuracy_before=float(np.mean(before == test.y)),
         accuracy_after=float(np.mean(after == test.y)),
         labels_changed=int(np.sum(before != after)),
+        inputs=beside(path, data),
     )
+
+
+def _checked(report: ExportReport, tolerance: float) -> ExportReport:
+    """Refuse a file that loses more than it may."""
     # Both are shares of the same samples: a loss of exactly the tolerance must not fail by its last bit.
     if report.accuracy_before - report.accuracy_after > tolerance + 1e-9:
         raise ExportError(
-            f"An exported file must not lose more than {tolerance:g} test accuracy; as {name} it fell from"
+            f"An exported file must not lose more than {tolerance:g} test accuracy; as {report.format} it fell from"
             f" {report.accuracy_before:.4f} to {report.accuracy_after:.4f}. Nothing was written: allow more"
             " with `tolerance`, or choose another format."
         )

@@ -4,8 +4,10 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from fewest.search.data.samples import SearchData
+from fewest.search.export.record import Had
 from fewest.search.export.selection import Choice
 from fewest.search.keeper import file_name
 from fewest.search.settings.config import StudyConfig
@@ -18,11 +20,18 @@ from fewest.search.training.network import build, extract
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.files.artifacts import Artifacts, KeptFile
 
-__all__ = ["RegainError", "regain"]
+__all__ = ["RegainError", "Regained", "regain"]
 
 
 class RegainError(FewestError, RuntimeError):
     """A network that trained once does not train again."""
+
+
+class Regained(NamedTuple):
+    """A network that is had again: trained, not compiled."""
+
+    network: keras.Sequential
+    had: Had
 
 
 def regain(
@@ -32,8 +41,8 @@ def regain(
     kept: list[KeptFile],
     artifacts: Artifacts,
     say: Callable[[str], None],
-) -> keras.Sequential:
-    """A trained network, not compiled.
+) -> Regained:
+    """Have a trained network again.
 
     Args:
         choice: Which.
@@ -52,12 +61,12 @@ def regain(
         if (file.trial_id, file.name) == (trial_id, name):
             network = _loaded(artifacts.read(file), choice, config, data)
             if network is not None:
-                return network
+                return Regained(network, "kept")
     say(
         f"{choice.words}: its network is not kept in '{artifacts.place}', so it is trained again, "
         "from the same seed and data; equal to the first to rounding only."
     )
-    return _trained_again(choice, config, data)
+    return Regained(_trained_again(choice, config, data), "trained again")
 
 
 def _loaded(content: bytes | None, choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential | None:

@@ -81,7 +81,7 @@ def require_writable(target: Path) -> None:
     if status is not None and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, "it may not be written")
     if status is None or stat.S_ISREG(status.st_mode):
-        _require_folder(_real(target).parent)
+        _require_folder((_real(target) if target.is_symlink() else target).parent)
 
 
 def write_whole(target: Path, content: bytes) -> None:
