@@ -275,18 +275,19 @@ def studies(url: str) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default NAME.html.")
+@click.option("--output", metavar="FILE", help="The file, or - for stdout; by default NAME.html.")
 @_storage_option
-def report(name: str, output: Path | None, url: str) -> None:
+def report(name: str, output: str | None, url: str) -> None:
     """Write what study NAME found as one HTML file that opens offline.
 
     Example: fewest report mnist --output mnist.html
     """
     from fewest.reading import write_study_report
+    from fewest.storage.files.atomic import is_stdout, output_path
 
-    path = output or Path(f"{name}.html")
+    path = output_path(output) if output else Path(f"{name}.html")
     write_study_report(name, url, path)
-    click.echo(path)
+    click.echo(path, err=is_stdout(path))
 
 
 @cli.command()
@@ -294,7 +295,7 @@ def report(name: str, output: Path | None, url: str) -> None:
 @click.option("--target", type=float, help="Export the typical answer for this test accuracy.")
 @click.option("--depth", type=click.IntRange(min=0), help="With --target: the answer with so many hidden layers.")
 @click.option("--trial", type=int, help="Export this trial's network.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file.")
+@click.option("--output", metavar="FILE", required=True, help="The file, or - for stdout, with --format.")
 @click.option(
     "--format",
     "fmt",
@@ -309,7 +310,7 @@ def export(
     target: float | None,
     depth: int | None,
     trial: int | None,
-    output: Path,
+    output: str,
     fmt: str | None,
     tolerance: float | None,
     artifacts: str | None,
@@ -322,11 +323,12 @@ def export(
     Example: fewest export mnist --target 0.95 --output mnist.tflite
     """
     from fewest.exporting import export_network
+    from fewest.storage.files.atomic import output_path
 
     export_network(
         name,
         url,
-        output,
+        output_path(output),
         target=target,
         depth=depth,
         trial=trial,

@@ -12,6 +12,7 @@ from fewest.reading import read_found, reading
 from fewest.search.export.selection import Choice, network_for_target, network_of_trial
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.artifacts import Artifacts, read_kept
+from fewest.storage.files.atomic import is_stdout
 from fewest.storage.files.places import place_for
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def export_network(
         MisuseError: There is no such study or network, its data are others now, or the options do not fit.
         ExportError: The network cannot be had in this format, or not as accurate.
         RegainError: The network had to be trained again, and failed.
+        RecordError: The network, or the file, is not as accurate as the study recorded.
     """
     if (target is None) == (trial is None):
         raise MisuseError("Name one network to export, either with `--target` or with `--trial`.")
@@ -70,7 +72,9 @@ def export_network(
     quiet_libraries()
     from fewest.search.data.datasets import load_for
     from fewest.search.export.export import DEFAULT_TOLERANCE, check_request, export
+    from fewest.search.export.record import Record
     from fewest.search.export.recovery import regain
+    from fewest.search.study.environment import changed_versions
 
     tolerance = DEFAULT_TOLERANCE if tolerance is None else tolerance
     fmt = check_request(output, fmt, tolerance)
@@ -79,8 +83,10 @@ def export_network(
         raise MisuseError(
             f"Study '{name}' was made on other data than '{config.data.name}' holds now. Put back the former."
         )
-    network = regain(choice, config, data, kept, Artifacts(place_for(url, "artifacts", artifacts)), say)
-    _print(choice, export(network, fmt, output, data, sealed.unseal(), tolerance=tolerance), sealed.n_samples)
+    network, had = regain(choice, config, data, kept, Artifacts(place_for(url, "artifacts", artifacts)), say)
+    record = Record(choice.words, choice.recorded, had, changed_versions(study.attributes.get("environment")))
+    report = export(network, fmt, output, data, sealed.unseal(), tolerance=tolerance, record=record)
+    _print(choice, report, sealed.n_samples)
 
 
 def _print(choice: Choice, report: "ExportReport", n_test: int) -> None:
@@ -94,6 +100,13 @@ def _print(choice: Choice, report: "ExportReport", n_test: int) -> None:
     table.add_row("test accuracy before export", f"{report.accuracy_before:.4f}")
     table.add_row("test accuracy after export", f"{report.accuracy_after:.4f}")
     table.add_row("test labels changed", f"{report.labels_changed:,} of {n_test:,}")
-    console = Console()
+    console = Console(stderr=is_stdout(report.path))
     console.print(f"{choice.words}.", soft_wrap=True, highlight=False, markup=False)
     console.print(table, highlight=False)
+    if report.inputs is not None:
+        console.print(
+            f"It takes features as (x - shift) / divisor; both are in '{report.inputs}'.",
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+        )

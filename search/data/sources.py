@@ -164,7 +164,7 @@ def _checked_digits(arrays: Arrays, name: str) -> Arrays:
 
 def _from_keras(name: str) -> Arrays:
     with _quiet_and_bounded():
-        import keras
+        from fewest.search.settings.keras_settings import keras
 
         (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     return Arrays(x_train, y_train, x_test, y_test)
