@@ -1,7 +1,7 @@
 """The terminal: results go to stdout, all else to stderr, and what users named is shown as it is.
 
 No text is taken for markup or emoji codes. Control characters are shown as escapes, so that a name cannot steer the
-terminal. Lines are left for the terminal to wrap, and a table is as wide as its longest words need.
+terminal. Lines are left for the terminal to wrap, and a table is as wide as its content.
 
     say(out(), "Study 'a[b]' is finished.")
     show(out(), table)
@@ -31,8 +31,9 @@ class _PlainConsole(Console):
     """A console through whose one gate for text, `render_str`, every string passes."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Render text with its control characters visible."""
-        return super().render_str(visible(text), **options)
+        """Render text with all that the terminal must or can not print as escapes."""
+        printable = visible(text).encode(self.encoding, "backslashreplace").decode(self.encoding)
+        return super().render_str(printable, **options)
 
 
 def out() -> Console:
@@ -56,14 +57,14 @@ def say(console: Console, line: str) -> None:
 
 
 def show(console: Console, table: Table) -> None:
-    """Print a table, beyond the terminal's edge if need be: no word is cut off.
+    """Print a table, beyond the terminal's edge if need be: Rich would cut off what does not fit.
 
     Args:
         console: Where.
         table: With any text in it.
     """
     options = console.options.update(max_width=_UNBOUNDED_COLUMNS)
-    needed, width = Measurement.get(console, options, table).minimum, console.width
+    needed, width = Measurement.get(console, options, table).maximum, console.width
     console.width = max(needed, width)
     try:
         console.print(table)
