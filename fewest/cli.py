@@ -272,6 +272,22 @@ def studies(url: str) -> None:
 
 
 @cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_storage_option
+def backup(file: Path, url: str) -> None:
+    """Copy the storage, a SQLite file, to FILE; also while studies run.
+
+    Trained networks and checkpoints, which lie in folders beside it, are not part of it.
+
+    Example: fewest backup monday.db
+    """
+    from fewest.storage.database.backup import back_up
+
+    back_up(url, file)
+    click.echo(file)
+
+
+@cli.command()
 @click.argument("name")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default NAME.html.")
 @_storage_option

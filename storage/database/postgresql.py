@@ -25,13 +25,18 @@ __all__ = [
     "begin_reading",
     "begin_writing",
     "connect",
+    "discard",
     "files_stem",
+    "fold_log",
     "insert",
+    "is_there",
+    "is_writable",
     "lock_tables",
     "may_pass",
     "normalised",
     "settle",
     "shown",
+    "why_empty",
 ]
 
 IS_FILE: Final = False
@@ -115,6 +120,29 @@ def begin_writing(connection: Connection) -> None:
 def lock_tables(connection: Connection) -> None:
     """Take an advisory lock; see `Dialect.lock_tables`."""
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TABLES_LOCK)))
+
+
+def fold_log(database: Database, *, empty: bool = False) -> None:
+    """Do nothing: a server tends its log itself."""
+
+
+def why_empty(connection: Connection) -> str:
+    """Say nothing: a server keeps its data together."""
+    return ""
+
+
+def is_there(url: URL) -> bool:
+    """Take it for granted: databases are made by the server's owner."""
+    return True
+
+
+def is_writable(url: URL) -> bool:
+    """Take it for granted: the server says so if not."""
+    return True
+
+
+def discard(url: URL) -> None:
+    """Do nothing: tables are made all at once or not at all."""
 
 
 def may_pass(error: DBAPIError, said: str) -> bool:

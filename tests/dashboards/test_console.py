@@ -9,7 +9,12 @@ from fewest.dashboards.console import err, out, say, show
 
 ODD = ["runs[a]/x.db", "[red]loud[/red]", "a [/] b", ":smile: [bold", "$HOME 'quoted' 12:30 [link=x]y"]
 
-CONTROLS = {"a\x1b[31mb": r"a\x1b[31mb", "bell\x07": r"bell\x07", "\u202egnp.exe": r"\u202egnp.exe", "\udcff": r"\udcff"}
+CONTROLS = {
+    "a\x1b[31mb": r"a\x1b[31mb",
+    "bell\x07": r"bell\x07",
+    "\u202egnp.exe": r"\u202egnp.exe",
+    "\udcff": r"\udcff",
+}
 
 
 def shown(capsys: pytest.CaptureFixture[str], *cells: str) -> str:
