@@ -281,7 +281,7 @@ def backup(file: Path, url: str) -> None:
 
     Example: fewest backup monday.db
     """
-    from fewest.storage.database.backup import back_up
+    from fewest.storage.files.backup import back_up
 
     back_up(url, file)
     click.echo(file)

@@ -67,7 +67,7 @@ BUSY_SECONDS: Final = 60.0
 """How long one statement waits for the lock."""
 
 _STANDING = "standing"
-"""Where a connection keeps what stood at the file's path when it was last looked at."""
+"""Where connections keep what stood at the file's path when one of them last looked: a list of one, shared."""
 
 _N_JOURNAL_ATTEMPTS = 40
 _JOURNAL_PAUSE_SECONDS = 0.05
@@ -128,7 +128,7 @@ def connect(url: URL, *, create: bool) -> Database:
 
     @event.listens_for(database, "connect")
     def set_up(connection: Any, record: ConnectionPoolEntry) -> None:
-        record.info[_STANDING] = opened[0]
+        record.info[_STANDING] = opened
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")  # With a write-ahead log a crash cannot corrupt.
         if read_only:
@@ -216,8 +216,8 @@ def discard(url: URL) -> None:
 
 def _check_place(connection: Connection) -> None:
     """Notice before each transaction that the file was removed or replaced."""
-    info = connection.info
-    info[_STANDING] = check_standing(file_of(connection.engine.url), info[_STANDING])
+    opened = connection.info[_STANDING]
+    opened[:] = [check_standing(file_of(connection.engine.url), opened[0])]
 
 
 def _opening_mode(path: Path, *, create: bool) -> tuple[str, bool]:

@@ -4,8 +4,9 @@ SQLite itself could make a missing file, take a cut one for a whole one, or drop
 """
 
 import os
+import sqlite3
 import struct
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,15 +82,15 @@ def is_writable(path: Path) -> bool:
 
 
 def remove_empty(path: Path) -> None:
-    """Remove a file that was just made and in which no table could be made; one with a log is somebody's.
+    """Remove a file that was just made and in which no table could be made, with what SQLite laid beside it.
 
     Args:
         path: The file, which nothing here has open.
     """
     with suppress(OSError):
-        if path.stat().st_size <= _FIRST_PAGE_BYTES and not has_log(path):
-            path.unlink()
-            Path(f"{path}-shm").unlink(missing_ok=True)
+        if _is_without_tables(path):
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def has_log(path: Path) -> bool:
@@ -190,6 +191,14 @@ def _check_no_log(path: Path, what: str) -> None:
             f"The storage {path} is {what}, and its write-ahead log {log} still lies there. "
             "Put the file back that it belongs to, or move the log away."
         )
+
+
+def _is_without_tables(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("SELECT count(*) = 0 FROM sqlite_master").fetchone()[0])
+    except sqlite3.Error:  # Reading, too, can take room on the disk.
+        return path.stat().st_size <= _FIRST_PAGE_BYTES
 
 
 def _standing(path: Path) -> Standing:

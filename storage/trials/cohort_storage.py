@@ -408,6 +408,8 @@ class CohortStorage(RDBStorage):
         last_id: int,
     ) -> list[tuple[int, int, datetime | None]]:
         """Write new trials into a study that has `n_trials`, the last one's id being `last_id`."""
+        if not templates:
+            return []
         rows = [rows_of.trial_row(study_id, n_trials + i, template) for i, template in enumerate(templates)]
         connection.execute(sa.insert(_trials), rows)
         created = connection.execute(
