@@ -10,7 +10,7 @@ terminal. Lines are left for the terminal to wrap, and a table is as wide as its
 import re
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -64,12 +64,12 @@ def show(console: Console, table: Table) -> None:
         table: With any text in it.
     """
     options = console.options.update(max_width=_UNBOUNDED_COLUMNS)
-    needed, width = Measurement.get(console, options, table).maximum, console.width
-    console.width = max(needed, width)
+    needed, size = Measurement.get(console, options, table).maximum, console.size
+    console.size = ConsoleDimensions(max(needed, size.width), size.height)  # Both: a dumb terminal ignores one.
     try:
         console.print(table)
     finally:
-        console.width = width
+        console.size = size
 
 
 def visible(text: str) -> str:

@@ -27,6 +27,8 @@ def parse_url(url: str) -> URL:
     'postgresql+psycopg'
     """
     typed = _harmless(url)
+    if re.search(r"[\x00-\x1f\x7f]|%[01][0-9A-Fa-f]", url):
+        raise MisuseError(f"`storage` must have no control characters in it, got {typed!r}. Name another.")
     scheme, colon, rest = url.partition(":")
     try:
         # SQLAlchemy does not know the short name.
