@@ -28,7 +28,10 @@ class Dialect(Protocol):
 
     @property
     def FAULTS(self) -> Sequence[tuple[str, str]]:  # noqa: N802  # A constant of the module.
-        """What the database may say, as a regular expression, and what that means to a user; the first counts."""
+        """What the database may say, as a regular expression, and what that means to a user; the first counts.
+
+        The meaning may have the expression's groups in it, and ROLE for the user's name.
+        """
 
     def normalised(self, url: URL, typed: str) -> URL:
         """Bring a URL into the form that the other functions take.
