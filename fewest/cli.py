@@ -1,7 +1,7 @@
 """The command line. Results go to stdout, progress and errors to stderr.
 
-Exit status: 0 success, 1 failure, 2 misuse, 130 interrupted. TensorFlow and Optuna are imported only by the
-commands that train or serve, so that the others start at once.
+Exit status: 0 success, 1 failure, 2 misuse, 130 interrupted, 141 the reader of a pipe left. TensorFlow and Optuna are
+imported only by the commands that train or serve, so that the others start at once.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fewest import __version__
-from fewest.storage.errors import FewestError
+from fewest.ending import discard_results, ending_of, prepare_streams, tell
 
 if TYPE_CHECKING:
     from fewest.jobs import Manner
@@ -23,31 +23,30 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C."""
-
 DEFAULT_STORAGE = "sqlite:///fewest.db"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def main(arguments: Sequence[str] | None = None, manner: "Manner | None" = None) -> None:
-    """Run a command and exit: errors of ours are one line, all others keep their traceback.
+    """Run a command and exit: what a user can mend is one line, bugs keep their traceback.
 
     Args:
         arguments: As typed in a shell, without the program's name; by default those of the process.
         manner: How commands that train work, but for what their options say; None is as usual.
     """
+    prepare_streams()
     try:
         cli.main(arguments, prog_name="fewest", standalone_mode=False, obj=manner)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except FewestError as error:
-        click.echo(str(error) if error.exit_status == INTERRUPTED else f"Error: {error}", err=True)
-        sys.exit(error.exit_status)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
-        sys.exit(INTERRUPTED)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BaseException as error:
+        ending = ending_of(error)
+        if ending is None:
+            raise
+        status, said = ending
+        discard_results(error)
+        tell(said)
+        sys.exit(status)
 
 
 def _storage_option(command: Command) -> Command:
@@ -265,12 +264,27 @@ def studies(url: str) -> None:
 
     Example: fewest studies --storage sqlite:///fewest.db
     """
-    from rich.console import Console
-
+    from fewest.dashboards.console import out
     from fewest.dashboards.text import print_studies
     from fewest.reading import all_studies
 
-    print_studies(Console(), all_studies(url))
+    print_studies(out(), all_studies(url))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_storage_option
+def backup(file: Path, url: str) -> None:
+    """Copy the storage, a SQLite file, to FILE; also while studies run.
+
+    Trained networks and checkpoints, which lie in folders beside it, are not part of it.
+
+    Example: fewest backup monday.db
+    """
+    from fewest.storage.files.backup import back_up
+
+    back_up(url, file)
+    click.echo(file)
 
 
 @cli.command()

@@ -4,9 +4,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
+from fewest.dashboards.console import err, out, say, show
 from fewest.quiet import quiet_libraries
 from fewest.reading import read_found, reading
 from fewest.search.export.selection import Choice, network_for_target, network_of_trial
@@ -65,9 +65,9 @@ def export_network(
     else:
         assert target is not None
         choice = network_for_target(config, known.trials, known.verified, target, depth)
-    say = partial(Console(stderr=True).print, soft_wrap=True, highlight=False, markup=False)
+    announce = partial(say, err())
     if choice.caution is not None:
-        say(choice.caution)
+        announce(choice.caution)
 
     quiet_libraries()
     from fewest.search.data.datasets import load_for
@@ -83,7 +83,7 @@ def export_network(
         raise MisuseError(
             f"Study '{name}' was made on other data than '{config.data.name}' holds now. Put back the former."
         )
-    network, had = regain(choice, config, data, kept, Artifacts(place_for(url, "artifacts", artifacts)), say)
+    network, had = regain(choice, config, data, kept, Artifacts(place_for(url, "artifacts", artifacts)), announce)
     record = Record(choice.words, choice.recorded, had, changed_versions(study.attributes.get("environment")))
     report = export(network, fmt, output, data, sealed.unseal(), tolerance=tolerance, record=record)
     _print(choice, report, sealed.n_samples)
@@ -100,13 +100,8 @@ def _print(choice: Choice, report: "ExportReport", n_test: int) -> None:
     table.add_row("test accuracy before export", f"{report.accuracy_before:.4f}")
     table.add_row("test accuracy after export", f"{report.accuracy_after:.4f}")
     table.add_row("test labels changed", f"{report.labels_changed:,} of {n_test:,}")
-    console = Console(stderr=is_stdout(report.path))
-    console.print(f"{choice.words}.", soft_wrap=True, highlight=False, markup=False)
-    console.print(table, highlight=False)
+    console = err() if is_stdout(report.path) else out()
+    say(console, f"{choice.words}.")
+    show(console, table)
     if report.inputs is not None:
-        console.print(
-            f"It takes features as (x - shift) / divisor; both are in '{report.inputs}'.",
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
-        )
+        say(console, f"It takes features as (x - shift) / divisor; both are in '{report.inputs}'.")

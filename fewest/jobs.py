@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 
+from fewest.dashboards.console import err, say
 from fewest.quiet import quiet_libraries
 from fewest.reading import print_answer_of, stored_study
 from fewest.search.settings.config import StudyConfig
@@ -126,7 +127,7 @@ def submit_study(config: StudyConfig, url: str) -> str:
     with open_study(optuna_storage(url), config, data, sealed.n_samples) as study:
         n_trials = study.config.n_trials
     n_left = max(0, n_trials - stored_study(config.name, url).n_ended)
-    command = f"fewest worker {config.name}{storage_option(url)}"
+    command = f"fewest worker {shlex.quote(config.name)}{storage_option(url)}"
     return f"Study '{config.name}' has {n_left} of {n_trials} networks left to train. `{command}` takes it up."
 
 
@@ -180,18 +181,13 @@ def _tell(config: StudyConfig, url: str) -> None:
     """Prints the answer, and where there is more to see."""
     print_answer_of(config.name, url)
     option = storage_option(url)
-    Console(stderr=True).print(
-        f"Report: `fewest report {config.name}{option}`. Dashboard: `fewest dashboard{option}`.",
-        soft_wrap=True,
-        highlight=False,
-    )
+    say(err(), f"Report: `fewest report {shlex.quote(config.name)}{option}`. Dashboard: `fewest dashboard{option}`.")
 
 
 def _work(config: StudyConfig, url: str, *, manner: Manner, searching: bool = True) -> None:
     """Searches and verifies until nothing is left to do, or the user stops it."""
-    command = (
-        f"fewest {'resume' if searching else 'verify'} {config.name}{storage_option(url)}{manner.places.options()}"
-    )
+    options = f"{storage_option(url)}{manner.places.options()}"
+    command = f"fewest {'resume' if searching else 'verify'} {shlex.quote(config.name)}{options}"
     with opened(config, url, manner=manner) as job, _interruptible(job.console, command) as should_stop:
         job.work(should_stop, searching=searching)
 
@@ -249,7 +245,7 @@ def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
     from fewest.storage.files.places import place_for
     from fewest.storage.trials.cohort_storage import optuna_storage
 
-    console = Console(stderr=True)
+    console = err()
     data, sealed = load_for(config)
     checkpoints = place_for(url, "checkpoints", manner.places.checkpoints)
     artifacts = place_for(url, "artifacts", manner.places.artifacts)
@@ -264,7 +260,7 @@ def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
 
 def say_to(console: Console) -> Callable[[str], None]:
     """What prints one plain line."""
-    return partial(console.print, soft_wrap=True, highlight=False, markup=False)
+    return partial(say, console)
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from rich.console import Console
 from sqlalchemy import Connection
 
+from fewest.dashboards.console import out
 from fewest.dashboards.text import print_answer, print_comparison
 from fewest.search.answers.results import collect
 from fewest.search.answers.sentences import statements
@@ -109,7 +109,7 @@ def read_found(connection: Connection, name: str) -> Found:
 def print_answer_of(name: str, url: str) -> None:
     """Print what a study has found, beside the figures it refers to if it has any."""
     known = found(name, url)
-    console = Console()
+    console = out()
     print_answer(console, known.summary, statements(known.summary, known.verified))
     results = collect(known.verified)
     listed = {architecture: results.get(architecture, []) for architecture in known.config.space.architectures or ()}

@@ -8,8 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from rich.console import Console
-
+from fewest.dashboards.console import err
 from fewest.jobs import Manner, opened, say_to
 from fewest.quiet import quiet_libraries
 from fewest.reading import all_studies, stored_study
@@ -43,7 +42,7 @@ def help_studies(names: Sequence[str], url: str, *, wait: bool, manner: Manner) 
         all_studies(url)
         for name in names:
             stored_study(name, url)
-    say = say_to(Console(stderr=True))
+    say = say_to(err())
     with stoppable(say) as should_stop:
         say(help_until(should_stop, names, url, wait=wait, manner=manner))
 
@@ -60,7 +59,7 @@ def help_until(should_stop: Callable[[], bool], names: Sequence[str], url: str, 
     quiet_libraries()
     from fewest.search.listener import SearchInterruptedError
 
-    worker = _Worker(names, url, wait, manner, say_to(Console(stderr=True)))
+    worker = _Worker(names, url, wait, manner, say_to(err()))
     try:
         worker.work(should_stop)
     except (SearchInterruptedError, KeyboardInterrupt):

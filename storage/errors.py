@@ -27,12 +27,14 @@ class StorageError(FewestError, OSError):
     """The database cannot be opened, read or written."""
 
 
-def no_studies(storage: str) -> NotFoundError:
+def no_studies(storage: str, hint: str = "") -> NotFoundError:
     """Say that there is nothing to read.
 
     Args:
         storage: What to call the storage, without a password.
+        hint: Another sentence, with a blank before it.
     """
     return NotFoundError(
-        f"There are no studies in {storage} yet. Start one with `fewest run STUDY`, or name the storage with --storage."
+        f"There are no studies in {storage} yet.{hint} "
+        "Start one with `fewest run STUDY`, or name the storage with --storage."
     )

@@ -110,8 +110,7 @@ class OpenStudy:
     def __exit__(self, *_: object) -> None:
         """Give up what is still held, for others or the next run to take up at once, and close the storage."""
         self._leases.stop()
-        self._storage.remove_session()
-        self._database.dispose()
+        self._storage.close()
 
     def size(self, architecture: Architecture) -> int:
         """Count what the study minimizes: neurons or parameters."""

@@ -31,7 +31,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from fewest.storage.database import optuna_private
-from fewest.storage.database.database import open_database
+from fewest.storage.database.database import is_writable, open_database
 from fewest.storage.database.dialects import dialect_of
 from fewest.storage.database.driver_errors import clear_errors
 from fewest.storage.database.sql import insert_new, upsert
@@ -97,17 +97,20 @@ class CohortStorage(RDBStorage):
     """An RDBStorage on SQLite or PostgreSQL, opened by `fewest.storage.database.database`.
 
     Args:
-        url: As for `open_database`; what is missing is created.
+        url: As for `open_database`.
+        read_only: Open what is there for reading only; otherwise what is missing is created.
 
     Raises:
         MisuseError: As for `open_database`.
+        NotFoundError: As for `open_database`.
         StorageError: As for `open_database`, and from every bulk operation when the database fails.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         # RDBStorage.__init__ would make an engine of its own and its tables in many transactions: what it
         # sets is set here instead.
-        self.engine = open_database(url, create=True)
+        self.engine = open_database(url, create=not read_only)
+        self.read_only = read_only
         self.url = self.engine.url.render_as_string(hide_password=False)
         self.engine_kwargs: dict[str, Any] = {}
         self.skip_compatibility_check = False
@@ -126,10 +129,16 @@ class CohortStorage(RDBStorage):
         return optuna_private.version_manager(self.url, self.engine, self.scoped_session)
 
     def __getstate__(self) -> dict[Any, Any]:
-        return {"url": self.url}
+        return {"url": self.url, "read_only": self.read_only}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
-        self.__init__(state["url"])  # type: ignore[misc]  # Opening is all there is to restore.
+        self.__init__(state["url"], read_only=state["read_only"])  # type: ignore[misc]  # Opening is all there is to restore.
+
+    def close(self) -> None:
+        """End the work: bring a SQLite file up to date, empty its log, and close all connections."""
+        self.remove_session()
+        dialect_of(self.engine).fold_log(self.engine, empty=True)
+        self.engine.dispose()
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """As in Optuna, but a waiting trial starts running once only, on SQLite too."""
@@ -204,7 +213,9 @@ class CohortStorage(RDBStorage):
             self._insert_trials(connection, study_id, templates, 0, -1)
             return int(study_id)
 
-        return write(self.engine, work, idempotent=False)
+        study_id = write(self.engine, work, idempotent=False)
+        dialect_of(self.engine).fold_log(self.engine)
+        return study_id
 
     def create_trials(
         self,
@@ -353,6 +364,7 @@ class CohortStorage(RDBStorage):
             return refused | self._finish(connection, finished, fences)
 
         refused = write(self.engine, work) if finished or points else frozenset()
+        dialect_of(self.engine).fold_log(self.engine)
         if leases is not None:
             leases.forget({trial.trial_id for trial in finished} | refused)
         return refused
@@ -396,6 +408,8 @@ class CohortStorage(RDBStorage):
         last_id: int,
     ) -> list[tuple[int, int, datetime | None]]:
         """Write new trials into a study that has `n_trials`, the last one's id being `last_id`."""
+        if not templates:
+            return []
         rows = [rows_of.trial_row(study_id, n_trials + i, template) for i, template in enumerate(templates)]
         connection.execute(sa.insert(_trials), rows)
         created = connection.execute(
@@ -550,13 +564,15 @@ def optuna_storage(url: str = DEFAULT_URL, *, create: bool = True) -> "CohortSto
 
     Args:
         url: As for `open_database`.
-        create: If false the storage must exist already; its tables of ours are migrated all the same.
+        create: If false the storage must exist already. Its tables of ours are migrated all the same, unless this
+            user may only read it.
 
     Raises:
         MisuseError: As for `open_database`.
         NotFoundError: As for `open_database`.
         StorageError: As for `open_database`.
     """
-    if not create:
-        open_database(url, create=False).dispose()
-    return CohortStorage(url)
+    if create:
+        return CohortStorage(url)
+    open_database(url, create=False).dispose()
+    return CohortStorage(url, read_only=not is_writable(url))
