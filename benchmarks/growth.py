@@ -62,7 +62,7 @@ def measured(n_trials: int, seed: int) -> list[Point]:
             print("| {} | {:.1f} | {:.1f} | {} |".format(*points[-1]), flush=True)
 
         loop.search(study, ENGINES[config.engine](), Listener(count, note, lambda line: None, lambda: False))
-        study.__exit__()
+        study.__exit__(None, None, None)
     return points
 
 

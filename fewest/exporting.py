@@ -10,6 +10,8 @@ from fewest.dashboards.console import err, out, say, show
 from fewest.quiet import quiet_libraries
 from fewest.reading import read_found, reading
 from fewest.search.export.selection import Choice, network_for_target, network_of_trial
+from fewest.search.settings.config import shown
+from fewest.search.settings.files import overridden
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.artifacts import Artifacts, read_kept
 from fewest.storage.files.atomic import is_stdout
@@ -32,6 +34,7 @@ def export_network(
     fmt: str | None,
     tolerance: float | None,
     artifacts: str | None,
+    data_path: str | None = None,
 ) -> None:
     """Write a network of a study to a file, and print what running that file on the test set showed.
 
@@ -45,6 +48,7 @@ def export_network(
         fmt: One of `fewest.search.export.export.FORMATS`; None takes the one that `output` ends like.
         tolerance: Test accuracy that may be lost; None for the usual.
         artifacts: The folder with the study's artifacts, if not the storage's usual one.
+        data_path: Where the study's data are now, if they have moved; not remembered, as the storage is only read.
 
     Raises:
         MisuseError: There is no such study or network, its data are others now, or the options do not fit.
@@ -59,7 +63,7 @@ def export_network(
     with reading(url) as connection:
         known = read_found(connection, name)
         kept = read_kept(connection, known.study.study_id)
-    study, config = known.study, known.config
+    config = known.config if data_path is None else overridden(known.config, [("data.name", data_path)])
     if trial is not None:
         choice = network_of_trial(config, known.trials, trial)
     else:
@@ -79,12 +83,13 @@ def export_network(
     tolerance = DEFAULT_TOLERANCE if tolerance is None else tolerance
     fmt = check_request(output, fmt, tolerance)
     data, sealed = load_for(config)
-    if data.fingerprint != study.attributes["data"]["fingerprint"]:
+    if data.fingerprint != known.ours.data.fingerprint:
         raise MisuseError(
-            f"Study '{name}' was made on other data than '{config.data.name}' holds now. Put back the former."
+            f"Study '{name}' was made on other data than {shown(config.data.name)} holds. "
+            "Say with `--data PATH` where its data are."
         )
     network, had = regain(choice, config, data, kept, Artifacts(place_for(url, "artifacts", artifacts)), announce)
-    record = Record(choice.words, choice.recorded, had, changed_versions(study.attributes.get("environment")))
+    record = Record(choice.words, choice.recorded, had, changed_versions(known.ours.environment))
     report = export(network, fmt, output, data, sealed.unseal(), tolerance=tolerance, record=record)
     _print(choice, report, sealed.n_samples)
 
