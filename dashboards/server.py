@@ -10,11 +10,14 @@ import ipaddress
 import re
 import socket
 import socketserver
-import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+from fewest.dashboards.console import err
+from fewest.dashboards.console import say as say_line
+from fewest.storage.database.database import is_writable
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.trials.cohort_storage import optuna_storage
 
@@ -53,7 +56,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8080,
     artifact_store: "ArtifactStore | None" = None,
-    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+    say: Callable[[str], None] | None = None,
 ) -> None:
     """Serves the dashboard until Ctrl-C.
 
@@ -63,13 +66,14 @@ def serve(
             login, to all who can reach that address, and is warned of.
         port: Port to listen at; 0 takes any that is free.
         artifact_store: Where trained networks are kept, for downloads.
-        say: Takes the lines that tell where the dashboard is.
+        say: Takes the lines that tell where the dashboard is; stderr by default.
 
     Raises:
         MisuseError: The storage does not exist, its URL is wrong, or `host` is no address.
         StorageError: The storage cannot be opened.
         ServerError: The port is taken, or may not be used.
     """
+    say = say or partial(say_line, err())
     app = make_app(url, host=host, artifact_store=artifact_store)
     with _listen(host, port) as server:
         server.set_app(app)
@@ -79,6 +83,8 @@ def serve(
                 f"Warning: the dashboard has no login, and everyone who can reach {host or 'this machine'} "
                 "can read and delete studies. Leave out `--host` to keep it to this machine."
             )
+        if not is_writable(url):
+            say("The storage can only be read by you: the dashboard shows it, and refuses changes.")
         say(f"Dashboard at http://{shown}:{server.server_port}/ (Ctrl-C ends it).")
         try:
             server.serve_forever()
@@ -91,7 +97,7 @@ def make_app(url: str, *, host: str = "127.0.0.1", artifact_store: "ArtifactStor
     storage = optuna_storage(url, create=False)
     from optuna_dashboard import wsgi
 
-    return Guard(wsgi(storage, artifact_store=artifact_store), host)
+    return Guard(wsgi(storage, artifact_store=artifact_store), host, read_only=storage.read_only)
 
 
 class Guard:
@@ -100,11 +106,11 @@ class Guard:
     A request must name this machine in `Host`: a loopback name or the address listened at; a server that
     listens everywhere takes its machine's name and any literal address too, as only names can be rebound.
     A request that changes something must, where a browser says from which page it comes, come from the
-    dashboard itself.
+    dashboard itself; none may where the storage can only be read.
     """
 
-    def __init__(self, app: "WSGIApplication", host: str) -> None:
-        self._app = app
+    def __init__(self, app: "WSGIApplication", host: str, *, read_only: bool = False) -> None:
+        self._app, self._read_only = app, read_only
         self._names = LOOPBACK_NAMES | {host.lower()}
         self._everywhere = host in EVERYWHERE
         if self._everywhere:
@@ -135,6 +141,8 @@ class Guard:
             return "The Host header must name this machine. Open the dashboard at the address it printed."
         if environ["REQUEST_METHOD"] in READING_METHODS:
             return None
+        if self._read_only:
+            return "A change must reach the storage, which can only be read here. Start the dashboard as its owner."
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower()):
             return "A request that changes something must come from the dashboard's own pages."

@@ -6,14 +6,15 @@ from statistics import fmean, stdev
 from rich.console import Console
 from rich.table import Table
 
+from fewest.dashboards.console import one_line, say, show
 from fewest.search.answers.answer import Answer, Outcome
 from fewest.search.answers.evidence import SHARES
 from fewest.search.answers.summary import FrontMember, Summary, TestAccuracy
 from fewest.search.answers.wording import WORDING
 from fewest.search.settings.config import ReferenceConfig
-from fewest.search.settings.files import is_finished, stored_config
+from fewest.search.settings.files import is_finished
 from fewest.search.settings.space import Architecture, describe
-from fewest.storage.errors import MisuseError
+from fewest.search.settings.stored import OurStudy, our_study, trouble_with
 from fewest.storage.trials.records import StudyRecord, TrialState
 
 __all__ = ["print_answer", "print_comparison", "print_studies"]
@@ -29,15 +30,14 @@ def print_answer(console: Console, summary: Summary, statements: Sequence[str]) 
         summary: The study's answer.
         statements: The answers as sentences; empty before verification.
     """
-    heading = f"Study '{summary.study}' on {summary.dataset}: {_trained(summary)}"
-    console.print(heading, highlight=False, soft_wrap=True)
-    console.print(_front(summary))
+    say(console, f"Study '{summary.study}' on {summary.dataset}: {_trained(summary)}")
+    show(console, _front(summary))
     if statements:
-        console.print(_verified(summary))
+        show(console, _verified(summary))
         for statement in statements:
-            console.print(f"{statement}.", highlight=False, soft_wrap=True)
+            say(console, f"{statement}.")
     else:
-        console.print(_not_yet_verified(summary))
+        show(console, _not_yet_verified(summary))
 
 
 def print_comparison(
@@ -56,7 +56,7 @@ def print_comparison(
     for theirs, (architecture, ours) in zip(reference.test_accuracy, results.items(), strict=True):
         measured = (f"{fmean(ours):.4f}", f"{stdev(ours):.4f}", f"{min(ours):.4f}", f"{max(ours):.4f}")
         table.add_row(describe(architecture), f"{theirs:.4f}", *measured, str(len(ours)))
-    console.print(table)
+    show(console, table)
 
 
 def print_studies(console: Console, studies: Sequence[StudyRecord]) -> None:
@@ -68,21 +68,21 @@ def print_studies(console: Console, studies: Sequence[StudyRecord]) -> None:
         table.add_column(state, justify="right")
     table.add_column("ended", justify="right")
     for study in studies:
-        data = study.attributes.get("data", {"name": "not made by fewest"})
         counts = (str(study.n_trials.get(state, 0)) for state in STATES)
-        table.add_row(study.name, data["name"], *counts, _ended(study))
-    console.print(table)
+        trouble = trouble_with(study)
+        if trouble is None:
+            ours = our_study(study)
+            table.add_row(one_line(study.name), one_line(ours.data.name), *counts, _ended(ours))
+        else:
+            table.add_row(one_line(study.name), one_line(trouble), *counts, "")
+    show(console, table)
 
 
-def _ended(study: StudyRecord) -> str:
+def _ended(study: OurStudy) -> str:
     """Say how many of a study's trials have ended, or that nothing is left to do."""
-    try:
-        config = stored_config(study.name, study.attributes)
-    except MisuseError:  # It is another program's, or another version's.
-        return ""
-    if is_finished(study, config):
+    if is_finished(study.record, study.config):
         return "finished"
-    return f"{study.n_ended} of {config.n_trials}"
+    return f"{study.record.n_ended} of {study.config.n_trials}"
 
 
 def _trained(summary: Summary) -> str:

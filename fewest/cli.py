@@ -1,7 +1,7 @@
 """The command line. Results go to stdout, progress and errors to stderr.
 
-Exit status: 0 success, 1 failure, 2 misuse, 130 interrupted. TensorFlow and Optuna are imported only by the
-commands that train or serve, so that the others start at once.
+Exit status: 0 success, 1 failure, 2 misuse, 130 interrupted, 141 the reader of a pipe left. TensorFlow and Optuna are
+imported only by the commands that train or serve, so that the others start at once.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fewest import __version__
-from fewest.storage.errors import FewestError
+from fewest.ending import discard_results, ending_of, prepare_streams, tell
 
 if TYPE_CHECKING:
     from fewest.jobs import Manner
@@ -23,31 +23,30 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C."""
-
 DEFAULT_STORAGE = "sqlite:///fewest.db"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def main(arguments: Sequence[str] | None = None, manner: "Manner | None" = None) -> None:
-    """Run a command and exit: errors of ours are one line, all others keep their traceback.
+    """Run a command and exit: what a user can mend is one line, bugs keep their traceback.
 
     Args:
         arguments: As typed in a shell, without the program's name; by default those of the process.
         manner: How commands that train work, but for what their options say; None is as usual.
     """
+    prepare_streams()
     try:
         cli.main(arguments, prog_name="fewest", standalone_mode=False, obj=manner)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except FewestError as error:
-        click.echo(str(error) if error.exit_status == INTERRUPTED else f"Error: {error}", err=True)
-        sys.exit(error.exit_status)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
-        sys.exit(INTERRUPTED)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BaseException as error:
+        ending = ending_of(error)
+        if ending is None:
+            raise
+        status, said = ending
+        discard_results(error)
+        tell(said)
+        sys.exit(status)
 
 
 def _storage_option(command: Command) -> Command:
@@ -123,6 +122,15 @@ def _names_options(command: Command) -> Command:
     return _with_options(command, options)
 
 
+def _moved_option(command: Command) -> Command:
+    """Where the data of a study are now."""
+    return click.option(
+        "--data",
+        metavar="PATH",
+        help="Where the study's data file is now, if it has moved; its content must be the same.",
+    )(command)
+
+
 def _quiet_option(command: Command) -> Command:
     return click.option("--quiet", is_flag=True, help="No progress.")(command)
 
@@ -174,17 +182,18 @@ def submit(url: str, **study: Any) -> None:
 
 @cli.command()
 @_names_options
+@_moved_option
 @_quiet_option
 @_places_options
 @_storage_option
-def worker(names: tuple[str, ...], idle: str, quiet: bool, url: str, **places: str | None) -> None:
+def worker(names: tuple[str, ...], idle: str, data: str | None, quiet: bool, url: str, **places: str | None) -> None:
     """Help with the studies NAME, or with any unfinished one in the storage; start as many as you like.
 
     Example: fewest worker --idle wait --storage postgresql://me@server/studies
     """
     from fewest.workers import help_studies
 
-    help_studies(names, url, wait=idle == "wait", manner=_manner(quiet, **places))
+    help_studies(names, url, wait=idle == "wait", manner=_manner(quiet, **places), data_path=data)
 
 
 @cli.command()
@@ -207,29 +216,39 @@ def cluster(scheduler: str, n_workers: int, names: tuple[str, ...], idle: str, u
 @cli.command()
 @click.argument("name")
 @_budget_options
+@_moved_option
 @_quiet_option
 @_places_options
 @_storage_option
-def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, url: str, **places: str | None) -> None:
+def resume(
+    name: str, trials: int | None, timeout: float | None, data: str | None, quiet: bool, url: str, **places: str | None
+) -> None:
     """Continue the interrupted study NAME from its stored settings.
 
     Example: fewest resume mnist --trials 1000
     """
     from fewest.jobs import resume_study
 
-    budget = {"budget.trials": trials, "budget.timeout": timeout}
-    resume_study(name, _as_overrides(budget), url, manner=_manner(quiet, **places))
+    given = {"budget.trials": trials, "budget.timeout": timeout, "data.name": data}
+    resume_study(name, _as_overrides(given), url, manner=_manner(quiet, **places))
 
 
 @cli.command()
 @click.argument("name")
 @click.option("--target", "targets", type=float, multiple=True, help="Another accuracy to answer for; repeatable.")
 @click.option("--seeds", type=int, help="Most seeds per candidate.")
+@_moved_option
 @_quiet_option
 @_places_options
 @_storage_option
 def verify(
-    name: str, targets: tuple[float, ...], seeds: int | None, quiet: bool, url: str, **places: str | None
+    name: str,
+    targets: tuple[float, ...],
+    seeds: int | None,
+    data: str | None,
+    quiet: bool,
+    url: str,
+    **places: str | None,
 ) -> None:
     """Score what study NAME has found on the sealed test set, from more seeds or for more targets.
 
@@ -237,7 +256,7 @@ def verify(
     """
     from fewest.jobs import verify_study
 
-    more = {"budget.targets": list(targets) or None, "budget.verification_seeds": seeds}
+    more = {"budget.targets": list(targets) or None, "budget.verification_seeds": seeds, "data.name": data}
     verify_study(name, _as_overrides(more), url, manner=_manner(quiet, **places))
 
 
@@ -265,28 +284,44 @@ def studies(url: str) -> None:
 
     Example: fewest studies --storage sqlite:///fewest.db
     """
-    from rich.console import Console
-
+    from fewest.dashboards.console import out
     from fewest.dashboards.text import print_studies
     from fewest.reading import all_studies
 
-    print_studies(Console(), all_studies(url))
+    print_studies(out(), all_studies(url))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_storage_option
+def backup(file: Path, url: str) -> None:
+    """Copy the storage, a SQLite file, to FILE; also while studies run.
+
+    Trained networks and checkpoints, which lie in folders beside it, are not part of it.
+
+    Example: fewest backup monday.db
+    """
+    from fewest.storage.files.backup import back_up
+
+    back_up(url, file)
+    click.echo(file)
 
 
 @cli.command()
 @click.argument("name")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default NAME.html.")
+@click.option("--output", metavar="FILE", help="The file, or - for stdout; by default NAME.html.")
 @_storage_option
-def report(name: str, output: Path | None, url: str) -> None:
+def report(name: str, output: str | None, url: str) -> None:
     """Write what study NAME found as one HTML file that opens offline.
 
     Example: fewest report mnist --output mnist.html
     """
     from fewest.reading import write_study_report
+    from fewest.storage.files.atomic import is_stdout, output_path
 
-    path = output or Path(f"{name}.html")
+    path = output_path(output) if output else Path(f"{name}.html")
     write_study_report(name, url, path)
-    click.echo(path)
+    click.echo(path, err=is_stdout(path))
 
 
 @cli.command()
@@ -294,7 +329,7 @@ def report(name: str, output: Path | None, url: str) -> None:
 @click.option("--target", type=float, help="Export the typical answer for this test accuracy.")
 @click.option("--depth", type=click.IntRange(min=0), help="With --target: the answer with so many hidden layers.")
 @click.option("--trial", type=int, help="Export this trial's network.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file.")
+@click.option("--output", metavar="FILE", required=True, help="The file, or - for stdout, with --format.")
 @click.option(
     "--format",
     "fmt",
@@ -302,6 +337,7 @@ def report(name: str, output: Path | None, url: str) -> None:
     help="By default what the file's name ends like: .keras, .tflite, .int8.tflite or .onnx.",
 )
 @click.option("--tolerance", type=click.FloatRange(0, 1), help="Test accuracy the file may lose; by default 0.005.")
+@_moved_option
 @_artifacts_option
 @_storage_option
 def export(
@@ -309,9 +345,10 @@ def export(
     target: float | None,
     depth: int | None,
     trial: int | None,
-    output: Path,
+    output: str,
     fmt: str | None,
     tolerance: float | None,
+    data: str | None,
     artifacts: str | None,
     url: str,
 ) -> None:
@@ -322,17 +359,19 @@ def export(
     Example: fewest export mnist --target 0.95 --output mnist.tflite
     """
     from fewest.exporting import export_network
+    from fewest.storage.files.atomic import output_path
 
     export_network(
         name,
         url,
-        output,
+        output_path(output),
         target=target,
         depth=depth,
         trial=trial,
         fmt=fmt,
         tolerance=tolerance,
         artifacts=artifacts,
+        data_path=data,
     )
 
 

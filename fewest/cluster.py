@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from fewest.dashboards.console import err
 from fewest.jobs import Manner, Places, say_to
 from fewest.reading import all_studies, stored_study
 from fewest.stopping import stoppable
@@ -76,7 +75,7 @@ def serve_on_cluster(
 
     from fewest.search.listener import SearchInterruptedError
 
-    say = say_to(Console(stderr=True))
+    say = say_to(err())
     try:
         client = Client(scheduler, timeout=connect_seconds, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 
+from fewest.dashboards.console import err, say
 from fewest.quiet import quiet_libraries
 from fewest.reading import print_answer_of, stored_study
 from fewest.search.settings.config import StudyConfig
-from fewest.search.settings.files import Override, continued, is_finished, overridden, stored_config
+from fewest.search.settings.files import Override, continued, is_finished, overridden
+from fewest.search.settings.stored import our_study
 from fewest.search.study.pace import USUAL, Pace
 from fewest.storage.database.urls import DEFAULT_URL
 from fewest.storage.errors import MisuseError, NotFoundError
@@ -102,9 +104,12 @@ def run_study(config: StudyConfig, url: str, *, manner: Manner) -> None:
         SearchInterruptedError: The user stopped it; it can be continued.
     """
     stored = _stored(config.name, url)
+    moved = False
     if stored is not None:
-        config = continued(stored_config(config.name, stored.attributes), config)
-    if stored is None or not is_finished(stored, config):
+        before = our_study(stored).config
+        config = continued(before, config)
+        moved = config.data.name != before.data.name  # Whether these are the same data, their fingerprint says.
+    if stored is None or moved or not is_finished(stored, config):
         _work(config, url, manner=manner)
     _tell(config, url)
 
@@ -126,7 +131,7 @@ def submit_study(config: StudyConfig, url: str) -> str:
     with open_study(optuna_storage(url), config, data, sealed.n_samples) as study:
         n_trials = study.config.n_trials
     n_left = max(0, n_trials - stored_study(config.name, url).n_ended)
-    command = f"fewest worker {config.name}{storage_option(url)}"
+    command = f"fewest worker {shlex.quote(config.name)}{storage_option(url)}"
     return f"Study '{config.name}' has {n_left} of {n_trials} networks left to train. `{command}` takes it up."
 
 
@@ -135,7 +140,7 @@ def resume_study(name: str, overrides: Sequence[Override], url: str, *, manner: 
 
     Args:
         name: The study.
-        overrides: A larger budget.
+        overrides: A larger budget, or where the data are now.
         url: The storage.
         manner: How to work.
 
@@ -143,7 +148,7 @@ def resume_study(name: str, overrides: Sequence[Override], url: str, *, manner: 
         MisuseError: There is no such study.
         SearchInterruptedError: The user stopped it; it can be continued.
     """
-    stored = stored_config(name, stored_study(name, url).attributes)
+    stored = our_study(stored_study(name, url)).config
     run_study(overridden(stored, overrides), url, manner=manner)
 
 
@@ -152,7 +157,7 @@ def verify_study(name: str, overrides: Sequence[Override], url: str, *, manner: 
 
     Args:
         name: The study.
-        overrides: More targets or seeds.
+        overrides: More targets or seeds, or where the data are now.
         url: The storage.
         manner: How to work.
 
@@ -160,7 +165,7 @@ def verify_study(name: str, overrides: Sequence[Override], url: str, *, manner: 
         MisuseError: There is no such study, or it has no seeds to verify from.
         SearchInterruptedError: The user stopped it; it can be continued.
     """
-    stored = stored_config(name, stored_study(name, url).attributes)
+    stored = our_study(stored_study(name, url)).config
     config = continued(stored, overridden(stored, overrides))
     if config.budget.verification_seeds == 0:
         raise MisuseError(f"Verification must have seeds, and study '{name}' has 0. Say how many with `--seeds`.")
@@ -180,18 +185,13 @@ def _tell(config: StudyConfig, url: str) -> None:
     """Prints the answer, and where there is more to see."""
     print_answer_of(config.name, url)
     option = storage_option(url)
-    Console(stderr=True).print(
-        f"Report: `fewest report {config.name}{option}`. Dashboard: `fewest dashboard{option}`.",
-        soft_wrap=True,
-        highlight=False,
-    )
+    say(err(), f"Report: `fewest report {shlex.quote(config.name)}{option}`. Dashboard: `fewest dashboard{option}`.")
 
 
 def _work(config: StudyConfig, url: str, *, manner: Manner, searching: bool = True) -> None:
     """Searches and verifies until nothing is left to do, or the user stops it."""
-    command = (
-        f"fewest {'resume' if searching else 'verify'} {config.name}{storage_option(url)}{manner.places.options()}"
-    )
+    options = f"{storage_option(url)}{manner.places.options()}"
+    command = f"fewest {'resume' if searching else 'verify'} {shlex.quote(config.name)}{options}"
     with opened(config, url, manner=manner) as job, _interruptible(job.console, command) as should_stop:
         job.work(should_stop, searching=searching)
 
@@ -249,7 +249,7 @@ def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
     from fewest.storage.files.places import place_for
     from fewest.storage.trials.cohort_storage import optuna_storage
 
-    console = Console(stderr=True)
+    console = err()
     data, sealed = load_for(config)
     checkpoints = place_for(url, "checkpoints", manner.places.checkpoints)
     artifacts = place_for(url, "artifacts", manner.places.artifacts)
@@ -264,7 +264,7 @@ def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
 
 def say_to(console: Console) -> Callable[[str], None]:
     """What prints one plain line."""
-    return partial(console.print, soft_wrap=True, highlight=False, markup=False)
+    return partial(say, console)
 
 
 @contextmanager

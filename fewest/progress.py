@@ -1,4 +1,4 @@
-"""What is shown while a search runs: a bar on a terminal, plain lines elsewhere. Everything goes to stderr."""
+"""What is shown while a search runs: a bar on a terminal that can redraw one, plain lines elsewhere; all on stderr."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from fewest.dashboards.console import say
 from fewest.search.listener import Progress as Standing
 
 __all__ = ["following"]
@@ -30,12 +31,12 @@ def following(console: Console, *, quiet: bool) -> Iterator[Show]:
     """Gives a function that shows where a search stands; what it drew is finished on leaving.
 
     Args:
-        console: Where to draw: a bar if it is a terminal, lines otherwise.
+        console: Where to draw: a bar if it is a terminal that can redraw one, lines otherwise.
         quiet: Draw nothing.
     """
     if quiet:
         yield lambda standing: None
-    elif console.is_terminal:
+    elif console.is_interactive:
         with _bar(console) as bar:
             yield _on_bar(bar)
     else:
@@ -72,7 +73,7 @@ def _front(front: Sequence[tuple[int, float]], most: int = 5) -> str:
 
 def _bar(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TextColumn("{task.fields[more]}", markup=False),
@@ -107,6 +108,6 @@ def _in_lines(console: Console, clock: Callable[[], float]) -> Show:
         if standing.n_finished == shown_finished and clock() - shown_at < SECONDS_BETWEEN_LINES:
             return
         shown_at, shown_finished = clock(), standing.n_finished
-        console.print(describe(standing), soft_wrap=True, highlight=False, markup=False)
+        say(console, describe(standing))
 
     return show

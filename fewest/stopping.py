@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from threading import Event, Thread
 from types import FrameType
 
-from rich.console import Console
+from fewest.dashboards.console import err
 
 __all__ = ["stoppable"]
 
@@ -48,7 +48,7 @@ def stoppable(announce: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
                 continue
             _thread.interrupt_main()
             if not left.wait(GRACE_SECONDS):
-                Console(stderr=True).show_cursor()
+                err().show_cursor()
                 announce("Stopped; nothing that was written down is lost.")
                 os._exit(130)
             return

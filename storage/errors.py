@@ -4,7 +4,7 @@ Errors of our own making derive from `FewestError` *and* from the builtin that f
 knows nothing of us can still catch them. Anything else that escapes is a bug and keeps its traceback.
 """
 
-__all__ = ["FewestError", "MisuseError", "NotFoundError", "StorageError", "no_studies"]
+__all__ = ["FewestError", "MisuseError", "NotFoundError", "StorageError", "StudyGoneError", "no_studies"]
 
 
 class FewestError(Exception):
@@ -23,16 +23,28 @@ class NotFoundError(MisuseError, LookupError):
     """There is no such study, or no storage yet to look for it in."""
 
 
+class StudyGoneError(FewestError, LookupError):
+    """The study was deleted or renamed while it ran."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Study '{name}' must stay in the storage while it runs, but was deleted or renamed. "
+            "`fewest studies` lists what is there; a renamed study goes on with `fewest resume` and its new name."
+        )
+
+
 class StorageError(FewestError, OSError):
     """The database cannot be opened, read or written."""
 
 
-def no_studies(storage: str) -> NotFoundError:
+def no_studies(storage: str, hint: str = "") -> NotFoundError:
     """Say that there is nothing to read.
 
     Args:
         storage: What to call the storage, without a password.
+        hint: Another sentence, with a blank before it.
     """
     return NotFoundError(
-        f"There are no studies in {storage} yet. Start one with `fewest run STUDY`, or name the storage with --storage."
+        f"There are no studies in {storage} yet.{hint} "
+        "Start one with `fewest run STUDY`, or name the storage with --storage."
     )

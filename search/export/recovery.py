@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import keras
+from typing import NamedTuple
 
 from fewest.search.data.samples import SearchData
+from fewest.search.export.record import Had
 from fewest.search.export.selection import Choice
 from fewest.search.keeper import file_name
 from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.keras_settings import keras
 from fewest.search.settings.seeds import SampleOrder, search_order, verification_index, verification_order
 from fewest.search.settings.space import Network
 from fewest.search.training.engines import ENGINES
@@ -19,11 +20,18 @@ from fewest.search.training.network import build, extract
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.files.artifacts import Artifacts, KeptFile
 
-__all__ = ["RegainError", "regain"]
+__all__ = ["RegainError", "Regained", "regain"]
 
 
 class RegainError(FewestError, RuntimeError):
     """A network that trained once does not train again."""
+
+
+class Regained(NamedTuple):
+    """A network that is had again: trained, not compiled."""
+
+    network: keras.Sequential
+    had: Had
 
 
 def regain(
@@ -35,8 +43,8 @@ def regain(
     say: Callable[[str], None],
     *,
     engine: Engine | None = None,
-) -> keras.Sequential:
-    """A trained network, not compiled.
+) -> Regained:
+    """Have a trained network again.
 
     Args:
         choice: Which.
@@ -56,12 +64,12 @@ def regain(
         if (file.trial_id, file.name) == (trial_id, name):
             network = _loaded(artifacts.read(file), choice, config, data)
             if network is not None:
-                return network
+                return Regained(network, "kept")
     say(
         f"{choice.words}: its network is not kept in '{artifacts.place}', so it is trained again, "
         "from the same seed and data; equal to the first to rounding only."
     )
-    return _trained_again(choice, config, data, engine or ENGINES[config.engine]())
+    return Regained(_trained_again(choice, config, data, engine or ENGINES[config.engine]()), "trained again")
 
 
 def _loaded(content: bytes | None, choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential | None:

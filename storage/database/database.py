@@ -20,7 +20,7 @@ from fewest.storage.database.transactions import reading, write
 from fewest.storage.database.urls import DEFAULT_URL, parse_url, shown
 from fewest.storage.errors import StorageError, no_studies
 
-__all__ = ["open_database"]
+__all__ = ["is_writable", "open_database"]
 
 
 class _Versions(NamedTuple):
@@ -54,20 +54,37 @@ def open_database(url: str = DEFAULT_URL, *, create: bool) -> Database:
     """
     parsed = parse_url(url)
     dialect = dialect_of(parsed)
+    was_there = dialect.is_there(parsed)
     database = dialect.connect(parsed, create=create)
     try:
         with clear_errors(parsed):
             with reading(database, patience_seconds=0) as connection:
                 versions = _read_versions(connection)
-            _judge(versions, optuna_private.revisions(), shown(parsed), create=create, is_file=dialect.IS_FILE)
+                hint = "" if versions.n_tables else dialect.why_empty(connection)
+            _judge(versions, optuna_private.revisions(), shown(parsed), is_file=dialect.IS_FILE)
+            if not create and not versions.has_studies:
+                raise no_studies(shown(parsed), hint)
             if create:
                 dialect.settle(database)
                 if not versions.has_studies or versions.ours != HEAD_REVISION:
                     write(database, _prepare)
+                    dialect.fold_log(database)
     except BaseException:
         database.dispose()
+        if not was_there:
+            dialect.discard(parsed)
         raise
     return database
+
+
+def is_writable(url: str) -> bool:
+    """Tell whether this user may write to a storage that exists, as far as that is known before it is opened.
+
+    Args:
+        url: As for `open_database`.
+    """
+    parsed = parse_url(url)
+    return dialect_of(parsed).is_writable(parsed)
 
 
 def _read_versions(connection: Connection) -> _Versions:
@@ -87,8 +104,8 @@ def _read_versions(connection: Connection) -> _Versions:
     )
 
 
-def _judge(versions: _Versions, known: tuple[str, ...], storage: str, *, create: bool, is_file: bool) -> None:
-    """Refuse a database that this release must not touch, or has nothing to read from."""
+def _judge(versions: _Versions, known: tuple[str, ...], storage: str, *, is_file: bool) -> None:
+    """Refuse a database that this release must not touch."""
     if versions.ours is not None and versions.ours not in REVISIONS:
         raise StorageError(
             f"The storage {storage} must not be newer than this fewest, and its tables are of revision "
@@ -105,12 +122,8 @@ def _judge(versions: _Versions, known: tuple[str, ...], storage: str, *, create:
             f"The storage {storage} must have the installed Optuna's tables, and its are of the older revision "
             f"{versions.optuna!r}. Keep a copy, then upgrade it with `optuna storage upgrade --storage URL`."
         )
-    if versions.has_studies:
-        return
-    if is_file and versions.n_tables > 0:
+    if is_file and versions.n_tables > 0 and not versions.has_studies:
         raise StorageError(f"The storage must be a database of studies, and {storage} holds another program's tables.")
-    if not create:
-        raise no_studies(storage)
 
 
 def _prepare(connection: Connection) -> None:

@@ -28,7 +28,10 @@ class Dialect(Protocol):
 
     @property
     def FAULTS(self) -> Sequence[tuple[str, str]]:  # noqa: N802  # A constant of the module.
-        """What the database may say, as a regular expression, and what that means to a user; the first counts."""
+        """What the database may say, as a regular expression, and what that means to a user; the first counts.
+
+        The meaning may have the expression's groups in it, and ROLE for the user's name.
+        """
 
     def normalised(self, url: URL, typed: str) -> URL:
         """Bring a URL into the form that the other functions take.
@@ -68,6 +71,26 @@ class Dialect(Protocol):
 
     def begin_writing(self, connection: Connection) -> None:
         """Begin a transaction that no lock can fail half-way."""
+
+    def fold_log(self, database: Database, *, empty: bool = False) -> None:
+        """Bring the main file up to date with the log beside it, so that a copy of the file alone has all that ended.
+
+        Args:
+            database: That is written to, with no transaction open here.
+            empty: Empty the log as well, at the end of a run.
+        """
+
+    def why_empty(self, connection: Connection) -> str:
+        """Give a sentence on why a database without tables may be so, with a blank before it; or nothing."""
+
+    def is_there(self, url: URL) -> bool:
+        """Tell whether there is something at the URL that opening would not make."""
+
+    def is_writable(self, url: URL) -> bool:
+        """Tell whether this user may write to what is there, as far as that is known beforehand."""
+
+    def discard(self, url: URL) -> None:
+        """Remove what opening has made, if it holds nothing."""
 
     def lock_tables(self, connection: Connection) -> None:
         """Keep every other process from making tables until the transaction ends."""

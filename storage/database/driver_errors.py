@@ -23,8 +23,9 @@ def explain(error: DBAPIError, url: URL) -> StorageError:
     """
     said = _first_line(error)
     for pattern, meaning in dialect_of(url).FAULTS:
-        if re.search(pattern, said, re.IGNORECASE):
-            return StorageError(f"The storage {shown(url)} cannot be used: {meaning}. (The database says: {said})")
+        if found := re.search(pattern, said, re.IGNORECASE):
+            means = found.expand(meaning).replace("ROLE", url.username or "ROLE")
+            return StorageError(f"The storage {shown(url)} cannot be used: {means}. (The database says: {said})")
     return StorageError(f"The storage {shown(url)} refused a request. (The database says: {said})")
 
 

@@ -25,13 +25,18 @@ __all__ = [
     "begin_reading",
     "begin_writing",
     "connect",
+    "discard",
     "files_stem",
+    "fold_log",
     "insert",
+    "is_there",
+    "is_writable",
     "lock_tables",
     "may_pass",
     "normalised",
     "settle",
     "shown",
+    "why_empty",
 ]
 
 IS_FILE: Final = False
@@ -41,12 +46,37 @@ FAULTS: Final = (
     (r"password|authentication|no pg_hba", "the server refuses this user. Check user and password"),
     (r"database \".*\" does not exist", "there is no such database. Create it with createdb"),
     (r"role \".*\" does not exist", "there is no such user. Check the URL"),
-    (r"permission denied", "this user may not do that. Grant it the rights"),
-    (r"read-only transaction", "the storage was opened for reading only"),
-    (r"disk|No space", "the server's disk is full. Make room and continue with `fewest resume`"),
+    (
+        r"permission denied for schema (\S+)",
+        r"this user may not use its schema. Let the owner run `GRANT USAGE, CREATE ON SCHEMA \1 TO ROLE`",
+    ),
+    (
+        r"no schema has been selected",
+        "this user may use no schema. Let the owner run `GRANT USAGE, CREATE ON SCHEMA public TO ROLE`",
+    ),
+    (
+        r"permission denied for (?:table|relation|view|sequence)",
+        "its tables are another user's. Let the owner run `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "
+        "SCHEMA public TO ROLE; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ROLE`",
+    ),
+    (
+        r"permission denied for database (\S+)",
+        r"this user may not connect to it. Let the owner run `GRANT CONNECT ON DATABASE \1 TO ROLE`",
+    ),
+    (
+        r"must be owner of",
+        "its tables must be upgraded by their owner. Let the owner run `fewest run` or `submit` first",
+    ),
+    (r"permission denied", "this user may not do that. Let the owner grant it"),
+    (
+        r"read-only transaction|during recovery",
+        "the server takes no changes, as a standby does, or has `default_transaction_read_only` on. Name the server "
+        "that takes them, or switch that off",
+    ),
+    (r"disk|No space", "the server's disk is full. Make room, then repeat the command; what was stored stays"),
     (
         r"connect|timeout|timed out|resolve|terminat|closed|starting up|shutting down|server",
-        "the server cannot be reached. Check that it runs, then continue with `fewest resume`",
+        "the server cannot be reached. Check that it runs, then repeat the command; what was stored stays",
     ),
 )
 
@@ -115,6 +145,32 @@ def begin_writing(connection: Connection) -> None:
 def lock_tables(connection: Connection) -> None:
     """Take an advisory lock; see `Dialect.lock_tables`."""
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TABLES_LOCK)))
+
+
+def fold_log(database: Database, *, empty: bool = False) -> None:
+    """Do nothing: a server tends its log itself."""
+
+
+def why_empty(connection: Connection) -> str:
+    """Say that tables may be there which this user may not see."""
+    if connection.exec_driver_sql("SELECT current_schema()").scalar() is not None:
+        return ""
+    user = connection.exec_driver_sql("SELECT current_user").scalar()
+    return f" This user may not use its schema: let the owner run `GRANT USAGE ON SCHEMA public TO {user}`."
+
+
+def is_there(url: URL) -> bool:
+    """Take it for granted: databases are made by the server's owner."""
+    return True
+
+
+def is_writable(url: URL) -> bool:
+    """Take it for granted: the server says so if not."""
+    return True
+
+
+def discard(url: URL) -> None:
+    """Do nothing: tables are made all at once or not at all."""
 
 
 def may_pass(error: DBAPIError, said: str) -> bool:

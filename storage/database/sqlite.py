@@ -1,14 +1,13 @@
 """What is SQLite's: its URLs, its file, how that is opened, its transactions and its faults.
 
-The file is looked at before SQLite is asked, since SQLite could make or change one. See
+The file itself is `fewest.storage.database.sqlite_file`'s. See
 `fewest.storage.database.dialects.Dialect` for what each public function is for.
 """
 
-import os
 import re
 import sqlite3
-import struct
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +16,12 @@ from sqlalchemy import URL, Connection, event
 from sqlalchemy import Engine as Database
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from fewest.storage.database import sqlite_file
 from fewest.storage.database.mounts import network_file_system
-from fewest.storage.errors import MisuseError, StorageError, no_studies
+from fewest.storage.database.sqlite_file import Standing, check_file, check_standing, has_log, note_opened
+from fewest.storage.errors import MisuseError, StorageError
 
 __all__ = [
     "BUSY_SECONDS",
@@ -28,44 +30,50 @@ __all__ = [
     "begin_reading",
     "begin_writing",
     "connect",
+    "discard",
     "file_of",
     "files_stem",
+    "fold_log",
     "insert",
+    "is_there",
+    "is_writable",
     "lock_tables",
     "may_pass",
     "normalised",
     "settle",
     "shown",
+    "why_empty",
 ]
 
 IS_FILE: Final = True
 
 FAULTS: Final = (
     (r"database (table )?is locked", "another program holds the lock for too long. Close it and try again"),
-    (r"disk is full", "its disk is full. Make room and continue with `fewest resume`"),
+    (r"disk is full", "its disk is full. Make room, then repeat the command; what was stored stays"),
     (r"readonly|read-only", "it must be writable by you. Change the permissions or name another storage"),
     (r"not a database", "it is not a SQLite database. Name another file"),
     (r"malformed", "the file is damaged. Restore it from a copy or name another storage"),
-    (r"unable to open", "the file cannot be opened. Check its folder's permissions"),
+    (
+        r"unable to open",
+        "the file cannot be opened. Check its folder's permissions; beside a log, FILE-wal, it must be writable",
+    ),
     (
         r"disk I/O error",
-        "its disk fails to read or write. Check the disk, then continue with `fewest resume`",
+        "its disk fails to read or write, or is full. Check the disk and make room, then repeat the command",
     ),
 )
 
 BUSY_SECONDS: Final = 60.0
 """How long one statement waits for the lock."""
 
+_STANDING = "standing"
+"""Where connections keep what stood at the file's path when one of them last looked: a list of one, shared."""
+
 _N_JOURNAL_ATTEMPTS = 40
 _JOURNAL_PAUSE_SECONDS = 0.05
 
-_MAGIC = b"SQLite format 3\x00"
-_HEADER_BYTES = 100
-
-_opened: set[tuple[int, int]] = set()
-"""Files, by device and inode, that SQLite has opened in this process. To open and close such a file otherwise would
-drop SQLite's locks on it, and let another process take the log away from under a connection: see
-https://www.sqlite.org/howtocorrupt.html, section 2.2."""
+_CLOSING_SECONDS = 0.5
+"""How long the end of a run waits for readers, to empty the log."""
 
 
 def normalised(url: URL, typed: str) -> URL:
@@ -101,20 +109,26 @@ def files_stem(url: URL) -> Path:
 def connect(url: URL, *, create: bool) -> Database:
     """Look at the file, then let SQLite open it; see `Dialect.connect`."""
     path = file_of(url)
-    _check_file(path, create=create)
+    check_file(path, create=create)
     query, read_only = _opening_mode(path, create=create)
 
+    opened: list[Standing] = []
+
     def open_file() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            f"{path.as_uri()}?{query}", uri=True, timeout=BUSY_SECONDS, check_same_thread=False
-        )
-        _opened.add(_identity(path))
+        how = query
+        if opened:
+            check_standing(path, opened[0])
+            how = query.replace("rwc", "rw")  # The file was there: not to be made anew where it was removed.
+        uri = f"{path.as_uri()}?{how}"
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+        opened[:] = [note_opened(path)]
         return connection
 
     database = sa.create_engine(url, creator=open_file)
 
     @event.listens_for(database, "connect")
-    def set_pragmas(connection: Any, _record: object) -> None:
+    def set_up(connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_STANDING] = opened
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")  # With a write-ahead log a crash cannot corrupt.
         if read_only:
@@ -147,12 +161,33 @@ def settle(database: Database) -> None:
 
 def begin_reading(connection: Connection) -> None:
     """Begin; the driver's own implicit transactions would begin only at the first change."""
+    _check_place(connection)
     connection.exec_driver_sql("BEGIN")
 
 
 def begin_writing(connection: Connection) -> None:
     """Take the write lock at once, so that what is read cannot change before it is written."""
+    _check_place(connection)
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def fold_log(database: Database, *, empty: bool = False) -> None:
+    """Copy the write-ahead log into the file, as far as readers let it; see `Dialect.fold_log`."""
+    with suppress(DBAPIError, StorageError), database.connect() as connection:
+        if empty:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(1000 * _CLOSING_SECONDS)}")
+        connection.exec_driver_sql(f"PRAGMA wal_checkpoint({'TRUNCATE' if empty else 'PASSIVE'})")
+
+
+def why_empty(connection: Connection) -> str:
+    """Say what a copy without its log lacks; see `Dialect.why_empty`."""
+    if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+        return ""
+    path = file_of(connection.engine.url)
+    return (
+        f" A copy that was made while a study ran lacks what stood in the log, {path.name}-wal, beside the original: "
+        "copy both, or use `fewest backup`."
+    )
 
 
 def lock_tables(connection: Connection) -> None:
@@ -164,6 +199,27 @@ def may_pass(error: DBAPIError, said: str) -> bool:
     return re.search(r"is locked|is busy", said) is not None
 
 
+def is_there(url: URL) -> bool:
+    """Tell whether the file is there."""
+    return file_of(url).exists()
+
+
+def is_writable(url: URL) -> bool:
+    """Tell whether this user may change the file and its folder."""
+    return sqlite_file.is_writable(file_of(url))
+
+
+def discard(url: URL) -> None:
+    """Remove the file if it holds nothing; see `Dialect.discard`."""
+    sqlite_file.remove_empty(file_of(url))
+
+
+def _check_place(connection: Connection) -> None:
+    """Notice before each transaction that the file was removed or replaced."""
+    opened = connection.info[_STANDING]
+    opened[:] = [check_standing(file_of(connection.engine.url), opened[0])]
+
+
 def _opening_mode(path: Path, *, create: bool) -> tuple[str, bool]:
     """Choose how SQLite opens the file: its URI's query, and whether writing is forbidden.
 
@@ -173,93 +229,6 @@ def _opening_mode(path: Path, *, create: bool) -> tuple[str, bool]:
     """
     if create:
         return "mode=rwc", False
-    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+    if sqlite_file.is_writable(path):
         return "mode=rw", True
-    return "mode=ro" if _has_log(path) else "mode=ro&immutable=1", True
-
-
-def _check_file(path: Path, *, create: bool) -> None:
-    """Refuse what cannot be a database of ours, before SQLite is asked and could create or change a file.
-
-    Args:
-        path: Absolute.
-        create: Whether the file may be made and must be writable.
-
-    Raises:
-        MisuseError: A folder or another non-file stands there, or the folder it is to be in is missing.
-        NotFoundError: The file is missing or empty, and `create` is false.
-        StorageError: It must not be read or written, or it is not a whole SQLite database.
-    """
-    try:
-        _check_standing_file(path, create=create)
-    except OSError as error:
-        if isinstance(error, StorageError):
-            raise
-        raise StorageError(f"The storage {path} must be readable: {error.strerror or error}.") from error
-
-
-def _check_standing_file(path: Path, *, create: bool) -> None:
-    if path.is_dir():
-        raise MisuseError(f"The storage must be a file, and {path} is a folder. Name a file in it.")
-    if not path.exists():
-        _check_missing_file(path, create=create)
-        return
-    if not path.is_file():
-        raise MisuseError(f"The storage must be an ordinary file, and {path} is not. Name another.")
-    if not os.access(path, os.R_OK):
-        raise StorageError(f"The storage {path} must be readable by you. Change its permissions or name another.")
-    if create and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        raise StorageError(
-            f"The storage {path} and its folder must be writable by you. Change their permissions or name another."
-        )
-    damage = None if _identity(path) in _opened else _damage(path)
-    if damage:
-        raise StorageError(f"The storage must be a SQLite database, and {path} {damage}. Name another file.")
-    if not create and path.stat().st_size == 0:
-        raise no_studies(str(path))
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
-
-
-def _check_missing_file(path: Path, *, create: bool) -> None:
-    if path.is_symlink():
-        raise MisuseError(f"The storage {path} is a link to a file that does not exist. Mend it or name another.")
-    if not path.parent.is_dir():
-        raise MisuseError(f"The storage's folder {path.parent} must exist. Create it or name another.")
-    if not create:
-        raise no_studies(str(path))
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise StorageError(
-            f"The storage's folder {path.parent} must be writable by you. Change its permissions or name another."
-        )
-
-
-def _damage(path: Path) -> str | None:
-    """Say what is wrong with a file as a SQLite database, as far as its header and length tell.
-
-    The length is judged by the header only if no write-ahead log stands beside the file to mend it.
-    See https://www.sqlite.org/fileformat.html, section 1.3.
-    """
-    size = path.stat().st_size
-    if size == 0:
-        return None
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-    if not header.startswith(_MAGIC):
-        return "is something else"
-    if len(header) < _HEADER_BYTES:
-        return "is cut off"
-    page_bytes: int = struct.unpack(">H", header[16:18])[0]
-    page_bytes = 65536 if page_bytes == 1 else page_bytes
-    n_pages: int = struct.unpack(">I", header[28:32])[0]
-    pages_valid = header[24:28] == header[92:96]
-    if pages_valid and not _has_log(path) and n_pages * page_bytes > size:
-        return f"is cut off: it has {size:,} of {n_pages * page_bytes:,} bytes"
-    return None
-
-
-def _has_log(path: Path) -> bool:
-    return any(Path(f"{path}{suffix}").exists() for suffix in ("-wal", "-journal"))
+    return "mode=ro" if has_log(path) else "mode=ro&immutable=1", True

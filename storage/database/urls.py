@@ -27,7 +27,11 @@ def parse_url(url: str) -> URL:
     'postgresql+psycopg'
     """
     typed = _harmless(url)
+    if re.search(r"[\x00-\x1f\x7f]|%[01][0-9A-Fa-f]", url):
+        raise MisuseError(f"`storage` must have no control characters in it, got {typed!r}. Name another.")
     scheme, colon, rest = url.partition(":")
+    if scheme.startswith("postgres"):
+        _check_encoded(rest, typed)
     try:
         # SQLAlchemy does not know the short name.
         parsed = make_url(f"postgresql{colon}{rest}" if scheme == "postgres" else url)
@@ -67,7 +71,19 @@ def shown(url: URL) -> str:
     return dialect_of(url).shown(url)
 
 
+def _check_encoded(rest: str, typed: str) -> None:
+    """Refuse a user or password whose end cannot be told, or that would be decoded to another."""
+    credentials = rest.rpartition("@")[0]
+    if "@" in credentials or re.search(r"%(?![0-9A-Fa-f]{2})", credentials):
+        raise MisuseError(
+            "A user and a password in `storage` must be percent-encoded: @ as %40, % as %25, / as %2F, : as %3A and "
+            f"# as %23, got {typed!r}."
+        )
+
+
 def _harmless(url: str) -> str:
     """Take out of a typed URL what could be a password."""
-    url = re.sub(r"//[^/]*@", "//***@", url)
+    url = re.sub(r"//.*@", "//***@", url, flags=re.DOTALL)
+    if "@" not in url:  # The host may have been forgotten.
+        url = re.sub(r"(//[^/:]+:)(?!\d+(?:[/?]|$)).*", r"\1***", url, flags=re.DOTALL)
     return re.sub(r"(?i)(pass\w*=)[^&]*", r"\1***", url)

@@ -31,19 +31,19 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from fewest.storage.database import optuna_private
-from fewest.storage.database.database import open_database
+from fewest.storage.database.database import is_writable, open_database
 from fewest.storage.database.dialects import dialect_of
 from fewest.storage.database.driver_errors import clear_errors
 from fewest.storage.database.sql import insert_new, upsert
 from fewest.storage.database.tables import leases as leases_table
-from fewest.storage.database.transactions import write
+from fewest.storage.database.transactions import reading, write
 from fewest.storage.database.urls import DEFAULT_URL
 from fewest.storage.trials import rows as rows_of
 from fewest.storage.trials.curves import insert_curves
 from fewest.storage.trials.leases import Leases, lost_trials
 from fewest.storage.trials.records import CurvePoint
 
-__all__ = ["CohortStorage", "FinishedTrial", "optuna_storage"]
+__all__ = ["CohortStorage", "FinishedTrial", "Request", "optuna_storage"]
 
 (
     _studies,
@@ -59,6 +59,15 @@ __all__ = ["CohortStorage", "FinishedTrial", "optuna_storage"]
 ) = optuna_private.tables()
 
 Templates: TypeAlias = Sequence[FrozenTrial | None]
+
+
+class Request(NamedTuple):
+    """What somebody asked a trial for, which may be anything."""
+
+    parameters: Mapping[str, Any]
+    """Parameters that the trial has."""
+    fixed: Mapping[str, Any]
+    """Values that `study.enqueue_trial` fixed for parameters that it may not have yet."""
 
 
 class FinishedTrial(NamedTuple):
@@ -97,17 +106,20 @@ class CohortStorage(RDBStorage):
     """An RDBStorage on SQLite or PostgreSQL, opened by `fewest.storage.database.database`.
 
     Args:
-        url: As for `open_database`; what is missing is created.
+        url: As for `open_database`.
+        read_only: Open what is there for reading only; otherwise what is missing is created.
 
     Raises:
         MisuseError: As for `open_database`.
+        NotFoundError: As for `open_database`.
         StorageError: As for `open_database`, and from every bulk operation when the database fails.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         # RDBStorage.__init__ would make an engine of its own and its tables in many transactions: what it
         # sets is set here instead.
-        self.engine = open_database(url, create=True)
+        self.engine = open_database(url, create=not read_only)
+        self.read_only = read_only
         self.url = self.engine.url.render_as_string(hide_password=False)
         self.engine_kwargs: dict[str, Any] = {}
         self.skip_compatibility_check = False
@@ -126,10 +138,16 @@ class CohortStorage(RDBStorage):
         return optuna_private.version_manager(self.url, self.engine, self.scoped_session)
 
     def __getstate__(self) -> dict[Any, Any]:
-        return {"url": self.url}
+        return {"url": self.url, "read_only": self.read_only}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
-        self.__init__(state["url"])  # type: ignore[misc]  # Opening is all there is to restore.
+        self.__init__(state["url"], read_only=state["read_only"])  # type: ignore[misc]  # Opening is all there is to restore.
+
+    def close(self) -> None:
+        """End the work: bring a SQLite file up to date, empty its log, and close all connections."""
+        self.remove_session()
+        dialect_of(self.engine).fold_log(self.engine, empty=True)
+        self.engine.dispose()
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """As in Optuna, but a waiting trial starts running once only, on SQLite too."""
@@ -204,7 +222,9 @@ class CohortStorage(RDBStorage):
             self._insert_trials(connection, study_id, templates, 0, -1)
             return int(study_id)
 
-        return write(self.engine, work, idempotent=False)
+        study_id = write(self.engine, work, idempotent=False)
+        dialect_of(self.engine).fold_log(self.engine)
+        return study_id
 
     def create_trials(
         self,
@@ -295,6 +315,24 @@ class CohortStorage(RDBStorage):
             leases.forget(trial_ids)
         return refused
 
+    def requests(self, trial_ids: Sequence[int]) -> dict[int, Request]:
+        """Read what trials are asked for, by trial id; what is no JSON reads as its text."""
+        asked = {trial_id: Request({}, {}) for trial_id in trial_ids}
+        with reading(self.engine) as connection:
+            for trial_id, name, value, distribution in connection.execute(
+                sa.select(
+                    _params.c.trial_id, _params.c.param_name, _params.c.param_value, _params.c.distribution_json
+                ).where(_params.c.trial_id.in_(asked))
+            ):
+                asked[trial_id].parameters[name] = rows_of.external(value, distribution)  # type: ignore[index]
+            for trial_id, text in connection.execute(
+                sa.select(_system_attributes.c.trial_id, _system_attributes.c.value_json).where(
+                    _system_attributes.c.trial_id.in_(asked), _system_attributes.c.key == optuna_private.FIXED_PARAMS
+                )
+            ):
+                asked[trial_id] = asked[trial_id]._replace(fixed=rows_of.fixed(text))
+        return asked
+
     def set_attributes(
         self, attributes: Mapping[int, Mapping[str, Any]], *, leases: Leases | None = None
     ) -> frozenset[int]:
@@ -305,17 +343,19 @@ class CohortStorage(RDBStorage):
             leases: Those of the worker that trains the trials; None asks for no leases.
 
         Returns:
-            The ids of trials that another worker has taken, or that were deleted: nothing of them was set.
-            Always empty without `leases`.
+            The ids of trials that another worker has taken, or another program has told, or that were deleted:
+            nothing of them was set. Always empty without `leases`.
 
         Raises:
             KeyError: There is no such trial, and no leases are asked.
-            optuna.exceptions.UpdateFinishedTrialError: One of those still held is finished; then nothing was set.
+            optuna.exceptions.UpdateFinishedTrialError: One is finished, and no leases are asked; nothing was set.
         """
         fences = None if leases is None else leases.fences()
 
         def work(connection: Connection) -> frozenset[int]:
             lost = frozenset() if fences is None else lost_trials(connection, attributes, fences)
+            if fences is not None:
+                lost |= self._ended(connection, attributes)
             kept = {trial_id: values for trial_id, values in attributes.items() if trial_id not in lost}
             self._require_unfinished(connection, kept)
             rows = [row for trial_id, values in kept.items() for row in rows_of.attribute_rows(trial_id, values)]
@@ -353,6 +393,7 @@ class CohortStorage(RDBStorage):
             return refused | self._finish(connection, finished, fences)
 
         refused = write(self.engine, work) if finished or points else frozenset()
+        dialect_of(self.engine).fold_log(self.engine)
         if leases is not None:
             leases.forget({trial.trial_id for trial in finished} | refused)
         return refused
@@ -396,6 +437,8 @@ class CohortStorage(RDBStorage):
         last_id: int,
     ) -> list[tuple[int, int, datetime | None]]:
         """Write new trials into a study that has `n_trials`, the last one's id being `last_id`."""
+        if not templates:
+            return []
         rows = [rows_of.trial_row(study_id, n_trials + i, template) for i, template in enumerate(templates)]
         connection.execute(sa.insert(_trials), rows)
         created = connection.execute(
@@ -452,6 +495,13 @@ class CohortStorage(RDBStorage):
             if stored is not None:
                 self._distributions[study_id, name] = known
         check_distribution_compatibility(known, distribution)
+
+    def _ended(self, connection: Connection, trial_ids: Mapping[int, Any]) -> frozenset[int]:
+        """Those of some trials that have ended."""
+        unfinished = [TrialState.RUNNING, TrialState.WAITING]
+        query = sa.select(_trials.c.trial_id).where(_trials.c.trial_id.in_(trial_ids))
+        ended = query.where(_trials.c.state.not_in(unfinished)).order_by(_trials.c.trial_id)
+        return frozenset(connection.scalars(ended))
 
     def _require_unfinished(self, connection: Connection, trial_ids: Mapping[int, Any]) -> None:
         """Make sure that all these trials stay unfinished until the transaction ends."""
@@ -550,13 +600,15 @@ def optuna_storage(url: str = DEFAULT_URL, *, create: bool = True) -> "CohortSto
 
     Args:
         url: As for `open_database`.
-        create: If false the storage must exist already; its tables of ours are migrated all the same.
+        create: If false the storage must exist already. Its tables of ours are migrated all the same, unless this
+            user may only read it.
 
     Raises:
         MisuseError: As for `open_database`.
         NotFoundError: As for `open_database`.
         StorageError: As for `open_database`.
     """
-    if not create:
-        open_database(url, create=False).dispose()
-    return CohortStorage(url)
+    if create:
+        return CohortStorage(url)
+    open_database(url, create=False).dispose()
+    return CohortStorage(url, read_only=not is_writable(url))

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 import threading
 import warnings
@@ -235,3 +236,51 @@ def test_saved_figures_replace_each_other(url: str, study: optuna.Study) -> None
     saved = {one["id"]: json.loads(one["graph_object"]) for one in json.loads(body)["plotly_graph_objects"]}
     assert sorted(saved) == ["fewest-front", "fewest-learning-curves"]
     assert saved["fewest-front"]["layout"]["title"]["text"] == "Pareto front"
+
+
+# A storage that can only be read
+
+
+def as_nobody(url: str, *requests: tuple[str, str]) -> list[str]:
+    """The statuses of requests to a dashboard that a user without rights runs."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setuid(65534)
+            app = make_app(url)
+            answers = [call(app, path, method)[0] for path, method in requests]
+            os.write(writing, json.dumps([*answers, ""]).encode())
+        except BaseException as error:
+            os.write(writing, json.dumps([repr(error)]).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading, encoding="utf-8") as pipe:
+        return json.loads(pipe.read())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="Only root can become another user.")
+@pytest.mark.parametrize("left_open", [False, True], ids=["settled", "with a log"])
+@pytest.mark.parametrize("mode", [0o555, 0o755])
+def test_a_storage_that_can_only_be_read_is_shown_and_not_changed(
+    mode: int, left_open: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("read-only")
+    for searchable in (tmp_path_factory.getbasetemp(), tmp_path_factory.getbasetemp().parent):
+        searchable.chmod(0o755)
+    url = f"sqlite:///{folder}/studies.db"
+    storage = optuna_storage(url)
+    made = optuna.create_study(storage=storage, study_name="mnist", directions=["minimize", "maximize"])
+    if not left_open:
+        storage.close()
+    for file in folder.iterdir():
+        file.chmod(0o444)
+    folder.chmod(mode)
+    before = {file.name: file.read_bytes() for file in folder.iterdir() if not left_open}
+    path = f"/api/studies/{made._study_id}"
+    statuses = as_nobody(url, ("/api/studies", "GET"), (path, "GET"), (path, "DELETE"))
+    assert statuses == ["200 OK", "200 OK", "403 Forbidden", ""]
+    assert {file.name: file.read_bytes() for file in folder.iterdir() if not left_open} == before
+    folder.chmod(0o755)

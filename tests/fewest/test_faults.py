@@ -1,6 +1,7 @@
 """Faults that are not ours, in mid-study: survived, or one clear line and a study that can be continued."""
 
 import errno
+import os
 import resource
 import shutil
 import sqlite3
@@ -121,9 +122,30 @@ def test_a_full_disk_under_the_database_is_one_line(url, tmp_path, arrays_file, 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error: ")]
-    assert "continue with `fewest resume`" in line
+    assert "make room, then repeat the command" in line
     assert run(url, arrays_file) == 0
     assert essence(trials_of(url)) == undisturbed
+
+
+def moved(path: Path) -> Path:
+    return path.rename(path.with_name("moved.db"))
+
+
+CHANGES = {
+    "removed": lambda path: path.unlink(),
+    "moved": lambda path: moved(path),
+    "replaced": lambda path: shutil.copy(moved(path), path),
+    "emptied": lambda path: os.truncate(path, 0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_database_that_goes_away_is_noticed_at_once(change, url, tmp_path, arrays_file, capsys):
+    path = tmp_path / "studies.db"
+    assert run(url, arrays_file, with_fault(lambda: change(path))) == 1
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error: ")]
+    assert f"The storage {path} must stay in its place while it is in use" in line
+    assert path.exists() == (change in (CHANGES["replaced"], CHANGES["emptied"]))  # It is not made anew.
 
 
 def test_a_database_that_is_locked_for_a_while_is_waited_for(url, tmp_path, arrays_file, undisturbed):

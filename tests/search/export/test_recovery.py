@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fewest.search.data.samples import SearchData
 from fewest.search.export.recovery import RegainError, regain
-from fewest.search.export.selection import Choice
+from fewest.search.export.selection import Choice, Recorded
 from fewest.search.keeper import file_name
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import overridden
@@ -82,8 +82,8 @@ def trial_of(network: Network) -> TrialRecord:
 
 OF_TRIAL = Network(WIDTHS, trial_seed(SEED, 0))
 VERIFIED = Network(WIDTHS, verification_seed(SEED, 2))
-TRIAL = Choice(OF_TRIAL, trial_of(OF_TRIAL), "Trial 0: 3 neurons")
-ANSWER = Choice(VERIFIED, None, "Typical answer for 0.9: 3 neurons")
+TRIAL = Choice(OF_TRIAL, trial_of(OF_TRIAL), "Trial 0: 3 neurons", Recorded(0.75, None))
+ANSWER = Choice(VERIFIED, None, "Typical answer for 0.9: 3 neurons", Recorded(0.75, 0.75))
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_what_is_kept_is_taken_and_nothing_is_trained_or_said(choice, trial_id, 
     weights = weights_of(choice.network, tiny_data, shift=0.5)
     kept = [keep(folder, "one", choice.network, weights, tiny_data, trial_id=trial_id)]
     engine, said = Scripted(), list[str]()
-    network = regain(choice, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
+    network, _ = regain(choice, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
     assert all(map(np.array_equal, network.get_weights(), weights))
     assert (engine.asked, said) == ([], [])
 
@@ -118,7 +118,7 @@ def test_of_several_the_latest_that_is_whole_is_taken(folder, tiny_config, tiny_
         for name, shift in (("first", 1.0), ("second", 2.0), ("third", 3.0))
     ]
     folder.write("third", b"damaged")
-    network = regain(ANSWER, tiny_config, tiny_data, kept, Artifacts(folder), pytest.fail, engine=Scripted())
+    network, _ = regain(ANSWER, tiny_config, tiny_data, kept, Artifacts(folder), pytest.fail, engine=Scripted())
     assert all(map(np.array_equal, network.get_weights(), weights_of(VERIFIED, tiny_data, shift=2.0)))
 
 
@@ -163,7 +163,7 @@ def test_what_is_missing_or_damaged_is_trained_again_and_said_so(
     kept = [keep(folder, "one", network, weights, tiny_data, trial_id=trial_id)]
     damage(folder)
     engine, said = Scripted(), list[str]()
-    again = regain(TRIAL, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
+    again, _ = regain(TRIAL, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
     assert all(map(np.array_equal, again.get_weights(), weights_of(OF_TRIAL, tiny_data)))
     assert engine.asked == [([OF_TRIAL], search_order(SEED))]
     [line] = said
@@ -175,7 +175,7 @@ def test_a_file_with_other_weights_under_its_name_is_trained_again(folder, tiny_
     other = keep(folder, "one", wide, weights_of(wide, tiny_data), tiny_data)
     engine, said = Scripted(), list[str]()
     kept = [other._replace(name=file_name(VERIFIED))]
-    again = regain(ANSWER, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
+    again, _ = regain(ANSWER, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
     assert all(map(np.array_equal, again.get_weights(), weights_of(VERIFIED, tiny_data)))
     assert len(engine.asked) == len(said) == 1
 

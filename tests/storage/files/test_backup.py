@@ -1,0 +1,134 @@
+"""Backups: whole, made while others write, and never in the place of another file."""
+
+import os
+import resource
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from fewest.storage.database.database import open_database
+from fewest.storage.database.transactions import reading
+from fewest.storage.errors import MisuseError, NotFoundError, StorageError
+from fewest.storage.files.backup import back_up
+from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.studies import read_studies
+
+COHORT = 16
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "studies.db"
+
+
+@pytest.fixture
+def opened(path: Path) -> Iterator[CohortStorage]:
+    """A storage in use."""
+    storage = CohortStorage(f"sqlite:///{path}")
+    yield storage
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def make_study(storage: CohortStorage, name: str = "study") -> int:
+    from optuna.study import StudyDirection
+
+    directions = [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE]
+    return storage.create_whole_study(
+        name, directions, [], attributes={"settings": 1}, metric_names=["neurons", "accuracy"]
+    )
+
+
+def train(storage: CohortStorage, study_id: int) -> None:
+    ids = storage.create_trials(study_id, [None] * COHORT)
+    storage.finish_trials([FinishedTrial(trial_id, TrialState.COMPLETE, [4.0, 0.5]) for trial_id in ids])
+
+
+def complete(path: Path) -> dict[str, int]:
+    """How many trials of each study a file has."""
+    database = open_database(f"sqlite:///{path}", create=False)
+    try:
+        with reading(database) as connection:
+            return {study.name: study.n_trials.get("complete", 0) for study in read_studies(connection)}
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def at_most(n_bytes: int) -> Iterator[None]:
+    """A disk on which no file can grow beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_backup_has_all_that_was_written_while_it_is_made(opened: CohortStorage, path: Path) -> None:
+    study_id = make_study(opened)
+    train(opened, study_id)
+    opened.create_trials(study_id, [None])  # In the log only.
+    target = path.with_name("b[1] ü.db")
+    back_up(f"sqlite:///{path}", target)
+    train(opened, study_id)
+    assert complete(target) == {"study": COHORT}
+    assert sorted(found.name for found in path.parent.glob("*b*1*")) == [target.name]
+
+
+def test_a_backup_can_be_continued(opened: CohortStorage, path: Path) -> None:
+    study_id, target = make_study(opened), path.with_name("backup.db")
+    back_up(f"sqlite:///{path}", target)
+    continued = CohortStorage(f"sqlite:///{target}")
+    train(continued, study_id)
+    continued.close()
+    assert (complete(target), complete(path)) == ({"study": COHORT}, {"study": 0})
+
+
+def test_a_backup_is_made_while_somebody_writes(opened: CohortStorage, path: Path) -> None:
+    make_study(opened)
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("DELETE FROM studies")
+        back_up(f"sqlite:///{path}", path.with_name("backup.db"))
+        writer.execute("ROLLBACK")
+    assert complete(path.with_name("backup.db")) == {"study": 0}
+
+
+@pytest.mark.parametrize("target", ["studies.db", "notes.txt", "folder", "link", "pipe"])
+def test_a_backup_replaces_nothing(opened: CohortStorage, path: Path, target: str) -> None:
+    make_study(opened)
+    folder = path.parent
+    (folder / "notes.txt").write_text("mine")
+    (folder / "folder").mkdir()
+    (folder / "link").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(MisuseError, match="must be a new file"):
+        back_up(f"sqlite:///{path}", folder / target)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_backup_that_does_not_fit_is_one_line_and_leaves_nothing(opened: CohortStorage, path: Path) -> None:
+    make_study(opened)
+    opened.close()
+    with at_most(60_000), pytest.raises(StorageError, match="must be written whole") as caught:
+        back_up(f"sqlite:///{path}", path.with_name("backup.db"))
+    assert "\n" not in str(caught.value)
+    assert [found.name for found in path.parent.iterdir()] == ["studies.db"]
+
+
+def test_a_backup_into_a_missing_folder_or_of_nothing_is_misuse(opened: CohortStorage, path: Path) -> None:
+    with pytest.raises(MisuseError, match=r"folder .* must exist"):
+        back_up(f"sqlite:///{path}", path.with_name("missing") / "backup.db")
+    with pytest.raises(NotFoundError, match="There are no studies"):
+        back_up(f"sqlite:///{path.with_name('none.db')}", path.with_name("backup.db"))
+
+
+def test_a_servers_backup_is_its_own_tools() -> None:
+    with pytest.raises(MisuseError, match="pg_dump") as caught:
+        back_up("postgresql://me:secret@host/db", Path("backup.db"))
+    assert "secret" not in str(caught.value)
