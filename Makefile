@@ -9,7 +9,7 @@ PYTHON ?= python3
 FEWEST = FEWEST_STORAGE=$(STORAGE) .venv/bin/fewest
 
 .DEFAULT_GOAL := help
-.PHONY: help install study resume worker answer report dashboard test torture check lock clean
+.PHONY: help install study resume worker answer report dashboard test quick package torture check lock clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ dashboard: .venv/installed  ## Serve optuna-dashboard over the storage
 
 test: .venv/developed  ## Run all tests
 	.venv/bin/python -m pytest $(ARGS)
+
+quick: .venv/developed  ## Run the tests that are not marked slow
+	.venv/bin/python -m pytest -m "not slow" $(ARGS)
+
+package: .venv/developed  ## Build wheel and sdist, install each into an empty environment, and run it
+	.venv/bin/python tests/check_package.py
 
 torture: .venv/developed  ## Kill a study a hundred times and compare it with one left in peace
 	FEWEST_KILLS=100 .venv/bin/python -m pytest -s tests/fewest/test_kills.py $(ARGS)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
+from fewest.storage.files.atomic import replacing
+
 __all__ = ["save_png"]
 
 
@@ -20,10 +22,10 @@ def save_png(figure: go.Figure, path: Path, *, width: int = 900, height: int = 4
     if browser is None:
         raise SystemExit("Drawing a PNG needs Chromium.")
     figure.update_layout(width=width, height=height)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, replacing(path, suffix=".png") as partial:
         page = Path(folder, "figure.html")
         figure.write_html(page, config={"displayModeBar": False})
         page.write_text(page.read_text("utf-8").replace("<body>", '<body style="margin: 0">'), "utf-8")
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-device-scale-factor=2"]
-        shot = [f"--window-size={width},{height}", "--virtual-time-budget=10000", f"--screenshot={path.resolve()}"]
+        shot = [f"--window-size={width},{height}", "--virtual-time-budget=10000", f"--screenshot={partial}"]
         subprocess.run([browser, *options, *shot, page.as_uri()], check=True, capture_output=True, timeout=120)

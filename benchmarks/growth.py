@@ -1,24 +1,28 @@
 """How the cost of one study grows with its networks, on a default MNIST study.
 
-    python -m benchmarks.growth [--trials 1000] [--seed 0] [--output docs/growth.svg]
+    python -m benchmarks.growth [--trials 1000] [--seed 0] [--output docs/growth.png]
 
 Measured after each cohort: seconds since the study began, processor seconds of the process, and epochs trained, summed
 over networks. Other programs disturb processor seconds less. A pruned network costs less than a complete one, so cost
 can be linear in networks only as far as epochs are. All three are drawn against networks, each as a share of its last
-value.
+value. Drawing needs an installed Chromium.
 """
 
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import plotly.graph_objects as go
 
 from fewest.quiet import quiet_libraries
 
 quiet_libraries()
 
+from benchmarks.figure import save_png  # noqa: E402
+from fewest.dashboards.style import FAINT, depth_colour, finish  # noqa: E402
 from fewest.search import loop  # noqa: E402  # after the libraries were told to be quiet
 from fewest.search.data.datasets import load_for  # noqa: E402
 from fewest.search.listener import Listener, Progress  # noqa: E402
@@ -26,9 +30,6 @@ from fewest.search.settings.files import load  # noqa: E402
 from fewest.search.study.opening import open_study  # noqa: E402
 from fewest.search.training.engines import ENGINES  # noqa: E402
 from fewest.storage.trials.cohort_storage import optuna_storage  # noqa: E402
-
-WIDTH, HEIGHT, MARGIN = 640, 400, 60
-BLUE, GREEN, ORANGE = "#1f6fb4", "#2f9e57", "#d9822b"
 
 
 class Point(NamedTuple):
@@ -61,59 +62,28 @@ def measured(n_trials: int, seed: int) -> list[Point]:
             print("| {} | {:.1f} | {:.1f} | {} |".format(*points[-1]), flush=True)
 
         loop.search(study, ENGINES[config.engine](), Listener(count, note, lambda line: None, lambda: False))
-        study.__exit__()
+        study.__exit__(None, None, None)
     return points
 
 
-def drawn(points: Sequence[Point]) -> str:
-    """Return an SVG of all three against networks, with a straight line to the last point."""
+def drawn(points: Sequence[Point]) -> go.Figure:
+    """Draw all three against networks, each as a share of its last, with a straight line to the last point."""
     last = points[-1]
-
-    def line(share: Callable[[Point], float], color: str) -> str:
-        places = " ".join(f"{x(p.networks / last.networks):.1f},{y(share(p)):.1f}" for p in points)
-        return f'<polyline points="{places}" fill="none" stroke="{color}" stroke-width="2"/>'
-
-    labels = [
-        *(
-            _text(x(p.networks / last.networks), y(0) + 20, str(p.networks), "middle")
-            for p in points
-            if p.networks >= last.networks / 15  # The first ones have no room.
-        ),
-        _text(x(0.5), y(0) + 42, "networks", "middle"),
-        _text(x(0.04), y(0.95), f"seconds, of {last.seconds:.0f}", "start", BLUE),
-        _text(x(0.04), y(0.89), f"processor seconds, of {last.processor:.0f}", "start", GREEN),
-        _text(x(0.04), y(0.83), f"epochs trained, of {last.epochs}", "start", ORANGE),
-    ]
-    places = [(x(p.networks / last.networks), y(p.seconds / last.seconds)) for p in points]
-    dots = [f'<circle cx="{left:.1f}" cy="{top:.1f}" r="3" fill="{BLUE}"/>' for left, top in places]
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
-            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-            f'<path d="M{x(0)} {y(1)}V{y(0)}H{x(1)}" fill="none" stroke="#444"/>',
-            f'<path d="M{x(0)} {y(0)}L{x(1)} {y(1)}" stroke="#bbb" stroke-dasharray="4"/>',
-            line(lambda p: p.epochs / last.epochs, ORANGE),
-            line(lambda p: p.processor / last.processor, GREEN),
-            line(lambda p: p.seconds / last.seconds, BLUE),
-            *dots,
-            *labels,
-            "</svg>\n",
-        ]
+    networks = [point.networks for point in points]
+    lines = {
+        f"seconds, of {last.seconds:,.0f}": [point.seconds / last.seconds for point in points],
+        f"processor seconds, of {last.processor:,.0f}": [point.processor / last.processor for point in points],
+        f"epochs trained, of {last.epochs:,}": [point.epochs / last.epochs for point in points],
+    }
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, last.networks], y=[0, 1], mode="lines", name="linear", line={"dash": "dash", "color": FAINT}
     )
-
-
-def x(share: float) -> float:
-    """Return the pixels from the left for a share of the networks."""
-    return MARGIN + share * (WIDTH - 2 * MARGIN)
-
-
-def y(share: float) -> float:
-    """Return the pixels from the top for a share of the seconds or the epochs."""
-    return HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN)
-
-
-def _text(left: float, top: float, text: str, anchor: str, color: str = "#222") -> str:
-    return f'<text x="{left:.1f}" y="{top:.1f}" text-anchor="{anchor}" font-size="14" fill="{color}">{text}</text>'
+    for (name, shares), depth in zip(lines.items(), (1, 3, 2), strict=True):
+        figure.add_scatter(x=networks, y=shares, mode="lines+markers", name=name, line={"color": depth_colour(depth)})
+    figure.update_xaxes(title={"text": "networks"})
+    figure.update_yaxes(title={"text": "share of the whole study"}, tickformat=".0%")
+    return finish(figure, "Cost of a study against its networks")
 
 
 def main() -> None:
@@ -121,9 +91,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path("docs/growth.svg"))
+    parser.add_argument("--output", type=Path, default=Path("docs/growth.png"))
     given = parser.parse_args()
-    given.output.write_text(drawn(measured(given.trials, given.seed)))
+    save_png(drawn(measured(given.trials, given.seed)), given.output)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def simulate(
 ) -> Any:
     """Some of the workers; gives the heartbeats' lateness in seconds, and how often what was done and was due."""
     storage = CohortStorage(url)
-    storage.engine.pool._pool.maxsize = n_threads
+    storage.engine.pool._pool.maxsize = n_threads  # type: ignore[attr-defined]  # SQLAlchemy's, and private
     workers = [Worker(Leases(storage.engine), study) for study in itertools.islice(itertools.cycle(studies), n_workers)]
     begun = time.monotonic()
     due: list[tuple[float, int, str]] = []
@@ -130,7 +130,8 @@ def _process(results: Any, *arguments: Any) -> None:
 def _samples(engine: sa.Engine, stop: threading.Event) -> Iterator[int]:
     while not stop.wait(1.0):
         with engine.connect() as connection:
-            yield connection.exec_driver_sql("SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL").scalar()
+            counted = connection.exec_driver_sql("SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL")
+            yield int(counted.scalar_one())
 
 
 def main() -> None:
@@ -168,8 +169,9 @@ def main() -> None:
             sampler.start()
             found = [results.get(timeout=10 * given.seconds + 120) for _ in processes]
             stop.set()
-            for each in (*processes, sampler):
-                each.join()
+            for process in processes:
+                process.join()
+            sampler.join()
             storage.engine.dispose()
             late = sorted(itertools.chain.from_iterable(late for late, _ in found))
             done: Counter[str] = sum((done for _, done in found), Counter())

@@ -18,6 +18,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from multiprocessing.synchronize import Barrier
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -26,9 +27,7 @@ UNITS, FEATURES, BATCH, STEPS = 64 * 16, 784, 128, 398
 CORES = os.cpu_count() or 1
 
 
-def epoch_seconds(
-    count: int, shards: int, threads: int | None, compiled: bool, ready: "multiprocessing.Barrier | None" = None
-) -> float:  # type: ignore[valid-type]
+def epoch_seconds(count: int, shards: int, threads: int | None, compiled: bool, ready: Barrier | None = None) -> float:
     """Return the seconds of the best epoch of `count` networks of 16; `ready` makes processes start together."""
     import tensorflow as tf
 
@@ -47,9 +46,9 @@ def epoch_seconds(
     return _best(epoch)
 
 
-def in_process(count: int, ready: object, results: "multiprocessing.Queue[float]") -> None:
+def in_process(count: int, ready: Barrier, results: "multiprocessing.Queue[float]") -> None:
     """Train in one of several processes that train at the same time."""
-    results.put(epoch_seconds(count, 1, 1, False, ready))  # type: ignore[arg-type]
+    results.put(epoch_seconds(count, 1, 1, False, ready))
 
 
 def side_by_side() -> float:
@@ -63,7 +62,7 @@ def side_by_side() -> float:
     taken = [results.get() for _ in workers]
     for worker in workers:
         worker.join()
-    return sum(count / seconds for seconds in taken)
+    return float(sum(count / seconds for seconds in taken))
 
 
 def product_rate(kind: str) -> float:

@@ -134,6 +134,7 @@ class Ours(Everything):
     def stops(self, network: int, epoch: int) -> bool:
         """Say whether there is a reason to prune."""
         best = float(self.recording.curves[network, : epoch + 1].max())
+        assert self._rule is not None
         return self._rule.reason(int(self.recording.sizes[network]), epoch, best) is not None
 
     def ended(self, network: int, epochs: int, complete: bool) -> None:
@@ -143,7 +144,7 @@ class Ours(Everything):
             self._finished.append(FinishedCurve(int(self.recording.sizes[network]), curve.tolist(), float(curve[-1])))
             self._rule = self._learned()
 
-    def _learned(self) -> PruningRule:
+    def _learned(self) -> PruningRule | None:
         return PruningRule(self._finished, self.recording.n_epochs, self._risk, self.recording.resolution)
 
 
@@ -159,8 +160,9 @@ class PastImprovements(Ours):
             return False
         return bool(1 - (1 - accuracy) * np.quantile(ratios, self._risk) <= bar)
 
-    def _learned(self) -> None:
+    def _learned(self) -> PruningRule | None:
         """Learn nothing in advance."""
+        return None
 
 
 class Hindsight(Everything):
@@ -272,7 +274,7 @@ def _lost_by(runs: Sequence[tuple[Recording, list[Spent]]]) -> list[float]:
         total = len(spent) * recording.n_epochs
         full = hypervolumes(recording, [Spent(s.network, 0, True) for s in spent], [0])[0]
         missing.append([1 - v / full for v in hypervolumes(recording, spent, [int(b * total) for b in BUDGETS])])
-    return np.mean(missing, axis=0).tolist()
+    return [float(share) for share in np.mean(missing, axis=0)]
 
 
 if __name__ == "__main__":

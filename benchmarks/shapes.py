@@ -61,7 +61,7 @@ class Truth:
 
     def reach(self, shapes: Sequence[Architecture], target: float) -> list[bool]:
         """Say which of the shapes reach the target."""
-        return (self._process.predict(np.log2(shapes)) >= -np.log(1.0 - target)).tolist()
+        return [bool(reaches) for reaches in self._process.predict(np.log2(shapes)) >= -np.log(1.0 - target)]
 
     def worth(self, model: Architecture, target: float) -> float:
         """Return the fewest neurons with which a shape, scaled, reaches the target; infinite if it never does."""

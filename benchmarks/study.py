@@ -72,7 +72,7 @@ class Stopwatch:
         setattr(owner, original.__name__, timed)
 
 
-class CompileClock(keras.callbacks.Callback):
+class CompileClock(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
     """Sum the seconds that tracing or compiling cost: an epoch that does so against the next one."""
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ def search_for(config: StudyConfig, data: SearchData, seconds: float) -> tuple[f
         volume = hypervolume(points, max_size=config.space.max_depth * config.space.max_width)
         ended = [trial for trial in trials if trial.state in ("complete", "pruned", "fail")]
         epochs = sum(trial.epochs or 0 for trial in ended)
-        study.__exit__()
+        study.__exit__(None, None, None)
     line = (
         f"{config.engine:10} {took:7.1f} s  {len(ended):4d} networks ({len(points)} complete)  {epochs:5d} epochs  "
         f"{60 * len(ended) / took:7.1f} networks a minute  hypervolume {volume:.4f}"

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fewest.jobs import HERE, opened
+from fewest.jobs import Manner, opened
 from fewest.reading import Found, found
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import load
@@ -54,7 +54,7 @@ def run_whole(config: StudyConfig, url: str, *, quiet: bool = True) -> tuple[Fou
         What the storage holds then, and the seconds it took.
     """
     started = time.perf_counter()
-    with opened(config, url, quiet=quiet, places=HERE) as job:
+    with opened(config, url, manner=Manner(quiet=quiet)) as job:
         job.work(lambda: False)
     return found(config.name, url), time.perf_counter() - started
 
@@ -118,7 +118,7 @@ def main() -> None:
     trials = summary.trials
     print(f"study {ours}")
     print(
-        f"      {trials['complete']} complete, {trials['pruned']} pruned, {trials['failed']} failed in the search, "
+        f"      {trials.complete} complete, {trials.pruned} pruned, {trials.failed} failed in the search, "
         f"{len(known.verified)} in the verification",
         flush=True,
     )

@@ -5,8 +5,6 @@
 was measured on validation samples, during the search, or on the sealed test set.
 """
 
-import contextlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +28,7 @@ from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import command_for, flattened
 from fewest.search.settings.space import Architecture, describe
 from fewest.storage.errors import FewestError
+from fewest.storage.files.atomic import write_whole
 from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
 
 __all__ = ["ReportData", "ReportError", "render_report", "write_report"]
@@ -64,25 +63,21 @@ class ReportData:
     generated: datetime | None = None
 
 
-def write_report(path: str | os.PathLike[str], report: ReportData) -> None:
-    """Write the report as one file, whole or not at all; a report that was there is replaced.
+def write_report(path: Path, report: ReportData) -> None:
+    """Write the report as one file, whole or not at all; see `fewest.storage.files.atomic`.
 
     Args:
-        path: The file.
+        path: The file, a pipe, or stdout.
         report: What it shows.
 
     Raises:
         ReportError: The file cannot be written.
     """
-    target = Path(path).expanduser().resolve()
-    text = render_report(report)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
+        write_whole(path, render_report(report).encode())
+    except BrokenPipeError:
+        raise  # Whoever read has seen enough.
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise ReportError(
             f"The report must go to a file that can be written, got '{path}' ({error.strerror or error}). "
             "Name another with `--output`."

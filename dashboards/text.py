@@ -12,9 +12,9 @@ from fewest.search.answers.evidence import SHARES
 from fewest.search.answers.summary import FrontMember, Summary, TestAccuracy
 from fewest.search.answers.wording import WORDING
 from fewest.search.settings.config import ReferenceConfig
-from fewest.search.settings.files import is_finished, stored_config
+from fewest.search.settings.files import is_finished
 from fewest.search.settings.space import Architecture, describe
-from fewest.storage.errors import MisuseError
+from fewest.search.settings.stored import OurStudy, our_study, trouble_with
 from fewest.storage.trials.records import StudyRecord, TrialState
 
 __all__ = ["print_answer", "print_comparison", "print_studies"]
@@ -68,21 +68,21 @@ def print_studies(console: Console, studies: Sequence[StudyRecord]) -> None:
         table.add_column(state, justify="right")
     table.add_column("ended", justify="right")
     for study in studies:
-        data = study.attributes.get("data", {"name": "not made by fewest"})
         counts = (str(study.n_trials.get(state, 0)) for state in STATES)
-        table.add_row(one_line(study.name), one_line(str(data["name"])), *counts, _ended(study))
+        trouble = trouble_with(study)
+        if trouble is None:
+            ours = our_study(study)
+            table.add_row(one_line(study.name), one_line(ours.data.name), *counts, _ended(ours))
+        else:
+            table.add_row(one_line(study.name), one_line(trouble), *counts, "")
     show(console, table)
 
 
-def _ended(study: StudyRecord) -> str:
+def _ended(study: OurStudy) -> str:
     """Say how many of a study's trials have ended, or that nothing is left to do."""
-    try:
-        config = stored_config(study.name, study.attributes)
-    except MisuseError:  # It is another program's, or another version's.
-        return ""
-    if is_finished(study, config):
+    if is_finished(study.record, study.config):
         return "finished"
-    return f"{study.n_ended} of {config.n_trials}"
+    return f"{study.record.n_ended} of {study.config.n_trials}"
 
 
 def _trained(summary: Summary) -> str:

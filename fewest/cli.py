@@ -122,6 +122,15 @@ def _names_options(command: Command) -> Command:
     return _with_options(command, options)
 
 
+def _moved_option(command: Command) -> Command:
+    """Where the data of a study are now."""
+    return click.option(
+        "--data",
+        metavar="PATH",
+        help="Where the study's data file is now, if it has moved; its content must be the same.",
+    )(command)
+
+
 def _quiet_option(command: Command) -> Command:
     return click.option("--quiet", is_flag=True, help="No progress.")(command)
 
@@ -173,17 +182,18 @@ def submit(url: str, **study: Any) -> None:
 
 @cli.command()
 @_names_options
+@_moved_option
 @_quiet_option
 @_places_options
 @_storage_option
-def worker(names: tuple[str, ...], idle: str, quiet: bool, url: str, **places: str | None) -> None:
+def worker(names: tuple[str, ...], idle: str, data: str | None, quiet: bool, url: str, **places: str | None) -> None:
     """Help with the studies NAME, or with any unfinished one in the storage; start as many as you like.
 
     Example: fewest worker --idle wait --storage postgresql://me@server/studies
     """
     from fewest.workers import help_studies
 
-    help_studies(names, url, wait=idle == "wait", manner=_manner(quiet, **places))
+    help_studies(names, url, wait=idle == "wait", manner=_manner(quiet, **places), data_path=data)
 
 
 @cli.command()
@@ -206,29 +216,39 @@ def cluster(scheduler: str, n_workers: int, names: tuple[str, ...], idle: str, u
 @cli.command()
 @click.argument("name")
 @_budget_options
+@_moved_option
 @_quiet_option
 @_places_options
 @_storage_option
-def resume(name: str, trials: int | None, timeout: float | None, quiet: bool, url: str, **places: str | None) -> None:
+def resume(
+    name: str, trials: int | None, timeout: float | None, data: str | None, quiet: bool, url: str, **places: str | None
+) -> None:
     """Continue the interrupted study NAME from its stored settings.
 
     Example: fewest resume mnist --trials 1000
     """
     from fewest.jobs import resume_study
 
-    budget = {"budget.trials": trials, "budget.timeout": timeout}
-    resume_study(name, _as_overrides(budget), url, manner=_manner(quiet, **places))
+    given = {"budget.trials": trials, "budget.timeout": timeout, "data.name": data}
+    resume_study(name, _as_overrides(given), url, manner=_manner(quiet, **places))
 
 
 @cli.command()
 @click.argument("name")
 @click.option("--target", "targets", type=float, multiple=True, help="Another accuracy to answer for; repeatable.")
 @click.option("--seeds", type=int, help="Most seeds per candidate.")
+@_moved_option
 @_quiet_option
 @_places_options
 @_storage_option
 def verify(
-    name: str, targets: tuple[float, ...], seeds: int | None, quiet: bool, url: str, **places: str | None
+    name: str,
+    targets: tuple[float, ...],
+    seeds: int | None,
+    data: str | None,
+    quiet: bool,
+    url: str,
+    **places: str | None,
 ) -> None:
     """Score what study NAME has found on the sealed test set, from more seeds or for more targets.
 
@@ -236,7 +256,7 @@ def verify(
     """
     from fewest.jobs import verify_study
 
-    more = {"budget.targets": list(targets) or None, "budget.verification_seeds": seeds}
+    more = {"budget.targets": list(targets) or None, "budget.verification_seeds": seeds, "data.name": data}
     verify_study(name, _as_overrides(more), url, manner=_manner(quiet, **places))
 
 
@@ -289,18 +309,19 @@ def backup(file: Path, url: str) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default NAME.html.")
+@click.option("--output", metavar="FILE", help="The file, or - for stdout; by default NAME.html.")
 @_storage_option
-def report(name: str, output: Path | None, url: str) -> None:
+def report(name: str, output: str | None, url: str) -> None:
     """Write what study NAME found as one HTML file that opens offline.
 
     Example: fewest report mnist --output mnist.html
     """
     from fewest.reading import write_study_report
+    from fewest.storage.files.atomic import is_stdout, output_path
 
-    path = output or Path(f"{name}.html")
+    path = output_path(output) if output else Path(f"{name}.html")
     write_study_report(name, url, path)
-    click.echo(path)
+    click.echo(path, err=is_stdout(path))
 
 
 @cli.command()
@@ -308,7 +329,7 @@ def report(name: str, output: Path | None, url: str) -> None:
 @click.option("--target", type=float, help="Export the typical answer for this test accuracy.")
 @click.option("--depth", type=click.IntRange(min=0), help="With --target: the answer with so many hidden layers.")
 @click.option("--trial", type=int, help="Export this trial's network.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file.")
+@click.option("--output", metavar="FILE", required=True, help="The file, or - for stdout, with --format.")
 @click.option(
     "--format",
     "fmt",
@@ -316,6 +337,7 @@ def report(name: str, output: Path | None, url: str) -> None:
     help="By default what the file's name ends like: .keras, .tflite, .int8.tflite or .onnx.",
 )
 @click.option("--tolerance", type=click.FloatRange(0, 1), help="Test accuracy the file may lose; by default 0.005.")
+@_moved_option
 @_artifacts_option
 @_storage_option
 def export(
@@ -323,9 +345,10 @@ def export(
     target: float | None,
     depth: int | None,
     trial: int | None,
-    output: Path,
+    output: str,
     fmt: str | None,
     tolerance: float | None,
+    data: str | None,
     artifacts: str | None,
     url: str,
 ) -> None:
@@ -336,17 +359,19 @@ def export(
     Example: fewest export mnist --target 0.95 --output mnist.tflite
     """
     from fewest.exporting import export_network
+    from fewest.storage.files.atomic import output_path
 
     export_network(
         name,
         url,
-        output,
+        output_path(output),
         target=target,
         depth=depth,
         trial=trial,
         fmt=fmt,
         tolerance=tolerance,
         artifacts=artifacts,
+        data_path=data,
     )
 
 

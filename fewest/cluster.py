@@ -36,7 +36,14 @@ class ClusterError(FewestError, OSError):
 
 
 def serve_on_cluster(
-    scheduler: str, n_workers: int, names: Sequence[str], url: str, *, wait: bool, places: Places
+    scheduler: str,
+    n_workers: int,
+    names: Sequence[str],
+    url: str,
+    *,
+    wait: bool,
+    places: Places,
+    connect_seconds: float = CONNECT_SECONDS,
 ) -> None:
     """Keeps workers on a Dask cluster until no study has work left, or the user stops it.
 
@@ -47,6 +54,7 @@ def serve_on_cluster(
         url: The storage, as the cluster reaches it.
         wait: When all are finished, wait for the next.
         places: Where to keep files, as the cluster reaches them.
+        connect_seconds: How long to wait for the scheduler.
 
     Raises:
         MisuseError: The storage is not one that several machines can share, or there is no such study.
@@ -69,7 +77,7 @@ def serve_on_cluster(
 
     say = say_to(err())
     try:
-        client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+        client = Client(scheduler, timeout=connect_seconds, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ClusterError(
             f"There must be a Dask scheduler at {scheduler!r}, got: {error}. Check its address."
@@ -87,6 +95,8 @@ def keep_placed(
     task: Callable[[str], str],
     should_stop: Callable[[], bool],
     say: Callable[[str], None],
+    *,
+    poll_seconds: float = POLL_SECONDS,
 ) -> None:
     """Keeps a task running on so many Dask workers, one on each, until one of them says that nothing is left to do.
 
@@ -97,6 +107,7 @@ def keep_placed(
             what it did.
         should_stop: Asked now and then; True ends the tasks.
         say: Takes a line for each beginning and end.
+        poll_seconds: How long to wait before looking again.
 
     Raises:
         Exception: What a task raised; all others are asked to end.
@@ -120,7 +131,7 @@ def keep_placed(
                 # Pinned, so that each has a process of its own; what is lost with it is placed anew here.
                 placed[address] = client.submit(task, stop.name, workers=[address], pure=False)
                 say(f"A worker begins on {address}; {len(placed)} of {n_workers}.")
-            time.sleep(POLL_SECONDS)
+            time.sleep(poll_seconds)
     finally:
         stop.set()
 

@@ -10,8 +10,11 @@ from fewest.dashboards.console import err, out, say, show
 from fewest.quiet import quiet_libraries
 from fewest.reading import read_found, reading
 from fewest.search.export.selection import Choice, network_for_target, network_of_trial
+from fewest.search.settings.config import shown
+from fewest.search.settings.files import overridden
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.artifacts import Artifacts, read_kept
+from fewest.storage.files.atomic import is_stdout
 from fewest.storage.files.places import place_for
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ def export_network(
     fmt: str | None,
     tolerance: float | None,
     artifacts: str | None,
+    data_path: str | None = None,
 ) -> None:
     """Write a network of a study to a file, and print what running that file on the test set showed.
 
@@ -44,11 +48,13 @@ def export_network(
         fmt: One of `fewest.search.export.export.FORMATS`; None takes the one that `output` ends like.
         tolerance: Test accuracy that may be lost; None for the usual.
         artifacts: The folder with the study's artifacts, if not the storage's usual one.
+        data_path: Where the study's data are now, if they have moved; not remembered, as the storage is only read.
 
     Raises:
         MisuseError: There is no such study or network, its data are others now, or the options do not fit.
         ExportError: The network cannot be had in this format, or not as accurate.
         RegainError: The network had to be trained again, and failed.
+        RecordError: The network, or the file, is not as accurate as the study recorded.
     """
     if (target is None) == (trial is None):
         raise MisuseError("Name one network to export, either with `--target` or with `--trial`.")
@@ -57,7 +63,7 @@ def export_network(
     with reading(url) as connection:
         known = read_found(connection, name)
         kept = read_kept(connection, known.study.study_id)
-    study, config = known.study, known.config
+    config = known.config if data_path is None else overridden(known.config, [("data.name", data_path)])
     if trial is not None:
         choice = network_of_trial(config, known.trials, trial)
     else:
@@ -70,17 +76,22 @@ def export_network(
     quiet_libraries()
     from fewest.search.data.datasets import load_for
     from fewest.search.export.export import DEFAULT_TOLERANCE, check_request, export
+    from fewest.search.export.record import Record
     from fewest.search.export.recovery import regain
+    from fewest.search.study.environment import changed_versions
 
     tolerance = DEFAULT_TOLERANCE if tolerance is None else tolerance
     fmt = check_request(output, fmt, tolerance)
     data, sealed = load_for(config)
-    if data.fingerprint != study.attributes["data"]["fingerprint"]:
+    if data.fingerprint != known.ours.data.fingerprint:
         raise MisuseError(
-            f"Study '{name}' was made on other data than '{config.data.name}' holds now. Put back the former."
+            f"Study '{name}' was made on other data than {shown(config.data.name)} holds. "
+            "Say with `--data PATH` where its data are."
         )
-    network = regain(choice, config, data, kept, Artifacts(place_for(url, "artifacts", artifacts)), announce)
-    _print(choice, export(network, fmt, output, data, sealed.unseal(), tolerance=tolerance), sealed.n_samples)
+    network, had = regain(choice, config, data, kept, Artifacts(place_for(url, "artifacts", artifacts)), announce)
+    record = Record(choice.words, choice.recorded, had, changed_versions(known.ours.environment))
+    report = export(network, fmt, output, data, sealed.unseal(), tolerance=tolerance, record=record)
+    _print(choice, report, sealed.n_samples)
 
 
 def _print(choice: Choice, report: "ExportReport", n_test: int) -> None:
@@ -94,6 +105,8 @@ def _print(choice: Choice, report: "ExportReport", n_test: int) -> None:
     table.add_row("test accuracy before export", f"{report.accuracy_before:.4f}")
     table.add_row("test accuracy after export", f"{report.accuracy_after:.4f}")
     table.add_row("test labels changed", f"{report.labels_changed:,} of {n_test:,}")
-    console = out()
+    console = err() if is_stdout(report.path) else out()
     say(console, f"{choice.words}.")
     show(console, table)
+    if report.inputs is not None:
+        say(console, f"It takes features as (x - shift) / divisor; both are in '{report.inputs}'.")

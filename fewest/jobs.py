@@ -17,7 +17,8 @@ from fewest.dashboards.console import err, say
 from fewest.quiet import quiet_libraries
 from fewest.reading import print_answer_of, stored_study
 from fewest.search.settings.config import StudyConfig
-from fewest.search.settings.files import Override, continued, is_finished, overridden, stored_config
+from fewest.search.settings.files import Override, continued, is_finished, overridden
+from fewest.search.settings.stored import our_study
 from fewest.search.study.pace import USUAL, Pace
 from fewest.storage.database.urls import DEFAULT_URL
 from fewest.storage.errors import MisuseError, NotFoundError
@@ -103,9 +104,12 @@ def run_study(config: StudyConfig, url: str, *, manner: Manner) -> None:
         SearchInterruptedError: The user stopped it; it can be continued.
     """
     stored = _stored(config.name, url)
+    moved = False
     if stored is not None:
-        config = continued(stored_config(config.name, stored.attributes), config)
-    if stored is None or not is_finished(stored, config):
+        before = our_study(stored).config
+        config = continued(before, config)
+        moved = config.data.name != before.data.name  # Whether these are the same data, their fingerprint says.
+    if stored is None or moved or not is_finished(stored, config):
         _work(config, url, manner=manner)
     _tell(config, url)
 
@@ -136,7 +140,7 @@ def resume_study(name: str, overrides: Sequence[Override], url: str, *, manner: 
 
     Args:
         name: The study.
-        overrides: A larger budget.
+        overrides: A larger budget, or where the data are now.
         url: The storage.
         manner: How to work.
 
@@ -144,7 +148,7 @@ def resume_study(name: str, overrides: Sequence[Override], url: str, *, manner: 
         MisuseError: There is no such study.
         SearchInterruptedError: The user stopped it; it can be continued.
     """
-    stored = stored_config(name, stored_study(name, url).attributes)
+    stored = our_study(stored_study(name, url)).config
     run_study(overridden(stored, overrides), url, manner=manner)
 
 
@@ -153,7 +157,7 @@ def verify_study(name: str, overrides: Sequence[Override], url: str, *, manner: 
 
     Args:
         name: The study.
-        overrides: More targets or seeds.
+        overrides: More targets or seeds, or where the data are now.
         url: The storage.
         manner: How to work.
 
@@ -161,7 +165,7 @@ def verify_study(name: str, overrides: Sequence[Override], url: str, *, manner: 
         MisuseError: There is no such study, or it has no seeds to verify from.
         SearchInterruptedError: The user stopped it; it can be continued.
     """
-    stored = stored_config(name, stored_study(name, url).attributes)
+    stored = our_study(stored_study(name, url)).config
     config = continued(stored, overridden(stored, overrides))
     if config.budget.verification_seeds == 0:
         raise MisuseError(f"Verification must have seeds, and study '{name}' has 0. Say how many with `--seeds`.")

@@ -8,10 +8,15 @@ __all__ = ["quiet_libraries"]
 
 
 def quiet_libraries() -> None:
-    """Imports TensorFlow and Optuna without their greetings; their errors still raise."""
+    """Import Keras, TensorFlow and Optuna without their greetings; their errors still raise.
+
+    Raises:
+        MisuseError: The program around us imported Keras before, with another backend.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silent_stderr():
-        import tensorflow as tf  # its C++ part writes to stderr before any log level counts
+        # TensorFlow's C++ part writes to stderr before any log level counts.
+        from fewest.search.settings.keras_settings import tf
     import optuna
 
     tf.get_logger().setLevel("ERROR")

@@ -15,11 +15,12 @@ from sqlalchemy import Connection
 
 from fewest.dashboards.console import out
 from fewest.dashboards.text import print_answer, print_comparison
-from fewest.search.answers.results import collect
+from fewest.search.answers.failures import NothingTrainedError, reasons_of_failure
+from fewest.search.answers.results import collect, trained
 from fewest.search.answers.sentences import statements
 from fewest.search.answers.summary import Summary, summarise
 from fewest.search.settings.config import StudyConfig
-from fewest.search.settings.files import stored_config
+from fewest.search.settings.stored import OurStudy, our_study
 from fewest.storage.database import transactions
 from fewest.storage.database.database import open_database
 from fewest.storage.trials.curves import read_curves
@@ -44,16 +45,24 @@ class Found:
     """A study as the storage had it at one moment.
 
     Attributes:
-        study: The study.
-        config: Its settings.
-        trials: All its trials, by number.
+        ours: The study, its attributes checked.
+        trials: All its trials, by number, without what cannot be.
         verified: Networks scored on the test set; empty before verification.
     """
 
-    study: StudyRecord
-    config: StudyConfig
+    ours: OurStudy
     trials: Sequence[TrialRecord]
     verified: Sequence[VerifiedNetwork]
+
+    @property
+    def study(self) -> StudyRecord:
+        """The study as the storage has it."""
+        return self.ours.record
+
+    @property
+    def config(self) -> StudyConfig:
+        """Its settings."""
+        return self.ours.config
 
     @cached_property
     def summary(self) -> Summary:
@@ -102,17 +111,26 @@ def read_found(connection: Connection, name: str) -> Found:
     """Read all about a study within the caller's transaction; see `found`."""
     study = read_study(connection, name)
     key = study.study_id
-    config = stored_config(name, study.attributes)
-    return Found(study, config, read_trials(connection, key), read_results(connection, key))
+    ours = our_study(study)
+    trials = [ours.plausible(trial) for trial in read_trials(connection, key)]
+    return Found(ours, trials, read_results(connection, key))
 
 
 def print_answer_of(name: str, url: str) -> None:
-    """Print what a study has found, beside the figures it refers to if it has any."""
+    """Print what a study has found, beside the figures it refers to if it has any.
+
+    Raises:
+        MisuseError: There is no such study, or it is not ours.
+        NothingTrainedError: All networks failed, so that there is no answer.
+    """
     known = found(name, url)
+    if reasons := reasons_of_failure(known.trials, known.verified):
+        raise NothingTrainedError(name, reasons)
     console = out()
     print_answer(console, known.summary, statements(known.summary, known.verified))
     results = collect(known.verified)
-    listed = {architecture: results.get(architecture, []) for architecture in known.config.space.architectures or ()}
+    architectures = known.config.space.architectures or ()
+    listed = {architecture: trained(results.get(architecture, [])) for architecture in architectures}
     if known.config.reference is not None and all(len(accuracies) > 1 for accuracies in listed.values()):
         print_comparison(console, known.config.reference, listed)
 
@@ -129,15 +147,15 @@ def write_study_report(name: str, url: str, output: Path) -> None:
     with reading(url) as connection:
         known = read_found(connection, name)
         curves = read_curves(connection, known.study.study_id)
-    data = known.study.attributes["data"]
+    data = known.ours.data
     report = ReportData(
         answer=known.summary,
         config=known.config,
         trials=known.trials,
         curves=curves,
         verified=known.verified,
-        environment=known.study.attributes["environment"],
-        samples={kind: data[f"n_{kind}"] for kind in ("training", "validation", "test")},
+        environment=known.ours.environment,
+        samples={"training": data.n_training, "validation": data.n_validation, "test": data.n_test},
         generated=datetime.now(UTC),
     )
     write_report(output, report)

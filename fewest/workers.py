@@ -1,9 +1,10 @@
 """A worker: helps with studies until none has work left, or waits for the next.
 
-It takes settings and data from each study itself. What it cannot help with, a study that is not ours or whose data is
-not on this machine, it says in a line and passes over.
+It takes settings and data from each study itself. What it cannot help with, it says in a line and passes over: a study
+that is not ours, one whose data is not on this machine, one in which nothing moves.
 """
 
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,10 +13,11 @@ from fewest.dashboards.console import err
 from fewest.jobs import Manner, opened, say_to
 from fewest.quiet import quiet_libraries
 from fewest.reading import all_studies, stored_study
-from fewest.search.settings.files import stored_config
+from fewest.search.settings.files import Override, overridden
+from fewest.search.settings.stored import our_study
 from fewest.search.study.next_study import has_free_trials, next_study
 from fewest.stopping import stoppable
-from fewest.storage.errors import FewestError, NotFoundError, StorageError
+from fewest.storage.errors import FewestError, MisuseError, NotFoundError, StorageError
 from fewest.storage.trials.records import StudyRecord
 
 __all__ = ["help_studies", "help_until"]
@@ -24,7 +26,7 @@ PATIENCE_SECONDS = 60.0
 """How long a worker waits in a study of which others have the rest before it looks at another such."""
 
 
-def help_studies(names: Sequence[str], url: str, *, wait: bool, manner: Manner) -> None:
+def help_studies(names: Sequence[str], url: str, *, wait: bool, manner: Manner, data_path: str | None = None) -> None:
     """Trains and verifies for studies in a storage, together with whoever else does.
 
     Args:
@@ -32,22 +34,34 @@ def help_studies(names: Sequence[str], url: str, *, wait: bool, manner: Manner) 
         url: The storage.
         wait: When all are finished, wait for the next instead of returning.
         manner: How to work.
+        data_path: Where the data of the one study named are on this machine; None where the study says.
 
     Raises:
-        MisuseError: There is no such study; a worker that waits also waits for studies to be made.
+        MisuseError: There is no such study, or `data_path` goes with more or fewer than one; a worker that waits also
+            waits for studies to be made.
         StorageError: The storage fails.
         SearchInterruptedError: The user stopped it; what it was at is free for others.
     """
+    if data_path is not None and len(names) != 1:
+        raise MisuseError(f"`--data` must go with one study, got {len(names)}. Name the study whose data they are.")
     if not wait:
         all_studies(url)
         for name in names:
             stored_study(name, url)
     say = say_to(err())
     with stoppable(say) as should_stop:
-        say(help_until(should_stop, names, url, wait=wait, manner=manner))
+        say(help_until(should_stop, names, url, wait=wait, manner=manner, data_path=data_path))
 
 
-def help_until(should_stop: Callable[[], bool], names: Sequence[str], url: str, *, wait: bool, manner: Manner) -> str:
+def help_until(
+    should_stop: Callable[[], bool],
+    names: Sequence[str],
+    url: str,
+    *,
+    wait: bool,
+    manner: Manner,
+    data_path: str | None = None,
+) -> str:
     """`help_studies` for whoever has another way to stop it.
 
     Returns:
@@ -59,12 +73,16 @@ def help_until(should_stop: Callable[[], bool], names: Sequence[str], url: str, 
     quiet_libraries()
     from fewest.search.listener import SearchInterruptedError
 
-    worker = _Worker(names, url, wait, manner, say_to(err()))
+    worker = _Worker(names, url, wait, manner, say_to(err()), data_path)
     try:
         worker.work(should_stop)
     except (SearchInterruptedError, KeyboardInterrupt):
         raise SearchInterruptedError(f"Interrupted; nothing is lost. {worker.account()}") from None
     return f"No study has work left. {worker.account()}"
+
+
+class NoProgressError(FewestError, RuntimeError):
+    """A study looks unfinished, and there is nothing that a worker can do about it."""
 
 
 class _Worker:
@@ -77,8 +95,10 @@ class _Worker:
         wait: bool,
         manner: Manner,
         say: Callable[[str], None],
+        data_path: str | None,
     ) -> None:
         self._names, self._url, self._wait = names, url, wait
+        self._data: list[Override] = [] if data_path is None else [("data.name", data_path)]
         self._manner, self._say = manner, say
         self._reachable: bool | None = None  # None: not known yet.
         self._passed_over: set[str] = set()
@@ -102,7 +122,7 @@ class _Worker:
                 last = study.name
                 self._help(study, should_stop)
             elif self._wait:
-                time.sleep(self._manner.pace.idle_seconds)
+                self._manner.pace.sleep(self._manner.pace.idle_seconds)
             else:
                 return
 
@@ -126,13 +146,14 @@ class _Worker:
         from fewest.search.listener import LeftToOthersError, SearchInterruptedError
 
         try:
-            config = stored_config(study.name, study.attributes)
+            config = overridden(our_study(study).config, self._data)
             with opened(config, self._url, manner=self._manner) as job:
                 try:
                     job.work(should_stop, self._elsewhere(study.name))
                 finally:
                     if job.study.n_told:
                         self._trained[study.name] += job.study.n_told
+            self._require_progress(study)
         except LeftToOthersError:
             pass
         except (SearchInterruptedError, StorageError):
@@ -140,6 +161,19 @@ class _Worker:
         except FewestError as error:
             self._say(f"Study '{study.name}' is passed over: {error}")
             self._passed_over.add(study.name)
+
+    def _require_progress(self, before: StudyRecord) -> None:
+        """Make sure that a pass which came to its end has ended the study, or that somebody has changed it meanwhile.
+
+        Raises:
+            NoProgressError: The next pass would be like this one.
+        """
+        now = stored_study(before.name, self._url)
+        if now == before and next_study([now]) is not None:
+            raise NoProgressError(
+                "Its work must end or move on, but nothing has changed. "
+                f"`fewest resume {shlex.quote(before.name)}` says more."
+            )
 
     def _elsewhere(self, name: str) -> Callable[[], bool]:
         """Says whether there is something better to do than to wait in a study."""

@@ -18,6 +18,7 @@ from fewest.search.study.study import OpenStudy
 from fewest.search.study.ticket import Ticket
 from fewest.search.training.network import extract, save
 from fewest.search.training.outcome import Outcome
+from fewest.storage.trials.records import TrialRecord
 
 __all__ = ["Keeper", "file_name"]
 
@@ -64,7 +65,7 @@ class Keeper:
         """
         trials = self._study.trials()
         front = {point.trial for point in pareto_front(points_of(trials, self._study.config.space.size))}
-        beaten = {trial.trial_id for trial in trials if trial.state == "complete" and trial.number not in front}
+        beaten = {trial.trial_id for trial in trials if _is_ours(trial) and trial.number not in front}
         self._study.drop_files([file for file in self._study.kept_files() if file.trial_id in beaten])
 
     def note_verified(self, networks: Sequence[Network], outcomes: Sequence[Outcome]) -> None:
@@ -98,8 +99,8 @@ class Keeper:
                 file = Path(folder, file_name(network))
                 save(extract(network, outcome.weights, self._study.data, self._study.config.training), file)
                 self._study.keep_file(file, trial_id)
-        except UpdateFinishedTrialError:
-            return False  # Another worker took the trial over and has finished it.
+        except (UpdateFinishedTrialError, KeyError):
+            return False  # Another has finished the trial, or deleted it.
         except OSError as error:
             if not self._warned:
                 self._say(f"Trained networks cannot be kept, and the study goes on without: {error}")
@@ -115,6 +116,11 @@ def file_name(network: Network) -> str:
     ('12-8-seed-7.keras', 'softmax-seed-7.keras')
     """
     return f"{_opening(network.architecture)}{network.seed}.keras"
+
+
+def _is_ours(trial: TrialRecord) -> bool:
+    """Say whether a trial's network is one that can be beaten: complete, and of an architecture of the space."""
+    return trial.state == "complete" and trial.widths is not None
 
 
 def _opening(architecture: Architecture) -> str:

@@ -4,7 +4,7 @@ Errors of our own making derive from `FewestError` *and* from the builtin that f
 knows nothing of us can still catch them. Anything else that escapes is a bug and keeps its traceback.
 """
 
-__all__ = ["FewestError", "MisuseError", "NotFoundError", "StorageError", "no_studies"]
+__all__ = ["FewestError", "MisuseError", "NotFoundError", "StorageError", "StudyGoneError", "no_studies"]
 
 
 class FewestError(Exception):
@@ -21,6 +21,16 @@ class MisuseError(FewestError, ValueError):
 
 class NotFoundError(MisuseError, LookupError):
     """There is no such study, or no storage yet to look for it in."""
+
+
+class StudyGoneError(FewestError, LookupError):
+    """The study was deleted or renamed while it ran."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Study '{name}' must stay in the storage while it runs, but was deleted or renamed. "
+            "`fewest studies` lists what is there; a renamed study goes on with `fewest resume` and its new name."
+        )
 
 
 class StorageError(FewestError, OSError):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from postgres import admin, named
+from helpers import admin, named
 
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.config import StudyConfig

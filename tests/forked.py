@@ -6,6 +6,7 @@ log, and every network that it has scored one of the log beside it, so that what
 
 import multiprocessing
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ __all__ = [
     "help_studies",
     "kill_all",
     "lines_of",
+    "run_command",
     "run_study",
     "scores_of",
     "start",
@@ -69,6 +71,16 @@ def kill_all() -> None:
     _started.clear()
 
 
+def run_command(said: Path, *arguments: str) -> None:
+    """`fewest` with these arguments; what it says on stderr goes into a file, after what is there already."""
+    from fewest.cli import main
+
+    with said.open("ab") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    with redirect_stdout(StringIO()):
+        main(arguments)
+
+
 def run_study(config: StudyConfig, url: str, log: Path, cohort_size: int) -> None:
     """`fewest run`, in cohorts of a given size."""
     from fewest.jobs import run_study as run
@@ -98,7 +110,8 @@ def help_studies(
     manner = _manner(log, cohort_size, lease_seconds)
     if instantly:
         manner = replace(manner, make_engine=lambda config: LoggedEngine(InstantEngine(), log, cohort_size))
-        Keeper.keep_front = Figures.refresh = lambda *_: None  # type: ignore[method-assign]
+        Keeper.keep_front = lambda *_: None  # type: ignore[method-assign]
+        Figures.refresh = lambda *_: None  # type: ignore[method-assign]
     help_([], url, wait=False, manner=manner)
 
 
@@ -142,12 +155,23 @@ class LoggedWatcher:
 
 
 class InstantEngine:
-    """An engine that trains nothing: every epoch takes a moment, every network ends as good as it is large."""
+    """An engine that trains nothing: every epoch takes a moment.
+
+    Args:
+        accuracy_of: The accuracy of a network with so many neurons, from its first epoch on; by default it is as good
+            as it is large.
+    """
+
+    def __init__(self, accuracy_of: Callable[[int], float] = lambda neurons: 1 - 1 / (2 + neurons)) -> None:
+        self._accuracy_of = accuracy_of
+
+    def cohort_size(self, *_: Any) -> int:
+        return 8
 
     def train(
         self, networks: Sequence[Network], data: Any, protocol: Protocol, *, order: Any, watcher: "Watcher"
     ) -> list[Outcome]:
-        accuracies = [1 - 1 / (2 + n_neurons(network.architecture)) for network in networks]
+        accuracies = [self._accuracy_of(n_neurons(network.architecture)) for network in networks]
         seen = [EpochMetrics(1.0, accuracy, 1.0, accuracy) for accuracy in accuracies]
         for epoch in range(protocol.epochs):
             time.sleep(0.005)

@@ -52,7 +52,7 @@ from statistics import fmean
 from typing import Any, Literal, TypeAlias
 
 from fewest.search.answers.evidence import FEWEST_SEEDS, SHARES, Evidence, Quantity, Verdict, evidence
-from fewest.search.answers.results import Results, by_depth
+from fewest.search.answers.results import Results, by_depth, trained
 from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture, n_neurons
 
@@ -77,8 +77,8 @@ class Answer:
         neurons: Hidden neurons of the smallest architecture whose observed share of seeds is enough.
         widths: That architecture; of several with as many neurons, the first in order of widths.
         interval: The 95 % interval of the number of neurons, both ends included.
-        test_accuracy: Mean test accuracy over its seeds, in 0..1.
-        seeds: Number of seeds it was verified with.
+        test_accuracy: Mean test accuracy over its seeds that trained, in 0..1.
+        seeds: Number of seeds it was verified with, those that failed to train included.
     """
 
     neurons: int
@@ -236,7 +236,7 @@ def _answer_one(
         neurons=n_neurons(chosen),
         widths=chosen,
         interval=(at_least, sizes[high][0]),
-        test_accuracy=fmean(family[chosen]),
+        test_accuracy=fmean(trained(family[chosen])),
         seeds=len(family[chosen]),
     )
 

@@ -27,6 +27,18 @@ verdict needs the pass count to agree, so that a wrong shape of the distribution
 - A count so lopsided has an exact binomial probability of at most 15 % at p(n) = q. A unanimous count always
   agrees, since for some q nothing rarer exists.
 
+Seeds that failed
+-----------------
+A seed whose training failed, as when its loss is no longer finite, has no accuracy. It misses every target, so it
+counts among the m seeds and never among those that pass. It is no point of the distribution either: a 0 would
+stretch s and hide what the others say. So a size with failed seeds is judged by its pass count alone. z is then
+the normal quantile of the exact binomial tail at p(n) = q: of at least so many passes when the share is at least
+q, of at most so many when it is less. That assumes nothing of the accuracies, errs less than the bound allows,
+and needs more seeds. Its other seeds still give a variance to their neighbours.
+
+Without failed seeds nothing of this applies: failures too rare to have been seen are covered by the assumption on
+the distribution, as any rare accident is. Versions up to 0.1 wrote an accuracy of 0 for a failed seed; it stays one.
+
 Looking more than once
 ----------------------
 A size is looked at after every few seeds. So z is held to a boundary of Wang and Tsiatis (1987), their
@@ -58,7 +70,7 @@ from functools import lru_cache
 from statistics import NormalDist, fmean, median, variance
 from typing import Literal, NamedTuple, TypeAlias
 
-from fewest.search.answers.results import Results
+from fewest.search.answers.results import Results, trained
 from fewest.search.settings.space import Architecture
 
 __all__ = ["CAP", "FEWEST_SEEDS", "SHARES", "Evidence", "Quantity", "Verdict", "bound", "evidence"]
@@ -97,6 +109,9 @@ _TOLERANCE = 1e-6
 _LEAST_SD = 1e-4
 """Seeds that agree exactly still leave doubt of this size: one sample in ten thousand."""
 
+_LEAST_TAIL = 1e-300
+"""Rarer counts are no clearer: the normal quantile of 0 is infinite."""
+
 _PRIOR_DEGREES = 3.0
 """What the neighbours' variance counts for, in degrees of freedom."""
 
@@ -108,7 +123,7 @@ class Evidence(NamedTuple):
     """What the seeds of one architecture say about one required share of one target.
 
     Attributes:
-        seeds: Accuracies seen.
+        seeds: Seeds seen, those that failed to train included.
         share: Of them that reach the target; NaN without seeds.
         z: Standard normal if p(n) were exactly the required share; above 0 speaks for more. 0 when there are
             fewer than `FEWEST_SEEDS`.
@@ -155,7 +170,7 @@ def _judge(accuracies: Sequence[float], spread: tuple[float, float], target: flo
     """Judge one architecture against one required share.
 
     Args:
-        accuracies: Test accuracy of each of its seeds, in 0..1.
+        accuracies: Test accuracy of each of its seeds, in 0..1; NaN of one that failed.
         spread: Standard deviation of the accuracies, and its degrees of freedom.
         target: Accuracy to reach, in 0..1.
         required: Share of all seeds that must reach it: q in the derivation above.
@@ -167,17 +182,39 @@ def _judge(accuracies: Sequence[float], spread: tuple[float, float], target: flo
     share = passes / seeds
     if seeds < FEWEST_SEEDS:
         return Evidence(seeds, share, 0.0, "open")
-    sd, degrees = spread
-    quantile = _quantile_of(required)
-    # The mean and the deviation each have an error; a demanding share leans on the deviation, the median not at all.
-    error = sd * math.sqrt(1.0 / seeds + quantile**2 / (2.0 * degrees))
-    z = _normal_of_t((fmean(accuracies) + quantile * sd - target) / error, degrees)
+    if any(map(math.isnan, accuracies)):
+        z = _z_of_count(seeds, passes, required)
+    else:
+        z = _z_of_accuracies(accuracies, spread, target, required)
     verdict: Verdict = "open"
     if z > bound(seeds) and share >= required and _rare(seeds, seeds - passes, 1.0 - required):
         verdict = "at least"
     elif z < -bound(seeds) and share < required and _rare(seeds, passes, required):
         verdict = "below"
     return Evidence(seeds, share, z, verdict)
+
+
+def _z_of_accuracies(accuracies: Sequence[float], spread: tuple[float, float], target: float, required: float) -> float:
+    """Judge by the accuracies themselves; arguments as for `_judge`."""
+    sd, degrees = spread
+    quantile = _quantile_of(required)
+    # The mean and the deviation each have an error; a demanding share leans on the deviation, the median not at all.
+    error = sd * math.sqrt(1.0 / len(accuracies) + quantile**2 / (2.0 * degrees))
+    return _normal_of_t((fmean(accuracies) + quantile * sd - target) / error, degrees)
+
+
+@lru_cache(maxsize=4096)
+def _z_of_count(seeds: int, passes: int, required: float) -> float:
+    """Judge by the pass count alone: the normal quantile of its exact binomial tail, 0 where that is over a half.
+
+    >>> round(_z_of_count(8, 0, 0.5), 2), round(_z_of_count(20, 19, 0.5), 2), round(_z_of_count(20, 19, 0.9), 2)
+    (-2.66, 4.11, 0.27)
+    """
+    enough = passes >= required * seeds
+    counts = range(passes, seeds + 1) if enough else range(passes + 1)
+    tail = math.fsum(math.comb(seeds, k) * required**k * (1.0 - required) ** (seeds - k) for k in counts)
+    z = -_NORMAL.inv_cdf(min(max(tail, _LEAST_TAIL), 0.5))
+    return z if enough else -z
 
 
 @lru_cache(maxsize=4096)
@@ -211,7 +248,8 @@ def _spreads(family: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
     Each size's own variance is moderated towards the median variance of the sizes nearest to it. That takes at
     least three of them, since a median of two is no safer than either.
     """
-    own = [(variance(seeds), len(seeds) - 1) if len(seeds) >= FEWEST_SEEDS else None for seeds in family]
+    scored = [trained(seeds) for seeds in family]
+    own = [(variance(seeds), len(seeds) - 1) if len(seeds) >= FEWEST_SEEDS else None for seeds in scored]
     spreads: list[tuple[float, float]] = []
     for place, mine in enumerate(own):
         if mine is None:  # Never read: so few seeds get no verdict.

@@ -7,10 +7,13 @@ from typing import TypeAlias
 from fewest.search.settings.space import Architecture, describe, n_neurons
 from fewest.storage.trials.records import VerifiedNetwork
 
-__all__ = ["Results", "best_on_validation", "by_depth", "collect"]
+__all__ = ["Results", "best_on_validation", "by_depth", "collect", "trained"]
 
 Results: TypeAlias = Mapping[Architecture, Sequence[float]]
-"""Test accuracies in 0..1 of each architecture, one a seed, in any order; empty for one still to be trained."""
+"""Test accuracies in 0..1 of each architecture, one a seed, in any order; empty for one still to be trained.
+
+NaN stands for a seed that failed to train: it reaches no target, and has no accuracy that a mean or a spread could use.
+"""
 
 
 def collect(networks: Iterable[VerifiedNetwork]) -> dict[Architecture, list[float]]:
@@ -31,21 +34,32 @@ def collect(networks: Iterable[VerifiedNetwork]) -> dict[Architecture, list[floa
 
 
 def by_depth(results: Results) -> dict[int, dict[Architecture, list[float]]]:
-    """Split results by depth; smallest architecture first, accuracies sorted.
-
-    An accuracy of NaN counts as 0: a network that could not be scored reached nothing.
+    """Split results by depth; smallest architecture first, accuracies sorted, those of failed seeds, NaN, first.
 
     Raises:
         ValueError: An accuracy is outside 0..1.
     """
     families: dict[int, dict[Architecture, list[float]]] = {}
     for architecture in sorted(results, key=_size_order):
-        scored = sorted(0.0 if math.isnan(value) else float(value) for value in results[architecture])
-        outside = next((value for value in scored if not 0.0 <= value <= 1.0), None)
+        scored = sorted(map(float, results[architecture]), key=_failed_first)
+        outside = next((value for value in trained(scored) if not 0.0 <= value <= 1.0), None)
         if outside is not None:
             raise ValueError(f"`test_accuracy` must be in 0..1, got {outside} for {describe(architecture)}.")
         families.setdefault(len(architecture), {})[architecture] = scored
     return dict(sorted(families.items()))
+
+
+def trained(accuracies: Iterable[float]) -> list[float]:
+    """Pick the accuracies of the seeds that trained to their end.
+
+    >>> trained([0.9, math.nan, 0.8])
+    [0.9, 0.8]
+    """
+    return [accuracy for accuracy in accuracies if not math.isnan(accuracy)]
+
+
+def _failed_first(accuracy: float) -> float:
+    return -math.inf if math.isnan(accuracy) else accuracy
 
 
 def _size_order(architecture: Architecture) -> tuple[int, Architecture]:
@@ -61,7 +75,7 @@ def best_on_validation(verified: Iterable[VerifiedNetwork]) -> dict[Architecture
     """
     found: dict[Architecture, tuple[float, int]] = {}
     for network in verified:
-        if network.validation_accuracy >= 0:  # False for NaN: it failed
+        if not math.isnan(network.test_accuracy) and network.validation_accuracy >= 0:  # False for NaN: it failed
             rank = (network.validation_accuracy, -network.seed)
             found[network.widths] = max(found.get(network.widths, rank), rank)
     return {architecture: -negative for architecture, (_, negative) in found.items()}

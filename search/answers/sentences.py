@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from fewest.search.answers.answer import Answer, NoAnswer, Outcome, Outcomes, TargetAnswer
-from fewest.search.answers.results import collect
+from fewest.search.answers.results import collect, trained
 from fewest.search.answers.summary import Summary
 from fewest.search.answers.wording import WORDING, plural, short_percent
 from fewest.storage.trials.records import VerifiedNetwork
@@ -24,7 +24,7 @@ def statements(summary: Summary, verified: Sequence[VerifiedNetwork]) -> list[st
     """
     if not verified:
         return []
-    softmax = collect(verified).get((), ())
+    softmax = trained(collect(verified).get((), ()))
     samples = SAMPLES.get(summary.dataset, "test samples")
     return [statement(target, fmean(softmax) if softmax else None, samples) for target in summary.targets]
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from fewest.search.answers.answer import TargetAnswer, answer_targets
 from fewest.search.answers.front import Size, pareto_front, points_of
-from fewest.search.answers.results import Results, collect
+from fewest.search.answers.results import Results, collect, trained
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.space import Architecture
@@ -48,7 +48,7 @@ class TrialCounts:
 
 @dataclass(frozen=True, slots=True)
 class TestAccuracy:
-    """Test accuracies of one architecture over its seeds.
+    """Test accuracies of one architecture over its seeds; those that failed to train have none.
 
     Attributes:
         mean: Their mean, in 0..1.
@@ -66,8 +66,8 @@ class TestAccuracy:
 
     @classmethod
     def over(cls, accuracies: Sequence[float]) -> "TestAccuracy | None":
-        """Describe accuracies; None where there are none."""
-        if not accuracies:
+        """Describe accuracies, but for NaN; None where there are none."""
+        if not (accuracies := trained(accuracies)):
             return None
         sd = stdev(accuracies) if len(accuracies) > 1 else 0.0
         return cls(fmean(accuracies), sd, min(accuracies), max(accuracies), len(accuracies))

@@ -7,7 +7,6 @@ import contextlib
 import difflib
 import errno
 import os
-import tempfile
 import warnings
 import zipfile
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from fewest.search.data.errors import DataError, listed, reason
 from fewest.search.settings.config import shown
+from fewest.storage.files.atomic import replacing
 
 __all__ = ["ARRAY_NAMES", "Arrays", "read_npz", "write_npz"]
 
@@ -86,14 +86,8 @@ def read_npz(path: Path) -> Arrays:
 def write_npz(path: Path, arrays: Arrays) -> None:
     """Write arrays whole or not at all, also when two processes write at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".npz")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, **arrays._asdict())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path, suffix=".npz") as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **arrays._asdict())
 
 
 def _read_archive(file: BinaryIO, path: Path) -> Arrays:

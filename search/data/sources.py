@@ -97,7 +97,10 @@ def _regular_file(name_or_path: str) -> Path:
 def _not_found(name_or_path: str) -> str:
     path = Path(name_or_path)
     if path.suffix == ".npz" or len(path.parts) > 1:
-        return f"There is no file {shown(name_or_path)}. Check the path, or use one of {listed(data_sets())}."
+        return (
+            f"There is no file {shown(name_or_path)}. Say with `--data PATH` where it is, "
+            f"or use one of {listed(data_sets())}."
+        )
     near = difflib.get_close_matches(name_or_path.lower(), data_sets(), n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return (
@@ -164,7 +167,7 @@ def _checked_digits(arrays: Arrays, name: str) -> Arrays:
 
 def _from_keras(name: str) -> Arrays:
     with _quiet_and_bounded():
-        import keras
+        from fewest.search.settings.keras_settings import keras
 
         (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     return Arrays(x_train, y_train, x_test, y_test)

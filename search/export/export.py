@@ -18,21 +18,24 @@ holds its date.
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData, TestData
 from fewest.search.export import litert, onnx
+from fewest.search.export.inputs import beside, require_place, write_inputs
 from fewest.search.export.layers import ExportError, optional
+from fewest.search.export.record import Record
+from fewest.search.settings.keras_settings import keras
 from fewest.search.training.network import predict_labels, save
 from fewest.storage.errors import MisuseError
-from fewest.storage.files.atomic import replacing
+from fewest.storage.files.atomic import is_stream, replacing, require_writable
 
 __all__ = ["DEFAULT_TOLERANCE", "FORMATS", "ExportError", "ExportReport", "check_request", "export", "format_of"]
 
@@ -52,6 +55,7 @@ class ExportReport:
         accuracy_before: Share of the test set that the Keras network labels right.
         accuracy_after: The same for the file, run by the format's own runtime.
         labels_changed: Test samples that the file labels otherwise than the network, right or wrong.
+        inputs: The file beside it that says how inputs are made from the data's numbers; None if they are the same.
     """
 
     path: Path
@@ -61,6 +65,7 @@ class ExportReport:
     accuracy_before: float
     accuracy_after: float
     labels_changed: int
+    inputs: Path | None
 
 
 class _Format(NamedTuple):
@@ -87,37 +92,50 @@ def export(
     test: TestData,
     *,
     tolerance: float = DEFAULT_TOLERANCE,
+    record: Record | None = None,
 ) -> ExportReport:
     """Write a network to a file, run the file on the test set, and keep it if it is as good as the network.
+
+    Where the data's loader has standardised features, the file takes them so; NAME.inputs.json beside it says how.
 
     The file appears under its name complete and checked, or not at all; until then an older one stays.
 
     Args:
         network: As `training.network.build` makes it, trained. Compiled or not makes no difference to the file.
         fmt: One of `FORMATS`; None takes the one that `path` ends like.
-        path: The file to write; must end like the format's files do. Its folder must exist.
+        path: The file to write; must end like the format's files do. Its folder must exist. A pipe, a device or
+            stdout is written into, whatever its name.
         data: Gives INT8 its calibration samples, the training samples and no others.
         test: What both the network and the file are scored on.
         tolerance: Accuracy that may be lost, 0 to 1.
+        record: What the network's study knows of it, which both the network and the file must agree with; None if
+            it has none.
 
     Raises:
         MisuseError: Unknown format, a name that does not fit it, a tolerance out of range, or a path that
             cannot be written.
+        RecordError: The network or the file is not as accurate as recorded.
         ExportError: A package is missing, the network has layers that the format cannot hold or weights
             that are not finite, or the file loses more than `tolerance`.
     """
     path = Path(path)
     name = check_request(path, fmt, tolerance)
     form = FORMATS[name]
+    require_place(path, data)
     _require_finite(network)
-    try:
-        with replacing(path, suffix=form.suffix) as partial:
-            _reserve(partial, path)
-            form.write(network, partial, data)
-            return _checked(network, name, path, partial, test, tolerance)
-    except OSError as error:
-        reason = error.strerror or error
-        raise MisuseError(f"'{path}' must be a file that can be written, got: {reason}.") from error
+    samples = {"validation": TestData(data.x_validation, data.y_validation), "test": test}
+    before = {which: predict_labels(network, of.x) for which, of in samples.items()}
+    if record is not None:
+        record.require_network({which: before[which] == of.y for which, of in samples.items()})
+    with _writing(path), replacing(path, suffix=form.suffix) as partial:
+        partial.touch()  # fails now, with the reason, where nothing can be written; Keras would say less, later
+        form.write(network, partial, data)
+        report = _checked(_report(network, name, path, partial, before["test"], test, data), tolerance)
+        if record is not None:
+            right = {which: form.run(partial, of.x) == of.y for which, of in samples.items()}
+            record.require_file(right, name, tolerance)
+        write_inputs(path, data)
+        return report
 
 
 def check_request(path: Path, fmt: str | None, tolerance: float) -> str:
@@ -132,14 +150,16 @@ def check_request(path: Path, fmt: str | None, tolerance: float) -> str:
         The format.
 
     Raises:
-        MisuseError: Unknown format, a name that does not fit it, a tolerance out of range, or no such folder.
+        MisuseError: Unknown format, a name that does not fit it, a tolerance out of range, or a path that
+            cannot be written.
         ExportError: A package is missing.
     """
-    name = format_of(path) if fmt is None else _checked_format(fmt, path)
+    with _writing(path):
+        name = _format_asked(path) if fmt is None else _checked_format(fmt, path)
     if not 0.0 <= tolerance <= 1.0:
         raise MisuseError(f"`tolerance` must be from 0 to 1, got {tolerance}.")
-    if not path.parent.is_dir():
-        raise MisuseError(f"'{path}' must be a file that can be written, got: there is no folder '{path.parent}'.")
+    with _writing(path):
+        require_writable(path)
     for package in FORMATS[name].packages:
         optional(package)
     return name
@@ -168,19 +188,30 @@ def format_of(path: str | os.PathLike[str]) -> str:
 # --- Checks ----------------------------------------------------------------------------------------------
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what the system says of an output into one line."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # Whoever read has seen enough.
+    except OSError as error:
+        reason = error.strerror or error
+        raise MisuseError(f"'{path}' must be a file that can be written, got: {reason}.") from error
+
+
+def _format_asked(path: Path) -> str:
+    if is_stream(path) and not path.suffix:
+        raise MisuseError(f"`format` must be given for an output whose name does not end in one, got '{path}'.")
+    return format_of(path)
+
+
 def _checked_format(fmt: str, path: Path) -> str:
     if fmt not in FORMATS:
         raise MisuseError(f"`format` must be one of {', '.join(FORMATS)}, got '{fmt}'.")
-    if path.suffix.lower() != FORMATS[fmt].suffix:
+    if path.suffix.lower() != FORMATS[fmt].suffix and not is_stream(path):
         raise MisuseError(f"A file in format {fmt} must end in {FORMATS[fmt].suffix}, got '{path}'.")
     return fmt
-
-
-def _reserve(partial: Path, path: Path) -> None:
-    """Fail now, with the reason, where nothing can be written; Keras would say less, later."""
-    if path.is_dir():
-        raise IsADirectoryError(0, "it is a folder")
-    partial.touch()
 
 
 def _require_finite(network: keras.Sequential) -> None:
@@ -188,13 +219,18 @@ def _require_finite(network: keras.Sequential) -> None:
         raise ExportError("A network must have finite weights to be exported; this one's training diverged.")
 
 
-def _checked(
-    network: keras.Sequential, name: str, path: Path, partial: Path, test: TestData, tolerance: float
+def _report(
+    network: keras.Sequential,
+    name: str,
+    path: Path,
+    partial: Path,
+    before: NDArray[np.intp],
+    test: TestData,
+    data: SearchData,
 ) -> ExportReport:
-    """Run the file written to `partial` against the network it came from."""
-    before = predict_labels(network, test.x)
+    """Run the file written to `partial` on the test set, and compare it with the network's labels `before`."""
     after = FORMATS[name].run(partial, test.x)
-    report = ExportReport(
+    return ExportReport(
         path=path,
         format=name,
         bytes=partial.stat().st_size,
@@ -202,11 +238,16 @@ def _checked(
         accuracy_before=float(np.mean(before == test.y)),
         accuracy_after=float(np.mean(after == test.y)),
         labels_changed=int(np.sum(before != after)),
+        inputs=beside(path, data),
     )
+
+
+def _checked(report: ExportReport, tolerance: float) -> ExportReport:
+    """Refuse a file that loses more than it may."""
     # Both are shares of the same samples: a loss of exactly the tolerance must not fail by its last bit.
     if report.accuracy_before - report.accuracy_after > tolerance + 1e-9:
         raise ExportError(
-            f"An exported file must not lose more than {tolerance:g} test accuracy; as {name} it fell from"
+            f"An exported file must not lose more than {tolerance:g} test accuracy; as {report.format} it fell from"
             f" {report.accuracy_before:.4f} to {report.accuracy_after:.4f}. Nothing was written: allow more"
             " with `tolerance`, or choose another format."
         )

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.settings.keras_settings import keras
 from fewest.storage.errors import FewestError
 from fewest.storage.extras import load
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData
 from fewest.search.export.layers import ONE, ZERO, Layer, Stack, labels_of, optional, stack_of
+from fewest.search.settings.keras_settings import keras
 
 __all__ = ["PACKAGES", "run", "write_float", "write_int8"]
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Final
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData
 from fewest.search.export.layers import labels_of, optional, stack_of
+from fewest.search.settings.keras_settings import keras
 from fewest.search.training.network import PREDICT_BATCH
 
 __all__ = ["PACKAGES", "run", "write"]

@@ -4,26 +4,34 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import keras
+from typing import NamedTuple
 
 from fewest.search.data.samples import SearchData
+from fewest.search.export.record import Had
 from fewest.search.export.selection import Choice
 from fewest.search.keeper import file_name
 from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.keras_settings import keras
 from fewest.search.settings.seeds import SampleOrder, search_order, verification_index, verification_order
 from fewest.search.settings.space import Network
 from fewest.search.training.engines import ENGINES
-from fewest.search.training.interface import Bystander
+from fewest.search.training.interface import Bystander, Engine
 from fewest.search.training.network import build, extract
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.files.artifacts import Artifacts, KeptFile
 
-__all__ = ["RegainError", "regain"]
+__all__ = ["RegainError", "Regained", "regain"]
 
 
 class RegainError(FewestError, RuntimeError):
     """A network that trained once does not train again."""
+
+
+class Regained(NamedTuple):
+    """A network that is had again: trained, not compiled."""
+
+    network: keras.Sequential
+    had: Had
 
 
 def regain(
@@ -33,8 +41,10 @@ def regain(
     kept: list[KeptFile],
     artifacts: Artifacts,
     say: Callable[[str], None],
-) -> keras.Sequential:
-    """A trained network, not compiled.
+    *,
+    engine: Engine | None = None,
+) -> Regained:
+    """Have a trained network again.
 
     Args:
         choice: Which.
@@ -43,6 +53,7 @@ def regain(
         kept: The study's artifacts.
         artifacts: Where their bytes are.
         say: Takes a line when the network has to be trained again.
+        engine: Trains it again; None for the study's.
 
     Raises:
         RegainError: It failed to train this time.
@@ -53,12 +64,12 @@ def regain(
         if (file.trial_id, file.name) == (trial_id, name):
             network = _loaded(artifacts.read(file), choice, config, data)
             if network is not None:
-                return network
+                return Regained(network, "kept")
     say(
         f"{choice.words}: its network is not kept in '{artifacts.place}', so it is trained again, "
         "from the same seed and data; equal to the first to rounding only."
     )
-    return _trained_again(choice, config, data)
+    return Regained(_trained_again(choice, config, data, engine or ENGINES[config.engine]()), "trained again")
 
 
 def _loaded(content: bytes | None, choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential | None:
@@ -76,11 +87,9 @@ def _loaded(content: bytes | None, choice: Choice, config: StudyConfig, data: Se
     return network
 
 
-def _trained_again(choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential:
+def _trained_again(choice: Choice, config: StudyConfig, data: SearchData, engine: Engine) -> keras.Sequential:
     order = search_order(config.seed) if choice.trial is not None else _verification_order(config, choice.network)
-    [outcome] = ENGINES[config.engine]().train(
-        [choice.network], data, config.training, order=order, watcher=Bystander()
-    )
+    [outcome] = engine.train([choice.network], data, config.training, order=order, watcher=Bystander())
     if outcome.state != "complete" or not math.isfinite(outcome.validation_accuracy):
         raise RegainError(f"{choice.words} must train as it did before, but failed: {outcome.reason}.")
     return extract(choice.network, outcome.weights, data, config.training)

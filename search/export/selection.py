@@ -15,7 +15,14 @@ from fewest.search.settings.space import Architecture, Network, describe
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 
-__all__ = ["Choice", "network_for_target", "network_of_trial"]
+__all__ = ["Choice", "Recorded", "network_for_target", "network_of_trial"]
+
+
+class Recorded(NamedTuple):
+    """Accuracies that a study measured for one network; None where it measured none."""
+
+    validation: float | None = None
+    test: float | None = None
 
 
 class Choice(NamedTuple):
@@ -25,12 +32,14 @@ class Choice(NamedTuple):
         network: Its architecture and seed.
         trial: The trial that trained it; None if verification did.
         words: What it is, for people.
+        recorded: What the study measured for it.
         caution: What to know about it beyond that; None if nothing.
     """
 
     network: Network
     trial: TrialRecord | None
     words: str
+    recorded: Recorded
     caution: str | None = None
 
 
@@ -60,7 +69,8 @@ def network_of_trial(config: StudyConfig, trials: Sequence[TrialRecord], number:
         raise MisuseError(
             f"Trial {number} of study '{config.name}' was not trained by fewest. Choose another `--trial`."
         )
-    return Choice(Network(trial.widths, trial.seed), trial, f"Trial {number}: {_described(trial.widths)}")
+    words = f"Trial {number}: {_described(trial.widths)}"
+    return Choice(Network(trial.widths, trial.seed), trial, words, Recorded(trial.validation_accuracy))
 
 
 def network_for_target(
@@ -107,11 +117,13 @@ def network_for_target(
             f"Study '{config.name}' has no typical answer for {target:g}{_of_depth(depth)}: {answer}. "
             "Choose a trial with `--trial`, or another target."
         )
+    scored = next(of for of in verified if (of.widths, of.seed) == (answer.widths, seed))
     return Choice(
         Network(answer.widths, seed),
         None,
         f"Typical answer for {target:g}{_of_depth(depth)}: {_described(answer.widths)}, "
         f"the best of {answer.seeds} seeds by validation accuracy",
+        Recorded(scored.validation_accuracy, scored.test_accuracy),
     )
 
 

@@ -142,7 +142,7 @@ class StudyConfig(_Settings):
     engine: Literal["keras", "population"] = "population"
     data: DataConfig
     space: SpaceConfig = SpaceConfig()
-    training: Protocol = Protocol()  # type: ignore[call-arg]  # filled from the named protocol
+    training: Protocol = Protocol()
     pruning: PruningConfig = PruningConfig()
     budget: BudgetConfig
     output: OutputConfig = OutputConfig()

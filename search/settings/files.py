@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from fewest.search.settings.config import BudgetConfig, SettingsError, StudyConfig, did_you_mean, shown
-from fewest.storage.errors import MisuseError
+from fewest.search.settings.stored import checked_config, stored_config
 from fewest.storage.trials.records import StudyRecord
 
 __all__ = [
@@ -32,8 +32,11 @@ __all__ = [
 Override: TypeAlias = str | tuple[str, Any]
 """One setting changed: `dotted.name=value` as typed after `--set`, or its dotted name and its value."""
 
-CHANGEABLE = ("budget.", "output.")
-"""Prefixes of the settings in which a continued study may differ: they change no network."""
+CHANGEABLE = ("budget.", "output.", "data.name")
+"""Prefixes of the settings in which a continued study may differ: they change no network.
+
+Where the data lie is no part of what they are: their fingerprint is, and whoever opens a study compares it.
+"""
 
 
 def shipped_studies() -> list[str]:
@@ -60,18 +63,20 @@ def load(study: str, overrides: Sequence[Override] = ()) -> StudyConfig:
 
 
 def overridden(config: StudyConfig, overrides: Sequence[Override]) -> StudyConfig:
-    """A configuration with overrides, checked again."""
+    """A configuration with overrides, checked again; a name that is in the storage already may be any text."""
     settings = config.settings()
     for override in overrides:
         _override(settings, override)
+    if settings["name"] == config.name:
+        return checked_config(settings, config.name)
     return StudyConfig.of(settings)
 
 
 def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     """The settings with which a study goes on when it is run again.
 
-    Budgets are totals and the larger one counts; patience and what is said while training are as given; nothing
-    else may differ.
+    Budgets are totals and the larger one counts; patience, what is said while training, and where the data lie are as
+    given; nothing else may differ.
 
     Raises:
         SettingsError: Something else differs.
@@ -80,7 +85,7 @@ def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     if unlike:
         raise SettingsError(
             f"Study '{stored.name}' has other settings ({'; '.join(unlike)}). "
-            f"Use `--name` for a new study, or `fewest resume {stored.name}` to continue it."
+            f"Use `--name` for a new study, or `fewest resume {shlex.quote(stored.name)}` to continue it."
         )
     old, new = stored.budget, given.budget
     unbounded = old.timeout is None or new.timeout is None
@@ -91,18 +96,27 @@ def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
         targets=(*old.targets, *new.targets),
         verification_seeds=max(old.verification_seeds, new.verification_seeds),
     )
-    return stored.model_copy(update={"budget": budget, "output": given.output})
+    return stored.model_copy(update={"budget": budget, "output": given.output, "data": given.data})
 
 
-def finished_mark(budget: BudgetConfig, n_waiting: int) -> dict[str, Any]:
+def finished_mark(budget: BudgetConfig, n_waiting: int, n_verified: int = 0) -> dict[str, Any]:
     """What a study says of itself once a budget is spent; trials still wait when that was a timeout."""
-    return {**budget.model_dump(mode="json"), "waiting": n_waiting}
+    return {**budget.model_dump(mode="json"), "waiting": n_waiting, "verified": n_verified}
 
 
 def is_finished(study: StudyRecord, config: StudyConfig) -> bool:
-    """Whether a study has spent the budget of `config`, nothing runs, and nothing was enqueued since."""
-    mark = finished_mark(config.budget, study.n_trials.get("waiting", 0))
-    return not study.n_trials.get("running", 0) and study.attributes.get("finished") == mark
+    """Whether a study has spent the budget of `config`, nothing runs, and nothing was enqueued since.
+
+    Optuna copies the mark with a study, but not our tables: a copy that lacks verified networks is not finished.
+    """
+    mark = study.attributes.get("finished")
+    if study.n_trials.get("running", 0) or not isinstance(mark, Mapping):
+        return False
+    n_verified = mark.get("verified", 0)  # Of a mark that says nothing of it, by an older version.
+    if not isinstance(n_verified, int) or study.n_verified < n_verified:
+        return False
+    expected = finished_mark(config.budget, study.n_trials.get("waiting", 0), n_verified)
+    return {"verified": n_verified, **mark} == expected
 
 
 def command_for(config: StudyConfig) -> str:
@@ -124,17 +138,6 @@ def flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
             yield from flattened(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
-
-
-def stored_config(name: str, attributes: Mapping[str, Any]) -> StudyConfig:
-    """The settings a study was created with, its budget as last extended.
-
-    Raises:
-        MisuseError: The study is not one of ours.
-    """
-    if "settings" not in attributes:
-        raise MisuseError(f"Study '{name}' was not made by fewest: it has no settings. Choose another.")
-    return StudyConfig.of(attributes["settings"])
 
 
 def _read(study: str) -> dict[str, Any]:

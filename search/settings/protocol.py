@@ -8,7 +8,7 @@ not fill a batch sit out that epoch; the next epoch's order leaves out others.
 """
 
 import math
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -62,6 +62,10 @@ class Protocol(BaseModel):
     warmup: float = Field(ge=0, lt=1)
     patience: int | None = Field(ge=1)
     activation: Activation = "relu"
+
+    if TYPE_CHECKING:  # Any field may be left out: the named protocol has it.
+
+        def __init__(self, **given: Any) -> None: ...
 
     @model_validator(mode="before")
     @classmethod

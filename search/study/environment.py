@@ -5,7 +5,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-__all__ = ["environment"]
+__all__ = ["changed_versions", "environment"]
 
 PACKAGES = ("fewest", "keras", "tensorflow", "optuna", "numpy")
 
@@ -19,6 +19,17 @@ def environment() -> dict[str, str]:
         "Processor": _processor(),
         "Processor cores": str(os.cpu_count()),
     }
+
+
+def changed_versions(recorded: object) -> dict[str, tuple[str, str]]:
+    """Compare the versions of now with what a study recorded: before and now, by package, where they differ.
+
+    >>> changed_versions({"optuna": "1.0", "Python": "2.7"})["optuna"][0], changed_versions(None)
+    ('1.0', {})
+    """
+    before = recorded if isinstance(recorded, dict) else {}
+    now = {package: version(package) for package in PACKAGES if package in before}
+    return {package: (str(before[package]), found) for package, found in now.items() if before[package] != found}
 
 
 def _processor() -> str:

@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
 from fewest.search.answers.front import FrontPoint, Size, pareto_front, points_of
-from fewest.search.settings.space import Architecture
+from fewest.search.settings.space import Architecture, SearchSpace
+from fewest.search.settings.stored import plausible
 from fewest.search.study.pruning import FinishedCurve
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.records import CurvePoint, TrialRecord, TrialState
-from fewest.storage.trials.studies import read_trials
+from fewest.storage.trials.studies import read_trial_ids, read_trials
 
 __all__ = ["History", "finished_curves"]
 
@@ -33,6 +34,7 @@ class History:
         study_id: The storage's key.
         size: What the study counts.
         size_of: Counts it.
+        space: What of a trial's widths lies outside is as if it was not there; None takes all.
 
     Attributes:
         n_trials: How many there are.
@@ -44,9 +46,11 @@ class History:
         front: The best of the complete ones, smallest first.
     """
 
-    def __init__(self, database: Database, study_id: int, size: Size, size_of: SizeOf) -> None:
+    def __init__(
+        self, database: Database, study_id: int, size: Size, size_of: SizeOf, space: SearchSpace | None = None
+    ) -> None:
         self._database, self._study_id = database, study_id
-        self._size, self._size_of = size, size_of
+        self._size, self._size_of, self._space = size, size_of, space
         self._architectures: dict[int, Architecture] = {}
         self._curves: dict[int, FinishedCurve] = {}
         self._since = 0
@@ -64,6 +68,8 @@ class History:
         """Takes in what has changed since the last time; as a transaction sees it, if its connection is given."""
         source = connection or self._database
         read = read_trials(source, self._study_id, since=self._since)
+        if self._space is not None:
+            read = [plausible(trial, self._space) for trial in read]
         self.unfinished = [trial for trial in read if trial.state in UNFINISHED]
         self.tried.update(trial.widths for trial in read if trial.widths is not None)
         if read:
@@ -72,6 +78,10 @@ class History:
         ended = [trial for trial in read if trial.state not in UNFINISHED and trial.trial_id not in self.ended]
         if ended:
             self._take_in(ended, read_curves(source, self._study_id, since=ended[0].trial_id))
+
+    def forget_deleted(self) -> None:
+        """Lets go of ended trials that somebody has deleted since they were read."""
+        self.ended &= read_trial_ids(self._database, self._study_id)
 
     def architectures(self) -> list[Architecture]:
         """The front's, smallest first."""
@@ -94,7 +104,11 @@ class History:
         self.seconds += sum(trial.seconds or 0.0 for trial in ended)
         architectures = {trial.number: trial.widths for trial in ended if trial.widths is not None}
         self._architectures |= architectures
-        points = [point for point in points_of(ended, self._size) if point.trial in architectures]
+        points = [
+            point._replace(size=self._size_of(architectures[point.trial]))
+            for point in points_of(ended, self._size)
+            if point.trial in architectures
+        ]
         self._recent += points
         self.front = pareto_front([*self.front, *points])
         self._curves |= finished_curves(self._size_of, ended, curves)

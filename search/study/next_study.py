@@ -5,7 +5,8 @@ study = next_study(read_studies(engine))        # None: all are finished
 
 from collections.abc import Collection, Sequence
 
-from fewest.search.settings.files import is_finished, stored_config
+from fewest.search.settings.files import is_finished
+from fewest.search.settings.stored import our_study
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.records import StudyRecord
 
@@ -38,7 +39,7 @@ def next_study(
 def has_free_trials(study: StudyRecord) -> bool:
     """Whether a study has trials that wait, or may have more than it has."""
     try:
-        n_trials = stored_config(study.name, study.attributes).n_trials
+        n_trials = our_study(study).config.n_trials
     except MisuseError:
         return False
     return study.n_trials.get("waiting", 0) > 0 or sum(study.n_trials.values()) < n_trials
@@ -46,6 +47,6 @@ def has_free_trials(study: StudyRecord) -> bool:
 
 def _is_finished(study: StudyRecord) -> bool:
     try:
-        return is_finished(study, stored_config(study.name, study.attributes))
+        return is_finished(study, our_study(study).config)
     except MisuseError:
         return False

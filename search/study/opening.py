@@ -8,8 +8,9 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from fewest.search.data.samples import SearchData
-from fewest.search.settings.config import StudyConfig
-from fewest.search.settings.files import continued, stored_config
+from fewest.search.settings.config import StudyConfig, shown
+from fewest.search.settings.files import continued
+from fewest.search.settings.stored import OurStudy, our_study
 from fewest.search.study.environment import environment
 from fewest.search.study.pace import USUAL, Pace
 from fewest.search.study.study import OpenStudy
@@ -17,6 +18,7 @@ from fewest.search.study.ticket import facts_of, network_of, template_of
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.places import Place, place_for
 from fewest.storage.trials.cohort_storage import CohortStorage
+from fewest.storage.trials.studies import read_studies, read_study
 
 __all__ = ["open_study"]
 
@@ -48,13 +50,16 @@ def open_study(
     Raises:
         MisuseError: There is a study of that name with other settings, other data, or that is not ours.
     """
-    if config.name not in {study.study_name for study in storage.get_all_studies()}:
+    if config.name not in {study.name for study in read_studies(storage.engine)}:
         # Another process may be faster, and the study is then that one's.
         with suppress(optuna.exceptions.DuplicatedStudyError):
             _create(storage, config, data, n_test)
+    ours = our_study(read_study(storage.engine, config.name))
     study = optuna.load_study(storage=storage, study_name=config.name)
-    config = continued(stored_config(config.name, study.user_attrs), config)
-    _check_and_extend(study, config, data)
+    _check_data(ours, config, data)
+    config = continued(ours.config, config)
+    if config != ours.config:
+        study.set_user_attr("settings", config.settings())
     return OpenStudy(
         storage,
         study,
@@ -84,15 +89,14 @@ def _create(storage: CohortStorage, config: StudyConfig, data: SearchData, n_tes
     )
 
 
-def _check_and_extend(study: optuna.Study, config: StudyConfig, data: SearchData) -> None:
-    before = study.user_attrs["data"]["fingerprint"]
+def _check_data(ours: OurStudy, config: StudyConfig, data: SearchData) -> None:
+    """Compare fingerprints: they are the identity of the data, whatever the file is called and wherever it lies."""
+    before = ours.data.fingerprint
     if before != data.fingerprint:
         raise MisuseError(
-            f"Study '{config.name}' was made on other data: fingerprint {before[:12]}, got {data.fingerprint[:12]}. "
-            "Use `--name` for a new study."
+            f"Study '{config.name}' was made on other data: fingerprint {before[:12]}, got {data.fingerprint[:12]} of "
+            f"{shown(config.data.name)}. Say with `--data PATH` where its data are, or use `--name` for a new study."
         )
-    if study.user_attrs["settings"] != config.settings():
-        study.set_user_attr("settings", config.settings())
 
 
 def _description(data: SearchData, n_test: int) -> dict[str, Any]:

@@ -23,7 +23,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fewest.search.answers.front import FrontPoint, pareto_front
 from fewest.search.settings.seeds import foreign_seed, proposal_generator
-from fewest.search.settings.space import Architecture, SearchSpace, architecture_of, parameters_of, width_name
+from fewest.search.settings.space import Architecture, SearchSpace, parameters_of, width_name
+from fewest.search.study.request import is_whole, requested_architecture
 
 __all__ = ["FrontSampler", "distributions", "propose"]
 
@@ -150,7 +151,7 @@ class FrontSampler(BaseSampler):
         """
         if len(known) < self._past.n_trials:  # another study
             self._past = _Past()
-        self._past.learn(known)
+        self._past.learn(known, self._space)
         front = [self._past.architectures[point.trial] for point in self._past.front]
         return propose(self._space, front, self._past.tried, n, proposal_generator(self._seed, len(known)))
 
@@ -173,17 +174,24 @@ class _Past:
     architectures: dict[int, Architecture] = field(default_factory=dict)
     front: list[FrontPoint] = field(default_factory=list)
 
-    def learn(self, known: Sequence[FrozenTrial]) -> None:
+    def learn(self, known: Sequence[FrozenTrial], space: SearchSpace) -> None:
         """Takes in trials that are new or have gone on since the last time."""
         trials = [known[number] for number in (*self.unfinished, *range(self.n_trials, len(known)))]
         self.n_trials = len(known)
         self.unfinished = [trial.number for trial in trials if not trial.state.is_finished()]
         points = []
         for trial in trials:
-            if "depth" not in trial.params:
+            architecture = _architecture_in(trial, space)
+            if architecture is None:
                 continue
-            self.tried.add(architecture := architecture_of(trial.params))
-            if trial.state is TrialState.COMPLETE:
+            self.tried.add(architecture)
+            if trial.state is TrialState.COMPLETE and all(map(math.isfinite, trial.values)):
                 self.architectures[trial.number] = architecture
                 points.append(FrontPoint(trial.number, int(trial.values[0]), trial.values[1]))
         self.front = pareto_front([*self.front, *points])
+
+
+def _architecture_in(trial: FrozenTrial, space: SearchSpace) -> Architecture | None:
+    """The architecture that a trial's parameters name; None if they name none of the space's."""
+    found = requested_architecture(trial.params, space)
+    return None if isinstance(found, str) or not is_whole(trial.params) else found

@@ -11,28 +11,31 @@ fenced: refused, within its transaction, once another worker has taken over.
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection
 
 from fewest.search.answers.front import levelled_off
 from fewest.search.data.samples import SearchData
+from fewest.search.listener import SearchInterruptedError
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import finished_mark
 from fewest.search.settings.seeds import proposal_generator
 from fewest.search.settings.space import (
     Architecture,
     Network,
-    architecture_of,
     n_neurons,
     n_parameters,
     width_name,
 )
+from fewest.search.settings.stored import plausible
 from fewest.search.study.history import History
 from fewest.search.study.pace import Pace
+from fewest.search.study.request import is_whole, requested_architecture
 from fewest.search.study.sampler import FrontSampler, propose
 from fewest.search.study.ticket import Ticket, facts_of, finished_trial, network_of, template_of
 from fewest.search.training.checkpoints import CohortCheckpoints
@@ -40,15 +43,16 @@ from fewest.search.training.outcome import Outcome
 from fewest.search.training.trial import FrontTrial, Judge
 from fewest.storage.database.optuna_private import id_of
 from fewest.storage.database.transactions import reading
+from fewest.storage.errors import FewestError, StorageError, StudyGoneError
 from fewest.storage.files.artifacts import Artifacts, KeptFile, read_kept
 from fewest.storage.files.places import Place
-from fewest.storage.trials.cohort_storage import CohortStorage
+from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial, Request
 from fewest.storage.trials.curves import read_curves, write_curves
 from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
 from fewest.storage.trials.results import read_results, write_results
 from fewest.storage.trials.sharing import sharing_warning
-from fewest.storage.trials.studies import read_trials
+from fewest.storage.trials.studies import read_name, read_trials
 
 __all__ = ["Ending", "OpenStudy"]
 
@@ -100,17 +104,28 @@ class OpenStudy:
         self._pace = pace
         self._looked_at = float("-inf")
         self._leases = Leases(self._database, lease_seconds=pace.lease_seconds)
-        self.history = History(self._database, self._study_id, config.space.size, self.size)
+        self.history = History(
+            self._database, self._study_id, config.space.size, self.size, config.space.search_space()
+        )
 
     def __enter__(self) -> Self:
         """Start the heartbeat that keeps other workers from this one's trials."""
         self._leases.start_heartbeat()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Give up what is still held, for others or the next run to take up at once, and close the storage."""
-        self._leases.stop()
-        self._storage.close()
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Give up what is still held, for others or the next run to take up at once, and close the storage.
+
+        Raises:
+            StudyGoneError: What failed did so because the study is not there any more.
+        """
+        try:
+            if isinstance(error, Exception) and not isinstance(error, SearchInterruptedError):
+                with suppress(StorageError), reading(self._database, patience_seconds=0.0) as connection:
+                    self._require_there(connection, because=error)
+        finally:
+            self._leases.stop()
+            self._storage.close()
 
     def size(self, architecture: Architecture) -> int:
         """Count what the study minimizes: neurons or parameters."""
@@ -121,13 +136,14 @@ class OpenStudy:
     # Reading
 
     def trials(self) -> list[TrialRecord]:
-        """Read all trials, by number."""
-        return read_trials(self._database, self._study_id)
+        """Read all trials, by number, without what cannot be."""
+        return self._plausible(read_trials(self._database, self._study_id))
 
     def trials_and_curves(self) -> tuple[list[TrialRecord], dict[int, list[CurvePoint]]]:
         """Read all trials, by number, and all learning curves, by trial id, as of one moment."""
         with reading(self._database) as connection:
-            return read_trials(connection, self._study_id), read_curves(connection, self._study_id)
+            read = self._plausible(read_trials(connection, self._study_id))
+            return read, read_curves(connection, self._study_id)
 
     def results(self) -> list[VerifiedNetwork]:
         """Read all verified networks."""
@@ -142,35 +158,39 @@ class OpenStudy:
     def ask(self, n: int) -> list[Ticket]:
         """Take the next cohort: what a killed run left, else what waits, else new trials.
 
-        Trials wait that an interrupted run left or that somebody enqueued.
+        Trials wait that an interrupted run left or that somebody enqueued. One that asks for what the space does not
+        have fails with its reason.
 
         Args:
             n: Most trials to give out.
 
         Returns:
             Running trials; empty when the budget is given out or spent, or the front has levelled off.
+
+        Raises:
+            StudyGoneError: The study was deleted or renamed.
         """
         while True:
-            self.history.refresh()
+            self._refresh()
             if self._is_timeout_spent():
                 self._return_orphans()
                 return []
             waiting = [trial.cohort for trial in self.history.unfinished if trial.state == "waiting"]
             if taken := self._adopted():
-                return self._tickets(taken)
-            if waiting:
+                tickets = self._tickets(taken)
+            elif waiting:
                 n_first = min(n, waiting.count(waiting[0]))
                 tickets = self._tickets(self._storage.claim_waiting(self._study_id, n_first, leases=self._leases))
             elif not self._has_levelled_off() and self._n_new(n) > 0:
                 tickets = self._create(n)
             else:
                 return []
-            if tickets:  # Else another worker was faster, and there is something new to know.
+            if tickets:  # Else another worker was faster or all were refused: there is something new to know.
                 return tickets
 
     def others_train(self) -> bool:
         """Say whether another worker still trains trials of this study."""
-        self.history.refresh()
+        self._refresh()
         return self._others_train()
 
     def ending(self) -> Ending:
@@ -203,9 +223,15 @@ class OpenStudy:
 
     def finish(self) -> None:
         """Write that the budget is spent: another run then trains nothing."""
-        self.history.refresh()
+        self._refresh()
         n_waiting = sum(trial.state == "waiting" for trial in self.history.unfinished)
-        self.optuna.set_user_attr("finished", finished_mark(self.config.budget, n_waiting))
+        mark = finished_mark(self.config.budget, n_waiting, len(self.results()))
+        self.optuna.set_user_attr("finished", mark)
+
+    def all_failed(self) -> bool:
+        """Say whether trials have ended, and every one of them failed."""
+        self._refresh()
+        return 0 < len(self.history.ended) == self.history.counts["fail"]
 
     # Verification
 
@@ -215,7 +241,8 @@ class OpenStudy:
         One worker does: the one that holds the lease of the first trial that ended. It keeps the lease until the study
         is closed. If it is gone, another worker takes the lease over.
         """
-        self.history.refresh()
+        self._refresh()
+        self.history.forget_deleted()
         return all(map(self._leases.claim, self._verifiers_trial()))
 
     def write_results(self, networks: Sequence[VerifiedNetwork]) -> bool:
@@ -254,9 +281,26 @@ class OpenStudy:
 
     def drop_files(self, files: Sequence[KeptFile]) -> None:
         """Delete artifacts."""
-        self._artifacts.drop(self._database, files)
+        self._artifacts.drop(self._database, self._study_id, files)
 
     # Within
+
+    def _refresh(self) -> None:
+        """Take in what has changed of a study that is still there."""
+        self._require_there()
+        self.history.refresh()
+
+    def _require_there(self, source: Connection | None = None, because: Exception | None = None) -> None:
+        """Make sure that the study has its name: SQLite gives the keys of deleted studies to new ones."""
+        if read_name(source or self._database, self._study_id) != self.config.name:
+            raise StudyGoneError(self.config.name) from because
+
+    def _plausible(self, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+        space = self.config.space.search_space()
+        return [
+            plausible(trial, space, lambda widths: n_parameters(widths, self.data.n_features, self.data.n_classes))
+            for trial in trials
+        ]
 
     def _checkpoints_under(self, key: str, trial_ids: Sequence[int], networks: Sequence[Network]) -> CohortCheckpoints:
         """Under a key of this study, of whoever holds the leases of some trials."""
@@ -314,8 +358,10 @@ class OpenStudy:
         space = self.config.space.search_space()
 
         def templates(connection: Connection, n_trials: int) -> list[FrozenTrial]:
+            self._require_there(connection)
             if n_trials != self.history.n_trials:
                 self.history.refresh(connection)
+                self.history.n_trials = n_trials  # Lower where somebody has deleted the last ones.
             networks[:] = self._proposed(self._n_new(n))
             return [
                 template_of(network, space, {"cohort": n_trials, **facts_of(network, self.data)})
@@ -337,27 +383,58 @@ class OpenStudy:
         return [network_of(widths, number, seed) for number, widths in enumerate(proposals, history.n_trials)]
 
     def _tickets(self, trial_ids: Sequence[int]) -> list[Ticket]:
-        """Trials taken with their networks; what is known before training is written down in one transaction."""
-        taken = set(trial_ids)
+        """Trials taken with their networks; one that asks for what cannot be fails, and all wait if this cannot end."""
+        try:
+            return self._described(set(trial_ids))
+        except BaseException:
+            self._storage.return_trials(trial_ids, leases=self._leases)
+            raise
+
+    def _described(self, taken: set[int]) -> list[Ticket]:
+        """Trials taken; what is known of them before training is written down in one transaction."""
         if not taken <= {trial.trial_id for trial in self.history.unfinished}:
             self.history.refresh()  # Somebody enqueued them just now.
         mine = [trial for trial in self.history.unfinished if trial.trial_id in taken]
-        cohort = next((trial.number if trial.cohort is None else trial.cohort for trial in mine), 0)
-        tickets = [self._ticket(trial, cohort) for trial in mine]
+        requests = self._storage.requests([trial.trial_id for trial in mine])
+        found = [(trial, self._requested(trial.trial_id, requests[trial.trial_id])) for trial in mine]
+        self._refuse({trial.trial_id: reason for trial, reason in found if isinstance(reason, str)})
+        good = [(trial, widths) for trial, widths in found if not isinstance(widths, str)]
+        cohort = next((trial.number if trial.cohort is None else trial.cohort for trial, _ in good), 0)
+        tickets = [self._ticket(trial, widths, cohort) for trial, widths in good]
         facts = {ticket.trial_id: {"cohort": cohort, **facts_of(ticket.network, self.data)} for ticket in tickets}
         lost = self._storage.set_attributes(facts, leases=self._leases)
         return [ticket for ticket in tickets if ticket.trial_id not in lost]
 
-    def _ticket(self, trial: TrialRecord, cohort: int) -> Ticket:
-        widths = self._suggested(trial.trial_id) if trial.widths is None else trial.widths
+    def _ticket(self, trial: TrialRecord, widths: Architecture, cohort: int) -> Ticket:
         network = network_of(widths, trial.number, self.config.seed)
         return Ticket(trial.trial_id, trial.number, network, self.size(widths), cohort)
 
-    def _suggested(self, trial_id: int) -> Architecture:
-        """The architecture of a trial that somebody enqueued through Optuna, which may have fixed some of it."""
+    def _refuse(self, reasons: Mapping[int, str]) -> None:
+        """Let trials fail, with their reasons, that ask for what cannot be trained."""
+        failed = [FinishedTrial(key, TrialState.FAIL, None, {"reason": reason}) for key, reason in reasons.items()]
+        self._storage.finish_trials(failed, leases=self._leases)
+
+    def _requested(self, trial_id: int, request: Request) -> Architecture | str:
+        """The architecture that a trial is asked for, or why there is none; its parameters say it, nothing else does.
+
+        Of a trial that somebody enqueued through Optuna, and fixed some parameters of, the sampler suggests the rest.
+        """
+        space = self.config.space.search_space()
+        asked = requested_architecture({**request.fixed, **request.parameters}, space)
+        if isinstance(asked, str) or is_whole(request.parameters):
+            return asked
+        try:
+            return requested_architecture(self._suggested(trial_id), space)
+        except (ValueError, KeyError) as error:
+            if isinstance(error, FewestError):
+                raise
+            return f"Optuna must be able to suggest its parameters, but says: {error}"
+
+    def _suggested(self, trial_id: int) -> dict[str, Any]:
+        """The parameters of a trial, all of them suggested."""
         self.optuna.get_trials(deepcopy=False)  # So that Optuna's cache has met it.
         asked = optuna.Trial(self.optuna, trial_id)
         space = self.config.space.search_space()
         for layer in range(1, asked.suggest_int("depth", 0, space.max_depth) + 1):
             asked.suggest_int(width_name(layer), space.min_width, space.max_width, log=True)
-        return architecture_of(asked.params)
+        return dict(asked.params)

@@ -9,11 +9,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData
+from fewest.search.settings.keras_settings import keras
 from fewest.search.settings.protocol import Protocol, learning_rate_at, n_batches
 from fewest.search.settings.seeds import layer_seeds
 from fewest.search.settings.space import Network
@@ -38,19 +38,17 @@ def build(network: Network, data: SearchData, activation: str) -> keras.Sequenti
     """A network with its initial weights, not compiled.
 
     Layers: `Rescaling` (raw samples to floats), `Flatten`, one `Dense` per hidden width, `Dense` with
-    softmax.
+    softmax. Each is given its data type and, where it has one, its order of axes: Keras's defaults may be another
+    program's.
     """
     *hidden_seeds, output_seed = layer_seeds(network.seed, len(network.architecture) + 1)
     return keras.Sequential(
         [
             keras.Input(data.input_shape, dtype=str(data.x_train.dtype)),
-            keras.layers.Rescaling(data.scale, data.offset),
-            keras.layers.Flatten(),
-            *(
-                keras.layers.Dense(width, activation=activation, kernel_initializer=_glorot(seed))
-                for width, seed in zip(network.architecture, hidden_seeds, strict=True)
-            ),
-            keras.layers.Dense(data.n_classes, activation="softmax", kernel_initializer=_glorot(output_seed)),
+            keras.layers.Rescaling(data.scale, data.offset, dtype="float32"),
+            keras.layers.Flatten(data_format="channels_last", dtype="float32"),
+            *(_dense(width, activation, seed) for width, seed in zip(network.architecture, hidden_seeds, strict=True)),
+            _dense(data.n_classes, "softmax", output_seed),
         ]
     )
 
@@ -64,7 +62,7 @@ def initial_weights(network: Network, n_features: int, n_classes: int) -> list[N
     sizes = (n_features, *network.architecture, n_classes)
     weights: list[NDArray[np.float32]] = []
     for (fan_in, fan_out), seed in zip(pairwise(sizes), layer_seeds(network.seed, len(sizes) - 1), strict=True):
-        weights.append(keras.ops.convert_to_numpy(_glorot(seed)((fan_in, fan_out))))
+        weights.append(keras.ops.convert_to_numpy(_glorot(seed)((fan_in, fan_out), dtype="float32")))
         weights.append(np.zeros(fan_out, np.float32))
     return weights
 
@@ -109,6 +107,10 @@ class ProtocolSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type
     def get_config(self) -> dict[str, Any]:
         """What Keras saves of it."""
         return {"protocol": self.protocol.model_dump(), "n_train": self.n_train}
+
+
+def _dense(width: int, activation: str, seed: int) -> keras.layers.Dense:
+    return keras.layers.Dense(width, activation=activation, kernel_initializer=_glorot(seed), dtype="float32")
 
 
 def _glorot(seed: int) -> keras.initializers.Initializer:

@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna_integration import KerasPruningCallback
 
 from fewest.search.data.samples import Images, SearchData
+from fewest.search.settings.keras_settings import keras, settle
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network, SearchSpace
@@ -28,6 +27,9 @@ __all__ = ["NonFiniteLossError", "Record", "RefuseNonFinite"]
 
 class KerasEngine:
     """One stock `keras.Sequential` after another: `fit`, Keras's callbacks, Optuna's pruning callback."""
+
+    def __init__(self) -> None:
+        settle()
 
     def cohort_size(self, data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
         """One: they do not train together."""
@@ -122,6 +124,9 @@ def _callbacks(
 ) -> list[keras.callbacks.Callback]:
     callbacks: list[keras.callbacks.Callback] = [RefuseNonFinite(), Record(record, n_validation)]
     if trial is not None:
+        # Here, since it imports Keras, which must come from `keras_settings` first.
+        from optuna_integration import KerasPruningCallback
+
         callbacks.append(KerasPruningCallback(trial, "val_accuracy"))
     if protocol.patience is not None:
         callbacks.append(

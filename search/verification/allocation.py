@@ -19,7 +19,9 @@ between two candidates that nobody tested), sizes are added there.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean
+from statistics import NormalDist
+
+from scipy.optimize import isotonic_regression
 
 from fewest.search.answers.answer import interval_ends, verdicts_by_size
 from fewest.search.answers.evidence import CAP, SHARES, Evidence, Quantity, bound, evidence
@@ -98,7 +100,7 @@ def _crossing_width(found: Iterable[tuple[Architecture, float]], target: float) 
     for (width,), accuracy in found:
         best[width] = max(best.get(width, 0.0), accuracy)
     widths = sorted(best)
-    crossing = _crossing(widths, _isotonic([best[width] for width in widths]), target)
+    crossing = _crossing(widths, isotonic_regression([best[width] for width in widths]).x.tolist(), target)
     return crossing, (round(crossing),)
 
 
@@ -253,17 +255,3 @@ def _crossing(sizes: Sequence[int], fitted: Sequence[float], target: float) -> f
         return float(sizes[0])
     rise = fitted[place] - fitted[place - 1]
     return sizes[place - 1] + (sizes[place] - sizes[place - 1]) * (target - fitted[place - 1]) / rise
-
-
-def _isotonic(values: Sequence[float]) -> list[float]:
-    """The rising sequence nearest to `values` in squares: neighbours that fall are pooled.
-
-    >>> _isotonic([1.0, 3.0, 2.0, 4.0])
-    [1.0, 2.5, 2.5, 4.0]
-    """
-    blocks: list[list[float]] = []
-    for value in values:
-        blocks.append([value])
-        while len(blocks) > 1 and fmean(blocks[-2]) > fmean(blocks[-1]):
-            blocks[-2:] = [blocks[-2] + blocks[-1]]
-    return [fmean(block) for block in blocks for _ in block]

@@ -9,6 +9,7 @@ of their training samples end up alike, so there each has an order of its own. A
 order out (`docs/measurements/verification.md`). Then all share one order, since networks that train together must.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fewest.search.answers.results import collect
@@ -39,7 +40,8 @@ def verify(
 ) -> None:
     """Train and score networks until every target of the study is settled, or as many seeds as allowed are spent.
 
-    One worker does so. All others wait for it, and take over if it is gone.
+    One worker does so. All others wait for it, and take over if it is gone. Where every trial failed there is nothing
+    to verify.
 
     Args:
         study: Whose front is verified.
@@ -52,6 +54,8 @@ def verify(
         SearchInterruptedError: `listener.should_stop` said so; what was trained and scored so far is kept.
         LeftToOthersError: `listener.should_leave` said so; another worker verifies.
     """
+    if study.all_failed():
+        return
     while True:
         while not study.may_verify():
             wait(listener)
@@ -141,7 +145,7 @@ def _cohorts(
 def _scored(
     networks: Sequence[Network], outcomes: Sequence[Outcome], study: OpenStudy, engine: Engine, sealed: SealedTest
 ) -> list[VerifiedNetwork]:
-    """Trained networks with their test accuracy; one that failed to train has none, and counts as 0."""
+    """Trained networks with their accuracies; one that failed to train has none, and reaches no target."""
     trained = [at for at, outcome in enumerate(outcomes) if outcome.state == "complete"]
     test = sealed.unseal()
     scores = engine.score(
@@ -157,8 +161,8 @@ def _scored(
         VerifiedNetwork(
             widths=network.architecture,
             seed=network.seed,
-            test_accuracy=float(accuracies.get(at, 0.0)),
-            validation_accuracy=outcome.validation_accuracy,
+            test_accuracy=float(accuracies.get(at, math.nan)),
+            validation_accuracy=outcome.validation_accuracy if at in accuracies else math.nan,
             epochs=len(outcome.curve),
             seconds=outcome.seconds,
         )

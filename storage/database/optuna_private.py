@@ -33,6 +33,7 @@ else:
 __all__ = [
     "ARTIFACT_PREFIX",
     "CACHED_METHODS",
+    "FIXED_PARAMS",
     "METRIC_NAMES",
     "REVISION_TABLE",
     "ArtifactStore",
@@ -56,6 +57,9 @@ ARTIFACT_PREFIX = "artifacts:"
 
 METRIC_NAMES = "study:metric_names"
 """The system attribute with the names of a study's objectives: `study.study._SYSTEM_ATTR_METRIC_NAMES`."""
+
+FIXED_PARAMS = "fixed_params"
+"""The system attribute with what `study.enqueue_trial` asks for, which `trial._trial.Trial` reads."""
 
 CACHED_METHODS = ("_get_trials", "_set_trial_param", "_get_best_trial_id")
 """The methods of `RDBStorage` that Optuna's cache, `_CachedStorage`, calls beside the public ones."""

@@ -12,7 +12,7 @@ since then is simply not there any more.
 import contextlib
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
@@ -128,34 +128,50 @@ class Artifacts:
         except OSError:
             return None
 
-    def drop(self, database: Database, files: Iterable[KeptFile]) -> None:
+    def drop(self, database: Database, study_id: int, files: Iterable[KeptFile]) -> None:
         """Delete artifacts; bytes that are gone already are no error.
+
+        Optuna copies metadata with a study, so a copy shares the bytes: they go with the last that has them.
 
         Needs no lease: what has been beaten stays beaten, and each artifact has an id of its own.
 
         Args:
             database: A storage opened with `create=True`.
+            study_id: The study's.
             files: As `read_kept` found them.
 
         Raises:
             StorageError: The database cannot be written.
         """
         dropped = list(files)
-        keys = [ARTIFACT_PREFIX + file.artifact_id for file in dropped]
-
-        def work(connection: Connection) -> None:
-            for table in (study_system_attributes, trial_system_attributes):
-                connection.execute(sa.delete(table).where(table.c.key.in_(keys)))
-
-        if dropped:
-            write(database, work)
+        if not dropped:
+            return
+        still_kept = write(database, lambda connection: _forget(connection, study_id, dropped))
         for file in dropped:
-            with contextlib.suppress(OSError):
-                self.place.delete(_name(file.artifact_id))
+            if file.artifact_id not in still_kept:
+                with contextlib.suppress(OSError):
+                    self.place.delete(_name(file.artifact_id))
 
     def store(self) -> ArtifactStore:
         """The same place to Optuna and optuna-dashboard."""
         return _Store(self.place)
+
+
+def _forget(connection: Connection, study_id: int, files: Sequence[KeptFile]) -> set[str]:
+    """Delete the metadata of a study's artifacts; give the ids of those that another study has, too."""
+    keys = [ARTIFACT_PREFIX + file.artifact_id for file in files]
+    of_study, of_trial = study_system_attributes.c, trial_system_attributes.c
+    own_trials = sa.select(trials.c.trial_id).where(trials.c.study_id == study_id)
+    connection.execute(sa.delete(study_system_attributes).where(of_study.key.in_(keys), of_study.study_id == study_id))
+    connection.execute(
+        sa.delete(trial_system_attributes).where(of_trial.key.in_(keys), of_trial.trial_id.in_(own_trials))
+    )
+    left = [
+        key
+        for column in (of_study, of_trial)
+        for key in connection.scalars(sa.select(column.key).where(column.key.in_(keys)))
+    ]
+    return {key.removeprefix(ARTIFACT_PREFIX) for key in left}
 
 
 def _name(artifact_id: str) -> str:

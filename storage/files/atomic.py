@@ -1,41 +1,197 @@
-"""Files that are there whole or not at all."""
+"""Outputs: a file is there whole or not at all; what is no regular file is written into, and never replaced.
+
+    with replacing(output_path("report.html")) as partial:
+        partial.write_text(...)
+
+A pipe, a device or stdout gets the content once it is complete. A link keeps being one: the file it leads to is
+replaced, with the permissions that it has.
+"""
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, TextIO
 
-__all__ = ["replacing"]
+from fewest.storage.errors import MisuseError
+
+__all__ = ["STDOUT", "is_stdout", "is_stream", "output_path", "replacing", "require_writable", "write_whole"]
+
+STDOUT: Final = Path("/dev/stdout")
+"""Stdout as an output, also where it is closed or the system has no such device."""
+
+_MOST_NAME: Final = 60
+"""Characters of a file's name that the partial file beside it repeats: longer names would not fit."""
+
+
+def output_path(text: str) -> Path:
+    """Read an output as a user types it: `-` is stdout, and `~` a home.
+
+    Raises:
+        MisuseError: There is no such home.
+
+    >>> output_path("-"), output_path("./-")
+    (PosixPath('/dev/stdout'), PosixPath('-'))
+    """
+    if text == "-":
+        return STDOUT
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise MisuseError(
+            f"The output must be a file that can be written, got '{text}': there is no such user. "
+            f"Write './{text}' for a file of that name."
+        ) from error
+
+
+def is_stream(target: Path) -> bool:
+    """Tell whether an output is written into: a pipe, a device, or what stdout or stderr goes to.
+
+    Raises:
+        OSError: The system does not tell.
+    """
+    status = _status(target)
+    return target == STDOUT or (
+        status is not None and (not _is_file_or_folder(status) or _own_stream(status) is not None)
+    )
+
+
+def is_stdout(target: Path) -> bool:
+    """Tell whether an output goes to where stdout goes, so that nothing else should."""
+    status = _status(target)
+    return target == STDOUT or (status is not None and _is_open_as(1, status))
+
+
+def require_writable(target: Path) -> None:
+    """Refuse what cannot be written, as far as can be known beforehand.
+
+    Raises:
+        OSError: It is a folder or in none, its name is too long, or it may not be written; `strerror` says which.
+    """
+    if target == STDOUT:
+        return
+    status = _status(target)
+    if status is not None and stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    if status is not None and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "it may not be written")
+    if status is None or stat.S_ISREG(status.st_mode):
+        _require_folder((_real(target) if target.is_symlink() else target).parent)
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write an output at once; see `replacing`."""
+    with replacing(target) as partial:
+        partial.write_bytes(content)
 
 
 @contextlib.contextmanager
 def replacing(target: Path, *, suffix: str = ".tmp", to_disk: bool = False) -> Iterator[Path]:
-    """Give a path beside a file; what is written there takes the file's place at the end.
+    """Give a path; what is written there takes the file's place at the end, or is written into what is no file.
 
-    If the block fails, the file stays as it was, and what was written is deleted.
+    If the block fails, the output stays as it was, and what was written is deleted.
 
     Args:
-        target: The file, which need not exist; its folder must.
+        target: The output. A file need not exist; its folder must.
         suffix: How the path ends, for writers that look at it.
         to_disk: Force the content and the renaming to disk, so that a power failure cannot undo them.
 
     Raises:
-        OSError: The file cannot be replaced, or nothing was written.
+        OSError: The output cannot be written, or nothing was.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}{suffix}")
+    require_writable(target)
+    if is_stream(target):
+        with TemporaryDirectory(prefix="fewest-") as folder:
+            partial = Path(folder, f"output{suffix}")
+            yield partial
+            _pour(partial.read_bytes(), target)
+        return
+    target = _real(target)
+    partial = target.with_name(f".{target.name[:_MOST_NAME]}.{os.getpid()}-{secrets.token_hex(4)}{suffix}")
     try:
-        yield temporary
+        yield partial
+        _keep_permissions(target, partial)
         if to_disk:
-            _force(temporary)
-        temporary.replace(target)
+            _force(partial)
+        partial.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
         raise
     if to_disk:
         with contextlib.suppress(OSError):  # Some systems cannot do so with a folder.
             _force(target.parent)
+
+
+def _status(target: Path) -> os.stat_result | None:
+    """What an output is, behind all links; None if there is nothing yet."""
+    try:
+        return target.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _is_file_or_folder(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+
+
+def _real(target: Path) -> Path:
+    """The file that links lead to, whether it exists or not."""
+    return Path(os.path.realpath(target))
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder '{folder}'")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, f"the folder '{folder}' may not be written")
+
+
+def _is_open_as(descriptor: int, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(status, os.fstat(descriptor))
+    except OSError:  # It is closed.
+        return False
+
+
+def _own_stream(status: os.stat_result) -> TextIO | None:
+    """The stream of this process that goes there: opening it once more would write over what it has written."""
+    streams = ((1, sys.stdout), (2, sys.stderr))
+    return next((stream for descriptor, stream in streams if _is_open_as(descriptor, status)), None)
+
+
+def _pour(content: bytes, target: Path) -> None:
+    status = _status(target)
+    stream = sys.stdout if target == STDOUT else status and _own_stream(status)
+    if stream is not None:
+        _write_through(stream, content)
+    elif target == STDOUT:
+        raise OSError(errno.EBADF, "stdout is closed")
+    else:
+        with os.fdopen(os.open(target, os.O_WRONLY), "wb") as file:
+            file.write(content)
+
+
+def _write_through(stream: TextIO, content: bytes) -> None:
+    """Write without the stream's buffer: what cannot be written would stay there, and fail again at the exit."""
+    stream.flush()
+    raw, left = getattr(stream.buffer, "raw", stream.buffer), memoryview(content)
+    while left:
+        left = left[raw.write(left) :]
+
+
+def _keep_permissions(target: Path, partial: Path) -> None:
+    """Give a new file the owner, where that is allowed, and the mode of the one that it replaces."""
+    before = _status(target)
+    if before is not None:
+        with contextlib.suppress(OSError):
+            os.chown(partial, before.st_uid, before.st_gid)
+        partial.chmod(stat.S_IMODE(before.st_mode))
 
 
 def _force(path: Path) -> None:

@@ -36,14 +36,14 @@ from fewest.storage.database.dialects import dialect_of
 from fewest.storage.database.driver_errors import clear_errors
 from fewest.storage.database.sql import insert_new, upsert
 from fewest.storage.database.tables import leases as leases_table
-from fewest.storage.database.transactions import write
+from fewest.storage.database.transactions import reading, write
 from fewest.storage.database.urls import DEFAULT_URL
 from fewest.storage.trials import rows as rows_of
 from fewest.storage.trials.curves import insert_curves
 from fewest.storage.trials.leases import Leases, lost_trials
 from fewest.storage.trials.records import CurvePoint
 
-__all__ = ["CohortStorage", "FinishedTrial", "optuna_storage"]
+__all__ = ["CohortStorage", "FinishedTrial", "Request", "optuna_storage"]
 
 (
     _studies,
@@ -59,6 +59,15 @@ __all__ = ["CohortStorage", "FinishedTrial", "optuna_storage"]
 ) = optuna_private.tables()
 
 Templates: TypeAlias = Sequence[FrozenTrial | None]
+
+
+class Request(NamedTuple):
+    """What somebody asked a trial for, which may be anything."""
+
+    parameters: Mapping[str, Any]
+    """Parameters that the trial has."""
+    fixed: Mapping[str, Any]
+    """Values that `study.enqueue_trial` fixed for parameters that it may not have yet."""
 
 
 class FinishedTrial(NamedTuple):
@@ -306,6 +315,24 @@ class CohortStorage(RDBStorage):
             leases.forget(trial_ids)
         return refused
 
+    def requests(self, trial_ids: Sequence[int]) -> dict[int, Request]:
+        """Read what trials are asked for, by trial id; what is no JSON reads as its text."""
+        asked = {trial_id: Request({}, {}) for trial_id in trial_ids}
+        with reading(self.engine) as connection:
+            for trial_id, name, value, distribution in connection.execute(
+                sa.select(
+                    _params.c.trial_id, _params.c.param_name, _params.c.param_value, _params.c.distribution_json
+                ).where(_params.c.trial_id.in_(asked))
+            ):
+                asked[trial_id].parameters[name] = rows_of.external(value, distribution)  # type: ignore[index]
+            for trial_id, text in connection.execute(
+                sa.select(_system_attributes.c.trial_id, _system_attributes.c.value_json).where(
+                    _system_attributes.c.trial_id.in_(asked), _system_attributes.c.key == optuna_private.FIXED_PARAMS
+                )
+            ):
+                asked[trial_id] = asked[trial_id]._replace(fixed=rows_of.fixed(text))
+        return asked
+
     def set_attributes(
         self, attributes: Mapping[int, Mapping[str, Any]], *, leases: Leases | None = None
     ) -> frozenset[int]:
@@ -316,17 +343,19 @@ class CohortStorage(RDBStorage):
             leases: Those of the worker that trains the trials; None asks for no leases.
 
         Returns:
-            The ids of trials that another worker has taken, or that were deleted: nothing of them was set.
-            Always empty without `leases`.
+            The ids of trials that another worker has taken, or another program has told, or that were deleted:
+            nothing of them was set. Always empty without `leases`.
 
         Raises:
             KeyError: There is no such trial, and no leases are asked.
-            optuna.exceptions.UpdateFinishedTrialError: One of those still held is finished; then nothing was set.
+            optuna.exceptions.UpdateFinishedTrialError: One is finished, and no leases are asked; nothing was set.
         """
         fences = None if leases is None else leases.fences()
 
         def work(connection: Connection) -> frozenset[int]:
             lost = frozenset() if fences is None else lost_trials(connection, attributes, fences)
+            if fences is not None:
+                lost |= self._ended(connection, attributes)
             kept = {trial_id: values for trial_id, values in attributes.items() if trial_id not in lost}
             self._require_unfinished(connection, kept)
             rows = [row for trial_id, values in kept.items() for row in rows_of.attribute_rows(trial_id, values)]
@@ -466,6 +495,13 @@ class CohortStorage(RDBStorage):
             if stored is not None:
                 self._distributions[study_id, name] = known
         check_distribution_compatibility(known, distribution)
+
+    def _ended(self, connection: Connection, trial_ids: Mapping[int, Any]) -> frozenset[int]:
+        """Those of some trials that have ended."""
+        unfinished = [TrialState.RUNNING, TrialState.WAITING]
+        query = sa.select(_trials.c.trial_id).where(_trials.c.trial_id.in_(trial_ids))
+        ended = query.where(_trials.c.state.not_in(unfinished)).order_by(_trials.c.trial_id)
+        return frozenset(connection.scalars(ended))
 
     def _require_unfinished(self, connection: Connection, trial_ids: Mapping[int, Any]) -> None:
         """Make sure that all these trials stay unfinished until the transaction ends."""

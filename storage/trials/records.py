@@ -70,12 +70,14 @@ class StudyRecord:
         name: Unique in the database.
         attributes: The study's user attributes, JSON values by key. Studies of ours hold `settings`.
         n_trials: How many trials there are in each state.
+        n_verified: How many networks verification has scored.
     """
 
     study_id: int
     name: str
     attributes: Mapping[str, Any]
     n_trials: Mapping[TrialState, int]
+    n_verified: int = 0
 
     @property
     def n_ended(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
 from fewest.storage.database import optuna_private
@@ -17,6 +17,8 @@ __all__ = [
     "Row",
     "attribute_rows",
     "described",
+    "external",
+    "fixed",
     "intermediate_rows",
     "local",
     "now",
@@ -63,6 +65,23 @@ def param_row(trial_id: int, name: str, value: Any, distribution: BaseDistributi
         "param_value": distribution.to_internal_repr(value),
         "distribution_json": distribution_to_json(distribution),
     }
+
+
+def external(value: Any, distribution: str) -> Any:
+    """Read a parameter's value as users see it; as it is stored where its distribution makes no sense of it."""
+    try:
+        return json_to_distribution(distribution).to_external_repr(value)
+    except (ValueError, TypeError, LookupError, ArithmeticError):
+        return value
+
+
+def fixed(text: str) -> dict[str, Any]:
+    """Read the parameters that `study.enqueue_trial` fixed; what is no table of them stands under its own text."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        values = None
+    return values if isinstance(values, dict) else {text: None}
 
 
 def value_rows(trial_id: int, values: Sequence[float]) -> list[Row]:

@@ -4,6 +4,7 @@ Nothing here writes, and databases that only Optuna wrote are read as well.
 """
 
 import json
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -13,13 +14,21 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
-from fewest.storage.database.tables import studies, study_user_attributes, trial_user_attributes, trial_values, trials
+from fewest.storage.database.sql import has_table
+from fewest.storage.database.tables import (
+    results,
+    studies,
+    study_user_attributes,
+    trial_user_attributes,
+    trial_values,
+    trials,
+)
 from fewest.storage.database.transactions import reading
 from fewest.storage.database.urls import shown
 from fewest.storage.errors import NotFoundError
 from fewest.storage.trials.records import StudyRecord, TrialRecord, TrialState
 
-__all__ = ["read_studies", "read_study", "read_trials"]
+__all__ = ["read_name", "read_studies", "read_study", "read_trial_ids", "read_trials"]
 
 ACCURACY_OBJECTIVE = 1
 """Which of a trial's values is its validation accuracy; the first is its size."""
@@ -27,6 +36,9 @@ ACCURACY_OBJECTIVE = 1
 _STATES: tuple[TrialState, ...] = get_args(TrialState)
 _ATTRIBUTES = ("widths", "neurons", "parameters", "seed", "epochs", "best_epoch", "seconds", "reason", "cohort")
 _N_NAMES_SHOWN = 10
+
+_MOST = 2**53
+"""Counts are lower: seeds are, so that every reader of JSON keeps them whole."""
 
 Value = TypeVar("Value")
 
@@ -64,6 +76,19 @@ def read_study(source: Database | Connection, name: str) -> StudyRecord:
     raise NotFoundError(unknown_study(name, names, shown(url)))
 
 
+def read_name(source: Database | Connection, study_id: int) -> str | None:
+    """Read the name that a study has now; None if it is gone."""
+    with reading(source) as connection:
+        name: str | None = connection.scalar(sa.select(studies.c.study_name).where(studies.c.study_id == study_id))
+    return name
+
+
+def read_trial_ids(source: Database | Connection, study_id: int) -> set[int]:
+    """Read the keys of all trials that a study has now."""
+    with reading(source) as connection:
+        return set(connection.scalars(sa.select(trials.c.trial_id).where(trials.c.study_id == study_id)))
+
+
 def unknown_study(name: str, names: list[str], place: str) -> str:
     """What to say to someone who asked for a study that does not exist.
 
@@ -82,7 +107,7 @@ def unknown_study(name: str, names: list[str], place: str) -> str:
 def read_trials(source: Database | Connection, study_id: int, *, since: int = 0) -> list[TrialRecord]:
     """All trials of a study, by number.
 
-    What a trial's attributes lack, or hold in another form than ours, is None.
+    What a trial's attributes lack, or hold in another form or range than ours, is None.
 
     Args:
         source: The storage's database, or a connection in a transaction.
@@ -115,7 +140,7 @@ def read_trials(source: Database | Connection, study_id: int, *, since: int = 0)
             .join(trials, trials.c.trial_id == attributes.c.trial_id)
             .where(own, attributes.c.trial_id >= since, attributes.c.key.in_(_ATTRIBUTES))
         ):
-            described.setdefault(trial_id, {})[key] = json.loads(value_json)
+            described.setdefault(trial_id, {})[key] = _value(value_json)
         accuracies: dict[int, float | None] = dict(
             connection.execute(
                 sa.select(trial_values.c.trial_id, trial_values.c.value)
@@ -135,7 +160,7 @@ def read_trials(source: Database | Connection, study_id: int, *, since: int = 0)
 
 
 def _studies(connection: Connection, condition: sa.ColumnElement[bool]) -> list[StudyRecord]:
-    """The studies that meet a condition, in three queries however many there are."""
+    """The studies that meet a condition, in four queries however many there are."""
     names = connection.execute(
         sa.select(studies.c.study_id, studies.c.study_name).where(condition).order_by(studies.c.study_id)
     ).all()
@@ -147,7 +172,7 @@ def _studies(connection: Connection, condition: sa.ColumnElement[bool]) -> list[
         .where(condition)
         .order_by(study_user_attributes.c.key)
     ):
-        attributes[study_id][key] = json.loads(value_json)
+        attributes[study_id][key] = _value(value_json)
     for study_id, state, n_trials in connection.execute(
         sa.select(trials.c.study_id, trials.c.state, sa.func.count())
         .join(studies, studies.c.study_id == trials.c.study_id)
@@ -155,7 +180,32 @@ def _studies(connection: Connection, condition: sa.ColumnElement[bool]) -> list[
         .group_by(trials.c.study_id, trials.c.state)
     ):
         counts[study_id][_state(state)] = n_trials
-    return [StudyRecord(study_id, name, attributes[study_id], counts[study_id]) for study_id, name in names]
+    verified = _n_verified(connection, condition)
+    return [
+        StudyRecord(study_id, name, attributes[study_id], counts[study_id], verified.get(study_id, 0))
+        for study_id, name in names
+    ]
+
+
+def _n_verified(connection: Connection, condition: sa.ColumnElement[bool]) -> dict[int, int]:
+    """Count the verified networks of the studies that meet a condition; studies without any are not in it."""
+    if not has_table(connection, results):
+        return {}
+    counted = (
+        sa.select(results.c.study_id, sa.func.count())
+        .join(studies, studies.c.study_id == results.c.study_id)
+        .where(condition)
+        .group_by(results.c.study_id)
+    )
+    return {study_id: count for study_id, count in connection.execute(counted)}  # noqa: C416  # Rows are no pairs.
+
+
+def _value(text: str) -> Any:
+    """Read an attribute; what is no JSON, which only another program can have written, is told by its text."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _trial(
@@ -172,17 +222,17 @@ def _trial(
         number=number,
         state=_state(state),
         widths=_only_if(_is_widths, attributes.get("widths"), tuple),
-        neurons=_only_if(_is_integer, attributes.get("neurons"), int),
-        parameters=_only_if(_is_integer, attributes.get("parameters"), int),
-        seed=_only_if(_is_integer, attributes.get("seed"), int),
-        epochs=_only_if(_is_integer, attributes.get("epochs"), int),
-        best_epoch=_only_if(_is_integer, attributes.get("best_epoch"), int),
-        seconds=_only_if(_is_number, attributes.get("seconds"), float),
+        neurons=_only_if(_is_count, attributes.get("neurons"), int),
+        parameters=_only_if(_is_count, attributes.get("parameters"), int),
+        seed=_only_if(_is_count, attributes.get("seed"), int),
+        epochs=_only_if(_is_count, attributes.get("epochs"), int),
+        best_epoch=_only_if(_is_count, attributes.get("best_epoch"), int),
+        seconds=_only_if(_is_duration, attributes.get("seconds"), float),
         validation_accuracy=accuracy,
         reason=_only_if(lambda value: isinstance(value, str), attributes.get("reason"), str),
         started=started and started.replace(tzinfo=UTC),
         completed=completed and completed.replace(tzinfo=UTC),
-        cohort=_only_if(_is_integer, attributes.get("cohort"), int),
+        cohort=_only_if(_is_count, attributes.get("cohort"), int),
     )
 
 
@@ -194,13 +244,14 @@ def _only_if(holds: Callable[[Any], bool], value: Any, convert: Callable[[Any], 
     return convert(value) if holds(value) else None
 
 
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _is_count(value: Any) -> bool:
+    """Hold for whole numbers from 0 up to the largest seed."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, float) or _is_integer(value)
+def _is_duration(value: Any) -> bool:
+    return (isinstance(value, float) or _is_count(value)) and 0 <= value < math.inf
 
 
 def _is_widths(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_integer, value))
+    return isinstance(value, list) and all(_is_count(width) and width > 0 for width in value)

@@ -184,7 +184,7 @@ def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
 
 
-@pytest.mark.parametrize("name", ["missing/report.html", "folder"])
+@pytest.mark.parametrize("name", ["missing/report.html", "folder", "a" * 300])
 def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(ReportError, match="`--output`") as caught:

@@ -51,7 +51,7 @@ def call(app: Any, path: str = "/api/studies", method: str = "GET", **environ: s
         del request["HTTP_HOST"]
     body = validator(app)(request, start_response)
     content = b"".join(body)
-    body.close()
+    body.close()  # type: ignore[attr-defined]  # The validator's has one.
     return answer[0], answer[1], content
 
 

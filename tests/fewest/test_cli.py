@@ -10,19 +10,11 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+from helpers import command, sqlite_url
 
-from fewest.cli import cli, main
+from fewest.cli import cli
 
 TINY = ("--set", "training.epochs=2", "--set", "space.max_width=4", "--set", "budget.verification_seeds=0", "--quiet")
-
-
-def fewest(*arguments: object) -> int:
-    """Runs a command; gives its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
 
 
 def error_line(capsys: pytest.CaptureFixture[str]) -> str:
@@ -34,8 +26,8 @@ def error_line(capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of a storage with the finished study 'digits'."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('finished') / 'studies.db'}"
-    assert fewest("run", "digits", *TINY, "--trials", 4, "--storage", url) == 0
+    url = sqlite_url(tmp_path_factory.mktemp("finished") / "studies.db")
+    assert command("run", "digits", *TINY, "--trials", 4, "--storage", url) == 0
     return url
 
 
@@ -58,7 +50,7 @@ BAD_DATA = {
 @pytest.mark.parametrize("change", BAD_DATA.values(), ids=BAD_DATA.keys())
 def test_bad_arrays_are_one_line_and_make_no_database(change, tiny_arrays, tmp_path, url, capsys):
     path = write_npz(tmp_path / "bad.npz", tiny_arrays, **change(tiny_arrays))
-    assert fewest("run", "digits", "--data", path, "--storage", url) in (1, 2)
+    assert command("run", "digits", "--data", path, "--storage", url) in (1, 2)
     assert "bad.npz" in error_line(capsys)
     assert not (tmp_path / "studies.db").exists()
 
@@ -67,7 +59,7 @@ def test_bad_arrays_are_one_line_and_make_no_database(change, tiny_arrays, tmp_p
 def test_an_unreadable_file_is_one_line_and_makes_no_database(content, tmp_path, url, capsys):
     path = tmp_path / "bad.npz"
     path.write_bytes(content)
-    assert fewest("run", "digits", "--data", path, "--storage", url) in (1, 2)
+    assert command("run", "digits", "--data", path, "--storage", url) in (1, 2)
     assert "bad.npz" in error_line(capsys)
     assert not (tmp_path / "studies.db").exists()
 
@@ -94,18 +86,18 @@ BAD_REQUESTS = {
 
 @pytest.mark.parametrize(("arguments", "line"), BAD_REQUESTS.values(), ids=BAD_REQUESTS.keys())
 def test_a_bad_request_is_misuse_in_one_line_and_makes_no_database(arguments, line, tmp_path, url, capsys):
-    assert fewest(*arguments, "--storage", url) == 2
+    assert command(*arguments, "--storage", url) == 2
     assert line in error_line(capsys)
     assert not (tmp_path / "studies.db").exists()
 
 
 def test_an_unknown_storage_scheme_is_misuse(capsys):
-    assert fewest("answer", "digits", "--storage", "mongodb://here/there") == 2
+    assert command("answer", "digits", "--storage", "mongodb://here/there") == 2
     assert "mongodb" in error_line(capsys)
 
 
 def test_a_storage_that_is_a_folder_is_refused(tmp_path, capsys):
-    assert fewest("run", "digits", "--storage", f"sqlite:///{tmp_path}") in (1, 2)
+    assert command("run", "digits", "--storage", f"sqlite:///{tmp_path}") in (1, 2)
     assert str(tmp_path) in error_line(capsys)
 
 
@@ -113,7 +105,7 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path, capsys):
     path = tmp_path / "notes.db"
     path.write_text("not a database, but long enough to look at " * 100, "utf-8")
     before = digest(path)
-    assert fewest("run", "digits", "--storage", f"sqlite:///{path}") == 1
+    assert command("run", "digits", "--storage", sqlite_url(path)) == 1
     assert "notes.db" in error_line(capsys)
     assert digest(path) == before
 
@@ -125,39 +117,39 @@ def test_a_database_of_a_newer_version_is_left_as_it_is(finished, tmp_path, caps
         connection.execute("UPDATE fewest_alembic_version SET version_num = '9999'")
     connection.close()
     before = digest(path)
-    assert fewest("resume", "digits", "--storage", f"sqlite:///{path}") == 1
+    assert command("resume", "digits", "--storage", sqlite_url(path)) == 1
     assert "newer" in error_line(capsys)
     assert digest(path) == before
 
 
-@pytest.mark.parametrize("command", ["answer", "resume", "report", "worker"])
-def test_a_study_that_does_not_exist_is_misuse(command, finished, capsys):
-    assert fewest(command, "digit", "--storage", finished) == 2
+@pytest.mark.parametrize("name", ["answer", "resume", "report", "worker"])
+def test_a_study_that_does_not_exist_is_misuse(name, finished, capsys):
+    assert command(name, "digit", "--storage", finished) == 2
     assert "There is no study 'digit'" in (line := error_line(capsys))
     assert "Did you mean 'digits'?" in line
 
 
-@pytest.mark.parametrize("command", [("answer", "digits"), ("studies",)])
-def test_reading_makes_no_database(command, tmp_path, url, capsys):
-    assert fewest(*command, "--storage", url) == 2
+@pytest.mark.parametrize("words", [("answer", "digits"), ("studies",)])
+def test_reading_makes_no_database(words, tmp_path, url, capsys):
+    assert command(*words, "--storage", url) == 2
     assert "There are no studies in" in error_line(capsys)
     assert not (tmp_path / "studies.db").exists()
 
 
 def test_other_settings_are_refused_with_the_differences(finished, capsys):
-    assert fewest("run", "digits", "--storage", finished, *TINY, "--set", "space.max_depth=1") == 2
+    assert command("run", "digits", "--storage", finished, *TINY, "--set", "space.max_depth=1") == 2
     assert "space.max_depth is 2, not 1" in error_line(capsys)
 
 
 def test_a_finished_study_prints_its_answer_again(finished, capsys):
     before = digest(Path(finished.removeprefix("sqlite:///")))
-    assert fewest("run", "digits", *TINY, "--trials", 4, "--storage", finished) == 0
+    assert command("run", "digits", *TINY, "--trials", 4, "--storage", finished) == 0
     assert "4 networks trained" in capsys.readouterr().out
     assert digest(Path(finished.removeprefix("sqlite:///"))) == before
 
 
 def test_the_answer_as_json_has_the_designed_shape(finished, capsys):
-    assert fewest("answer", "digits", "--format", "json", "--storage", finished) == 0
+    assert command("answer", "digits", "--format", "json", "--storage", finished) == 0
     answer = json.loads(capsys.readouterr().out)
     assert list(answer) == [
         *(
@@ -179,12 +171,12 @@ def test_the_answer_as_json_has_the_designed_shape(finished, capsys):
 
 
 def test_studies_lists_every_study_and_how_far_along_it_is(tmp_path, url, capsys):
-    for command in (("run", "digits"), ("submit", "digits", "--name", "later")):
-        options = TINY if command[0] == "run" else TINY[:-1]
-        assert fewest(*command, *options, "--trials", 4, "--storage", url) == 0
+    for words in (("run", "digits"), ("submit", "digits", "--name", "later")):
+        options = TINY if words[0] == "run" else TINY[:-1]
+        assert command(*words, *options, "--trials", 4, "--storage", url) == 0
     optuna.create_study(storage=url, study_name="foreign")
     capsys.readouterr()
-    assert fewest("studies", "--storage", url) == 0
+    assert command("studies", "--storage", url) == 0
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()]
     assert [(row[0], row[-1]) for row in rows if row and row[0]] == [
         ("digits", "finished"),
@@ -195,7 +187,7 @@ def test_studies_lists_every_study_and_how_far_along_it_is(tmp_path, url, capsys
 
 @pytest.mark.parametrize("name", sorted(cli.commands))
 def test_every_commands_help_ends_with_an_example(name, capsys):
-    assert fewest(name, "--help") == 0
+    assert command(name, "--help") == 0
     assert f"Example: fewest {name}" in capsys.readouterr().out
 
 

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 from distributed import Client, LocalCluster
+from helpers import command, trials_of
 
-from fewest import cluster
-from fewest.cli import main
-from fewest.cluster import keep_placed
-from fewest.storage.database.database import open_database
-from fewest.storage.trials.studies import read_study, read_trials
+from fewest.cluster import keep_placed, serve_on_cluster
+from fewest.jobs import Places
+from fewest.storage.errors import FewestError
 
 N_TRIALS = 12
 
@@ -30,16 +29,7 @@ def client() -> Iterator[Client]:
         yield opened
 
 
-def fewest(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
-
-
-def test_a_study_survives_that_its_dask_workers_are_killed(client, empty_postgresql, monkeypatch):
-    monkeypatch.setattr(cluster, "POLL_SECONDS", 0.1)
+def test_a_study_survives_that_its_dask_workers_are_killed(client, empty_postgresql):
     url = empty_postgresql
 
     def work(stop: str) -> str:
@@ -79,18 +69,15 @@ def test_a_study_survives_that_its_dask_workers_are_killed(client, empty_postgre
                 os.kill(victims[-1], signal.SIGKILL)
         return False
 
-    keep_placed(client, 2, work, kill_two, said.append)
+    keep_placed(client, 2, work, kill_two, said.append, poll_seconds=0.1)
     assert len(victims) == 2
     assert sum("is gone; its trials pass to the others" in line for line in said) == 2
-    engine = open_database(url, create=False)
-    trials = read_trials(engine, read_study(engine, "killed").study_id)
-    engine.dispose()
+    trials = trials_of(url, "killed")
     assert Counter(trial.state for trial in trials) == {"complete": N_TRIALS}
     assert [trial.number for trial in trials] == list(range(N_TRIALS))
 
 
-def test_stopping_the_command_ends_the_tasks_and_what_fails_is_raised(client, monkeypatch):
-    monkeypatch.setattr(cluster, "POLL_SECONDS", 0.1)
+def test_stopping_the_command_ends_the_tasks_and_what_fails_is_raised(client):
 
     def idle(stop: str) -> str:
         import time
@@ -102,14 +89,14 @@ def test_stopping_the_command_ends_the_tasks_and_what_fails_is_raised(client, mo
         return "left"
 
     said: list[str] = []
-    keep_placed(client, 2, idle, lambda: len(said) >= 2, said.append)
+    keep_placed(client, 2, idle, lambda: len(said) >= 2, said.append, poll_seconds=0.1)
     assert [line.partition(": ")[2] for line in said[2:]] == ["left", "left"]
 
     def fail(stop: str) -> str:
         raise ValueError("no such disk")
 
     with pytest.raises(ValueError, match="no such disk"):
-        keep_placed(client, 1, fail, lambda: False, said.append)
+        keep_placed(client, 1, fail, lambda: False, said.append, poll_seconds=0.1)
 
 
 @pytest.mark.parametrize(
@@ -120,16 +107,17 @@ def test_stopping_the_command_ends_the_tasks_and_what_fails_is_raised(client, mo
         ("{postgresql}", "no address", 1, "There must be a Dask scheduler at 'no address', got: "),
     ],
 )
-def test_what_cannot_be_used_is_one_line(storage, scheduler, status, line, server, monkeypatch, capsys):
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.2)
+def test_what_cannot_be_used_is_one_line(storage, scheduler, status, line, server):
     url = storage.format(postgresql=server)
-    assert fewest("cluster", "--scheduler", scheduler, "--workers", 2, "--idle", "wait", "--storage", url) == status
-    [said] = capsys.readouterr().err.splitlines()
+    with pytest.raises(FewestError) as raised:
+        serve_on_cluster(scheduler, 2, [], url, wait=True, places=Places(), connect_seconds=0.2)
+    assert raised.value.exit_status == status
+    [said] = str(raised.value).splitlines()
     assert line in said
 
 
 def test_without_distributed_the_line_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.setattr("fewest.storage.extras.importlib.util.find_spec", lambda name: None)
-    assert fewest("cluster", "--scheduler", "tcp://x:1", "--workers", 1, "--storage", "postgresql://me@host/db") == 1
+    assert command("cluster", "--scheduler", "tcp://x:1", "--workers", 1, "--storage", "postgresql://me@host/db") == 1
     assert "pip install '.[cluster]'" in capsys.readouterr().err

@@ -14,19 +14,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from postgres import admin
+from helpers import Overheard, admin, command, essence, sqlite_url, trials_of
 
-from fewest.cli import main
 from fewest.jobs import Manner
 from fewest.search.study.pace import Pace
 from fewest.search.training.population.engine import PopulationEngine
-from fewest.search.watch import StudyWatch
 from fewest.storage.database import sqlite
-from fewest.storage.database.database import open_database
 from fewest.storage.database.transactions import write
 from fewest.storage.files.places import Folder
 from fewest.storage.trials import rows, sharing
-from fewest.storage.trials.studies import read_study, read_trials
 
 Fault = Callable[[], None]
 
@@ -43,28 +39,12 @@ class SmallCohorts(PopulationEngine):
         return 4
 
 
-def fewest(*arguments: object, manner: Manner = SMALL) -> int:
-    """Runs a command; gives its exit status."""
-    try:
-        main([str(argument) for argument in arguments], manner)
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
-
-
 def run(url: str, file: Path, manner: Manner = SMALL) -> int:
     settings = ("training.epochs=3", "space.max_width=8", "budget.verification_seeds=0", "data.validation_share=0.25")
     overrides = [argument for setting in settings for argument in ("--set", setting)]
-    return fewest(
+    return command(
         "run", "digits", "--data", file, "--trials", 8, "--quiet", *overrides, "--storage", url, manner=manner
     )
-
-
-def essence(url: str) -> list[tuple]:
-    engine = open_database(url, create=False)
-    trials = read_trials(engine, read_study(engine, "digits").study_id)
-    engine.dispose()
-    return [(t.number, t.state, t.widths, t.seed, t.epochs, t.validation_accuracy, t.reason) for t in trials]
 
 
 @pytest.fixture(scope="module")
@@ -79,28 +59,22 @@ def arrays_file(tmp_path_factory, tiny_arrays) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, arrays_file) -> list[tuple]:
     """The trials of a study that nothing happened to."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('whole') / 'studies.db'}"
+    url = sqlite_url(tmp_path_factory.mktemp("whole") / "studies.db")
     assert run(url, arrays_file) == 0
-    return essence(url)
+    return essence(trials_of(url))
 
 
-@pytest.fixture
-def at_an_epoch(monkeypatch) -> Callable[[Fault], None]:
+def with_fault(fault: Fault, manner: Manner = SMALL) -> Manner:
     """Lets something happen once, before the fifth epoch is written down, in the middle of the second cohort."""
+    n_epochs = 0
 
-    def arrange(fault: Fault) -> None:
-        record, n_epochs = StudyWatch.record, 0
+    def disturb(epoch: int) -> None:
+        nonlocal n_epochs
+        n_epochs += 1
+        if n_epochs == 5:
+            fault()
 
-        def disturbed(self, epoch, metrics):
-            nonlocal n_epochs
-            n_epochs += 1
-            if n_epochs == 5:
-                fault()
-            record(self, epoch, metrics)
-
-        monkeypatch.setattr(StudyWatch, "record", disturbed)
-
-    return arrange
+    return replace(manner, make_engine=lambda config: Overheard(SmallCohorts(), disturb))
 
 
 @pytest.fixture
@@ -127,29 +101,29 @@ def locked(path: Path, unlock: threading.Event) -> Fault:
     return hold
 
 
-def test_a_full_disk_under_the_checkpoints_is_one_line(url, arrays_file, undisturbed, monkeypatch, at_an_epoch, capsys):
+def test_a_full_disk_under_the_checkpoints_is_one_line(url, arrays_file, undisturbed, monkeypatch, capsys):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        at_an_epoch(lambda: patch.setattr(Folder, "_write", full))
-        assert run(url, arrays_file, SAVING) == 1
+        fault = with_fault(lambda: patch.setattr(Folder, "_write", full), SAVING)
+        assert run(url, arrays_file, fault) == 1
     assert "Make room" in capsys.readouterr().err.splitlines()[-1]
     assert run(url, arrays_file) == 0
-    assert essence(url) == undisturbed
+    assert essence(trials_of(url)) == undisturbed
 
 
-def test_a_full_disk_under_the_database_is_one_line(url, tmp_path, arrays_file, undisturbed, at_an_epoch, capsys):
+def test_a_full_disk_under_the_database_is_one_line(url, tmp_path, arrays_file, undisturbed, capsys):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    at_an_epoch(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1])))
+    fault = with_fault(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1])))
     try:
-        assert run(url, arrays_file) == 1
+        assert run(url, arrays_file, fault) == 1
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error: ")]
     assert "make room, then repeat the command" in line
     assert run(url, arrays_file) == 0
-    assert essence(url) == undisturbed
+    assert essence(trials_of(url)) == undisturbed
 
 
 def moved(path: Path) -> Path:
@@ -165,66 +139,59 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-def test_a_database_that_goes_away_is_noticed_at_once(change, url, tmp_path, arrays_file, at_an_epoch, capsys):
+def test_a_database_that_goes_away_is_noticed_at_once(change, url, tmp_path, arrays_file, capsys):
     path = tmp_path / "studies.db"
-    at_an_epoch(lambda: change(path))
-    assert run(url, arrays_file) == 1
+    assert run(url, arrays_file, with_fault(lambda: change(path))) == 1
     [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error: ")]
     assert f"The storage {path} must stay in its place while it is in use" in line
     assert path.exists() == (change in (CHANGES["replaced"], CHANGES["emptied"]))  # It is not made anew.
 
 
-def test_a_database_that_is_locked_for_a_while_is_waited_for(url, tmp_path, arrays_file, undisturbed, at_an_epoch):
+def test_a_database_that_is_locked_for_a_while_is_waited_for(url, tmp_path, arrays_file, undisturbed):
     unlock = threading.Event()
 
     def lock() -> None:
         locked(tmp_path / "studies.db", unlock)()
         threading.Timer(1.0, unlock.set).start()
 
-    at_an_epoch(lock)
-    assert run(url, arrays_file) == 0
-    assert essence(url) == undisturbed
+    assert run(url, arrays_file, with_fault(lock)) == 0
+    assert essence(trials_of(url)) == undisturbed
 
 
-def test_a_database_that_stays_locked_is_one_line(
-    url, tmp_path, arrays_file, undisturbed, at_an_epoch, impatient, capsys
-):
+def test_a_database_that_stays_locked_is_one_line(url, tmp_path, arrays_file, undisturbed, impatient, capsys):
     unlock = threading.Event()
-    at_an_epoch(locked(tmp_path / "studies.db", unlock))
-    assert run(url, arrays_file) == 1
+    assert run(url, arrays_file, with_fault(locked(tmp_path / "studies.db", unlock))) == 1
     unlock.set()
     [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error: ")]
     assert "another program holds the lock for too long" in line
     while run(url, arrays_file) == 1:  # The other thread may hold it still.
         time.sleep(0.01)
-    assert essence(url) == undisturbed
+    assert essence(trials_of(url)) == undisturbed
 
 
 def test_a_database_server_that_restarts_is_waited_for(
-    empty_postgresql, tmp_path, arrays_file, undisturbed, at_an_epoch, restart_server, monkeypatch
+    empty_postgresql, tmp_path, arrays_file, undisturbed, restart_server, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)  # Where checkpoints lie.
-    at_an_epoch(restart_server)
-    assert run(empty_postgresql, arrays_file) == 0
-    assert essence(empty_postgresql) == undisturbed
+    assert run(empty_postgresql, arrays_file, with_fault(restart_server)) == 0
+    assert essence(trials_of(empty_postgresql)) == undisturbed
 
 
-def test_a_checkpoint_folder_that_is_deleted_is_made_again(url, tmp_path, arrays_file, undisturbed, at_an_epoch):
-    at_an_epoch(lambda: shutil.rmtree(tmp_path / "studies.db.checkpoints"))
-    assert run(url, arrays_file, SAVING) == 0
-    assert essence(url) == undisturbed
+def test_a_checkpoint_folder_that_is_deleted_is_made_again(url, tmp_path, arrays_file, undisturbed):
+    fault = with_fault(lambda: shutil.rmtree(tmp_path / "studies.db.checkpoints"), SAVING)
+    assert run(url, arrays_file, fault) == 0
+    assert essence(trials_of(url)) == undisturbed
 
 
-def test_a_clock_that_is_set_back_changes_no_trial(url, arrays_file, undisturbed, at_an_epoch, monkeypatch):
+def test_a_clock_that_is_set_back_changes_no_trial(url, arrays_file, undisturbed, monkeypatch):
     now, real = rows.now, time.time
 
     def set_back() -> None:
         monkeypatch.setattr(rows, "now", lambda: now() - timedelta(days=1))
         monkeypatch.setattr(time, "time", lambda: real() - 86_400)
 
-    at_an_epoch(set_back)
-    assert run(url, arrays_file) == 0
-    assert essence(url) == undisturbed
+    assert run(url, arrays_file, with_fault(set_back)) == 0
+    assert essence(trials_of(url)) == undisturbed
 
 
 def test_sqlite_on_a_network_file_system_is_warned_of(url, arrays_file, undisturbed, monkeypatch, capsys):
@@ -286,13 +253,13 @@ def test_a_connection_cut_in_mid_command_is_one_line_and_loses_nothing(settled, 
         for n in (1, 3, 8):
             capsys.readouterr()
             cut_at(n)
-            status = fewest(*arguments, "--storage", settled)
+            status = command(*arguments, "--storage", settled, manner=SMALL)
             cut_at(0)
             said = [line for line in capsys.readouterr().err.splitlines() if line.startswith(("Error", "Traceback"))]
             assert (status, len(said)) in ((0, 0), (1, 1)), (arguments, n, said)
             assert all("repeat the command" in line for line in said), said
-        assert fewest(*arguments, "--storage", settled) == 0
-    assert essence(settled) == undisturbed
+        assert command(*arguments, "--storage", settled, manner=SMALL) == 0
+    assert essence(trials_of(settled)) == undisturbed
 
 
 @pytest.mark.parametrize("n", [40, 90])
@@ -306,4 +273,4 @@ def test_a_connection_cut_in_mid_search_loses_nothing(
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith(("Error", "Traceback"))]
     assert (status, len(said)) in ((0, 0), (1, 1)), said
     assert run(empty_postgresql, arrays_file) == 0
-    assert essence(empty_postgresql) == undisturbed
+    assert essence(trials_of(empty_postgresql)) == undisturbed

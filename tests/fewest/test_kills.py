@@ -14,11 +14,9 @@ from typing import Any
 import optuna
 import pytest
 from forked import epochs_of, run_study, start
+from helpers import curves_of, trials_of
 
 from fewest.search.settings.files import load
-from fewest.storage.database.database import open_database
-from fewest.storage.trials.curves import read_curves
-from fewest.storage.trials.studies import read_study, read_trials
 
 N_KILLS = int(os.environ.get("FEWEST_KILLS", "5"))
 N_TRIALS = 24 + 2 * N_KILLS
@@ -75,11 +73,9 @@ def wait_for_epochs(log: Path, n: int, process: BaseProcess) -> None:
 
 def contents(url: str) -> list[dict[str, Any]]:
     """All that the seed decides of a study's trials, their learning curves to the last bit."""
-    engine = open_database(url, create=False)
-    study = read_study(engine, "digits")
-    curves = read_curves(engine, study.study_id)
+    curves = curves_of(url)
     params = {trial.number: trial.params for trial in optuna.load_study(study_name="digits", storage=url).trials}
-    trials = [
+    return [
         {
             "number": trial.number,
             "state": trial.state,
@@ -90,7 +86,5 @@ def contents(url: str) -> list[dict[str, Any]]:
             "reason": trial.reason,
             "curve": curves[trial.trial_id],
         }
-        for trial in read_trials(engine, study.study_id)
+        for trial in trials_of(url)
     ]
-    engine.dispose()
-    return trials

@@ -10,15 +10,13 @@ from pathlib import Path
 
 import pytest
 from forked import epochs_of, help_studies, lines_of, run_study, scores_of, start
+from helpers import curves_of, results_of, sqlite_url, stored, trials_of
 
 from fewest.jobs import submit_study
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import is_finished, load, overridden
-from fewest.storage.database.database import open_database
-from fewest.storage.trials.curves import read_curves
-from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
-from fewest.storage.trials.results import read_results
-from fewest.storage.trials.studies import read_study, read_trials
+from fewest.storage.trials.records import TrialRecord
+from fewest.storage.trials.studies import read_study
 
 PATIENCE_SECONDS = 300
 pytestmark = pytest.mark.usefixtures("none_left")
@@ -39,27 +37,11 @@ def end(workers: list[BaseProcess]) -> None:
         assert worker.exitcode == 0
 
 
-def trials_of(url: str) -> list[TrialRecord]:
-    engine = open_database(url, create=False)
-    trials = read_trials(engine, read_study(engine, "digits").study_id)
-    engine.dispose()
-    return trials
-
-
-def read_scores(url: str) -> list[VerifiedNetwork]:
-    engine = open_database(url, create=False)
-    scores = read_results(engine, read_study(engine, "digits").study_id)
-    engine.dispose()
-    return scores
-
-
 def trained_exactly(config: StudyConfig, url: str) -> list[TrialRecord]:
     """The trials of a study, which must be all its budget, ended, with their whole curves."""
-    engine = open_database(url, create=False)
-    study = read_study(engine, config.name)
-    trials, curves = read_trials(engine, study.study_id), read_curves(engine, study.study_id)
-    engine.dispose()
-    assert is_finished(study, config)
+    with stored(url, config.name) as (database, _):
+        assert is_finished(read_study(database, config.name), config)
+    trials, curves = trials_of(url, config.name), curves_of(url, config.name)
     assert [trial.number for trial in trials] == list(range(config.budget.trials))
     assert {trial.state for trial in trials} <= {"complete", "pruned"}
     for trial in trials:
@@ -73,9 +55,7 @@ def trained_exactly(config: StudyConfig, url: str) -> list[TrialRecord]:
 def test_a_third_of_many_workers_is_killed_and_every_trial_is_trained_once(
     database, n_workers, tmp_path, tiny_file, tiny_config, request
 ):
-    url = (
-        f"sqlite:///{tmp_path / 'studies.db'}" if database == "sqlite" else request.getfixturevalue("empty_postgresql")
-    )
+    url = sqlite_url(tmp_path / "studies.db") if database == "sqlite" else request.getfixturevalue("empty_postgresql")
     config = overridden(
         tiny_config, [f"data.name={tiny_file}", "budget.trials=400", "budget.patience=400", "training.epochs=4"]
     )
@@ -109,7 +89,7 @@ def test_workers_train_and_one_verifies_though_another_is_killed(tmp_path, url):
     victim.kill()
     end(workers)
     trained_exactly(config, url)
-    assert len(read_scores(url)) == 24
+    assert len(results_of(url)) == 24
 
 
 def test_of_a_worker_killed_while_it_verifies_another_goes_on_and_no_network_is_scored_twice(tmp_path, url):
@@ -125,9 +105,9 @@ def test_of_a_worker_killed_while_it_verifies_another_goes_on_and_no_network_is_
     victim = workers.pop(scores_of(log)[0][1])
     victim.kill()
     victim.join()
-    assert len(read_scores(url)) < 24
+    assert len(results_of(url)) < 24
     end(list(workers.values()))
-    assert len(read_scores(url)) == 24
+    assert len(results_of(url)) == 24
     assert max(Counter(network for network, _ in scores_of(log)).values()) == 1
     assert len({pid for _, pid in scores_of(log)}) == 2
 
@@ -140,7 +120,7 @@ def test_two_runs_of_one_study_begun_at_once_train_its_budget_and_verify_once(tm
     end([start(run_study, config, url, log, 4) for _ in range(2)])
     trained_exactly(config, url)
     assert set(epochs_of(log).values()) == {1}
-    assert len(scores_of(log)) == len(read_scores(url)) == 16
+    assert len(scores_of(log)) == len(results_of(url)) == 16
 
 
 def test_a_stopped_worker_wakes_drops_what_was_taken_and_goes_on(tmp_path, url):

@@ -1,6 +1,7 @@
 """Reading a study: all of it of one moment, its answer worked out once, its curves for the report only."""
 
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 
 from fewest import reading
 from fewest.cli import cli
+from fewest.search.answers.summary import Summary, summarise
 from fewest.search.settings.files import load
 from fewest.storage.trials.cohort_storage import optuna_storage
 from fewest.storage.trials.records import VerifiedNetwork
@@ -51,12 +53,11 @@ def test_an_answer_is_worked_out_once_and_without_curves(
 ) -> None:
     worked_out = []
 
-    def counted(*arguments: object) -> object:
+    def counted(*arguments: Any) -> Summary:
         worked_out.append(arguments)
         return summarise(*arguments)
 
-    summarise = reading.summarise
-    monkeypatch.setattr(reading, "summarise", counted)
+    monkeypatch.setattr("fewest.reading.summarise", counted)
     monkeypatch.delattr(reading, "read_curves")
     result = CliRunner().invoke(cli, ["answer", "digits", "--format", form, "--storage", url])
     assert result.exit_code == 0, result.output

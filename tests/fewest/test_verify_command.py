@@ -8,31 +8,27 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from helpers import Overheard, command, sqlite_url
 
-from fewest.cli import main
+from fewest.jobs import Manner, engine_for
 from fewest.reading import found
-from fewest.search.verification import verify as verification
 
 TINY = (
     *("--set", "training.epochs=3", "--set", "space.max_width=4", "--set", "space.max_depth=1"),
     *("--set", "budget.targets=[0.5]", "--set", "budget.verification_seeds=0", "--trials", 4),
+    "--quiet",
 )
 
 
-def fewest(*arguments: object) -> int:
-    """Runs a command; gives its exit status."""
-    try:
-        main([*map(str, arguments), "--quiet"])
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
+def verify(*arguments: object, manner: Manner | None = None) -> int:
+    return command("verify", "digits", "--quiet", *arguments, manner=manner)
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with the study 'digits', which is not verified."""
     path = tmp_path_factory.mktemp("original") / "studies.db"
-    assert fewest("run", "digits", *TINY, "--storage", f"sqlite:///{path}") == 0
+    assert command("run", "digits", *TINY, "--storage", sqlite_url(path)) == 0
     return path
 
 
@@ -49,36 +45,36 @@ def scores(url: str) -> Counter[tuple]:
 
 
 def test_seeds_and_targets_are_added_to_what_is_there(searched, capsys):
-    assert fewest("verify", "digits", "--seeds", 2, "--storage", searched) == 0
+    assert verify("--seeds", 2, "--storage", searched) == 0
     before = scores(searched)
-    assert before and fewest("verify", "digits", "--seeds", 4, "--target", 0.3, "--storage", searched) == 0
+    assert before and verify("--seeds", 4, "--target", 0.3, "--storage", searched) == 0
     assert before < scores(searched) and set(scores(searched).values()) == {1}
     assert found("digits", searched).config.budget.targets == (0.3, 0.5)
     assert "At least 30 % of digits right: " in capsys.readouterr().out
 
 
-def test_an_interrupted_one_names_the_command_that_goes_on_and_it_does(searched, tmp_path, capsys, monkeypatch):
-    place, record, epochs = tmp_path / "elsewhere", verification._Watch.record, []
+def test_an_interrupted_one_names_the_command_that_goes_on_and_it_does(searched, tmp_path, capsys):
+    place, epochs = tmp_path / "elsewhere", []
 
-    def interrupted(self, epoch, metrics):
-        record(self, epoch, metrics)
+    def interrupt(epoch: int) -> None:
         epochs.append(epoch)
         if len(epochs) == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(verification._Watch, "record", interrupted)
-    assert fewest("verify", "digits", "--seeds", 2, "--storage", searched, "--checkpoints", place) == 130
-    command = f"fewest verify digits --storage {searched} --checkpoints {place}"
-    assert f"Continue with `{command}`." in capsys.readouterr().err
+    manner = Manner(make_engine=lambda config: Overheard(engine_for(config), interrupt))
+    options = ("--seeds", 2, "--storage", searched, "--checkpoints", place)
+    assert verify(*options, manner=manner) == 130
+    line = f"fewest verify digits --storage {searched} --checkpoints {place}"
+    assert f"Continue with `{line}`." in capsys.readouterr().err
     assert not scores(searched) and list(place.iterdir())
-    assert fewest(*command.split()[1:]) == 0
+    assert command(*line.split()[1:], "--quiet", manner=manner) == 0
     assert epochs[:3] == [0, 1, 2] and set(scores(searched).values()) == {1}
     assert not list(place.iterdir())
 
 
 def test_without_seeds_it_asks_for_some(searched, capsys):
     capsys.readouterr()
-    assert fewest("verify", "digits", "--storage", searched) == 2
+    assert verify("--storage", searched) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert "study 'digits' has 0. Say how many with `--seeds`." in line
 
@@ -86,7 +82,7 @@ def test_without_seeds_it_asks_for_some(searched, capsys):
 @pytest.mark.parametrize("target", [0, 1, 1.5, "nan"])
 def test_a_target_that_is_no_accuracy_is_one_line_and_changes_nothing(target, searched, capsys):
     capsys.readouterr()
-    assert fewest("verify", "digits", "--target", target, "--seeds", 2, "--storage", searched) == 2
+    assert verify("--target", target, "--seeds", 2, "--storage", searched) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert "`budget.targets` must be " in line
     assert found("digits", searched).config.budget.verification_seeds == 0

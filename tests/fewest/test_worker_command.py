@@ -2,13 +2,15 @@
 
 import os
 import signal
+from collections.abc import Callable
 
 import optuna
 import pytest
+from helpers import command
 
-from fewest import workers
-from fewest.cli import main
+from fewest.jobs import Manner
 from fewest.reading import all_studies
+from fewest.search.study.pace import Pace
 from fewest.storage.trials.cohort_storage import optuna_storage
 from fewest.storage.trials.records import StudyRecord
 
@@ -24,17 +26,13 @@ TINY = (
 )
 
 
-def fewest(*arguments: object) -> int:
-    """Runs a command; gives its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
-
-
 def submit(url: str, *more: object) -> int:
-    return fewest("submit", "digits", *TINY, "--set", "budget.verification_seeds=0", "--storage", url, *more)
+    return command("submit", "digits", *TINY, "--set", "budget.verification_seeds=0", "--storage", url, *more)
+
+
+def waiting(pause: Callable[[float], None]) -> Manner:
+    """Waits for work by calling a function."""
+    return Manner(pace=Pace(sleep=pause))
 
 
 def studies_of(url: str) -> dict[str, StudyRecord]:
@@ -48,11 +46,11 @@ def test_a_submitted_study_waits_for_a_worker_which_trains_and_ends_it(url, caps
         f"Study 'digits' has 4 of 4 networks left to train. `fewest worker digits --storage {url}` takes it up.\n"
     )
     assert studies_of(url)["digits"].n_trials["waiting"] == 4
-    assert fewest("worker", "--quiet", "--storage", url) == 0
+    assert command("worker", "--quiet", "--storage", url) == 0
     [line] = capsys.readouterr().err.splitlines()
     assert line == "No study has work left. Trained 4 networks of digits."
     assert studies_of(url)["digits"].n_trials["complete"] == 4
-    assert fewest("worker", "digits", "--quiet", "--storage", url) == 0
+    assert command("worker", "digits", "--quiet", "--storage", url) == 0
     assert "Trained no network." in capsys.readouterr().err
 
 
@@ -70,7 +68,7 @@ def test_a_study_it_cannot_help_with_takes_no_worker_down(url, tiny_file, capsys
     tiny_file.unlink()
     assert submit(url, "--trials", 2) == 0
     capsys.readouterr()
-    assert fewest("worker", "--quiet", "--storage", url) == 0
+    assert command("worker", "--quiet", "--storage", url) == 0
     foreign, elsewhere, last = sorted(capsys.readouterr().err.splitlines(), reverse=True)
     assert foreign == (
         "Study 'foreign' is passed over: Study 'foreign' was not made by fewest: it has no settings. Choose another."
@@ -79,7 +77,7 @@ def test_a_study_it_cannot_help_with_takes_no_worker_down(url, tiny_file, capsys
     assert "Trained 2 networks of digits." in last
 
 
-def test_an_idle_worker_waits_for_the_next_study_and_leaves_cleanly(url, capsys, monkeypatch):
+def test_an_idle_worker_waits_for_the_next_study_and_leaves_cleanly(url, capsys):
     pauses = []
 
     def pause(seconds: float) -> None:
@@ -89,17 +87,16 @@ def test_an_idle_worker_waits_for_the_next_study_and_leaves_cleanly(url, capsys,
         else:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(workers.time, "sleep", pause)
-    assert fewest("worker", "--idle", "wait", "--quiet", "--storage", url) == 130
+    assert command("worker", "--idle", "wait", "--quiet", "--storage", url, manner=waiting(pause)) == 130
     assert "Interrupted; nothing is lost. Trained 2 networks of digits." in capsys.readouterr().err
     assert len(pauses) == 2
 
 
-def test_an_idle_worker_waits_for_a_storage_that_was_there(url, tmp_path, capsys, monkeypatch):
+def test_an_idle_worker_waits_for_a_storage_that_was_there(url, tmp_path, capsys):
     """As while a database server restarts; one that never answered is an error at once."""
     path = tmp_path / "studies.db"
     submit(url)
-    assert fewest("worker", "--quiet", "--storage", url) == 0
+    assert command("worker", "--quiet", "--storage", url) == 0
     whole = path.read_bytes()
     pauses = []
 
@@ -113,17 +110,16 @@ def test_an_idle_worker_waits_for_a_storage_that_was_there(url, tmp_path, capsys
         else:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(workers.time, "sleep", pause)
     capsys.readouterr()
-    assert fewest("worker", "--idle", "wait", "--quiet", "--storage", url) == 130
+    assert command("worker", "--idle", "wait", "--quiet", "--storage", url, manner=waiting(pause)) == 130
     away, _, account = capsys.readouterr().err.splitlines()
     assert "This worker waits for it." in away
     assert account.endswith("Trained 2 networks of digits.")
     path.write_bytes(b"nonsense")
-    assert fewest("worker", "--idle", "wait", "--quiet", "--storage", url) == 1
+    assert command("worker", "--idle", "wait", "--quiet", "--storage", url) == 1
 
 
 @pytest.mark.parametrize("arguments", [(), ("digits",)])
 def test_without_a_storage_there_is_nothing_to_help_with(arguments, url, capsys):
-    assert fewest("worker", *arguments, "--storage", url) == 2
+    assert command("worker", *arguments, "--storage", url) == 2
     assert "There are no studies in" in capsys.readouterr().err

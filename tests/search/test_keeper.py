@@ -4,15 +4,15 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from helpers import trials_of
+
 from fewest.search.keeper import Keeper
 from fewest.search.listener import Listener
 from fewest.search.loop import search
 from fewest.search.study.opening import open_study
 from fewest.search.training.population.engine import PopulationEngine
-from fewest.storage.database.database import open_database
 from fewest.storage.files.artifacts import KeptFile
 from fewest.storage.trials.cohort_storage import optuna_storage
-from fewest.storage.trials.studies import read_study, read_trials
 
 
 def run(url, config, data) -> list[KeptFile]:
@@ -26,9 +26,9 @@ def run(url, config, data) -> list[KeptFile]:
 def test_a_search_ends_with_the_networks_of_its_front_alone(url, tiny_config, tiny_data):
     """The most accurate network of the first search is beaten afterwards, by changing what is written of it."""
     before = run(url, tiny_config, tiny_data)
-    engine = open_database(url, create=False)
-    trials = read_trials(engine, read_study(engine, "tiny").study_id)
-    largest = max((trial for trial in trials if trial.state == "complete"), key=lambda one: one.validation_accuracy)
+    trials = trials_of(url, "tiny")
+    complete = [trial for trial in trials if trial.state == "complete"]
+    largest = max(complete, key=lambda trial: trial.validation_accuracy or 0.0)
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         beaten = "UPDATE trial_values SET value = 0.0 WHERE trial_id = ? AND objective = 1"
         connection.execute(beaten, [largest.trial_id])

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from forked import InstantEngine
+from helpers import curves_of, essence, sqlite_url, trials_of
 
 from fewest.search.data.samples import SearchData
 from fewest.search.listener import Listener, SearchInterruptedError
@@ -12,12 +14,8 @@ from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import overridden
 from fewest.search.study.opening import open_study
 from fewest.search.training import engines
-from fewest.storage.database.database import open_database
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.cohort_storage import optuna_storage
-from fewest.storage.trials.curves import read_curves
-from fewest.storage.trials.records import TrialRecord
-from fewest.storage.trials.studies import read_study, read_trials
 
 
 class Follower:
@@ -43,18 +41,6 @@ def run(url: str, config: StudyConfig, data: SearchData, stop_after: int | None 
     return follower
 
 
-def trials_of(url: str, name: str = "tiny") -> list[TrialRecord]:
-    engine = open_database(url, create=False)
-    return read_trials(engine, read_study(engine, name).study_id)
-
-
-def essence(trials: list[TrialRecord]) -> list[tuple]:
-    """All of a trial that the seed decides."""
-    return [
-        (t.number, t.state, t.widths, t.seed, t.epochs, t.best_epoch, t.validation_accuracy, t.reason) for t in trials
-    ]
-
-
 ENGINES = pytest.mark.parametrize("engine", ["keras", "population"])
 
 
@@ -69,12 +55,12 @@ class Finished(NamedTuple):
 @pytest.fixture(scope="module", params=["keras", "population"])
 def finished(request, tmp_path_factory, tiny_config, tiny_data) -> Finished:
     config = overridden(tiny_config, [f"engine={request.param}"])
-    url = f"sqlite:///{tmp_path_factory.mktemp('finished') / 'study.db'}"
+    url = sqlite_url(tmp_path_factory.mktemp("finished") / "study.db")
     return Finished(config, url, run(url, config, tiny_data).n_epochs)
 
 
 def test_a_study_trains_its_budget_and_writes_everything_down(finished):
-    trials = trials_of(finished.url)
+    trials = trials_of(finished.url, "tiny")
     assert [trial.widths for trial in trials[:5]] == [(), (1,), (2,), (4,), (8,)]
     assert len(trials) == 8
     assert len({trial.seed for trial in trials}) == 8
@@ -89,9 +75,8 @@ def test_a_study_trains_its_budget_and_writes_everything_down(finished):
 
 
 def test_curves_hold_every_epoch_and_end_in_the_trials_accuracy(finished):
-    engine = open_database(finished.url, create=False)
-    curves = read_curves(engine, read_study(engine, "tiny").study_id)
-    for trial in trials_of(finished.url):
+    curves = curves_of(finished.url, "tiny")
+    for trial in trials_of(finished.url, "tiny"):
         curve = curves[trial.trial_id]
         assert [point.epoch for point in curve] == list(range(trial.epochs))
         if trial.state == "complete":
@@ -99,13 +84,13 @@ def test_curves_hold_every_epoch_and_end_in_the_trials_accuracy(finished):
 
 
 def test_a_study_interrupted_at_three_moments_has_the_trials_of_one_that_was_not(finished, tmp_path, tiny_data):
-    broken = f"sqlite:///{tmp_path / 'broken.db'}"
+    broken = sqlite_url(tmp_path / "broken.db")
     for stop_after in (1, 3, 2):
         with pytest.raises(SearchInterruptedError):
             run(broken, finished.config, tiny_data, stop_after)
-    assert "running" not in {trial.state for trial in trials_of(broken)}
+    assert "running" not in {trial.state for trial in trials_of(broken, "tiny")}
     left = run(broken, finished.config, tiny_data).n_epochs
-    assert essence(trials_of(broken)) == essence(trials_of(finished.url))
+    assert essence(trials_of(broken, "tiny")) == essence(trials_of(finished.url, "tiny"))
     if finished.config.engine == "population":  # A cohort goes on from its checkpoint: no epoch is trained twice.
         assert left == finished.n_epochs - 6
         assert not list((tmp_path / "broken.db.checkpoints").iterdir())
@@ -119,25 +104,25 @@ def test_a_cohort_whose_checkpoint_is_damaged_starts_again(tmp_path, tiny_config
     [checkpoint] = (tmp_path / "broken.db.checkpoints").iterdir()
     checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
     run(broken, tiny_config, tiny_data)
-    assert essence(trials_of(broken)) == essence(trials_of(whole))
+    assert essence(trials_of(broken, "tiny")) == essence(trials_of(whole, "tiny"))
 
 
 def test_a_finished_study_trains_nothing(url, tiny_config, tiny_data):
     run(url, tiny_config, tiny_data)
-    before = trials_of(url)
+    before = trials_of(url, "tiny")
     assert run(url, tiny_config, tiny_data).n_epochs == 0
-    assert trials_of(url) == before
+    assert trials_of(url, "tiny") == before
 
 
 def test_a_larger_budget_extends_a_study(url, tiny_config, tiny_data):
     run(url, tiny_config, tiny_data)
     run(url, overridden(tiny_config, ["budget.trials=10"]), tiny_data)
-    assert len(trials_of(url)) == 10
+    assert len(trials_of(url, "tiny")) == 10
 
 
 def test_a_spent_timeout_ends_a_study(url, tiny_config, tiny_data):
     run(url, overridden(tiny_config, ["budget.timeout=1e-9"]), tiny_data)
-    assert 0 < len([trial for trial in trials_of(url) if trial.state == "complete"]) < 8
+    assert 0 < len([trial for trial in trials_of(url, "tiny") if trial.state == "complete"]) < 8
 
 
 def test_the_same_name_on_other_data_is_refused(url, tiny_config, tiny_data):
@@ -154,7 +139,7 @@ def test_a_network_that_diverges_fails_its_trial_and_not_the_study(engine, url, 
         [f"engine={engine}", "training.learning_rate=1e38", "training.schedule=constant", "budget.trials=3"],
     )
     run(url, hot, tiny_data)
-    trials = trials_of(url)
+    trials = trials_of(url, "tiny")
     assert [trial.state for trial in trials] == ["fail"] * 3
     assert all("loss" in trial.reason for trial in trials)
 
@@ -164,7 +149,7 @@ def test_a_converged_network_completes_with_its_best_weights(engine, url, tiny_s
     tiny_settings["training"] = {"protocol": "notebook", "epochs": 40, "patience": 2, "learning_rate": 0.05}
     tiny_settings["budget"]["trials"] = 4
     run(url, StudyConfig.of({**tiny_settings, "engine": engine}), tiny_data)
-    trials = trials_of(url)
+    trials = trials_of(url, "tiny")
     assert {trial.state for trial in trials} <= {"complete", "pruned"}
     early = [trial for trial in trials if trial.state == "complete" and trial.epochs < 40]
     assert early
@@ -182,7 +167,7 @@ def test_the_monitor_prints_every_nth_epoch(url, tiny_config, tiny_data):
 def test_listed_architectures_are_trained_in_order_and_nothing_else(url, tiny_settings, tiny_data):
     tiny_settings["space"]["architectures"] = [[2], [], [3, 2]]
     run(url, StudyConfig.of(tiny_settings), tiny_data)
-    assert [trial.widths for trial in trials_of(url)] == [(2,), (), (3, 2)]
+    assert [trial.widths for trial in trials_of(url, "tiny")] == [(2,), (), (3, 2)]
 
 
 def test_trials_enqueued_through_optuna_are_trained_next(url, tiny_config, tiny_data):
@@ -191,7 +176,7 @@ def test_trials_enqueued_through_optuna_are_trained_next(url, tiny_config, tiny_
     run(url, overridden(tiny_config, ["budget.trials=5"]), tiny_data)
     optuna.load_study(storage=url, study_name="tiny").enqueue_trial({"depth": 1, "width_1": 7})
     run(url, overridden(tiny_config, ["budget.trials=6"]), tiny_data)
-    assert trials_of(url)[5].widths == (7,)
+    assert trials_of(url, "tiny")[5].widths == (7,)
 
 
 def test_optuna_reads_the_study_without_our_code(url, tiny_config, tiny_data):
@@ -204,24 +189,24 @@ def test_optuna_reads_the_study_without_our_code(url, tiny_config, tiny_data):
     assert all(np.isfinite(trial.values).all() for trial in study.best_trials)
 
 
-def test_a_search_ends_when_its_front_has_levelled_off_and_goes_on_with_more_patience(
-    url, tiny_config, tiny_data, monkeypatch
-):
-    monkeypatch.setattr("fewest.search.answers.front.LEAST_GAIN", 10.0)  # No trial improves a front that much.
+LEVEL = InstantEngine(lambda neurons: 0.5)
+"""Its front never grows: no network is better than softmax alone."""
+
+
+def test_a_search_ends_when_its_front_has_levelled_off_and_goes_on_with_more_patience(url, tiny_config, tiny_data):
     impatient = overridden(tiny_config, ["budget.patience=3"])
 
     def ending(config: StudyConfig) -> str:
         study = open_study(optuna_storage(url), config, tiny_data)
-        return search(study, engines.ENGINES[config.engine](), Follower().listener())
+        return search(study, LEVEL, Follower().listener())
 
     assert ending(impatient) == "plateau"
-    assert len(trials_of(url)) == 5  # The ladder, then nothing new.
+    assert len(trials_of(url, "tiny")) == 5  # The ladder, then nothing new.
     assert ending(tiny_config) == "trials"
-    assert len(trials_of(url)) == 8
+    assert len(trials_of(url, "tiny")) == 8
 
 
-def test_what_the_settings_list_is_trained_whatever_the_front_does(url, tiny_config, tiny_data, monkeypatch):
-    monkeypatch.setattr("fewest.search.answers.front.LEAST_GAIN", 10.0)
+def test_what_the_settings_list_is_trained_whatever_the_front_does(url, tiny_config, tiny_data):
     listed = overridden(tiny_config, ["space.architectures=[[], [1], [2], [3]]", "budget.patience=1"])
-    run(url, listed, tiny_data)
-    assert len(trials_of(url)) == 4
+    search(open_study(optuna_storage(url), listed, tiny_data), LEVEL, Follower().listener())
+    assert len(trials_of(url, "tiny")) == 4

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from helpers import admin, named
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from postgres import admin, named
 from sqlalchemy import Engine as Database
 
 from fewest.storage.database.database import open_database

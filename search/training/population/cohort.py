@@ -9,12 +9,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData
+from fewest.search.settings.keras_settings import keras, tf
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network

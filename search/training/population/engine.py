@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData
+from fewest.search.settings.keras_settings import settle
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network, SearchSpace
@@ -25,6 +26,7 @@ class PopulationEngine:
     """A cohort as one Keras model; see `Engine`."""
 
     def __init__(self) -> None:
+        settle()
         use_one_thread_per_operation()
 
     def cohort_size(self, data: SearchData, protocol: Protocol, space: SearchSpace) -> int:

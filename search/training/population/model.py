@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import joblib
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData
+from fewest.search.settings.keras_settings import keras, tf
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.space import Architecture
 from fewest.search.training.network import ProtocolSchedule

@@ -12,11 +12,10 @@ own would scatter where this gathers, and reckon with sizes that it cannot know.
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from fewest.search.data.samples import Images, SearchData
+from fewest.search.settings.keras_settings import keras, tf
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.training.population.layout import HIDDEN_KINDS, Layout
 

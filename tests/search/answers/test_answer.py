@@ -84,8 +84,10 @@ class TestOneSize:
         found = evidence({(5,): [0.9501] * 18 + [0.90, 0.90]}, 0.95)[(5,)]["reliable"]
         assert found.verdict == "open"
 
-    def test_an_accuracy_that_is_missing_counts_as_nothing_right(self):
-        assert by_depth({(5,): [0.9, math.nan]}) == {1: {(5,): [0.0, 0.9]}}
+    def test_a_seed_that_failed_has_no_accuracy(self):
+        failed, accuracy = by_depth({(5,): [0.9, math.nan]})[1][(5,)]
+        assert math.isnan(failed)
+        assert accuracy == 0.9
 
     def test_an_accuracy_outside_its_range_is_refused(self):
         with pytest.raises(ValueError, match=r"`test_accuracy` must be in 0..1, got 1.2 for 5-3\."):

@@ -126,7 +126,7 @@ def test_another_kind_of_zip_lists_some_of_what_it_has(tmp_path: Path) -> None:
     ],
 )
 def test_each_missing_name_gets_a_name_of_its_own(tmp_path: Path, names: tuple[str, ...], said: str) -> None:
-    np.savez(tmp_path / "mine.npz", **dict.fromkeys(names, np.zeros(3)))  # type: ignore[arg-type]
+    np.savez(tmp_path / "mine.npz", **dict.fromkeys(names, np.zeros(3)))
     line = attempt(str(tmp_path / "mine.npz"))
     assert said in line
 

@@ -15,6 +15,7 @@ import pytest
 from fewest.search.data import sources
 from fewest.search.data.datasets import load
 from fewest.search.data.errors import DataError
+from fewest.search.data.npz import Arrays
 from fewest.search.data.sources import cache_folder, data_sets
 
 
@@ -24,13 +25,13 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "fewest"
 
 
-def like_mnist() -> sources.Arrays:
+def like_mnist() -> Arrays:
     """Arrays of MNIST's shapes that take no time to make and to compress."""
     x, y = np.zeros((60_000, 28, 28), np.uint8), (np.arange(60_000) % 10).astype(np.uint8)
-    return sources.Arrays(x, y, x[:10_000], y[:10_000])
+    return Arrays(x, y, x[:10_000], y[:10_000])
 
 
-def unreachable(*_: Any) -> sources.Arrays:
+def unreachable(*_: Any) -> Arrays:
     raise OSError("Name or service not known.")
 
 

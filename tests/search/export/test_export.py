@@ -15,7 +15,6 @@ import pytest
 from fewest.search.data.datasets import load
 from fewest.search.data.samples import SearchData
 from fewest.search.data.samples import TestData as HeldOut
-from fewest.search.export import export as export_module
 from fewest.search.export.export import FORMATS, ExportError, ExportReport, export, format_of
 from fewest.search.settings.space import Network
 from fewest.search.training.network import build
@@ -366,7 +365,7 @@ class TestRefusals:
             path.touch()
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(export_module.Path, "write_bytes", fail)
+        monkeypatch.setattr(Path, "write_bytes", fail)
         message = refusal(MisuseError, small, "onnx", tmp_path / "a.onnx", *digits)
         assert message.endswith("got: No space left on device.")
         assert list(tmp_path.iterdir()) == []

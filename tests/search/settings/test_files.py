@@ -20,7 +20,7 @@ PATHS = ["🎉.npz", "naïve.npz", "a\"b'c.npz", "C:\\new\\x.npz", "two\nlines.n
 
 def refusal(study: str, *overrides: object) -> str:
     with pytest.raises(SettingsError) as caught:
-        load(study, overrides)  # type: ignore[arg-type]
+        load(study, overrides)
     line = str(caught.value)
     assert line.isprintable()
     return line
@@ -32,7 +32,12 @@ def refusal(study: str, *overrides: object) -> str:
 @pytest.mark.parametrize("path", PATHS)
 def test_a_data_path_given_on_the_command_line_arrives_as_it_is(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[StudyConfig] = []
-    monkeypatch.setattr("fewest.jobs.submit_study", lambda config, url: seen.append(config) or "")
+
+    def submitted(config: StudyConfig, url: str) -> str:
+        seen.append(config)
+        return ""
+
+    monkeypatch.setattr("fewest.jobs.submit_study", submitted)
     result = CliRunner().invoke(cli.cli, ["submit", "digits", "--data", path], catch_exceptions=False)
     assert result.exit_code == 0
     assert seen[0].data.name == path

@@ -7,13 +7,23 @@ from fewest.search.settings.files import finished_mark, overridden
 from fewest.search.study.next_study import has_free_trials, next_study
 from fewest.storage.trials.records import StudyRecord
 
+DATA = {
+    "name": "tiny.npz",
+    "n_classes": 3,
+    "input_shape": [4, 4],
+    "n_training": 180,
+    "n_validation": 60,
+    "n_test": 60,
+    "fingerprint": "f" * 64,
+}
+
 
 @pytest.fixture
 def study(tiny_config: StudyConfig):
     """Makes a study of a budget of 8 trials as the storage has it."""
 
     def make(name: str, *, finished: bool = False, **n_trials: int) -> StudyRecord:
-        attributes = {"settings": {**tiny_config.settings(), "name": name}}
+        attributes = {"settings": tiny_config.settings(), "data": DATA}
         if finished:
             attributes["finished"] = finished_mark(tiny_config.budget, n_trials.get("waiting", 0))
         return StudyRecord(1, name, attributes, n_trials)

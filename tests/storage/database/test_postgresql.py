@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
-from postgres import admin
+from helpers import admin
 from sqlalchemy import make_url
 
 from fewest.storage.database.database import open_database

@@ -42,6 +42,7 @@ def trial_id(study: optuna.Study, number: int = 0) -> int:
 
 
 def files_in(artifacts: Artifacts) -> list[str]:
+    assert isinstance(artifacts.place, Folder)
     return [path.name for path in artifacts.place.path.glob("*")]
 
 
@@ -142,10 +143,25 @@ def test_dropped_artifacts_are_gone_from_trials_that_have_ended_too(study, artif
     study._storage.set_trial_state_values(trial_id(study), TrialState.COMPLETE, [4.0, 0.5])
     artifacts.keep(study, file)
     *dropped, stays = sorted(read_kept(database, study._study_id), key=lambda kept: kept.trial_id is None)
-    artifacts.drop(database, dropped)
+    artifacts.drop(database, study._study_id, dropped)
     assert read_kept(database, study._study_id) == [stays]
     assert files_in(artifacts) == [stays.artifact_id]
-    artifacts.drop(database, dropped)
+    artifacts.drop(database, study._study_id, dropped)
+
+
+def test_a_file_that_a_copied_study_has_too_stays_until_both_have_dropped_it(study, artifacts, file, database):
+    artifacts.keep(study, file)
+    optuna.copy_study(
+        from_study_name=study.study_name, from_storage=study._storage, to_storage=study._storage, to_study_name="copy"
+    )
+    copy = optuna.load_study(study_name="copy", storage=study._storage)
+    kept = read_kept(database, copy._study_id)
+    artifacts.drop(database, copy._study_id, kept)
+    assert read_kept(database, copy._study_id) == []
+    assert read_kept(database, study._study_id) == kept
+    assert files_in(artifacts) == [kept[0].artifact_id]
+    artifacts.drop(database, study._study_id, kept)
+    assert files_in(artifacts) == []
 
 
 def test_reading_makes_no_folder(study, artifacts, database):

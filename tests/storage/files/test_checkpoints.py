@@ -129,6 +129,7 @@ def test_objects_are_refused(store: CheckpointStore) -> None:
 
 
 def test_a_folder_deleted_meanwhile_is_made_again(store: CheckpointStore) -> None:
+    assert isinstance(store.place, Folder)
     store.save("key", ARRAYS, META)
     shutil.rmtree(store.place.path)
     assert store.load("key") is None
@@ -143,6 +144,7 @@ def test_a_folder_deleted_while_saving_is_made_again(store: CheckpointStore, mon
         fsync(descriptor)
         if not deleted:
             deleted.append(True)
+            assert isinstance(store.place, Folder)
             shutil.rmtree(store.place.path)
 
     monkeypatch.setattr("fewest.storage.files.atomic.os.fsync", delete_once)
@@ -205,6 +207,7 @@ for epoch in range(1_000_000):
 """
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_saving_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     store = CheckpointStore(Folder(tmp_path))
     for n_saved in (1, 2, 4):

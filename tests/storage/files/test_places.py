@@ -92,7 +92,7 @@ def test_a_network_is_kept_in_a_bucket_where_optunas_own_store_finds_it(
     assert artifacts.read(kept) == b"network"
     with Boto3ArtifactStore("networks").open_reader(kept.artifact_id) as reader:
         assert reader.read() == b"network"
-    artifacts.drop(database, [kept])
+    artifacts.drop(database, study._study_id, [kept])
     assert artifacts.read(kept) is None
 
 

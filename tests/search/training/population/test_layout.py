@@ -69,7 +69,8 @@ def test_kinds_that_pad_least_are_joined_first(sides: list[tuple[int, int]], n: 
         return pair[0].joined(pair[1]).size - pair[0].size - pair[1].size
 
     blocks = sorted((side, member) for member, side in enumerate(sides))
-    kinds = [Kind(*side, tuple(m for _, m in same)) for side, same in itertools.groupby(blocks, lambda block: block[0])]
+    alike = itertools.groupby(blocks, lambda block: block[0])
+    kinds = [Kind(side[0], side[1], tuple(m for _, m in same)) for side, same in alike]
     while len(kinds) > n:
         pair = min(itertools.combinations(kinds, 2), key=padding)
         kinds = [*(kind for kind in kinds if kind not in pair), pair[0].joined(pair[1])]

@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 from fewest.search.data.datasets import load_for
 from fewest.search.settings.files import load
 from fewest.search.study.opening import open_study
+from fewest.storage.database.optuna_private import id_of
 from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
 from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.processes import Process
@@ -31,7 +32,7 @@ def make(folder: Path) -> str:
     storage = CohortStorage(f"sqlite:///{folder / 'study.db'}")
     config = load("digits", SETTINGS)
     with open_study(storage, config, load_for(config)[0]) as study:
-        study_id = study.study_id
+        study_id = id_of(study.optuna)
     gone = Leases(storage.engine, "gone", process=Process("elsewhere", "another kernel's boot", 1, "1"))
     ids = storage.claim_waiting(study_id, 4, leases=gone)
     curve = [CurvePoint(epoch, 1.0 / (epoch + 1), 0.5, float("nan"), 0.25) for epoch in range(3)]

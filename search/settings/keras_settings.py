@@ -1,0 +1,81 @@
+"""Keras and TensorFlow as this project uses them: by its own settings, whatever the user's files and variables say.
+
+    from fewest.search.settings.keras_settings import keras, tf
+
+Keras reads `keras.json` and variables named `KERAS_...` once, when it is first imported, and TensorFlow imports it.
+Only a study's settings may change its networks, so every module takes both libraries from here. Nothing of the user's
+is written: the import neither reads nor makes `~/.keras`.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fewest.storage.errors import MisuseError
+
+__all__ = ["keras", "settle", "tf"]
+
+BACKEND = "tensorflow"
+
+_NOWHERE = os.devnull
+"""A home for Keras below which there can be no file: none to read, and none that Keras could make."""
+
+
+@contextmanager
+def _own_variables() -> Iterator[None]:
+    """Hides the user's variables from Keras for a while."""
+    users = {
+        name: value for name, value in os.environ.items() if name.startswith("KERAS_") or name == "TF_USE_LEGACY_KERAS"
+    }
+    ours = {"KERAS_BACKEND": BACKEND, "KERAS_HOME": _NOWHERE}
+    for name in users:
+        del os.environ[name]
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            del os.environ[name]
+        os.environ.update(users)
+
+
+with _own_variables():
+    import keras
+    import tensorflow as tf
+
+
+def settle() -> None:
+    """Set what Keras keeps for the whole process to what networks of ours are trained with.
+
+    Raises:
+        MisuseError: The program around us imported Keras before, with another backend.
+    """
+    backend = keras.config.backend()
+    if backend != BACKEND:
+        raise MisuseError(
+            f"Keras must run on {BACKEND}, but this program imported it with the backend '{backend}' before. "
+            f"Set KERAS_BACKEND={BACKEND}, or use fewest in a process of its own."
+        )
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_max_epochs(None)
+    keras.config.set_max_steps_per_epoch(None)
+    # Its 10 bits on a GPU would label other samples than the same network does elsewhere.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def _restore_home() -> None:
+    """Let Keras's data sets lie where they always do; only its settings are ours."""
+    from keras.src.backend import config
+
+    if config._KERAS_DIR == _NOWHERE:
+        home = os.path.expanduser("~")  # noqa: PTH111  # as Keras asks: "~" for a user who has none
+        usual = Path(home if os.access(home, os.W_OK) else "/tmp", ".keras")
+        config._KERAS_DIR = os.environ.get("KERAS_HOME", str(usual))
+
+
+settle()
+_restore_home()

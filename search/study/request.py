@@ -1,0 +1,52 @@
+"""What somebody asks a trial for through Optuna's own interface, checked against the study's space.
+
+`study.enqueue_trial` takes any parameters. What cannot be trained as it was asked for is refused, never changed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fewest.search.settings.space import Architecture, SearchSpace, architecture_of, width_name
+
+__all__ = ["is_whole", "requested_architecture"]
+
+
+def requested_architecture(parameters: Mapping[str, Any], space: SearchSpace) -> Architecture | str:
+    """Read an architecture from a trial's parameters.
+
+    Args:
+        parameters: All or some of `depth` and `width_1` to `width_N`, of any type.
+        space: The study's.
+
+    Returns:
+        The architecture, as far as the parameters say it: widths beyond the depth count for nothing, and without all
+        that it takes it is `()`; see `is_whole`. Or why there is none, in a sentence.
+
+    Example:
+        >>> requested_architecture({"depth": 1, "width_1": 5}, space=SearchSpace(2, 1, 8))
+        (5,)
+        >>> requested_architecture({"depth": 1, "width_1": 0}, space=SearchSpace(2, 1, 8))
+        '`width_1` must be a whole number in 1..8, got 0.'
+    """
+    ranges = {"depth": (0, space.max_depth)}
+    ranges |= {width_name(layer): (space.min_width, space.max_width) for layer in range(1, space.max_depth + 1)}
+    for name, value in parameters.items():
+        if name not in ranges:
+            return f"Parameters must be among {', '.join(ranges)}, got {_short(name)}."
+        least, most = ranges[name]
+        if type(value) is not int or not least <= value <= most:
+            return f"`{name}` must be a whole number in {least}..{most}, got {_short(value)}."
+    return architecture_of(parameters) if is_whole(parameters) else ()
+
+
+def is_whole(parameters: Mapping[str, Any]) -> bool:
+    """Say whether parameters that are no fault name a whole architecture, so that none is left to suggest."""
+    return "depth" in parameters and all(width_name(layer) in parameters for layer in range(1, parameters["depth"] + 1))
+
+
+def _short(value: Any, length: int = 60) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # A number of thousands of digits.
+        text = "a number of thousands of digits"
+    return text if len(text) <= length else f"{text[:length]}..."
