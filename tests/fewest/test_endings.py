@@ -9,8 +9,9 @@ from pathlib import Path
 
 import optuna
 import pytest
+from helpers import command
 
-from fewest.cli import cli, main
+from fewest.cli import cli
 from fewest.ending import ending_of
 from fewest.search.settings.files import load
 from fewest.storage.trials.cohort_storage import optuna_storage
@@ -18,24 +19,15 @@ from fewest.storage.trials.cohort_storage import optuna_storage
 LONG = "x" * 300
 
 
-def ended(*arguments: object) -> int:
-    """Runs a command; gives its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
-
-
 def make_study(path: Path) -> str:
     """The URL of a storage with a study of ours that was never trained, and one of a stranger's with an odd name."""
     url = f"sqlite:///{path}"
     storage = optuna_storage(url)
     made = optuna.create_study(storage=storage, study_name="digits", directions=["minimize", "maximize"])
-    sizes = {"n_classes": 10, "n_training": 1000, "n_validation": 300, "n_test": 300}
     made.set_user_attr("settings", load("digits").settings())
-    made.set_user_attr("data", {"name": "digits", **sizes})
-    made.set_user_attr("environment", {"Python": "3.11"})
+    sizes = {"n_classes": 10, "n_training": 1000, "n_validation": 300, "n_test": 300, "input_shape": [8, 8]}
+    made.set_user_attr("data", {"name": "digits", "fingerprint": "0" * 64, **sizes})
+    made.set_user_attr("environment", {"Python": "3.11", "fewest": "0.1.0"})
     attributes = {"widths": [4], "neurons": 4, "parameters": 310, "seed": 0, "epochs": 30, "seconds": 1.0}
     made.add_trial(optuna.trial.create_trial(values=[4.0, 0.9], user_attrs=attributes))
     optuna.create_study(storage=storage, study_name="a[red]b :smile: \x1b[31mé")
@@ -80,14 +72,14 @@ def test_what_is_wrong_with_a_path_is_one_line(arguments, url, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     if "--storage" not in arguments:
         arguments = (*arguments, "--storage", url)
-    assert ended(*arguments) in (1, 2)
+    assert command(*arguments) in (1, 2)
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("Error: ")
     assert line.isprintable()
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", sorted(cli.commands))
+@pytest.mark.parametrize("name", sorted(cli.commands))
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -100,13 +92,13 @@ def test_what_is_wrong_with_a_path_is_one_line(arguments, url, tmp_path, monkeyp
     ],
     ids=["path", "disk", "home"],
 )
-def test_what_the_system_says_is_one_line_of_every_command(command, error, said, monkeypatch, capsys):
+def test_what_the_system_says_is_one_line_of_every_command(name, error, said, monkeypatch, capsys):
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli.commands[command], "invoke", fail)
-    monkeypatch.setattr(cli.commands[command], "params", [])
-    assert ended(command) == 1
+    monkeypatch.setattr(cli.commands[name], "invoke", fail)
+    monkeypatch.setattr(cli.commands[name], "params", [])
+    assert command(name) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert said in line
 
@@ -122,8 +114,8 @@ def test_a_bug_keeps_its_traceback(bug):
 
 
 def process(*arguments: str, **options) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "fewest", *arguments]
-    return subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=120, check=False, **options)
+    line = [sys.executable, "-m", "fewest", *arguments]
+    return subprocess.run(line, stderr=subprocess.PIPE, text=True, timeout=120, check=False, **options)
 
 
 def test_a_full_disk_behind_stdout_is_one_line(url):
@@ -167,10 +159,10 @@ def without_rights() -> tuple[str, ...]:
 def several(
     *commands: tuple[str, ...], env: dict[str, str], prefix: tuple[str, ...] = (), **options
 ) -> "subprocess.CompletedProcess[bytes]":
-    lines = "\n".join("\t".join(command) for command in commands).encode()
+    lines = "\n".join("\t".join(words) for words in commands).encode()
     environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": os.environ["PATH"], **env}
-    command = [*prefix, sys.executable, "-c", SEVERAL]
-    return subprocess.run(command, input=lines, env=environment, capture_output=True, check=False, **options)
+    line = [*prefix, sys.executable, "-c", SEVERAL]
+    return subprocess.run(line, input=lines, env=environment, capture_output=True, check=False, **options)
 
 
 def test_stdout_that_is_closed_takes_no_place_of_a_database(url):
