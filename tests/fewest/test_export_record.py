@@ -87,7 +87,8 @@ def test_other_test_samples_are_noticed(
         r"recorded that it labels 0\.\d{4} of the test samples right, but as it was kept it labels 0\.", line
     )
     assert line.endswith(
-        "Nothing was written. Its data or its record has changed: put back the former, or export another network."
+        "Nothing was written. Its data, its kept file or its record has changed: put back the former, or export "
+        "another network."
     )
 
 
