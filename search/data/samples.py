@@ -1,7 +1,7 @@
 """The data as the two sides of a study see it: what the search may look at, and a test set that stays sealed.
 
 `SearchData` has no way to the test set. `SealedTest` gives its arrays up only through `unseal`, which
-verification and export call and nothing before them does; `tests/search/test_sealed.py` holds that.
+verification and export call and nothing before them does; `tests/search/data/test_samples.py` holds that.
 """
 
 from collections.abc import Callable

@@ -35,6 +35,7 @@ def said() -> dict[str, str]:
     return json.loads(out.splitlines()[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_benchmark_says_how_it_is_used(name, said):
     assert said[name].startswith("usage: ")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-# Slow, all of them: most commands load TensorFlow, and two of them train a small study.
+pytestmark = pytest.mark.slow  # Most commands load TensorFlow, and two of them train a small study.
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

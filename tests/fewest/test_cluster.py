@@ -29,6 +29,7 @@ def client() -> Iterator[Client]:
         yield opened
 
 
+@pytest.mark.slow
 def test_a_study_survives_that_its_dask_workers_are_killed(client, empty_postgresql):
     url = empty_postgresql
 

@@ -26,6 +26,8 @@ from fewest.storage.trials import rows, sharing
 
 Fault = Callable[[], None]
 
+pytestmark = pytest.mark.slow
+
 
 SMALL = Manner(make_engine=lambda config: SmallCohorts())
 """Cohorts of four networks."""

@@ -22,7 +22,7 @@ N_KILLS = int(os.environ.get("FEWEST_KILLS", "5"))
 N_TRIALS = 24 + 2 * N_KILLS
 COHORT = 8
 PATIENCE_SECONDS = 600
-pytestmark = pytest.mark.usefixtures("none_left")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("none_left")]
 
 
 def test_a_study_killed_at_random_moments_has_the_trials_of_one_that_was_not(tmp_path: Path) -> None:

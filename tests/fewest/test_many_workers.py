@@ -19,7 +19,7 @@ from fewest.storage.trials.records import TrialRecord
 from fewest.storage.trials.studies import read_study
 
 PATIENCE_SECONDS = 300
-pytestmark = pytest.mark.usefixtures("none_left")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("none_left")]
 DIGITS = ("training.epochs=6", "budget.targets=[0.5]", "space.max_width=12")
 
 

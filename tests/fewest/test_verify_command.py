@@ -44,6 +44,7 @@ def scores(url: str) -> Counter[tuple]:
     return Counter((network.widths, network.seed) for network in found("digits", url).verified)
 
 
+@pytest.mark.slow
 def test_seeds_and_targets_are_added_to_what_is_there(searched, capsys):
     assert verify("--seeds", 2, "--storage", searched) == 0
     before = scores(searched)
@@ -53,6 +54,7 @@ def test_seeds_and_targets_are_added_to_what_is_there(searched, capsys):
     assert "At least 30 % of digits right: " in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_interrupted_one_names_the_command_that_goes_on_and_it_does(searched, tmp_path, capsys):
     place, epochs = tmp_path / "elsewhere", []
 

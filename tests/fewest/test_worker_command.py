@@ -92,6 +92,7 @@ def test_an_idle_worker_waits_for_the_next_study_and_leaves_cleanly(url, capsys)
     assert len(pauses) == 2
 
 
+@pytest.mark.slow
 def test_an_idle_worker_waits_for_a_storage_that_was_there(url, tmp_path, capsys):
     """As while a database server restarts; one that never answered is an error at once."""
     path = tmp_path / "studies.db"

@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from helpers import trials_of
 
 from fewest.search.keeper import Keeper
@@ -23,6 +24,7 @@ def run(url, config, data) -> list[KeptFile]:
         return [kept for kept in study.kept_files() if kept.trial_id is not None]
 
 
+@pytest.mark.slow
 def test_a_search_ends_with_the_networks_of_its_front_alone(url, tiny_config, tiny_data):
     """The most accurate network of the first search is beaten afterwards, by changing what is written of it."""
     before = run(url, tiny_config, tiny_data)

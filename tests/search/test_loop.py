@@ -52,7 +52,7 @@ class Finished(NamedTuple):
     n_epochs: int
 
 
-@pytest.fixture(scope="module", params=["keras", "population"])
+@pytest.fixture(scope="module", params=[pytest.param("keras", marks=pytest.mark.slow), "population"])
 def finished(request, tmp_path_factory, tiny_config, tiny_data) -> Finished:
     config = overridden(tiny_config, [f"engine={request.param}"])
     url = sqlite_url(tmp_path_factory.mktemp("finished") / "study.db")
@@ -96,6 +96,7 @@ def test_a_study_interrupted_at_three_moments_has_the_trials_of_one_that_was_not
         assert not list((tmp_path / "broken.db.checkpoints").iterdir())
 
 
+@pytest.mark.slow
 def test_a_cohort_whose_checkpoint_is_damaged_starts_again(tmp_path, tiny_config, tiny_data):
     whole, broken = (f"sqlite:///{tmp_path / name}.db" for name in ("whole", "broken"))
     run(whole, tiny_config, tiny_data)
@@ -114,6 +115,7 @@ def test_a_finished_study_trains_nothing(url, tiny_config, tiny_data):
     assert trials_of(url, "tiny") == before
 
 
+@pytest.mark.slow
 def test_a_larger_budget_extends_a_study(url, tiny_config, tiny_data):
     run(url, tiny_config, tiny_data)
     run(url, overridden(tiny_config, ["budget.trials=10"]), tiny_data)
@@ -132,6 +134,7 @@ def test_the_same_name_on_other_data_is_refused(url, tiny_config, tiny_data):
         run(url, tiny_config, other)
 
 
+@pytest.mark.slow
 @ENGINES
 def test_a_network_that_diverges_fails_its_trial_and_not_the_study(engine, url, tiny_config, tiny_data):
     hot = overridden(
@@ -144,6 +147,7 @@ def test_a_network_that_diverges_fails_its_trial_and_not_the_study(engine, url, 
     assert all("loss" in trial.reason for trial in trials)
 
 
+@pytest.mark.slow
 @ENGINES
 def test_a_converged_network_completes_with_its_best_weights(engine, url, tiny_settings, tiny_data):
     tiny_settings["training"] = {"protocol": "notebook", "epochs": 40, "patience": 2, "learning_rate": 0.05}
@@ -164,12 +168,14 @@ def test_the_monitor_prints_every_nth_epoch(url, tiny_config, tiny_data):
     ]
 
 
+@pytest.mark.slow
 def test_listed_architectures_are_trained_in_order_and_nothing_else(url, tiny_settings, tiny_data):
     tiny_settings["space"]["architectures"] = [[2], [], [3, 2]]
     run(url, StudyConfig.of(tiny_settings), tiny_data)
     assert [trial.widths for trial in trials_of(url, "tiny")] == [(2,), (), (3, 2)]
 
 
+@pytest.mark.slow
 def test_trials_enqueued_through_optuna_are_trained_next(url, tiny_config, tiny_data):
     import optuna
 

@@ -7,6 +7,7 @@ so that time falls with them. Every member is what it would have been alone.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,27 @@ from fewest.search.settings.space import Network
 from fewest.search.training.interface import Watcher
 from fewest.search.training.network import initial_weights
 from fewest.search.training.outcome import EpochMetrics, Outcome, Weights
-from fewest.search.training.population.cost import dealt, n_levels_of, pays_to_compile
+from fewest.search.training.population.cost import COMPILE_SECONDS, dealt, n_levels_of, pays_to_compile
 from fewest.search.training.population.layout import Shards
 from fewest.search.training.population.model import POPULATIONS, Population, n_shards
 from fewest.search.training.snapshot import Member, Snapshot
 
-__all__ = ["score_networks", "train_cohort"]
+__all__ = ["Tuning", "score_networks", "train_cohort"]
 
-SPARE_SHARE = 0.05
-"""Largest share of a model's work that may be for members that have left."""
+
+@dataclass(frozen=True)
+class Tuning:
+    """What makes a cohort fast; its networks depend on it by rounding alone.
+
+    Attributes:
+        spare_share: Largest share of a model's work that may be for members that have left.
+        compile_seconds: What compiling a cohort's program takes.
+        n_shards: In how many shards to train side by side; by default one a core.
+    """
+
+    spare_share: float = 0.05
+    compile_seconds: float = COMPILE_SECONDS
+    n_shards: int = field(default_factory=n_shards)
 
 
 def train_cohort(
@@ -39,6 +52,7 @@ def train_cohort(
     order: SampleOrder,
     watcher: Watcher,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    tuning: Tuning | None = None,
 ) -> list[Outcome]:
     """Trains networks together to their end.
 
@@ -50,11 +64,12 @@ def train_cohort(
         watcher: Says where to start, is told of every epoch, and decides who leaves. What it raises ends the training
             and is passed on; raised by `checkpoint`, it loses nothing.
         callbacks: More Keras callbacks; in `logs` each metric is a float32 array over the model's members.
+        tuning: What makes it fast; None is as usual on this machine.
 
     Returns:
         An outcome for each network, in order.
     """
-    cohort = _Cohort(networks, data, protocol, watcher)
+    cohort = _Cohort(networks, data, protocol, watcher, tuning or Tuning())
     while cohort.training:
         cohort.enter().fit(
             _batches(order, cohort.epoch, len(data.y_train), protocol),
@@ -102,10 +117,11 @@ class _Cohort:
         data: SearchData,
         protocol: Protocol,
         watcher: Watcher,
+        tuning: Tuning,
     ) -> None:
         self.networks = tuple(networks)
         self._data, self._protocol = data, protocol
-        self._watcher = watcher
+        self._watcher, self._tuning = watcher, tuning
         self._steps = n_batches(len(data.y_train), protocol.batch_size)
         self._model: Population | None = None
         self._slots: dict[int, int] = {}
@@ -130,7 +146,7 @@ class _Cohort:
 
     def enter(self) -> Population:
         """Puts the members into their model."""
-        shards = self._dealt(self.placed, 1 if self.compiled else n_shards())
+        shards = self._dealt(self.placed, 1 if self.compiled else self._tuning.n_shards)
         model = POPULATIONS.get(shards, self._data, self._protocol, compiled=self.compiled)
         here = [(index, self.members[position]) for index, position in enumerate(self.placed)]
         training = {index: member for index, member in here if member.state == "training"}
@@ -183,15 +199,21 @@ class _Cohort:
         if self.compiled or not training or training == self.placed:
             return False
         self.compiled = self._compiles(training)
-        now, next_ = (self._dealt(positions, n_shards()) for positions in (self.placed, training))
-        if not self.compiled and next_.work >= (1 - SPARE_SHARE) * now.work:
+        now, next_ = (self._dealt(positions, self._tuning.n_shards) for positions in (self.placed, training))
+        if not self.compiled and next_.work >= (1 - self._tuning.spare_share) * now.work:
             return False
         self.placed = training
         return True
 
     def _compiles(self, positions: Sequence[int]) -> bool:
         together = self._dealt(positions, 1)
-        return pays_to_compile(together, len(self._data.y_train), self._protocol, epoch=self.epoch)
+        return pays_to_compile(
+            together,
+            len(self._data.y_train),
+            self._protocol,
+            epoch=self.epoch,
+            compile_seconds=self._tuning.compile_seconds,
+        )
 
     def _dealt(self, positions: Sequence[int], n: int) -> Shards:
         return dealt([self.networks[position].architecture for position in positions], self._n_levels, self._data, n)

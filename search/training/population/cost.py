@@ -60,7 +60,9 @@ def cohort_size(data: SearchData, protocol: Protocol, space: SearchSpace) -> int
     return max(1, min(enough, int(MEMORY_BYTES / member_bytes)))
 
 
-def pays_to_compile(shards: Shards, n_train: int, protocol: Protocol, *, epoch: int) -> bool:
+def pays_to_compile(
+    shards: Shards, n_train: int, protocol: Protocol, *, epoch: int, compile_seconds: float = COMPILE_SECONDS
+) -> bool:
     """Whether steps are so short and so many that running them in the executor costs more than compiling them.
 
     Args:
@@ -68,11 +70,12 @@ def pays_to_compile(shards: Shards, n_train: int, protocol: Protocol, *, epoch: 
         n_train: Training samples.
         protocol: Gives the batch size and, from `epoch` on, the epochs that are sure to come.
         epoch: Epochs trained so far.
+        compile_seconds: What compiling takes.
     """
     epochs = min(protocol.epochs - epoch, protocol.patience or protocol.epochs)
     step_seconds = shards.work * min(protocol.batch_size, n_train) / WORK_PER_SECOND
     n_steps = epochs * n_batches(n_train, protocol.batch_size)
-    return step_seconds < STEP_SECONDS and n_steps * EXECUTOR_SECONDS > COMPILE_SECONDS
+    return step_seconds < STEP_SECONDS and n_steps * EXECUTOR_SECONDS > compile_seconds
 
 
 def _typical(space: SearchSpace) -> list[tuple[int, ...]]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fewest.search.study.pruning import FinishedCurve, PruningRule, expected_final
+from fewest.search.study.pruning import LATEST, FinishedCurve, PruningRule, expected_final
 
 ACCURACY = st.floats(0.05, 0.99)
 RESOLUTION = 0.001
@@ -76,11 +76,11 @@ def test_a_curve_that_is_short_or_broken_counts_as_far_as_it_goes():
     assert rule(TEN).reason(10, 0, math.nan) is None
 
 
-def test_of_many_networks_the_latest_teach_and_all_set_bars(monkeypatch):
-    monkeypatch.setattr("fewest.search.study.pruning.LATEST", len(TEN))
+def test_of_many_networks_the_latest_teach_and_all_set_bars():
+    latest = TEN * (LATEST // len(TEN))
     best, other = finished(9, 0.1, 0.95), finished(20, 0.2, 0.3)
-    assert rule([best, other, *TEN]).bar(10) == 0.95
-    assert (rule([other, other, *TEN]).needed(10) == rule(TEN).needed(10)).all()
+    assert rule([best, other, *latest]).bar(10) == 0.95
+    assert (rule([other, other, *latest]).needed(10) == rule(latest).needed(10)).all()
 
 
 def test_what_to_expect_of_a_network_follows_the_median():

@@ -39,6 +39,7 @@ def searched(url: str, config: StudyConfig, data) -> OpenStudy:
     return study
 
 
+@pytest.mark.slow
 def test_every_network_is_scored_once_from_a_seed_of_its_own(url, tiny_config, loaded):
     class Counting(PopulationEngine):
         def score(self, networks, *rest):
@@ -55,6 +56,7 @@ def test_every_network_is_scored_once_from_a_seed_of_its_own(url, tiny_config, l
     assert searched_seeds.isdisjoint(network.seed for network in results)
 
 
+@pytest.mark.slow
 def test_depths_are_verified_apart_and_softmax_always(url, tiny_config, loaded):
     study = searched(url, tiny_config, loaded[0])
     verify(study, PopulationEngine(), loaded[1], listener())
@@ -62,6 +64,7 @@ def test_depths_are_verified_apart_and_softmax_always(url, tiny_config, loaded):
     assert {0, 1} <= depths
 
 
+@pytest.mark.slow
 def test_an_interrupted_verification_goes_on_where_it_was(tmp_path, tiny_config, loaded):
     """In the middle of a cohort: the same scores, no epoch trained twice, no checkpoint left behind."""
     found = []
@@ -79,12 +82,14 @@ def test_an_interrupted_verification_goes_on_where_it_was(tmp_path, tiny_config,
     assert not list(tmp_path.rglob("*.checkpoint"))
 
 
+@pytest.mark.slow
 def test_a_verified_study_trains_nothing_more(url, tiny_config, loaded):
     study = searched(url, tiny_config, loaded[0])
     verify(study, PopulationEngine(), loaded[1], listener())
     verify(study, PopulationEngine(), loaded[1], listener(stop_after=1))
 
 
+@pytest.mark.slow
 def test_listed_architectures_all_get_the_same_seeds(url, tiny_settings, loaded):
     tiny_settings["space"]["architectures"] = [[], [2], [3, 2]]
     study = searched(url, StudyConfig.of(tiny_settings), loaded[0])

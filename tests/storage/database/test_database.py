@@ -307,6 +307,7 @@ open_database(sys.argv[1], create=True).dispose()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_several_processes_create_a_storage_together(
     database: str, tmp_path: Path, request: pytest.FixtureRequest

@@ -40,6 +40,7 @@ def test_a_release_is_read_as_it_is(url: str) -> None:
     database.dispose()
 
 
+@pytest.mark.slow
 def test_a_release_is_resumed(url: str) -> None:
     """The trial of the worker that is gone is adopted; that one, those that waited and new ones are trained."""
     storage = CohortStorage(url)

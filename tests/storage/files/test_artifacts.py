@@ -73,26 +73,26 @@ def test_a_studys_artifacts_come_oldest_first_and_no_other_studys(study, artifac
     assert read_kept(database, other) == []
 
 
-def test_bytes_are_there_before_metadata(study, artifacts, file, database, monkeypatch):
+def test_bytes_are_there_before_metadata(study, file, database, tmp_path):
     known = []
-    write = Folder.write
 
-    def observed(place, name, content):
-        known.append(read_kept(database, study._study_id))
-        write(place, name, content)
+    class Observed(Folder):
+        def write(self, name: str, content: bytes) -> None:
+            known.append(read_kept(database, study._study_id))
+            super().write(name, content)
 
-    monkeypatch.setattr(Folder, "write", observed)
-    artifacts.keep(study, file)
+    Artifacts(Observed(tmp_path / "artifacts")).keep(study, file)
     assert known == [[]]
 
 
-def test_a_full_disk_keeps_nothing_and_is_one_line(study, artifacts, file, database, monkeypatch):
-    def fail(place, name, content):
-        place.path.mkdir(parents=True, exist_ok=True)
-        (place.path / name).write_bytes(b"net")
-        raise OSError(28, "No space left on device")
+def test_a_full_disk_keeps_nothing_and_is_one_line(study, file, database, tmp_path):
+    class Full(Folder):
+        def write(self, name: str, content: bytes) -> None:
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self.path / name).write_bytes(b"net")
+            raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Folder, "write", fail)
+    artifacts = Artifacts(Full(tmp_path / "artifacts"))
     with pytest.raises(StorageError, match="must be writable, got: No space left on device") as caught:
         artifacts.keep(study, file, trial_id(study))
     assert "\n" not in str(caught.value)

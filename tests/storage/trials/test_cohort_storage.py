@@ -1,12 +1,14 @@
 """Bulk operations: what plain Optuna would have made of it, in one transaction, and never twice."""
 
-import subprocess
-import sys
+import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import optuna
 import pytest
+from forked import start
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import StudyDirection
@@ -199,48 +201,38 @@ def test_a_waiting_trial_starts_once_through_optuna_too(storage: CohortStorage, 
     assert sum(won) == len(ids)
 
 
-WORKER = """
-import json, sys
-from optuna.trial import TrialState, create_trial
-from fewest.storage.trials.cohort_storage import CohortStorage
-storage = CohortStorage(sys.argv[1])
-study_id = int(sys.argv[2])
-print("ready", flush=True)
-sys.stdin.readline()
-claimed = []
-while got := storage.claim_waiting(study_id, 2):
-    claimed += got
-created = []
-while got := storage.create_trials(study_id, lambda _, n: [None] * min(3, 40 - n)):
-    created += got
-print(json.dumps([claimed, created]))
-"""
+def share(url: str, study_id: int, go: Path, said: Path) -> None:
+    """Takes what waits, then creates trials until there are forty; writes down which, once told to begin."""
+    storage = CohortStorage(url)
+    said.touch()
+    while not go.exists():
+        time.sleep(0.001)
+    claimed: list[int] = []
+    while got := storage.claim_waiting(study_id, 2):
+        claimed += got
+    created: list[int] = []
+    while got := storage.create_trials(study_id, lambda _, n: [None] * min(3, 40 - n)):
+        created += got
+    said.write_text(json.dumps([claimed, created]), "ascii")
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("none_left")
 def test_processes_share_waiting_trials_and_the_budget_exactly(
-    url: str, storage: CohortStorage, new_study: NewStudy
+    url: str, storage: CohortStorage, new_study: NewStudy, tmp_path: Path
 ) -> None:
-    import json
-
     study_id = new_study()
     waiting = storage.create_trials(study_id, templates(15, TrialState.WAITING))
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", WORKER, url, str(study_id)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
+    files = [tmp_path / f"{number}.json" for number in range(3)]
+    processes = [start(share, url, study_id, tmp_path / "go", file) for file in files]
+    while not all(file.exists() for file in files):
+        assert all(process.is_alive() for process in processes)
+        time.sleep(0.001)
+    (tmp_path / "go").touch()
     for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    said = [json.loads(process.communicate()[0]) for process in processes]
+        process.join(60)
+        assert process.exitcode == 0
+    said = [json.loads(file.read_text("ascii")) for file in files]
     assert sorted(trial_id for claimed, _ in said for trial_id in claimed) == waiting
     created = sorted(trial_id for _, created in said for trial_id in created)
     assert len(created) == len(set(created)) == 25

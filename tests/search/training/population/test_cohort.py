@@ -23,9 +23,7 @@ from fewest.search.training.engines import ENGINES
 from fewest.search.training.interface import Bystander, Watcher
 from fewest.search.training.network import build, extract, initial_weights, optimizer
 from fewest.search.training.outcome import EpochMetrics, Outcome
-from fewest.search.training.population import cohort as population
-from fewest.search.training.population import cost
-from fewest.search.training.population.cohort import score_networks, train_cohort
+from fewest.search.training.population.cohort import Tuning, score_networks, train_cohort
 from fewest.search.training.population.cost import MEMORY_BYTES, cohort_size
 from fewest.search.training.population.layout import deal
 from fewest.search.training.population.model import MAX_MODELS, POPULATIONS, Populations, n_shards
@@ -74,6 +72,7 @@ def equal(one: Outcome, other: Outcome) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
 def test_first_steps_match_stock(activation: str) -> None:
     """The same initial weights and batches give stock Keras's weights after four steps, and its metrics."""
@@ -96,6 +95,7 @@ def test_first_steps_match_stock(activation: str) -> None:
         assert outcome.curve[0] == pytest.approx([*trained, *scores], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_both_engines_give_the_same_networks() -> None:
     """Whole trainings, so the batches of every epoch are the same."""
     networks = [MIXED[0], MIXED[1], MIXED[5]]
@@ -109,6 +109,7 @@ def test_both_engines_give_the_same_networks() -> None:
         assert np.array(one.curve) == pytest.approx(np.array(other.curve), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_full_training_cannot_be_told_from_stock() -> None:
     """Over 8 seeds and depths 0 to 3, accuracies of both engines come from one distribution."""
     images = load_digits()
@@ -161,16 +162,25 @@ def run(
     *,
     watcher: Watcher | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    tuning: Tuning | None = None,
 ) -> list[Outcome]:
-    watcher = watcher or Bystander()
-    return train_cohort(networks, BLOBS, protocol, order=search_order(1), watcher=watcher, callbacks=callbacks)
+    return train_cohort(
+        networks,
+        BLOBS,
+        protocol,
+        order=search_order(1),
+        watcher=watcher or Bystander(),
+        callbacks=callbacks,
+        tuning=tuning,
+    )
 
 
-def snapshots(networks: list[Network] = MIXED, protocol: Protocol = SHORT) -> list[Snapshot]:
-    run(networks, protocol, watcher=(spectator := Spectator()))
+def snapshots(protocol: Protocol = SHORT, tuning: Tuning | None = None) -> list[Snapshot]:
+    run(MIXED, protocol, watcher=(spectator := Spectator()), tuning=tuning)
     return spectator.snapshots
 
 
+@pytest.mark.slow
 def test_broken_member_touches_no_other() -> None:
     """A member of NaN and infinite weights fails; the rest is bit for bit what it was."""
     start = snapshots()[0]
@@ -186,6 +196,7 @@ def test_broken_member_touches_no_other() -> None:
             assert equal(outcome, whole[position])
 
 
+@pytest.mark.slow
 def test_diverging_member_fails() -> None:
     """A loss that overflows during training ends that member alone."""
     start = snapshots()[0]
@@ -195,12 +206,12 @@ def test_diverging_member_fails() -> None:
     assert outcomes[4].state == "failed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spare_share", [0.05, 1.0])
-def test_removal_changes_no_other(monkeypatch: pytest.MonkeyPatch, spare_share: float) -> None:
+def test_removal_changes_no_other(spare_share: float) -> None:
     """Those who stay end as if nobody had left: exactly where they do not move, to rounding where they do."""
     whole = run()
-    monkeypatch.setattr(population, "SPARE_SHARE", spare_share)
-    outcomes = run(watcher=PruneSome())
+    outcomes = run(watcher=PruneSome(), tuning=Tuning(spare_share=spare_share))
     for position, (outcome, other) in enumerate(zip(outcomes, whole, strict=True)):
         if position in (0, 2, 5):
             assert (outcome.state, outcome.reason, len(outcome.curve)) == ("pruned", "told to", 2)
@@ -210,16 +221,18 @@ def test_removal_changes_no_other(monkeypatch: pytest.MonkeyPatch, spare_share: 
             assert relative(outcome.weights, other.weights) < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compile_seconds", [2.0, 1e-3])
 @pytest.mark.parametrize("protocol", [SHORT, Protocol(protocol="notebook", batch_size=64, epochs=9, patience=2)])
-def test_continues_bit_for_bit(monkeypatch: pytest.MonkeyPatch, protocol: Protocol, compile_seconds: float) -> None:
+def test_continues_bit_for_bit(protocol: Protocol, compile_seconds: float) -> None:
     """A cohort continued from any snapshot ends as the uninterrupted one."""
-    monkeypatch.setattr(cost, "COMPILE_SECONDS", compile_seconds)
-    whole = run(protocol=protocol)
-    for start in snapshots(protocol=protocol):
-        assert all(map(equal, run(protocol=protocol, watcher=Spectator(start)), whole))
+    tuning = Tuning(compile_seconds=compile_seconds)
+    whole = run(protocol=protocol, tuning=tuning)
+    for start in snapshots(protocol, tuning):
+        assert all(map(equal, run(protocol=protocol, watcher=Spectator(start), tuning=tuning), whole))
 
 
+@pytest.mark.slow
 def test_snapshot_survives_a_file(tmp_path: Path) -> None:
     """Written as a checkpoint and read back, a snapshot continues bit for bit."""
     whole, start = run(), snapshots()[1]
@@ -232,15 +245,16 @@ def test_snapshot_survives_a_file(tmp_path: Path) -> None:
     assert all(map(equal, run(watcher=Spectator(read)), whole))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 3, 64])
-def test_continues_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
+def test_continues_on_any_number_of_cores(n: int) -> None:
     """A snapshot does not know by how many cores it was taken; more of them than members are as good."""
     whole, start = run(), snapshots()[1]
-    monkeypatch.setattr(population, "n_shards", lambda: n)
-    for outcome, other in zip(run(watcher=Spectator(start)), whole, strict=True):
+    for outcome, other in zip(run(watcher=Spectator(start), tuning=Tuning(n_shards=n)), whole, strict=True):
         assert relative(outcome.weights, other.weights) < 1e-4
 
 
+@pytest.mark.slow
 def test_part_of_a_cohort_continues() -> None:
     """Some members continued without the others end as they would have, to rounding."""
     whole, start = run(), snapshots()[1]
@@ -257,6 +271,7 @@ def test_part_of_a_cohort_continues() -> None:
         assert relative(outcome.weights, whole[position].weights) < 1e-4
 
 
+@pytest.mark.slow
 def test_patience_restores_best_weights() -> None:
     """Without improvement for `patience` epochs a member is complete, with the weights of its best epoch."""
     protocol = Protocol(protocol="notebook", batch_size=64, epochs=30, patience=2, learning_rate=2e-2)
@@ -288,6 +303,7 @@ def test_keras_callbacks_see_every_epoch() -> None:
     assert seen == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_extracted_network_predicts_the_same() -> None:
     """The stock network of a member agrees with the scores of its cohort and of either engine, in accuracy exactly."""
     outcomes = run()
@@ -303,6 +319,7 @@ def test_extracted_network_predicts_the_same() -> None:
         assert -np.log(picked).mean() == pytest.approx(outcome.curve[-1].val_loss, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_cohort_predicts_like_any_keras_model() -> None:
     """`predict`, in batches, gives the probabilities of each member's stock network."""
     shards = deal([network.architecture for network in MIXED], 20, 4, 3, 3)
@@ -315,6 +332,7 @@ def test_a_cohort_predicts_like_any_keras_model() -> None:
         assert predicted[:, member] == pytest.approx(stock, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_cohorts_share_one_program() -> None:
     """Random cohorts of a study, and those who are left of them, train in one traced program."""
     rng = np.random.default_rng(0)
@@ -339,12 +357,13 @@ def test_the_program_in_use_outlives_compiled_ones() -> None:
         assert pool.get(any_shards, BLOBS, SHORT) is used
 
 
-def test_compiled_gives_the_same_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_compiled_gives_the_same_networks() -> None:
     """Compiled for its layout, a cohort ends as in the executor, to rounding, and members leave as they do there."""
     some = MIXED[3:7]
     whole = run(some, watcher=PruneSome())
-    monkeypatch.setattr(cost, "COMPILE_SECONDS", 1e-3)
-    for outcome, other in zip(run(some, watcher=PruneSome()), whole, strict=True):
+    compiled = run(some, watcher=PruneSome(), tuning=Tuning(compile_seconds=1e-3))
+    for outcome, other in zip(compiled, whole, strict=True):
         assert (outcome.state, len(outcome.curve)) == (other.state, len(other.curve))
         assert outcome.state == "pruned" or relative(outcome.weights, other.weights) < 1e-4
 

@@ -50,6 +50,7 @@ def test_a_sealed_test_shows_its_size_and_nothing_else():
         sealed.unseal()
 
 
+@pytest.mark.slow
 def test_a_studys_trials_do_not_depend_on_the_test_set(tmp_path, tiny_arrays, tiny_config):
     rng = np.random.default_rng(0)
     noise = {

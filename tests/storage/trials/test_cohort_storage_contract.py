@@ -13,6 +13,7 @@ class TestBare(StorageTestCase):
         return storage
 
 
+@pytest.mark.slow
 class TestCached(StorageTestCase):
     @pytest.fixture
     def storage(self, storage: CohortStorage) -> BaseStorage:
