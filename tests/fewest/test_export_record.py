@@ -31,8 +31,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_arrays: dict[str, np.nda
     """A folder with data, a verified study of them, and its kept networks."""
     folder = tmp_path_factory.mktemp("made")
     np.savez(folder / "tiny.npz", **tiny_arrays)
-    sets = ("training.epochs=20", "training.batch_size=32", "space.max_width=4", "space.max_depth=1")
-    sets += ("budget.targets=[0.5]", "budget.verification_seeds=3", "data.validation_share=0.25")
+    sets = ["training.epochs=20", "training.batch_size=32", "space.max_width=4", "space.max_depth=1"]
+    sets += ["budget.targets=[0.5]", "budget.verification_seeds=3", "data.validation_share=0.25"]
     options = [part for setting in sets for part in ("--set", setting)]
     options += ["--name", "tiny", "--trials", "4", "--quiet", "--data", "tiny.npz"]
     with pytest.MonkeyPatch.context() as context:
