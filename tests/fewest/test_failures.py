@@ -6,7 +6,7 @@ import math
 import pytest
 
 from fewest.cli import main
-from fewest.reading import found
+from fewest.read_commands import found
 from fewest.search.answers.answer import answer_target
 from fewest.search.answers.evidence import bound, evidence
 from fewest.search.answers.failures import NothingTrainedError, reasons_of_failure

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fewest.cli import main
-from fewest.reading import found
+from fewest.read_commands import found
 
 SMALL = (
     *("--set", "training.epochs=2", "--set", "space.max_depth=0", "--set", "budget.verification_seeds=0"),

@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from fewest.cli import main
-from fewest.reading import all_studies, found
+from fewest.read_commands import all_studies, found
 from fewest.search.study.next_study import next_study
 from fewest.storage.trials.records import StudyRecord
 

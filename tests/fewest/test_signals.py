@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from fewest.stopping import stoppable
+from fewest.signals import stoppable
 
 ANNOUNCEMENT = "Finishing the epoch; once more stops at once."
 
@@ -36,7 +36,7 @@ def test_a_second_signal_interrupts():
 
 COMPILED = """
 import hashlib, threading
-from fewest.stopping import stoppable
+from fewest.signals import stoppable
 with stoppable(lambda line: print(line, flush=True)):
     # Said from another thread, once the long instruction has surely begun: a signal before it would just interrupt.
     threading.Timer(0.5, print, ["begun"], {"flush": True}).start()
