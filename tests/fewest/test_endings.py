@@ -9,22 +9,14 @@ from pathlib import Path
 
 import optuna
 import pytest
+from helpers import command
 
-from fewest.cli import cli, main
+from fewest.cli import cli
 from fewest.ending import ending_of
 from fewest.search.settings.files import load
 from fewest.storage.trials.cohort_storage import optuna_storage
 
 LONG = "x" * 300
-
-
-def ended(*arguments: object) -> int:
-    """Runs a command; gives its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
 
 
 def make_study(path: Path) -> str:
@@ -80,14 +72,14 @@ def test_what_is_wrong_with_a_path_is_one_line(arguments, url, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     if "--storage" not in arguments:
         arguments = (*arguments, "--storage", url)
-    assert ended(*arguments) in (1, 2)
+    assert command(*arguments) in (1, 2)
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("Error: ")
     assert line.isprintable()
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", sorted(cli.commands))
+@pytest.mark.parametrize("name", sorted(cli.commands))
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -100,13 +92,13 @@ def test_what_is_wrong_with_a_path_is_one_line(arguments, url, tmp_path, monkeyp
     ],
     ids=["path", "disk", "home"],
 )
-def test_what_the_system_says_is_one_line_of_every_command(command, error, said, monkeypatch, capsys):
+def test_what_the_system_says_is_one_line_of_every_command(name, error, said, monkeypatch, capsys):
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli.commands[command], "invoke", fail)
-    monkeypatch.setattr(cli.commands[command], "params", [])
-    assert ended(command) == 1
+    monkeypatch.setattr(cli.commands[name], "invoke", fail)
+    monkeypatch.setattr(cli.commands[name], "params", [])
+    assert command(name) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert said in line
 
