@@ -202,7 +202,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 def _format_asked(path: Path) -> str:
     if is_stream(path) and not path.suffix:
-        raise MisuseError(f"`format` must be given for an output whose name does not end in one, got '{path}'.")
+        raise MisuseError(f"`--format` must be given for an output whose name does not end in one, got '{path}'.")
     return format_of(path)
 
 

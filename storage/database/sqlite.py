@@ -55,7 +55,8 @@ FAULTS: Final = (
     (r"malformed", "the file is damaged. Restore it from a copy or name another storage"),
     (
         r"unable to open",
-        "the file cannot be opened. Check its folder's permissions; beside a log, FILE-wal, it must be writable",
+        "the file cannot be opened. Check its folder's permissions; if a log, FILE-wal, lies beside it, copy both to a "
+        "folder that you may write to",
     ),
     (
         r"disk I/O error",

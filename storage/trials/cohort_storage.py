@@ -482,13 +482,17 @@ class CohortStorage(RDBStorage):
     def _check_distribution(
         self, connection: Connection, study_id: int, name: str, distribution: BaseDistribution
     ) -> None:
-        """Optuna's rule that a parameter keeps its kind in a study; asks the database once a parameter."""
+        """Optuna's rule that a parameter keeps its kind in a study, but for failed trials; asks once a parameter."""
         known = self._distributions.get((study_id, name))
         if known is None:
             stored = connection.scalar(
                 sa.select(_params.c.distribution_json)
                 .join(_trials, _trials.c.trial_id == _params.c.trial_id)
-                .where(_trials.c.study_id == study_id, _params.c.param_name == name)
+                .where(
+                    _trials.c.study_id == study_id,
+                    _params.c.param_name == name,
+                    _trials.c.state != TrialState.FAIL,  # It may have failed for this very parameter.
+                )
                 .limit(1)
             )
             known = distribution if stored is None else json_to_distribution(stored)

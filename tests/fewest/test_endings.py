@@ -24,10 +24,10 @@ def make_study(path: Path) -> str:
     url = f"sqlite:///{path}"
     storage = optuna_storage(url)
     made = optuna.create_study(storage=storage, study_name="digits", directions=["minimize", "maximize"])
-    sizes = {"n_classes": 10, "n_training": 1000, "n_validation": 300, "n_test": 300}
     made.set_user_attr("settings", load("digits").settings())
-    made.set_user_attr("data", {"name": "digits", **sizes})
-    made.set_user_attr("environment", {"Python": "3.11"})
+    sizes = {"n_classes": 10, "n_training": 1000, "n_validation": 300, "n_test": 300, "input_shape": [8, 8]}
+    made.set_user_attr("data", {"name": "digits", "fingerprint": "0" * 64, **sizes})
+    made.set_user_attr("environment", {"Python": "3.11", "fewest": "0.1.0"})
     attributes = {"widths": [4], "neurons": 4, "parameters": 310, "seed": 0, "epochs": 30, "seconds": 1.0}
     made.add_trial(optuna.trial.create_trial(values=[4.0, 0.9], user_attrs=attributes))
     optuna.create_study(storage=storage, study_name="a[red]b :smile: \x1b[31mé")
@@ -114,8 +114,8 @@ def test_a_bug_keeps_its_traceback(bug):
 
 
 def process(*arguments: str, **options) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "fewest", *arguments]
-    return subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=120, check=False, **options)
+    line = [sys.executable, "-m", "fewest", *arguments]
+    return subprocess.run(line, stderr=subprocess.PIPE, text=True, timeout=120, check=False, **options)
 
 
 def test_a_full_disk_behind_stdout_is_one_line(url):
@@ -159,10 +159,10 @@ def without_rights() -> tuple[str, ...]:
 def several(
     *commands: tuple[str, ...], env: dict[str, str], prefix: tuple[str, ...] = (), **options
 ) -> "subprocess.CompletedProcess[bytes]":
-    lines = "\n".join("\t".join(command) for command in commands).encode()
+    lines = "\n".join("\t".join(words) for words in commands).encode()
     environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": os.environ["PATH"], **env}
-    command = [*prefix, sys.executable, "-c", SEVERAL]
-    return subprocess.run(command, input=lines, env=environment, capture_output=True, check=False, **options)
+    line = [*prefix, sys.executable, "-c", SEVERAL]
+    return subprocess.run(line, input=lines, env=environment, capture_output=True, check=False, **options)
 
 
 def test_stdout_that_is_closed_takes_no_place_of_a_database(url):

@@ -7,13 +7,14 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from helpers import Overheard, command, essence, sqlite_url, trials_of
+import sqlalchemy as sa
+from helpers import Overheard, admin, command, essence, sqlite_url, trials_of
 
 from fewest.jobs import Manner
 from fewest.search.study.pace import Pace
@@ -200,3 +201,78 @@ def test_sqlite_on_a_network_file_system_is_warned_of(url, arrays_file, undistur
     assert run(url, arrays_file) == 0
     [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Warning: ")]
     assert "network file system (nfs4)" in line
+
+
+# A connection that is cut
+
+
+@pytest.fixture
+def cut_at(server: str) -> Iterator[Callable[[int], None]]:
+    """Lets the server cut a connection of ours just before its n-th statement, counted from now."""
+    n_left = 0
+
+    def cut(connection: sa.Connection, *_: object) -> None:
+        nonlocal n_left
+        if connection.dialect.name != "postgresql" or n_left == 0:
+            return
+        n_left -= 1
+        if n_left == 0:
+            with admin(server) as other:
+                process = connection.connection.driver_connection.info.backend_pid
+                other.exec_driver_sql(f"SELECT pg_terminate_backend({process}, 5000)")
+
+    def arrange(n: int) -> None:
+        nonlocal n_left
+        n_left = n
+
+    sa.event.listen(sa.engine.Engine, "before_cursor_execute", cut)
+    yield arrange
+    sa.event.remove(sa.engine.Engine, "before_cursor_execute", cut)
+
+
+@pytest.fixture
+def settled(tmp_path, monkeypatch, arrays_file, empty_postgresql) -> str:
+    """The URL of a server's database with a finished study, from the folder its checkpoints would lie in."""
+    monkeypatch.chdir(tmp_path)
+    assert run(empty_postgresql, arrays_file) == 0
+    return empty_postgresql
+
+
+QUICK = {
+    "studies": ("studies",),
+    "answer": ("answer", "digits"),
+    "report": ("report", "digits"),
+    "submit": ("submit", "digits", "--name", "later", "--set", "training.epochs=3"),
+    "run again": ("resume", "digits", "--quiet"),
+    "worker": ("worker", "digits", "--quiet"),
+    "verify": ("verify", "digits", "--quiet", "--seeds", "2"),
+}
+
+
+def test_a_connection_cut_in_mid_command_is_one_line_and_loses_nothing(settled, cut_at, undisturbed, capsys):
+    """Wherever it is cut; afterwards the command works."""
+    for arguments in QUICK.values():
+        for n in (1, 3, 8):
+            capsys.readouterr()
+            cut_at(n)
+            status = command(*arguments, "--storage", settled, manner=SMALL)
+            cut_at(0)
+            said = [line for line in capsys.readouterr().err.splitlines() if line.startswith(("Error", "Traceback"))]
+            assert (status, len(said)) in ((0, 0), (1, 1)), (arguments, n, said)
+            assert all("repeat the command" in line for line in said), said
+        assert command(*arguments, "--storage", settled, manner=SMALL) == 0
+    assert essence(trials_of(settled)) == undisturbed
+
+
+@pytest.mark.parametrize("n", [40, 90])
+def test_a_connection_cut_in_mid_search_loses_nothing(
+    n, empty_postgresql, tmp_path, monkeypatch, arrays_file, undisturbed, cut_at, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    cut_at(n)
+    status = run(empty_postgresql, arrays_file)
+    cut_at(0)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith(("Error", "Traceback"))]
+    assert (status, len(said)) in ((0, 0), (1, 1)), said
+    assert run(empty_postgresql, arrays_file) == 0
+    assert essence(trials_of(empty_postgresql)) == undisturbed

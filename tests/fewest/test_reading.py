@@ -24,7 +24,7 @@ def study(url: str) -> optuna.Study:
     made = optuna.create_study(storage=optuna_storage(url), study_name="digits", directions=["minimize", "maximize"])
     sizes = {"n_classes": 10, "n_training": 1000, "n_validation": 300, "n_test": 300}
     made.set_user_attr("settings", load("digits").settings())
-    made.set_user_attr("data", {"name": "digits", **sizes})
+    made.set_user_attr("data", {"name": "digits", "input_shape": [8, 8], "fingerprint": "f" * 64, **sizes})
     made.set_user_attr("environment", {"Python": "3.11"})
     add_trial(made)
     return made

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fewest.search.export.selection import network_for_target, network_of_trial
+from fewest.search.export.selection import Recorded, network_for_target, network_of_trial
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.space import Network
 from fewest.storage.errors import MisuseError
@@ -52,6 +52,7 @@ def test_a_trial_is_taken_by_its_number() -> None:
     assert choice.network == Network((2, 2), 13)
     assert choice.trial is TRIALS[3]
     assert (choice.words, choice.caution) == ("Trial 3: 4 neurons in layers of 2-2", None)
+    assert choice.recorded == Recorded(validation=0.91, test=None)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,7 @@ def test_a_target_means_the_typical_answers_best_seed_on_validation() -> None:
     assert choice.network == Network((4,), 2)
     assert choice.trial is None
     assert choice.words == "Typical answer for 0.9: 4 neurons, the best of 4 seeds by validation accuracy"
+    assert choice.recorded == Recorded(validation=0.92 + 0.01, test=0.92)
 
 
 def test_a_depth_is_named_with_the_answer() -> None:

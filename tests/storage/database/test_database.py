@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -399,3 +400,27 @@ def test_reading_imports_neither_optuna_nor_alembic_nor_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("with_memory", "said"), [(True, "found"), (False, "copy both to a folder")])
+def test_a_log_in_a_read_only_folder_is_read_or_its_line_says_what_to_do(
+    open_to_all: Path, made: Path, with_memory: bool, said: str
+) -> None:
+    path = open_to_all / "study.db"
+    writer = sqlite3.connect(made)
+    with writer:
+        writer.execute("INSERT INTO studies (study_name) VALUES ('in the log')")
+    for suffix in ("", "-wal", "-shm") if with_memory else ("", "-wal"):
+        shutil.copy(f"{made}{suffix}", f"{path}{suffix}")
+    writer.close()
+    open_to_all.chmod(0o555)
+    before = snapshot(open_to_all)
+
+    def read() -> None:
+        database = open_database(sqlite_url(path), create=False)
+        with database.connect() as connection:
+            if connection.exec_driver_sql("SELECT study_name FROM studies").scalar() == "in the log":
+                raise NotFoundError("found")
+
+    assert said in as_nobody(read)
+    assert snapshot(open_to_all) == before
