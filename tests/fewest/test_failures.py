@@ -7,10 +7,10 @@ import pytest
 from helpers import command
 
 from fewest.reading import found
+from fewest.search.answers import summary
 from fewest.search.answers.answer import answer_target
 from fewest.search.answers.evidence import bound, evidence
 from fewest.search.answers.failures import NothingTrainedError, reasons_of_failure
-from fewest.search.answers.summary import TestAccuracy
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 
 
@@ -68,8 +68,8 @@ GOOD = [0.95, 0.951, 0.949, 0.952, 0.948, 0.95, 0.951]
 def test_a_failed_seed_misses_every_target_and_moves_no_mean():
     found = evidence({(5,): [*GOOD, math.nan]}, 0.0)[(5,)]["typical"]
     assert (found.seeds, found.share) == (8, 7 / 8)
-    spread = TestAccuracy.over([*GOOD, math.nan])
-    assert spread == TestAccuracy.over(GOOD)
+    spread = summary.TestAccuracy.over([*GOOD, math.nan])
+    assert spread == summary.TestAccuracy.over(GOOD)
     answer = answer_target({(5,): [*GOOD, *GOOD, math.nan]}, 0.9).overall["typical"]
     assert answer.test_accuracy == pytest.approx(0.95014, abs=1e-4)
     assert answer.seeds == 15
