@@ -4,8 +4,7 @@ import sqlite3
 
 import optuna
 import pytest
-
-from fewest.cli import main
+from helpers import command
 
 SMALL = (
     *("--set", "training.epochs=2", "--set", "space.max_depth=1", "--set", "space.max_width=4"),
@@ -13,19 +12,10 @@ SMALL = (
 )
 
 
-def fewest(*arguments: object) -> int:
-    """Runs a command; gives its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
-
-
 @pytest.fixture
 def made(url, tiny_file, capsys) -> optuna.Study:
     """A study with four trials that wait."""
-    assert fewest("submit", "digits", "--data", tiny_file, *SMALL, "--storage", url) == 0
+    assert command("submit", "digits", "--data", tiny_file, *SMALL, "--storage", url) == 0
     capsys.readouterr()
     return optuna.load_study(study_name="digits", storage=url)
 
@@ -38,13 +28,13 @@ READERS = [("studies",), ("answer", "digits"), ("answer", "digits", "--format", 
 def test_another_programs_study_is_listed_and_passed_over(key, value, url, capsys):
     theirs = optuna.create_study(storage=url, study_name="theirs")
     theirs.set_user_attr(key, value)
-    assert fewest("studies", "--storage", url) == 0
+    assert command("studies", "--storage", url) == 0
     assert "not made by" in capsys.readouterr().out
-    assert fewest("worker", "--quiet", "--storage", url) == 0
+    assert command("worker", "--quiet", "--storage", url) == 0
     passed, _ = capsys.readouterr().err.splitlines()
     assert "'theirs' was not made by fewest" in passed
-    for command in (("answer", "theirs"), ("resume", "theirs"), ("run", "digits", "--name", "theirs")):
-        assert fewest(*command, "--storage", url) == 2
+    for words in (("answer", "theirs"), ("resume", "theirs"), ("run", "digits", "--name", "theirs")):
+        assert command(*words, "--storage", url) == 2
         [line] = capsys.readouterr().err.splitlines()
         assert "'theirs' was not made by fewest" in line
 
@@ -54,14 +44,14 @@ def test_another_programs_study_is_listed_and_passed_over(key, value, url, capsy
 )
 def test_our_study_with_an_overwritten_attribute_is_damaged(key, value, made, url, capsys):
     made.set_user_attr(key, value)
-    assert fewest("studies", "--storage", url) == 0
+    assert command("studies", "--storage", url) == 0
     assert "damaged" in capsys.readouterr().out
-    for command in (("answer", "digits"), ("resume", "digits"), ("verify", "digits"), ("report", "digits")):
-        assert fewest(*command, "--storage", url) == 2
+    for words in (("answer", "digits"), ("resume", "digits"), ("verify", "digits"), ("report", "digits")):
+        assert command(*words, "--storage", url) == 2
         [line] = capsys.readouterr().err.splitlines()
         assert "Study 'digits' is damaged: " in line
         assert f"`{key}" in line
-    assert fewest("worker", "--quiet", "--storage", url) == 0
+    assert command("worker", "--quiet", "--storage", url) == 0
     passed, _ = capsys.readouterr().err.splitlines()
     assert "'digits' is passed over" in passed
 
@@ -70,10 +60,10 @@ def test_our_study_with_an_overwritten_attribute_is_damaged(key, value, made, ur
 def test_attributes_that_decide_nothing_stop_nothing(key, value, made, url, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made.set_user_attr(key, value)
-    assert fewest("resume", "digits", "--quiet", "--storage", url) == 0
+    assert command("resume", "digits", "--quiet", "--storage", url) == 0
     made.set_user_attr(key, value)
-    for command in READERS:
-        assert fewest(*command, "--storage", url) == 0
+    for words in READERS:
+        assert command(*words, "--storage", url) == 0
 
 
 @pytest.mark.parametrize("key", ["settings", "data", "environment", "finished"])
@@ -82,10 +72,10 @@ def test_an_attribute_that_is_no_json_is_no_traceback(key, made, url, capsys):
         connection.execute("INSERT OR IGNORE INTO study_user_attributes (study_id, key) VALUES (1, ?)", [key])
         connection.execute("UPDATE study_user_attributes SET value_json = '{no' WHERE key = ?", [key])
     connection.close()
-    assert fewest("studies", "--storage", url) == 0
+    assert command("studies", "--storage", url) == 0
     capsys.readouterr()
     damaged = key in ("settings", "data")
-    assert fewest("resume", "digits", "--quiet", "--storage", url) == (2 if damaged else 0)
+    assert command("resume", "digits", "--quiet", "--storage", url) == (2 if damaged else 0)
     assert ("is damaged" in capsys.readouterr().err) == damaged
 
 
@@ -103,9 +93,9 @@ def test_overwritten_attributes_of_trials_are_written_anew(overwritten, made, ur
     for trial in made.get_trials(deepcopy=False):
         for key, value in overwritten.items():
             made._storage.set_trial_user_attr(trial._trial_id, key, value)
-    assert fewest("resume", "digits", "--quiet", "--storage", url) == 0
+    assert command("resume", "digits", "--quiet", "--storage", url) == 0
     capsys.readouterr()
-    for command in READERS:
-        assert fewest(*command, "--storage", url) == 0
+    for words in READERS:
+        assert command(*words, "--storage", url) == 0
     trials = optuna.load_study(study_name="digits", storage=url).get_trials()
     assert sorted(trial.user_attrs["widths"] for trial in trials) == [[], [1], [2], [4]]

@@ -198,6 +198,7 @@ def test_the_quick_commands_work_in_odd_environments(env, url, tmp_path):
     assert report.exists()
 
 
+@pytest.mark.slow
 def test_a_study_runs_by_a_user_without_a_home_in_a_folder_that_can_only_be_read(tmp_path_factory):
     folder, current = tmp_path_factory.mktemp("studies [of] nobody"), tmp_path_factory.mktemp("read-only")
     current.chmod(0o555)

@@ -7,18 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import command
 
-from fewest.cli import main
 from fewest.search.export.export import FORMATS
-
-
-def fewest(*arguments: object) -> int:
-    """Runs a command; gives its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
 
 
 @pytest.fixture(scope="module")
@@ -27,17 +18,17 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
     url = f"sqlite:///{tmp_path_factory.mktemp('storage') / 's.db'}"
     sets = ("training.epochs=2", "space.max_width=4", "budget.verification_seeds=0")
     options = [part for setting in sets for part in ("--set", setting)]
-    assert fewest("run", "digits", *options, "--trials", 2, "--quiet", "--storage", url) == 0
+    assert command("run", "digits", *options, "--trials", 2, "--quiet", "--storage", url) == 0
     return url
 
 
 COMMANDS = {"report": ("report", "digits"), "export": ("export", "digits", "--trial", 0, "--format", "onnx")}
-each_command = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
+each_command = pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS.keys())
 
 
-def is_whole(content: bytes, command: tuple[object, ...], folder: Path) -> bool:
+def is_whole(content: bytes, words: tuple[object, ...], folder: Path) -> bool:
     """Whether this is all that the command writes."""
-    if command[0] == "report":
+    if words[0] == "report":
         return content.startswith(b"<!DOCTYPE html>") and content.rstrip().endswith(b"</html>")
     (folder / "copy.onnx").write_bytes(content)
     return len(FORMATS["onnx"].run(folder / "copy.onnx", np.zeros((3, 8, 8), np.uint8))) == 3
@@ -45,59 +36,57 @@ def is_whole(content: bytes, command: tuple[object, ...], folder: Path) -> bool:
 
 @each_command
 def test_a_dash_is_stdout_and_nothing_else_goes_there(
-    command: tuple[object, ...],
+    words: tuple[object, ...],
     storage: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert fewest(*command, "--output", "-", "--storage", storage) == 0
+    assert command(*words, "--output", "-", "--storage", storage) == 0
     out, err = capsysbinary.readouterr()
     assert list(tmp_path.iterdir()) == []
-    assert is_whole(out, command, tmp_path)
+    assert is_whole(out, words, tmp_path)
     assert b"/dev/stdout" in err
 
 
 def test_an_export_to_stdout_needs_its_format(storage: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert fewest("export", "digits", "--trial", 0, "--output", "-", "--storage", storage) == 2
+    assert command("export", "digits", "--trial", 0, "--output", "-", "--storage", storage) == 2
     [line] = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("Error: `--format` must be given for an output whose name does not end in one")
 
 
 @each_command
-def test_a_named_pipe_is_written_into(command: tuple[object, ...], storage: str, tmp_path: Path) -> None:
+def test_a_named_pipe_is_written_into(words: tuple[object, ...], storage: str, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     read: list[bytes] = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
-    assert fewest(*command, "--output", pipe, "--storage", storage) == 0
+    assert command(*words, "--output", pipe, "--storage", storage) == 0
     reader.join()
     assert stat.S_ISFIFO(pipe.stat().st_mode)
-    assert is_whole(read[0], command, tmp_path)
+    assert is_whole(read[0], words, tmp_path)
 
 
 @each_command
-def test_a_device_stays_one(command: tuple[object, ...], storage: str) -> None:
-    assert fewest(*command, "--output", "/dev/null", "--storage", storage) == 0
+def test_a_device_stays_one(words: tuple[object, ...], storage: str) -> None:
+    assert command(*words, "--output", "/dev/null", "--storage", storage) == 0
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
 @each_command
-def test_a_link_stays_one_and_its_file_keeps_its_mode(
-    command: tuple[object, ...], storage: str, tmp_path: Path
-) -> None:
+def test_a_link_stays_one_and_its_file_keeps_its_mode(words: tuple[object, ...], storage: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     real = tmp_path / "folder" / "real.onnx"
     real.write_text("old")
     real.chmod(0o640)
     link = tmp_path / "link.onnx"
     link.symlink_to(real)
-    assert fewest(*command, "--output", link, "--storage", storage) == 0
+    assert command(*words, "--output", link, "--storage", storage) == 0
     assert link.is_symlink()
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
-    assert is_whole(real.read_bytes(), command, tmp_path)
+    assert is_whole(real.read_bytes(), words, tmp_path)
 
 
 REFUSED = {
@@ -112,7 +101,7 @@ REFUSED = {
 @each_command
 @pytest.mark.parametrize(("output", "said"), REFUSED.items(), ids=[name[:14] for name in REFUSED])
 def test_what_cannot_be_written_is_one_line(
-    command: tuple[object, ...],
+    words: tuple[object, ...],
     output: str,
     said: str,
     storage: str,
@@ -122,7 +111,7 @@ def test_what_cannot_be_written_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.onnx").mkdir()
-    assert fewest(*command, "--output", output, "--storage", storage) in (1, 2)
+    assert command(*words, "--output", output, "--storage", storage) in (1, 2)
     [line] = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("Error: ")
     assert said in line
@@ -132,11 +121,11 @@ def test_what_cannot_be_written_is_one_line(
 
 def test_a_file_called_dash_is_written_as_such(storage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert fewest("report", "digits", "--output", "./-", "--storage", storage) == 0
+    assert command("report", "digits", "--output", "./-", "--storage", storage) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["-"]
 
 
 def test_a_home_is_found(storage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert fewest("report", "digits", "--output", "~/a.html", "--storage", storage) == 0
+    assert command("report", "digits", "--output", "~/a.html", "--storage", storage) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["a.html"]

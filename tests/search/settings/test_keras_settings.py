@@ -77,6 +77,7 @@ def started(script: str, folder: Path, home: Path, **variables: str) -> "subproc
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_every_setting_of_keras_turned_odd_changes_no_bit(tmp_path: Path) -> None:
     """Both engines train the same networks, and the exported files have the same bytes."""
     seen = {}
