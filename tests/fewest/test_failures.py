@@ -7,10 +7,10 @@ import pytest
 
 from fewest.cli import main
 from fewest.reading import found
+from fewest.search.answers import summary
 from fewest.search.answers.answer import answer_target
 from fewest.search.answers.evidence import bound, evidence
 from fewest.search.answers.failures import NothingTrainedError, reasons_of_failure
-from fewest.search.answers.summary import TestAccuracy
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 
 
@@ -31,7 +31,7 @@ def test_a_study_whose_networks_all_fail_has_no_answer(engine, url, tiny_file, c
     said = capsys.readouterr()
     assert said.out == ""
     [line] = said.err.splitlines()
-    assert line.startswith("Error: All 4 networks of study 'digits' failed, so it has no answer (4 times: ")
+    assert line.startswith("Error: All 4 networks of study 'digits' failed, so it has no answer (3 networks: loss is ")
     assert "`training.learning_rate`" in line
     assert found("digits", url).verified == []
     for again in (("answer", "digits"), ("resume", "digits", "--quiet"), ("verify", "digits", "--quiet")):
@@ -60,7 +60,7 @@ def test_the_commonest_reasons_come_first():
     assert counted["no reason is known"] == 1
     said = str(NothingTrainedError("mine", counted))
     assert "All 8 networks of study 'mine' failed" in said
-    assert "(3 times: d; 2 times: a; 1 times: b; and 2 other reasons)" in said
+    assert "(3 networks: d; 2 networks: a; 1 network: b; and 2 other reasons)" in said
 
 
 @pytest.mark.parametrize("other", ["complete", "pruned"])
@@ -77,8 +77,8 @@ GOOD = [0.95, 0.951, 0.949, 0.952, 0.948, 0.95, 0.951]
 def test_a_failed_seed_misses_every_target_and_moves_no_mean():
     found = evidence({(5,): [*GOOD, math.nan]}, 0.0)[(5,)]["typical"]
     assert (found.seeds, found.share) == (8, 7 / 8)
-    spread = TestAccuracy.over([*GOOD, math.nan])
-    assert spread == TestAccuracy.over(GOOD)
+    spread = summary.TestAccuracy.over([*GOOD, math.nan])
+    assert spread == summary.TestAccuracy.over(GOOD)
     answer = answer_target({(5,): [*GOOD, *GOOD, math.nan]}, 0.9).overall["typical"]
     assert answer.test_accuracy == pytest.approx(0.95014, abs=1e-4)
     assert answer.seeds == 15
