@@ -81,8 +81,13 @@ MOMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("owner", "method"), MOMENTS, ids=[method for _, method in MOMENTS])
-@pytest.mark.parametrize("act", [delete, delete_by_sql, rename])
+@pytest.mark.parametrize(
+    ("act", "owner", "method"),
+    [
+        *((delete, *moment) for moment in MOMENTS),
+        *((act, *moment) for act in (delete_by_sql, rename) for moment in (MOMENTS[0], MOMENTS[3])),
+    ],
+)
 def test_a_study_that_is_gone_is_one_line(act, owner, method, url, tiny_file, monkeypatch, capsys):
     once(monkeypatch, owner, method, lambda: act(url))
     assert run(url, tiny_file) == 1
@@ -122,7 +127,7 @@ def test_trials_are_not_written_into_a_study_that_got_the_key(url, tiny_file, mo
 def test_a_trial_deleted_in_training_costs_that_trial_only(engine, number, method, url, tiny_file, monkeypatch):
     act = "DELETE FROM trials WHERE number = ?"
     once(monkeypatch, StudyWatch, method, lambda: sql(url, act, number))
-    assert run(url, tiny_file, "--engine", engine) == 0
+    assert run(url, tiny_file, "--engine", engine, "--set", "budget.verification_seeds=0") == 0
     trials = found("digits", url).trials
     assert {trial.number for trial in trials} >= set(range(8)) - {number}
     assert {trial.state for trial in trials} <= {"complete", "pruned"}
@@ -146,7 +151,7 @@ def test_a_trial_told_by_another_program_stays_as_it_was_told(
         study.tell(1, values, state=state)
 
     once(monkeypatch, owner, method, tell)
-    assert run(url, tiny_file, "--engine", engine) == 0
+    assert run(url, tiny_file, "--engine", engine, "--set", "budget.verification_seeds=0") == 0
     trials = found("digits", url).trials
     assert len(trials) == 8
     assert trials[1].state == ("fail" if values is None else "complete")
