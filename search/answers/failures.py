@@ -20,7 +20,7 @@ class NothingTrainedError(FewestError, RuntimeError):
         n_networks = sum(reasons.values())
         common = Counter(reasons).most_common(N_REASONS_SHOWN)
         more = f"; and {len(reasons) - len(common)} other reasons" if len(reasons) > len(common) else ""
-        said = "; ".join(f"{n} times: {reason.rstrip('.')}" for reason, n in common)
+        said = "; ".join(f"{plural(n, 'network')}: {reason.rstrip('.')}" for reason, n in common)
         networks = "The only network" if n_networks == 1 else f"All {plural(n_networks, 'network')}"
         super().__init__(
             f"{networks} of study '{name}' failed, so it has no answer ({said}{more}). "

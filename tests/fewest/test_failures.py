@@ -22,7 +22,7 @@ def test_a_study_whose_networks_all_fail_has_no_answer(engine, url, tiny_file, c
     said = capsys.readouterr()
     assert said.out == ""
     [line] = said.err.splitlines()
-    assert line.startswith("Error: All 4 networks of study 'digits' failed, so it has no answer (4 times: ")
+    assert line.startswith("Error: All 4 networks of study 'digits' failed, so it has no answer (3 networks: loss is ")
     assert "`training.learning_rate`" in line
     assert found("digits", url).verified == []
     for again in (("answer", "digits"), ("resume", "digits", "--quiet"), ("verify", "digits", "--quiet")):
@@ -51,7 +51,7 @@ def test_the_commonest_reasons_come_first():
     assert counted["no reason is known"] == 1
     said = str(NothingTrainedError("mine", counted))
     assert "All 8 networks of study 'mine' failed" in said
-    assert "(3 times: d; 2 times: a; 1 times: b; and 2 other reasons)" in said
+    assert "(3 networks: d; 2 networks: a; 1 network: b; and 2 other reasons)" in said
 
 
 @pytest.mark.parametrize("other", ["complete", "pruned"])
