@@ -24,7 +24,7 @@ quiet_libraries()
 from benchmarks.figure import save_png  # noqa: E402
 from fewest.dashboards.style import FAINT, depth_colour, finish  # noqa: E402
 from fewest.search import loop  # noqa: E402  # after the libraries were told to be quiet
-from fewest.search.data.datasets import load_for  # noqa: E402
+from fewest.search.data.loading import load_for  # noqa: E402
 from fewest.search.listener import Listener, Progress  # noqa: E402
 from fewest.search.settings.files import load  # noqa: E402
 from fewest.search.study.opening import open_study  # noqa: E402

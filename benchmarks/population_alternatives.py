@@ -35,7 +35,7 @@ def epoch_seconds(count: int, shards: int, threads: int | None, compiled: bool, 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(shards)
     from benchmarks.population_speed import cohort, population_epoch
-    from fewest.search.data.datasets import load
+    from fewest.search.data.loading import load
     from fewest.search.settings.protocol import Protocol
 
     data, _ = load("mnist", validation="stratified", validation_share=0.15, seed=0)
@@ -88,7 +88,7 @@ def products_milliseconds(units: int, skip_zeros: bool) -> float:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    from fewest.search.data.datasets import load
+    from fewest.search.data.loading import load
 
     images = load("mnist", validation="stratified", validation_share=0.15, seed=0)[0].x_train
     rows = images.reshape(len(images), -1)

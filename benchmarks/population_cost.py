@@ -12,7 +12,7 @@ import resource
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.population_speed import cohort
-from fewest.search.data.datasets import load
+from fewest.search.data.loading import load
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.seeds import search_order

@@ -21,13 +21,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from fewest.search.data.datasets import load
+from fewest.search.data.loading import load
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.settings.seeds import search_order
 from fewest.search.settings.space import Network, n_parameters
 from fewest.search.training.network import build, initial_weights, optimizer
-from fewest.search.training.population.cost import pays_to_compile
+from fewest.search.training.population.cohort_size import pays_to_compile
 from fewest.search.training.population.layout import deal
 from fewest.search.training.population.model import Population, n_shards, use_one_thread_per_operation
 from fewest.search.training.population.program import DeviceData

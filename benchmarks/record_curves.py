@@ -21,7 +21,7 @@ from fewest.quiet import quiet_libraries
 
 quiet_libraries()
 
-from fewest.search.data.datasets import load_for  # noqa: E402
+from fewest.search.data.loading import load_for  # noqa: E402
 from fewest.search.data.samples import SearchData  # noqa: E402
 from fewest.search.settings.files import load  # noqa: E402  # after the libraries were told to be quiet
 from fewest.search.settings.protocol import Protocol  # noqa: E402

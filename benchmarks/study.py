@@ -26,7 +26,7 @@ import keras  # noqa: E402  # after the libraries were told to be quiet
 
 from fewest.search import loop  # noqa: E402
 from fewest.search.answers.front import hypervolume, points_of  # noqa: E402
-from fewest.search.data.datasets import load_for  # noqa: E402
+from fewest.search.data.loading import load_for  # noqa: E402
 from fewest.search.data.samples import SearchData  # noqa: E402
 from fewest.search.listener import Listener, Progress, SearchInterruptedError  # noqa: E402
 from fewest.search.settings.config import StudyConfig  # noqa: E402

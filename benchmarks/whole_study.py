@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fewest.jobs import Manner, opened
-from fewest.reading import Found, found
+from fewest.read_commands import Found, found
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import load
 from fewest.search.settings.space import Network
+from fewest.train_commands import Manner, opened
 
 __all__ = ["Pace", "run_whole", "trained"]
 
@@ -73,7 +73,7 @@ def stock_loop(networks: Sequence[Network], config: StudyConfig, at_most: float)
     """Train networks one after another with stock Keras: the first at least, the next while time is left."""
     import keras
 
-    from fewest.search.data.datasets import load_for
+    from fewest.search.data.loading import load_for
     from fewest.search.training.network import build, optimizer
 
     data, sealed = load_for(config)

@@ -17,9 +17,9 @@ from fewest import __version__
 from fewest.ending import discard_results, ending_of, prepare_streams, tell
 
 if TYPE_CHECKING:
-    from fewest.jobs import Manner
     from fewest.search.settings.config import StudyConfig
     from fewest.search.settings.files import Override
+    from fewest.train_commands import Manner
 
 __all__ = ["main"]
 
@@ -161,7 +161,7 @@ def run(url: str, quiet: bool, artifacts: str | None, checkpoints: str | None, *
 
     Example: fewest run mnist --trials 200 --set training.epochs=20
     """
-    from fewest.jobs import run_study
+    from fewest.train_commands import run_study
 
     run_study(_study_given(**study), url, manner=_manner(quiet, artifacts, checkpoints))
 
@@ -175,7 +175,7 @@ def submit(url: str, **study: Any) -> None:
 
     Example: fewest submit mnist --trials 1000 --storage postgresql://me@server/studies
     """
-    from fewest.jobs import submit_study
+    from fewest.train_commands import submit_study
 
     click.echo(submit_study(_study_given(**study), url))
 
@@ -208,7 +208,7 @@ def cluster(scheduler: str, n_workers: int, names: tuple[str, ...], idle: str, u
     Example: fewest cluster --scheduler tcp://host:8786 --workers 8 --storage postgresql://me@server/studies
     """
     from fewest.cluster import serve_on_cluster
-    from fewest.jobs import Places
+    from fewest.train_commands import Places
 
     serve_on_cluster(scheduler, n_workers, names, url, wait=idle == "wait", places=Places(**places))
 
@@ -227,7 +227,7 @@ def resume(
 
     Example: fewest resume mnist --trials 1000
     """
-    from fewest.jobs import resume_study
+    from fewest.train_commands import resume_study
 
     given = {"budget.trials": trials, "budget.timeout": timeout, "data.name": data}
     resume_study(name, _as_overrides(given), url, manner=_manner(quiet, **places))
@@ -254,7 +254,7 @@ def verify(
 
     Example: fewest verify mnist --target 0.96 --seeds 40
     """
-    from fewest.jobs import verify_study
+    from fewest.train_commands import verify_study
 
     more = {"budget.targets": list(targets) or None, "budget.verification_seeds": seeds, "data.name": data}
     verify_study(name, _as_overrides(more), url, manner=_manner(quiet, **places))
@@ -269,7 +269,7 @@ def answer(name: str, form: str, url: str) -> None:
 
     Example: fewest answer mnist --format json
     """
-    from fewest.reading import found, print_answer_of
+    from fewest.read_commands import found, print_answer_of
 
     if form == "json":
         click.echo(json.dumps(found(name, url).summary.to_json(), indent=2))
@@ -286,7 +286,7 @@ def studies(url: str) -> None:
     """
     from fewest.dashboards.console import out
     from fewest.dashboards.text import print_studies
-    from fewest.reading import all_studies
+    from fewest.read_commands import all_studies
 
     print_studies(out(), all_studies(url))
 
@@ -316,7 +316,7 @@ def report(name: str, output: str | None, url: str) -> None:
 
     Example: fewest report mnist --output mnist.html
     """
-    from fewest.reading import write_study_report
+    from fewest.read_commands import write_study_report
     from fewest.storage.files.atomic import is_stdout, output_path
 
     path = output_path(output) if output else Path(f"{name}.html")
@@ -358,7 +358,7 @@ def export(
 
     Example: fewest export mnist --target 0.95 --output mnist.tflite
     """
-    from fewest.exporting import export_network
+    from fewest.export_command import export_network
     from fewest.storage.files.atomic import output_path
 
     export_network(
@@ -394,7 +394,7 @@ def dashboard(host: str, port: int, artifacts: str | None, url: str) -> None:
 
 def _manner(quiet: bool, artifacts: str | None, checkpoints: str | None) -> "Manner":
     """The manner given to `main`, with what `--quiet` and `_places_options` ask for."""
-    from fewest.jobs import Manner, Places
+    from fewest.train_commands import Manner, Places
 
     given = click.get_current_context().obj or Manner()
     return replace(given, quiet=quiet, places=Places(artifacts, checkpoints))

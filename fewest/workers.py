@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from fewest.dashboards.console import err
-from fewest.jobs import Manner, opened, say_to
 from fewest.quiet import quiet_libraries
-from fewest.reading import all_studies, stored_study
+from fewest.read_commands import all_studies, stored_study
 from fewest.search.settings.files import Override, overridden
 from fewest.search.settings.stored import our_study
 from fewest.search.study.next_study import has_free_trials, next_study
-from fewest.stopping import stoppable
+from fewest.signals import stoppable
 from fewest.storage.errors import FewestError, MisuseError, NotFoundError, StorageError
 from fewest.storage.trials.records import StudyRecord
+from fewest.train_commands import Manner, opened, say_to
 
 __all__ = ["help_studies", "help_until"]
 

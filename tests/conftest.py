@@ -44,7 +44,7 @@ def tiny_file(tmp_path: Path, tiny_arrays: dict[str, np.ndarray]) -> Path:
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory, tiny_arrays: dict[str, np.ndarray]) -> SearchData:
     """The tiny data set as a search sees it."""
-    from fewest.search.data.datasets import load
+    from fewest.search.data.loading import load
 
     path = tmp_path_factory.mktemp("data") / "tiny.npz"
     np.savez(path, **tiny_arrays)

@@ -24,8 +24,8 @@ from fewest.search.training.outcome import EpochMetrics, Outcome
 from fewest.storage.trials.records import VerifiedNetwork
 
 if TYPE_CHECKING:
-    from fewest.jobs import Manner
     from fewest.search.training.interface import Watcher
+    from fewest.train_commands import Manner
 
 __all__ = [
     "InstantEngine",
@@ -44,7 +44,7 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [
         "fewest.figures",
-        "fewest.search.data.datasets",
+        "fewest.search.data.loading",
         "fewest.search.keeper",
         "fewest.search.loop",
         "fewest.search.training.population.cohort",
@@ -83,7 +83,7 @@ def run_command(said: Path, *arguments: str) -> None:
 
 def run_study(config: StudyConfig, url: str, log: Path, cohort_size: int) -> None:
     """`fewest run`, in cohorts of a given size."""
-    from fewest.jobs import run_study as run
+    from fewest.train_commands import run_study as run
 
     log_scores(log)
     with redirect_stdout(StringIO()):
@@ -117,8 +117,8 @@ def help_studies(
 
 def _manner(log: Path, cohort_size: int, lease_seconds: float = 30.0) -> "Manner":
     """Cohorts of a given size, checkpointed after every epoch: epochs here take milliseconds."""
-    from fewest.jobs import Manner, engine_for
     from fewest.search.study.pace import Pace
+    from fewest.train_commands import Manner, engine_for
 
     pace = Pace(checkpoint_due=lambda *_: True, lease_seconds=lease_seconds, poll_seconds=0.2)
     return Manner(quiet=True, pace=pace, make_engine=lambda config: LoggedEngine(engine_for(config), log, cohort_size))

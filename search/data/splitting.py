@@ -22,7 +22,7 @@ LEAST_PER_CLASS: Final = 4
 def split(
     y: NDArray[np.int32], classes: NDArray[Any], name: str, validation: Validation, share: float, seed: int
 ) -> tuple[slice | NDArray[np.intp], slice | NDArray[np.intp]]:
-    """Say which samples train and which validate; errors as for `datasets.load`."""
+    """Say which samples train and which validate; errors as for `loading.load`."""
     n_validation = round(len(y) * share)
     least = 1 if validation == "tail" else len(classes)
     if n_validation < least or len(y) - n_validation < least:

@@ -98,8 +98,9 @@ class Record(NamedTuple):
 
     def _advice(self) -> str:
         changed = ", ".join(f"{name} was {before} and is {now}" for name, (before, now) in self.versions.items())
-        what = f"data or a library has changed ({changed})" if changed else "data or its record has changed"
-        return f"Its {what}: put back the former, or export another network."
+        what = "Its data, its kept file" if self.had == "kept" else "Its data"
+        other = f"a library has changed ({changed})" if changed else "its record has changed"
+        return f"{what} or {other}: put back the former, or export another network."
 
 
 def _surplus(right: NDArray[np.bool_], recorded: float) -> int:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from fewest.storage.database.database import open_database
 from fewest.storage.database.dialects import dialect_of
+from fewest.storage.database.sqlite_file import has_log
 from fewest.storage.database.transactions import reading
 from fewest.storage.database.urls import parse_url, shown
 from fewest.storage.errors import MisuseError, StorageError
@@ -36,6 +37,11 @@ def back_up(url: str, target: Path) -> None:
         )
     if target.exists() or target.is_symlink():
         raise MisuseError(f"A backup must be a new file, and {target} exists. Name another or move that one away.")
+    if has_log(target):
+        raise MisuseError(
+            f"A backup must have no log of another file beside it, and {target}-wal or -journal lies there. "
+            "Name another or move that one away."
+        )
     if not target.absolute().parent.is_dir():
         raise MisuseError(f"The backup's folder {target.absolute().parent} must exist. Create it or name another.")
     database = open_database(url, create=False)

@@ -12,7 +12,7 @@ import pytest
 from helpers import command, results_of, sqlite_url, stored, trials_of
 
 from fewest.search.answers.results import best_on_validation
-from fewest.search.data.datasets import load_for
+from fewest.search.data.loading import load_for
 from fewest.search.settings.files import load as read_config
 from fewest.storage.files.artifacts import read_kept
 from fewest.storage.trials.records import TrialRecord

@@ -9,12 +9,21 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from helpers import command
 
+from fewest.cli import main
 from fewest.search.export.export import FORMATS
 from fewest.search.export.record import Record, RecordError, may_differ
 from fewest.search.export.selection import Recorded
 from fewest.search.training.network import save
+
+
+def fewest(*arguments: object) -> int:
+    """Runs a command; gives its exit status."""
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    return 0
 
 
 @pytest.fixture(scope="module")
@@ -22,20 +31,13 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_arrays: dict[str, np.nda
     """A folder with data, a verified study of them, and its kept networks."""
     folder = tmp_path_factory.mktemp("made")
     np.savez(folder / "tiny.npz", **tiny_arrays)
-    sets = (
-        "training.epochs=20",
-        "training.batch_size=32",
-        "space.max_width=4",
-        "space.max_depth=1",
-        "budget.targets=[0.5]",
-        "budget.verification_seeds=3",
-        "data.validation_share=0.25",
-    )
+    sets = ["training.epochs=20", "training.batch_size=32", "space.max_width=4", "space.max_depth=1"]
+    sets += ["budget.targets=[0.5]", "budget.verification_seeds=3", "data.validation_share=0.25"]
     options = [part for setting in sets for part in ("--set", setting)]
     options += ["--name", "tiny", "--trials", "4", "--quiet", "--data", "tiny.npz"]
     with pytest.MonkeyPatch.context() as context:
         context.chdir(folder)
-        assert command("run", "digits", *options, "--storage", "sqlite:///s.db") == 0
+        assert fewest("run", "digits", *options, "--storage", "sqlite:///s.db") == 0
     return folder
 
 
@@ -50,7 +52,7 @@ def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def refusal(capsys: pytest.CaptureFixture[str], *options: object, again: bool = False) -> str:
     """The one line that refuses an export, and leaves no file; before it one says that a network is trained again."""
     capsys.readouterr()
-    assert command("export", "tiny", *options, "--output", "a.onnx", "--storage", "sqlite:///s.db") == 1
+    assert fewest("export", "tiny", *options, "--output", "a.onnx", "--storage", "sqlite:///s.db") == 1
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1 + again, lines
     assert not Path("a.onnx").exists()
@@ -70,7 +72,7 @@ def test_an_untouched_study_is_exported(place: Path, capsys: pytest.CaptureFixtu
     """Kept or trained again, the answer's network and a trial's agree with the record."""
     for _ in range(2):
         for options in (ANSWER, TRIAL):
-            assert command("export", "tiny", *options, "--output", "a.onnx", "--storage", "sqlite:///s.db") == 0
+            assert fewest("export", "tiny", *options, "--output", "a.onnx", "--storage", "sqlite:///s.db") == 0
         shutil.rmtree("s.db.artifacts", ignore_errors=True)
     assert capsys.readouterr().err.count("trained again") == 2
 
@@ -85,7 +87,8 @@ def test_other_test_samples_are_noticed(
         r"recorded that it labels 0\.\d{4} of the test samples right, but as it was kept it labels 0\.", line
     )
     assert line.endswith(
-        "Nothing was written. Its data or its record has changed: put back the former, or export another network."
+        "Nothing was written. Its data, its kept file or its record has changed: put back the former, or export "
+        "another network."
     )
 
 
@@ -135,7 +138,7 @@ def test_a_file_that_labels_other_validation_samples_is_noticed(
     monkeypatch.setitem(FORMATS, "onnx", half)
     assert "of the validation samples right, but as onnx the file labels" in refusal(capsys, *ANSWER)
     options = (*ANSWER, "--tolerance", 1, "--output", "a.onnx", "--storage", "sqlite:///s.db")
-    assert command("export", "tiny", *options) == 0
+    assert fewest("export", "tiny", *options) == 0
 
 
 def right(n: int, n_right: int) -> dict[str, np.ndarray]:

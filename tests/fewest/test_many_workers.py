@@ -12,11 +12,11 @@ import pytest
 from forked import epochs_of, help_studies, lines_of, run_study, scores_of, start
 from helpers import curves_of, results_of, sqlite_url, stored, trials_of
 
-from fewest.jobs import submit_study
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import is_finished, load, overridden
 from fewest.storage.trials.records import TrialRecord
 from fewest.storage.trials.studies import read_study
+from fewest.train_commands import submit_study
 
 PATIENCE_SECONDS = 300
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("none_left")]

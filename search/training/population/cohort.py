@@ -21,7 +21,7 @@ from fewest.search.settings.space import Network
 from fewest.search.training.interface import Watcher
 from fewest.search.training.network import initial_weights
 from fewest.search.training.outcome import EpochMetrics, Outcome, Weights
-from fewest.search.training.population.cost import COMPILE_SECONDS, dealt, n_levels_of, pays_to_compile
+from fewest.search.training.population.cohort_size import COMPILE_SECONDS, dealt, n_levels_of, pays_to_compile
 from fewest.search.training.population.layout import Shards
 from fewest.search.training.population.model import POPULATIONS, Population, n_shards
 from fewest.search.training.snapshot import Member, Snapshot

@@ -16,7 +16,7 @@ from fewest.search.settings.space import Network, SearchSpace
 from fewest.search.training.interface import Watcher
 from fewest.search.training.outcome import Outcome, Weights
 from fewest.search.training.population.cohort import score_networks, train_cohort
-from fewest.search.training.population.cost import cohort_size
+from fewest.search.training.population.cohort_size import cohort_size
 from fewest.search.training.population.model import use_one_thread_per_operation
 
 __all__ = ["PopulationEngine"]

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fewest.search.data import npz
-from fewest.search.data.datasets import load
 from fewest.search.data.errors import DataError
+from fewest.search.data.loading import load
 from fewest.storage.errors import FewestError, MisuseError
 
 FUZZ = settings(max_examples=200, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])

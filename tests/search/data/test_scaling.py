@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from fewest.search.data import datasets
-from fewest.search.data.datasets import load
+from fewest.search.data import loading
 from fewest.search.data.errors import DataError
+from fewest.search.data.loading import load
 from fewest.search.data.samples import SealedTest, SearchData
 
 BLOBS = np.random.default_rng(3).normal(0, 1, (400, 4))
@@ -90,7 +90,7 @@ def test_features_that_lose_nothing_are_cast_as_ever(tmp_path: Path, x: np.ndarr
     scale = 1 / np.where(deviation <= 1e-6 * np.abs(cast).max(axis=0), 1, deviation)
     np.testing.assert_array_equal(data.scale, scale.astype(np.float32))
     np.testing.assert_array_equal(data.offset, (-cast.mean(axis=0, dtype=np.float64) * scale).astype(np.float32))
-    assert data.fingerprint == datasets._fingerprint(cast, data_labels())
+    assert data.fingerprint == loading._fingerprint(cast, data_labels())
 
 
 def data_labels() -> np.ndarray:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from fewest.search.data.datasets import load
+from fewest.search.data.loading import load
 from fewest.search.data.samples import SearchData
 from fewest.search.data.samples import TestData as HeldOut
 from fewest.search.export.export import FORMATS, ExportError, ExportReport, export, format_of

@@ -37,7 +37,7 @@ def test_a_data_path_given_on_the_command_line_arrives_as_it_is(path: str, monke
         seen.append(config)
         return ""
 
-    monkeypatch.setattr("fewest.jobs.submit_study", submitted)
+    monkeypatch.setattr("fewest.train_commands.submit_study", submitted)
     result = CliRunner().invoke(cli.cli, ["submit", "digits", "--data", path], catch_exceptions=False)
     assert result.exit_code == 0
     assert seen[0].data.name == path

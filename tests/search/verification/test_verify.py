@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from fewest.search.data.datasets import load
+from fewest.search.data.loading import load
 from fewest.search.listener import Listener, Progress, SearchInterruptedError
 from fewest.search.loop import search
 from fewest.search.settings.config import StudyConfig

@@ -128,6 +128,14 @@ def test_a_backup_into_a_missing_folder_or_of_nothing_is_misuse(opened: CohortSt
         back_up(f"sqlite:///{path.with_name('none.db')}", path.with_name("backup.db"))
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+def test_a_log_of_another_file_is_not_applied_to_a_backup(opened: CohortStorage, path: Path, suffix: str) -> None:
+    make_study(opened)
+    path.with_name(f"backup.db{suffix}").write_bytes(b"of another file")
+    with pytest.raises(MisuseError, match="no log of another file"):
+        back_up(f"sqlite:///{path}", path.with_name("backup.db"))
+
+
 def test_a_servers_backup_is_its_own_tools() -> None:
     with pytest.raises(MisuseError, match="pg_dump") as caught:
         back_up("postgresql://me:secret@host/db", Path("backup.db"))

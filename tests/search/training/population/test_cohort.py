@@ -24,7 +24,7 @@ from fewest.search.training.interface import Bystander, Watcher
 from fewest.search.training.network import build, extract, initial_weights, optimizer
 from fewest.search.training.outcome import EpochMetrics, Outcome
 from fewest.search.training.population.cohort import Tuning, score_networks, train_cohort
-from fewest.search.training.population.cost import MEMORY_BYTES, cohort_size
+from fewest.search.training.population.cohort_size import MEMORY_BYTES, cohort_size
 from fewest.search.training.population.layout import deal
 from fewest.search.training.population.model import MAX_MODELS, POPULATIONS, Populations, n_shards
 from fewest.search.training.population.program import SCORE_CHUNK, DeviceData

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from optuna.trial import TrialState
 
-from fewest.search.data.datasets import load_for
+from fewest.search.data.loading import load_for
 from fewest.search.settings.files import load
 from fewest.search.study.opening import open_study
 from fewest.storage.database.optuna_private import id_of

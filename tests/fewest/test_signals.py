@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from fewest.stopping import stoppable
+from fewest.signals import stoppable
 
 ANNOUNCEMENT = "Finishing the epoch; once more stops at once."
 
@@ -35,10 +35,11 @@ def test_a_second_signal_interrupts():
 
 
 COMPILED = """
-import hashlib, sys
-from fewest.stopping import stoppable
+import hashlib, threading
+from fewest.signals import stoppable
 with stoppable(lambda line: print(line, flush=True)):
-    print("begun", flush=True)
+    # Said from another thread, once the long instruction has surely begun: a signal before it would just interrupt.
+    threading.Timer(0.5, print, ["begun"], {"flush": True}).start()
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # One instruction to Python.
 """
 

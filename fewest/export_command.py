@@ -8,7 +8,7 @@ from rich.table import Table
 
 from fewest.dashboards.console import err, out, say, show
 from fewest.quiet import quiet_libraries
-from fewest.reading import read_found, reading
+from fewest.read_commands import read_found, reading
 from fewest.search.export.selection import Choice, network_for_target, network_of_trial
 from fewest.search.settings.config import shown
 from fewest.search.settings.files import overridden
@@ -74,7 +74,7 @@ def export_network(
         announce(choice.caution)
 
     quiet_libraries()
-    from fewest.search.data.datasets import load_for
+    from fewest.search.data.loading import load_for
     from fewest.search.export.export import DEFAULT_TOLERANCE, check_request, export
     from fewest.search.export.record import Record
     from fewest.search.export.recovery import regain

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from fewest.dashboards.console import err, say
 from fewest.quiet import quiet_libraries
-from fewest.reading import print_answer_of, stored_study
+from fewest.read_commands import print_answer_of, stored_study
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import Override, continued, is_finished, overridden
 from fewest.search.settings.stored import our_study
@@ -123,7 +123,7 @@ def submit_study(config: StudyConfig, url: str) -> str:
     Raises:
         MisuseError: The study exists with other settings, or its data cannot be used.
     """
-    from fewest.search.data.datasets import load_for
+    from fewest.search.data.loading import load_for
     from fewest.search.study.opening import open_study
     from fewest.storage.trials.cohort_storage import optuna_storage
 
@@ -243,7 +243,7 @@ def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
         MisuseError: The study exists with other settings, or its data cannot be used.
     """
     quiet_libraries()
-    from fewest.search.data.datasets import load_for
+    from fewest.search.data.loading import load_for
     from fewest.search.keeper import Keeper
     from fewest.search.study.opening import open_study
     from fewest.storage.files.places import place_for
@@ -271,7 +271,7 @@ def say_to(console: Console) -> Callable[[str], None]:
 def _interruptible(console: Console, command: str) -> Iterator[Callable[[], bool]]:
     """Says whether the user asked to stop; an interruption ends in the line that says which command goes on."""
     from fewest.search.listener import SearchInterruptedError
-    from fewest.stopping import stoppable
+    from fewest.signals import stoppable
 
     try:
         with stoppable(say_to(console)) as should_stop:

