@@ -9,21 +9,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from helpers import command
 
-from fewest.cli import main
 from fewest.search.export.export import FORMATS
 from fewest.search.export.record import Record, RecordError, may_differ
 from fewest.search.export.selection import Recorded
 from fewest.search.training.network import save
-
-
-def fewest(*arguments: object) -> int:
-    """Runs a command; gives its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_arrays: dict[str, np.nda
     options += ["--name", "tiny", "--trials", "4", "--quiet", "--data", "tiny.npz"]
     with pytest.MonkeyPatch.context() as context:
         context.chdir(folder)
-        assert fewest("run", "digits", *options, "--storage", "sqlite:///s.db") == 0
+        assert command("run", "digits", *options, "--storage", "sqlite:///s.db") == 0
     return folder
 
 
@@ -52,7 +43,7 @@ def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def refusal(capsys: pytest.CaptureFixture[str], *options: object, again: bool = False) -> str:
     """The one line that refuses an export, and leaves no file; before it one says that a network is trained again."""
     capsys.readouterr()
-    assert fewest("export", "tiny", *options, "--output", "a.onnx", "--storage", "sqlite:///s.db") == 1
+    assert command("export", "tiny", *options, "--output", "a.onnx", "--storage", "sqlite:///s.db") == 1
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1 + again, lines
     assert not Path("a.onnx").exists()
@@ -72,7 +63,7 @@ def test_an_untouched_study_is_exported(place: Path, capsys: pytest.CaptureFixtu
     """Kept or trained again, the answer's network and a trial's agree with the record."""
     for _ in range(2):
         for options in (ANSWER, TRIAL):
-            assert fewest("export", "tiny", *options, "--output", "a.onnx", "--storage", "sqlite:///s.db") == 0
+            assert command("export", "tiny", *options, "--output", "a.onnx", "--storage", "sqlite:///s.db") == 0
         shutil.rmtree("s.db.artifacts", ignore_errors=True)
     assert capsys.readouterr().err.count("trained again") == 2
 
@@ -138,7 +129,7 @@ def test_a_file_that_labels_other_validation_samples_is_noticed(
     monkeypatch.setitem(FORMATS, "onnx", half)
     assert "of the validation samples right, but as onnx the file labels" in refusal(capsys, *ANSWER)
     options = (*ANSWER, "--tolerance", 1, "--output", "a.onnx", "--storage", "sqlite:///s.db")
-    assert fewest("export", "tiny", *options) == 0
+    assert command("export", "tiny", *options) == 0
 
 
 def right(n: int, n_right: int) -> dict[str, np.ndarray]:

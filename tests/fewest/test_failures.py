@@ -4,30 +4,21 @@ import json
 import math
 
 import pytest
+from helpers import command
 
-from fewest.cli import main
 from fewest.read_commands import found
+from fewest.search.answers import summary
 from fewest.search.answers.answer import answer_target
 from fewest.search.answers.evidence import bound, evidence
 from fewest.search.answers.failures import NothingTrainedError, reasons_of_failure
-from fewest.search.answers.summary import TestAccuracy
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
-
-
-def fewest(*arguments: object) -> int:
-    """Runs a command; gives its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
 
 
 @pytest.mark.parametrize("engine", ["population", "keras"])
 def test_a_study_whose_networks_all_fail_has_no_answer(engine, url, tiny_file, capsys):
     options = ("--set", "training.learning_rate=1e38", "--set", "training.epochs=2", "--set", "space.max_width=4")
     run = ("run", "digits", "--data", tiny_file, *options, "--engine", engine, "--trials", 4, "--quiet")
-    assert fewest(*run, "--storage", url) == 1
+    assert command(*run, "--storage", url) == 1
     said = capsys.readouterr()
     assert said.out == ""
     [line] = said.err.splitlines()
@@ -35,9 +26,9 @@ def test_a_study_whose_networks_all_fail_has_no_answer(engine, url, tiny_file, c
     assert "`training.learning_rate`" in line
     assert found("digits", url).verified == []
     for again in (("answer", "digits"), ("resume", "digits", "--quiet"), ("verify", "digits", "--quiet")):
-        assert fewest(*again, "--storage", url) == 1
+        assert command(*again, "--storage", url) == 1
         assert "so it has no answer" in capsys.readouterr().err
-    assert fewest("answer", "digits", "--format", "json", "--storage", url) == 0
+    assert command("answer", "digits", "--format", "json", "--storage", url) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["trials"]["failed"] == 4
     assert answer["front"] == []
@@ -77,8 +68,8 @@ GOOD = [0.95, 0.951, 0.949, 0.952, 0.948, 0.95, 0.951]
 def test_a_failed_seed_misses_every_target_and_moves_no_mean():
     found = evidence({(5,): [*GOOD, math.nan]}, 0.0)[(5,)]["typical"]
     assert (found.seeds, found.share) == (8, 7 / 8)
-    spread = TestAccuracy.over([*GOOD, math.nan])
-    assert spread == TestAccuracy.over(GOOD)
+    spread = summary.TestAccuracy.over([*GOOD, math.nan])
+    assert spread == summary.TestAccuracy.over(GOOD)
     answer = answer_target({(5,): [*GOOD, *GOOD, math.nan]}, 0.9).overall["typical"]
     assert answer.test_accuracy == pytest.approx(0.95014, abs=1e-4)
     assert answer.seeds == 15

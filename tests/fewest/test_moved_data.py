@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import command
 
-from fewest.cli import main
 from fewest.read_commands import found
 
 SMALL = (
@@ -15,20 +15,11 @@ SMALL = (
 )
 
 
-def fewest(*arguments: object) -> int:
-    """Runs a command; gives its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
-
-
 @pytest.fixture
 def made(url, tiny_file, tmp_path, monkeypatch, capsys) -> Path:
     """A finished study 'digits' on `tiny.npz` in the current folder."""
     monkeypatch.chdir(tmp_path)
-    assert fewest("run", "digits", "--data", "tiny.npz", *SMALL, "--storage", url) == 0
+    assert command("run", "digits", "--data", "tiny.npz", *SMALL, "--storage", url) == 0
     capsys.readouterr()
     return tiny_file
 
@@ -41,7 +32,7 @@ def name_of(url: str) -> str:
 def test_another_spelling_of_the_path_continues_the_study(spelling, made, url, tmp_path):
     (tmp_path / "sub").mkdir()
     path = spelling.format(folder=tmp_path)
-    assert fewest("run", "digits", "--data", path, *SMALL, "--storage", url) == 0
+    assert command("run", "digits", "--data", path, *SMALL, "--storage", url) == 0
     assert name_of(url) == path
 
 
@@ -49,37 +40,35 @@ def test_a_moved_file_is_asked_for_and_remembered(made, url, tmp_path, capsys):
     moved = tmp_path / "elsewhere" / "other name.npz"
     moved.parent.mkdir()
     made.rename(moved)
-    assert fewest("verify", "digits", "--seeds", 3, "--quiet", "--storage", url) == 2
+    assert command("verify", "digits", "--seeds", 3, "--quiet", "--storage", url) == 2
     assert "There is no file 'tiny.npz'. Say with `--data PATH` where it is" in capsys.readouterr().err
-    assert fewest("verify", "digits", "--seeds", 3, "--data", moved, "--quiet", "--storage", url) == 0
+    assert command("verify", "digits", "--seeds", 3, "--data", moved, "--quiet", "--storage", url) == 0
     assert name_of(url) == str(moved)
-    assert fewest("verify", "digits", "--seeds", 4, "--quiet", "--storage", url) == 0
+    assert command("verify", "digits", "--seeds", 4, "--quiet", "--storage", url) == 0
     assert len(found("digits", url).verified) == 4
 
 
 def test_a_study_is_resumed_and_helped_with_where_its_data_are_now(made, url, tmp_path):
-    for place, command in (("a.npz", "resume"), ("b.npz", "worker")):
+    for place, words in (("a.npz", "resume"), ("b.npz", "worker")):
         made = made.rename(tmp_path / place)
-        assert fewest(command, "digits", "--data", place, "--quiet", "--storage", url) == 0
-    assert fewest("resume", "digits", "--data", "b.npz", "--quiet", "--storage", url) == 0
+        assert command(words, "digits", "--data", place, "--quiet", "--storage", url) == 0
+    assert command("resume", "digits", "--data", "b.npz", "--quiet", "--storage", url) == 0
     assert name_of(url) == "b.npz"
 
 
 def test_a_network_is_exported_where_the_data_are_now(made, url, tmp_path, capsys):
     made.rename(tmp_path / "moved.npz")
     export = ("export", "digits", "--trial", 0, "--output", "net.keras", "--storage", url)
-    assert fewest(*export) == 2
+    assert command(*export) == 2
     assert "`--data PATH`" in capsys.readouterr().err
-    assert fewest(*export, "--data", "moved.npz") == 0
+    assert command(*export, "--data", "moved.npz") == 0
     assert (tmp_path / "net.keras").exists()
 
 
-@pytest.mark.parametrize(
-    "command", [("run", "digits", *SMALL), ("resume", "digits"), ("verify", "digits", "--seeds", 3)]
-)
-def test_other_data_are_refused_in_one_line(command, made, url, tiny_arrays, tmp_path, capsys):
+@pytest.mark.parametrize("words", [("run", "digits", *SMALL), ("resume", "digits"), ("verify", "digits", "--seeds", 3)])
+def test_other_data_are_refused_in_one_line(words, made, url, tiny_arrays, tmp_path, capsys):
     np.savez(tmp_path / "other.npz", **{**tiny_arrays, "x_train": tiny_arrays["x_train"][::-1]})
-    assert fewest(*command, "--data", "other.npz", "--storage", url) == 2
+    assert command(*words, "--data", "other.npz", "--storage", url) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert "Study 'digits' was made on other data: fingerprint" in line
     assert name_of(url) == "tiny.npz"
@@ -88,16 +77,16 @@ def test_other_data_are_refused_in_one_line(command, made, url, tiny_arrays, tmp
 def test_other_data_are_refused_for_an_export_and_passed_over_by_a_worker(made, url, tiny_arrays, tmp_path, capsys):
     np.savez(tmp_path / "other.npz", **{**tiny_arrays, "y_train": tiny_arrays["y_train"][::-1]})
     export = ("export", "digits", "--trial", 0, "--output", "net.keras")
-    assert fewest(*export, "--data", "other.npz", "--storage", url) == 2
+    assert command(*export, "--data", "other.npz", "--storage", url) == 2
     assert "was made on other data" in capsys.readouterr().err
-    assert fewest("submit", "digits", "--name", "more", "--data", "tiny.npz", *SMALL[:-1], "--storage", url) == 0
-    assert fewest("worker", "more", "--data", "other.npz", "--quiet", "--storage", url) == 0
+    assert command("submit", "digits", "--name", "more", "--data", "tiny.npz", *SMALL[:-1], "--storage", url) == 0
+    assert command("worker", "more", "--data", "other.npz", "--quiet", "--storage", url) == 0
     assert "Study 'more' is passed over: Study 'more' was made on other data" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("names", [(), ("digits", "more")])
 def test_a_worker_takes_a_place_for_one_study_only(names, made, url, capsys):
-    assert fewest("worker", *names, "--data", "tiny.npz", "--storage", url) == 2
+    assert command("worker", *names, "--data", "tiny.npz", "--storage", url) == 2
     assert f"`--data` must go with one study, got {len(names)}." in capsys.readouterr().err
 
 
@@ -105,4 +94,4 @@ def test_a_file_of_the_same_arrays_is_the_same_data(made, url, tmp_path):
     with np.load(made) as arrays:
         np.savez_compressed(tmp_path / "packed.npz", **arrays)
     shutil.copy(tmp_path / "packed.npz", tmp_path / "again.npz")
-    assert fewest("resume", "digits", "--data", "again.npz", "--quiet", "--storage", url) == 0
+    assert command("resume", "digits", "--data", "again.npz", "--quiet", "--storage", url) == 0

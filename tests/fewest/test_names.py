@@ -5,20 +5,11 @@ from pathlib import Path
 
 import optuna
 import pytest
+from helpers import command
 
-from fewest.cli import main
 from fewest.read_commands import all_studies, found
 from fewest.search.study.next_study import next_study
 from fewest.storage.trials.records import StudyRecord
-
-
-def fewest(*arguments: object) -> int:
-    """Runs a command; gives its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
 
 
 def database_of(url: str) -> str:
@@ -39,7 +30,7 @@ SMALL = (
 
 
 def run(url: str, data: Path, *more: object) -> int:
-    return fewest("run", "digits", "--name", "first", "--data", data, *SMALL, "--quiet", "--storage", url, *more)
+    return command("run", "digits", "--name", "first", "--data", data, *SMALL, "--quiet", "--storage", url, *more)
 
 
 def copy(url: str, name: str = "second") -> None:
@@ -62,7 +53,7 @@ def first(url, tiny_file, capsys) -> str:
 def test_a_copy_is_resumed_under_its_name_and_the_first_is_left_alone(name, first, capsys):
     copy(first, name)
     before = found("first", first)
-    assert fewest("resume", name, "--trials", 7, "--quiet", "--storage", first) == 0
+    assert command("resume", name, "--trials", 7, "--quiet", "--storage", first) == 0
     assert f"Study '{name}'" in capsys.readouterr().out
     assert numbers(first) == {"first": 5, name: 7}
     after = found("first", first)
@@ -73,15 +64,15 @@ def test_a_copy_is_resumed_under_its_name_and_the_first_is_left_alone(name, firs
 def test_a_copy_is_verified_under_its_name(first, capsys):
     copy(first)
     n_verified = len(found("first", first).verified)
-    assert fewest("verify", "second", "--quiet", "--storage", first) == 0
+    assert command("verify", "second", "--quiet", "--storage", first) == 0
     assert len(found("second", first).verified) == n_verified
-    assert fewest("verify", "second", "--seeds", 5, "--quiet", "--storage", first) == 0
+    assert command("verify", "second", "--seeds", 5, "--quiet", "--storage", first) == 0
     assert len(found("first", first).verified) == n_verified < len(found("second", first).verified)
 
 
 def test_a_finished_copy_without_verified_networks_is_resumed(first):
     copy(first)
-    assert fewest("resume", "second", "--quiet", "--storage", first) == 0
+    assert command("resume", "second", "--quiet", "--storage", first) == 0
     assert found("second", first).verified
     assert next_study(all_studies(first)) is None
 
@@ -90,31 +81,31 @@ def test_the_copys_files_are_its_own(first):
     folder = Path(f"{database_of(first)}.artifacts")
     kept = {path.name for path in folder.iterdir()}
     copy(first)
-    assert fewest("resume", "second", "--trials", 12, "--quiet", "--storage", first) == 0
+    assert command("resume", "second", "--trials", 12, "--quiet", "--storage", first) == 0
     assert kept <= {path.name for path in folder.iterdir()}
 
 
 def test_a_copy_goes_on_when_the_first_is_deleted(first):
     copy(first)
     optuna.delete_study(study_name="first", storage=first)
-    assert fewest("resume", "second", "--trials", 7, "--quiet", "--storage", first) == 0
+    assert command("resume", "second", "--trials", 7, "--quiet", "--storage", first) == 0
     assert numbers(first) == {"second": 7}
 
 
 def test_a_renamed_study_goes_on_under_its_new_name(first, capsys):
     sql(first, "UPDATE studies SET study_name = 'renamed'")
-    assert fewest("resume", "first", "--quiet", "--storage", first) == 2
+    assert command("resume", "first", "--quiet", "--storage", first) == 2
     assert "There is no study 'first'" in capsys.readouterr().err
-    assert fewest("resume", "renamed", "--trials", 6, "--quiet", "--storage", first) == 0
+    assert command("resume", "renamed", "--trials", 6, "--quiet", "--storage", first) == 0
     assert numbers(first) == {"renamed": 6}
 
 
 @pytest.mark.parametrize("name", ["second", "with spaces"])
 def test_a_worker_trains_the_copy_it_was_asked_for(name, url, tiny_file, capsys):
     submitted = ("submit", "digits", "--name", "first", "--data", tiny_file, *SMALL, "--trials", 4, "--storage", url)
-    assert fewest(*submitted) == 0
+    assert command(*submitted) == 0
     copy(url, name)
-    assert fewest("worker", name, "--quiet", "--storage", url) == 0
+    assert command("worker", name, "--quiet", "--storage", url) == 0
     assert f"Trained 4 networks of {name}." in capsys.readouterr().err
     waiting = {study.name: study.n_trials["waiting"] for study in all_studies(url)}
     assert waiting == {"first": 4, name: 0}
@@ -126,7 +117,7 @@ def test_a_worker_passes_over_a_study_in_which_nothing_moves(first, capsys, monk
 
     sql(first, "DELETE FROM study_user_attributes WHERE key = 'finished'")
     monkeypatch.setattr(OpenStudy, "finish", lambda _: None)
-    assert fewest("worker", "--quiet", "--storage", first) == 0
+    assert command("worker", "--quiet", "--storage", first) == 0
     stuck, last = capsys.readouterr().err.splitlines()
     assert "'first' is passed over: Its work must end or move on, but nothing has changed." in stuck
     assert last == "No study has work left. Trained no network."
@@ -146,7 +137,7 @@ def test_a_worker_goes_on_with_a_study_that_somebody_moves(first, monkeypatch):
 
     monkeypatch.setattr(OpenStudy, "finish", then_more)
     sql(first, "DELETE FROM study_user_attributes WHERE key = 'finished'")
-    assert fewest("worker", "--quiet", "--storage", first) == 0
+    assert command("worker", "--quiet", "--storage", first) == 0
     assert len(passes) == 4
     [study] = all_studies(first)
     assert isinstance(study, StudyRecord)
