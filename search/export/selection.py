@@ -69,6 +69,10 @@ def network_of_trial(config: StudyConfig, trials: Sequence[TrialRecord], number:
         raise MisuseError(
             f"Trial {number} of study '{config.name}' was not trained by fewest. Choose another `--trial`."
         )
+    if trial.validation_accuracy is None:
+        raise MisuseError(
+            f"Trial {number} of study '{config.name}' has no accuracy on record that can be. Choose another `--trial`."
+        )
     words = f"Trial {number}: {_described(trial.widths)}"
     return Choice(Network(trial.widths, trial.seed), trial, words, Recorded(trial.validation_accuracy))
 

@@ -96,17 +96,16 @@ def test_another_network_under_the_name_of_a_kept_one_is_noticed(
     assert "of the validation samples right, but as it was kept it labels" in refusal(capsys, *options)
 
 
-@pytest.mark.parametrize("by", [-0.1, 0.1], ids=["worse", "better"])
+RECORDED = (
+    "UPDATE trial_values SET value = value + ? WHERE objective = 1 AND trial_id = "
+    "(SELECT trial_id FROM trials WHERE number = 0)"
+)
+
+
 @pytest.mark.parametrize("kept", [True, False])
-def test_another_accuracy_on_record_is_noticed(
-    by: float, kept: bool, place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A difference either way means that it is not the same network; versions that have changed are named."""
-    change(
-        "UPDATE trial_values SET value = value + ? WHERE objective = 1 AND trial_id = "
-        "(SELECT trial_id FROM trials WHERE number = 0)",
-        by,
-    )
+def test_another_accuracy_on_record_is_noticed(kept: bool, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Versions that have changed are named."""
+    change(RECORDED, -0.1)
     change(
         'UPDATE study_user_attributes SET value_json = replace(value_json, ?, \'"optuna": "1.0\') '
         "WHERE key = 'environment'",
@@ -117,6 +116,13 @@ def test_another_accuracy_on_record_is_noticed(
     line = refusal(capsys, *TRIAL, again=not kept)
     assert f"but as it was {'kept' if kept else 'trained again'} it labels" in line
     assert "a library has changed (optuna was 1.0" in line
+
+
+def test_an_accuracy_on_record_that_cannot_be_is_noticed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(RECORDED, 0.5)
+    assert command("export", "tiny", *TRIAL, "--output", "a.onnx", "--storage", "sqlite:///s.db") == 2
+    assert "Trial 0 of study 'tiny' has no accuracy on record that can be." in capsys.readouterr().err
+    assert not Path("a.onnx").exists()
 
 
 def test_a_file_that_labels_other_validation_samples_is_noticed(
