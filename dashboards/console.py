@@ -50,7 +50,7 @@ def say(console: Console, line: str) -> None:
     """Print one line, which only the terminal wraps.
 
     Args:
-        console: Where.
+        console: The terminal.
         line: The text; line feeds in it are shown as escapes.
     """
     console.print(one_line(line), soft_wrap=True)
@@ -60,8 +60,8 @@ def show(console: Console, table: Table) -> None:
     """Print a table, beyond the terminal's edge if need be: Rich would cut off what does not fit.
 
     Args:
-        console: Where.
-        table: With any text in it.
+        console: The terminal.
+        table: The table, with any text in it.
     """
     options = console.options.update(max_width=_UNBOUNDED_COLUMNS)
     needed, size = Measurement.get(console, options, table).maximum, console.size

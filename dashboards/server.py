@@ -58,7 +58,7 @@ def serve(
     artifact_store: "ArtifactStore | None" = None,
     say: Callable[[str], None] | None = None,
 ) -> None:
-    """Serves the dashboard until Ctrl-C.
+    """Serve the dashboard until Ctrl-C.
 
     Args:
         url: The storage, which must exist.
@@ -93,7 +93,7 @@ def serve(
 
 
 def make_app(url: str, *, host: str = "127.0.0.1", artifact_store: "ArtifactStore | None" = None) -> "WSGIApplication":
-    """The guarded dashboard as a WSGI application, for a server of your own; see `serve`."""
+    """Return the guarded dashboard as a WSGI application, for a server of your own; see `serve`."""
     storage = optuna_storage(url, create=False)
     from optuna_dashboard import wsgi
 
@@ -117,7 +117,7 @@ class Guard:
             self._names |= {socket.gethostname().lower()}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answers one request."""
+        """Answer one request."""
         refusal = self._refusal(environ)
         if refusal is not None:
             body = f"{refusal}\n".encode()
@@ -135,7 +135,7 @@ class Guard:
         return self._app(environ, start_guarded)
 
     def _refusal(self, environ: "WSGIEnvironment") -> str | None:
-        """Why a request is turned away, or None."""
+        """Return the reason to refuse a request, or None."""
         host = environ.get("HTTP_HOST", "")
         if not self._is_ours(host):
             return "The Host header must name this machine. Open the dashboard at the address it printed."

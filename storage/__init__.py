@@ -1,4 +1,4 @@
-"""What is remembered, and that it is never lost: the database, learning curves, leases, checkpoints.
+"""Durable storage: the database, learning curves, leases, checkpoints and artifacts.
 
-This room knows no other. Callers get frozen records, never ORM objects or sessions.
+This package imports no other package of ours. Callers get frozen records, never ORM objects or sessions.
 """

@@ -1,4 +1,4 @@
-"""What can go wrong in a way a user can mend: every such error is one clear line and an exit status.
+"""Errors that a user can fix: each is one clear line and an exit status.
 
 Errors of our own making derive from `FewestError` *and* from the builtin that fits, so that a caller who
 knows nothing of us can still catch them. Anything else that escapes is a bug and keeps its traceback.
@@ -38,11 +38,11 @@ class StorageError(FewestError, OSError):
 
 
 def no_studies(storage: str, hint: str = "") -> NotFoundError:
-    """Say that there is nothing to read.
+    """Return the error for a storage without studies.
 
     Args:
-        storage: What to call the storage, without a password.
-        hint: Another sentence, with a blank before it.
+        storage: The storage's name in messages, without a password.
+        hint: One more sentence after a blank; may be empty.
     """
     return NotFoundError(
         f"There are no studies in {storage} yet.{hint} "

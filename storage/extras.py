@@ -1,4 +1,4 @@
-"""Packages that only some uses need: imported, or one line that says how to install them."""
+"""Optional packages: imported, or refused with one line that says how to install them."""
 
 import importlib
 import importlib.util
@@ -16,29 +16,29 @@ def require(module: str, extra: str, error: type[FewestError], *, what: str) -> 
     """Make sure that a package is installed, without importing it.
 
     Args:
-        module: The name that the package is imported by.
-        extra: The extra of ours that installs it.
-        error: What to raise.
-        what: What needs it, as the subject of a sentence.
+        module: The package's import name.
+        extra: Our extra that installs it.
+        error: The class of the error to raise.
+        what: The feature that needs it, as the subject of a sentence.
 
     Raises:
-        FewestError: It is not installed; of the class `error`.
+        FewestError: The package is not installed; of the class `error`.
     """
     if importlib.util.find_spec(module) is None:
         raise error(_missing(module, extra, what))
 
 
 def load(module: str, extra: str, error: type[FewestError], *, what: str) -> ModuleType:
-    """Import a module of a package that is installed.
+    """Import a module of an optional package.
 
     Args:
         module: The module's full name.
-        extra: The extra of ours that installs it.
-        error: What to raise.
-        what: What needs it, as the subject of a sentence.
+        extra: Our extra that installs it.
+        error: The class of the error to raise.
+        what: The feature that needs it, as the subject of a sentence.
 
     Raises:
-        FewestError: It cannot be imported; of the class `error`.
+        FewestError: The module cannot be imported; of the class `error`.
     """
     try:
         return importlib.import_module(module)
@@ -47,10 +47,10 @@ def load(module: str, extra: str, error: type[FewestError], *, what: str) -> Mod
 
 
 def install_command(extra: str, root: Path | None = None) -> str:
-    """Name the command that installs an extra of ours: in a checkout the one for it, else the package index's.
+    """Return the command that installs one of our extras: from the checkout, else from the package index.
 
     Args:
-        extra: As pyproject.toml names it.
+        extra: The extra's name in pyproject.toml.
         root: The folder that holds the package `fewest`; by default that of the running program.
 
     >>> install_command("export", Path("/usr/lib/python3/site-packages"))

@@ -13,19 +13,19 @@ class DataError(FewestError, ValueError):
 
 
 def one_line(text: object) -> str:
-    """A name or a label as it is; quoted and escaped where it would break the line."""
+    """Return a name or a label as it is; quoted and escaped where it would break the line."""
     return str(text) if str(text).isprintable() else shown(str(text))
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names in a sentence, on one line; of many, the first `most` and how many more there are."""
+    """List names on one line; of many, the first `most` and the number of the others."""
     words = [one_line(name) for name in names[:most]]
     more = [f"{len(names) - most:,} more"] if len(names) > most else []
     return ", ".join(words + more)
 
 
 def reason(error: BaseException) -> str:
-    """An exception as the first line of its message, without a full stop at its end."""
+    """Return the first line of an exception's message, without its full stop."""
     lines = str(error).strip().splitlines()
     line = lines[0].rstrip(".") if lines else ""
     return "".join(character for character in line if character.isprintable()) or type(error).__name__

@@ -90,7 +90,7 @@ def load(
 
 
 def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:
-    """The data of a study, split as its settings say; errors as for `load`."""
+    """Load a study's data, split as its settings say; errors as for `load`."""
     choice = config.data
     return load(
         choice.name,
@@ -101,7 +101,7 @@ def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:
 
 
 def _as_images(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> tuple[Images, Images, Number, Number]:
-    """Both arrays as uint8 or both as float32; which of them, the training array alone decides."""
+    """Convert both arrays to uint8 or both to float32; the training array alone decides."""
     for which, x in (("x_train", x_train), ("x_test", x_test)):
         if x.dtype.kind not in "buif":
             raise DataError(f"`{which}` of {name} must hold real numbers, got dtype {x.dtype}.")
@@ -130,7 +130,7 @@ def _holds_pixels(x: NDArray[Any]) -> bool:
 def _as_classes(
     y_train: NDArray[Any], y_test: NDArray[Any], name: str
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]]:
-    """Labels as class numbers, and the labels that the numbers stand for."""
+    """Return labels as class numbers, and the label of each class number."""
     y_train, y_test = (_flat_labels(y, which, name) for which, y in (("y_train", y_train), ("y_test", y_test)))
     if (y_train.dtype.kind in "US") != (y_test.dtype.kind in "US"):
         raise DataError(

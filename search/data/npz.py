@@ -114,7 +114,7 @@ def _no_archive(start: bytes, path: Path) -> str:
 
 
 def _kind(start: bytes) -> str:
-    """What a file or a member is, by its first bytes."""
+    """Name the kind of a file or a member by its first bytes."""
     if not start:
         return "an empty file"
     for known, kind in _STARTS.items():
@@ -140,7 +140,7 @@ def _require_arrays(found: list[str], path: Path) -> None:
 
 
 def _nearest(missing: list[str], found: list[str]) -> list[tuple[str, str]]:
-    """For each missing name the found one most like it, in any case of letters; each found one serves once."""
+    """Pair each missing name with the most similar found one, ignoring case; each found one serves once."""
     likeness = {
         (new, old): difflib.SequenceMatcher(None, new, old.lower()).ratio() for new in missing for old in found[:1000]
     }

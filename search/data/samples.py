@@ -82,5 +82,5 @@ class SealedTest:
     _open: Callable[[], TestData] = field(repr=False)
 
     def unseal(self) -> TestData:
-        """The test set. Only for scoring networks whose training is over."""
+        """Return the test set; only for scoring networks after their training."""
         return self._open()

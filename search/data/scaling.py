@@ -59,7 +59,7 @@ def features(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> Features
 def scaling(
     x_train: Images, shift: float | NDArray[np.float64] = 0.0, divisor: float | NDArray[np.float64] = 1.0
 ) -> tuple[float | NDArray[np.float32], float | NDArray[np.float32]]:
-    """What a network multiplies its inputs by, and what it then adds; nothing where `features` has standardised."""
+    """Return a network's scale and offset; 1 and 0 for features that `features` has standardised."""
     if x_train.dtype == np.uint8:
         return 1.0 / max(1, int(x_train.max())), 0.0
     mean = x_train.mean(axis=0, dtype=np.float64)
@@ -128,7 +128,7 @@ def _centre_and_spread(x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np
 def _cast_after(
     x: NDArray[Any], lost: NDArray[np.intp], shift: NDArray[np.float64], divisor: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Samples as float32, the `lost` features standardised before."""
+    """Cast samples to float32, after standardising the `lost` features."""
     cast = _cast(x)
     with np.errstate(all="ignore"):  # what does not fit is infinite, and refused
         _rows(cast)[:, lost] = (_wide(_rows(x)[:, lost]) - shift) / divisor
@@ -142,7 +142,7 @@ def _wide(x: NDArray[Any]) -> NDArray[Any]:
 
 
 def _rows(x: NDArray[Any]) -> NDArray[Any]:
-    """Samples as rows, a view where `x` is contiguous."""
+    """Reshape samples to rows, a view where `x` is contiguous."""
     return x.reshape(len(x), -1)
 
 

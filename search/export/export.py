@@ -166,7 +166,7 @@ def check_request(path: Path, fmt: str | None, tolerance: float) -> str:
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
-    """The format a file's name asks for; `.int8.tflite` asks for INT8.
+    """Return the format of a file's name; `.int8.tflite` means INT8.
 
     Raises:
         MisuseError: No format's files end so.

@@ -44,7 +44,7 @@ class Stack:
 
 
 def optional(module: str) -> Any:
-    """An optional module, or one line that says how to get it."""
+    """Import an optional module, or raise one line that says how to get it."""
     return load(module, "export", ExportError, what="This format")
 
 
@@ -73,6 +73,6 @@ def stack_of(network: keras.Sequential) -> Stack:
 
 
 def labels_of(scores: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
-    """The class of the highest score in each row; of equal ones the first."""
+    """Return the class of the highest score in each row, the first of equals."""
     labels: NDArray[np.intp] = np.concatenate(scores).argmax(axis=1)
     return labels

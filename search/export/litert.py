@@ -115,7 +115,7 @@ class _LiteRTGraph:
         return output
 
     def serialize(self, source: int, target: int) -> bytes:
-        """The finished file, from the input tensor `source` to the output tensor `target`."""
+        """Return the finished file, from the input tensor `source` to the output tensor `target`."""
         self._graph.inputs = np.array([source], np.int32)
         self._graph.outputs = np.array([target], np.int32)
         builder = optional("flatbuffers").Builder(1024)
@@ -158,7 +158,7 @@ class _LiteRTGraph:
         constants: tuple[int, int],
         quantizations: tuple[_Quantization | None, _Quantization | None] = (None, None),
     ) -> int:
-        """A dense layer; relu is fused into it, any other activation is an operator behind it.
+        """Add a dense layer; relu is fused into it, any other activation is an operator behind it.
 
         Args:
             source: The tensor that comes in.
@@ -244,7 +244,7 @@ def _integer_constants(graph: _LiteRTGraph, layer: Layer, index: int, source: _Q
 
 
 def _folded(stack: Stack) -> Stack:
-    """The same network with the rescaling done by its first kernel and bias; in float64, rounded once."""
+    """Fold the rescaling into the first kernel and bias; in float64, rounded once."""
     first = stack.layers[0]
     kernel = first.kernel.astype(np.float64)
     scale = np.broadcast_to(stack.scale, stack.input_shape).reshape(-1, 1)
@@ -256,7 +256,7 @@ def _folded(stack: Stack) -> Stack:
 
 
 def _forward(layer: Layer, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A layer's weighted sums for samples `(n, fan_in)`, and what its activation makes of them."""
+    """Return a layer's weighted sums for samples `(n, fan_in)`, and its activations."""
     sums = x @ layer.kernel + layer.bias
     match layer.activation:
         case "relu":
@@ -270,7 +270,7 @@ def _forward(layer: Layer, x: NDArray[np.float32]) -> tuple[NDArray[np.float32],
 
 
 def _calibrated(activation: str, sums: NDArray[np.float32]) -> _Quantization:
-    """The int8 quantisation of a layer's weighted sums, after relu where that is fused in.
+    """Return the int8 quantisation of a layer's weighted sums, after relu where that is fused in.
 
     Sums before softmax matter only near the highest of their sample: one that lies ln 256 below it has less
     than one step of the output's probability, so the range need not reach further down than that.
@@ -288,7 +288,7 @@ def _calibrated(activation: str, sums: NDArray[np.float32]) -> _Quantization:
 
 
 def _range_of(values: NDArray[np.float32], trim: float = INT8_TRIM_PERCENT) -> _Quantization:
-    """The int8 quantisation that holds all values but `trim` percent at either end, and 0 exactly."""
+    """Return the int8 quantisation that holds all values but `trim` percent at either end, and 0 exactly."""
     low, high = (float(end) for end in np.percentile(values, [trim, 100.0 - trim]))
     low, high = min(low, 0.0), max(high, 0.0)
     scale = (high - low) / 255 or 1.0

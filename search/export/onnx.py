@@ -59,7 +59,7 @@ def write(network: keras.Sequential, path: Path, data: SearchData) -> None:
 
 
 def run(path: Path, x: Images) -> NDArray[np.intp]:
-    """The labels that a file gives to samples: integer `(samples,)`."""
+    """Return the labels that a file gives to samples: integer `(samples,)`."""
     runtime = optional("onnxruntime")
     options = runtime.SessionOptions()
     options.log_severity_level = 3

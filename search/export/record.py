@@ -104,5 +104,5 @@ class Record(NamedTuple):
 
 
 def _surplus(right: NDArray[np.bool_], recorded: float) -> int:
-    """Samples that are right beyond those recorded."""
+    """Count the right samples beyond those recorded."""
     return int(right.sum()) - round(recorded * len(right))

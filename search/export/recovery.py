@@ -47,7 +47,7 @@ def regain(
     """Have a trained network again.
 
     Args:
-        choice: Which.
+        choice: The network.
         config: Its study's settings.
         data: What it trained on.
         kept: The study's artifacts.
@@ -73,7 +73,7 @@ def regain(
 
 
 def _loaded(content: bytes | None, choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential | None:
-    """The network in a `.keras` file, of which only the numbers are read; None if it is missing or damaged."""
+    """Load a network from a `.keras` file, of which only the numbers are read; None if missing or damaged."""
     if content is None:
         return None
     network = build(choice.network, data, config.training.activation)

@@ -1,1 +1,1 @@
-"""How to train it: two engines behind one interface, and what a cohort is between two epochs."""
+"""Training: two engines behind one interface, and the state of a cohort between two epochs."""

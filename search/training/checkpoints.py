@@ -1,7 +1,7 @@
-"""Checkpoints of a cohort: saved after epochs as often as is cheap, read when its training goes on.
+"""Checkpoints of a cohort: saved after epochs as often as is cheap, loaded when its training continues.
 
-A checkpoint counts only for the very networks it was taken of, so that one left over from another database under the
-same name is passed over. A missing or damaged one means that the cohort starts again.
+A checkpoint is valid only for the exact networks that it was taken of. One left over from another database under the
+same name is ignored. Without a valid checkpoint the cohort starts again.
 """
 
 import time
@@ -19,12 +19,12 @@ class CohortCheckpoints:
     """The checkpoints of one cohort.
 
     Args:
-        place: Where they are kept.
-        key: Names the cohort within the place.
-        networks: The cohort's, in order.
-        fence: How often the cohort's trials have changed hands: a former owner's checkpoints count no more.
-        due: Says from the seconds since the last checkpoint and from its cost whether to save another.
-        clock: Seconds that never go back.
+        place: The folder or bucket of the files.
+        key: The cohort's name within the place.
+        networks: The cohort's networks, in order.
+        fence: The fence of the cohort's trials; makes a former owner's checkpoints invalid.
+        due: Says whether to save another, from the seconds since the last checkpoint and the seconds it took.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class CohortCheckpoints:
         self._saved_at, self._cost = clock(), 0.0
 
     def save(self, take: Callable[[], Snapshot], *, now: bool = False) -> None:
-        """Takes a snapshot and saves it, if that keeps checkpoints cheap or must be done now."""
+        """Take and save a snapshot if one is due, or in any case with `now`."""
         started = self._clock()
         if not now and not self._due(started - self._saved_at, self._cost):
             return
@@ -53,7 +53,7 @@ class CohortCheckpoints:
         self._cost = self._saved_at - started
 
     def load(self) -> Snapshot | None:
-        """The last checkpoint, if it is of these networks."""
+        """Load the last checkpoint, if it is of these networks; else return None."""
         saved = self._store.load(self._key)
         if saved is None:
             return None
@@ -61,5 +61,5 @@ class CohortCheckpoints:
         return snapshot if snapshot.networks == self._networks else None
 
     def remove(self) -> None:
-        """Deletes them: the cohort has ended."""
+        """Delete the checkpoints of an ended cohort."""
         self._store.remove(self._key)

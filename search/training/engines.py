@@ -1,8 +1,8 @@
-"""The two engines: they train networks and report every epoch; what that means for a study is the watcher's business.
+"""The two engines: they train networks and report every epoch; the watcher decides what that means for a study.
 
-`keras` trains one stock `keras.Sequential` after another, with Keras's own callbacks and Optuna's; it is the
-reference, and the way for any model. `population` trains a whole cohort as one Keras model. Given the same
-networks, data and batch seed they give the same networks to rounding.
+`keras` trains one stock `keras.Sequential` after another, with Keras's own callbacks and Optuna's. It is the
+reference, and works for any model. `population` trains a whole cohort as one Keras model. From the same networks,
+data and batch seed, both engines train the same networks up to rounding.
 """
 
 from collections.abc import Callable
@@ -14,4 +14,4 @@ from fewest.search.training.stock import KerasEngine
 __all__ = ["ENGINES"]
 
 ENGINES: dict[str, Callable[[], Engine]] = {"keras": KerasEngine, "population": PopulationEngine}
-"""Engines by the name a study file uses."""
+"""Engines by their name in a study file."""

@@ -1,4 +1,4 @@
-"""What an engine is, and who watches it: the seam between training and everything else."""
+"""The interfaces of engines and their watchers: the seam between training and everything else."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol as Interface
@@ -18,51 +18,54 @@ __all__ = ["Bystander", "Engine", "Watcher"]
 
 
 class Watcher(Interface):
-    """Who is told of every epoch, and decides who goes on. Members are positions in the `networks` being trained."""
+    """A receiver of every epoch's metrics that decides which members go on. Members are positions in `networks`."""
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
-        """Takes the metrics of the members that trained epoch `epoch`."""
+        """Take the metrics of the members that trained epoch `epoch`, counted from 0."""
 
     def judge(self, member: int, epoch: int, accuracy: float) -> str | None:
-        """Why to prune a member whose validation accuracy after `epoch` is `accuracy`, or None."""
+        """Return the reason to prune a member with validation accuracy `accuracy` after `epoch`, or None."""
 
     def checkpoint(self, take: Callable[[], Snapshot] | None) -> None:
-        """Called last at each epoch's end, with what takes a snapshot if there is one; may raise to stop here."""
+        """Save a checkpoint if due: called last at each epoch's end; may raise to stop here.
+
+        `take` takes a snapshot; it is None for engines that take none.
+        """
 
     def start(self) -> Snapshot | None:
-        """Where to go on from; None for the initial weights. Asked only by engines that take snapshots."""
+        """Return the snapshot to continue from, None for the initial weights; only engines with snapshots ask."""
 
     def trial(self, member: int) -> FrontTrial | None:
-        """The Optuna trial behind a member; None where there is no study, as in verification."""
+        """Return the Optuna trial of a member; None without a study, as in verification."""
 
 
 class Bystander:
     """A watcher that lets every network train from its initial weights to its end."""
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
-        """Takes no note."""
+        """Do nothing."""
 
     def judge(self, member: int, epoch: int, accuracy: float) -> str | None:
-        """Prunes nothing."""
+        """Return None: prune nothing."""
         return None
 
     def checkpoint(self, take: Callable[[], Snapshot] | None) -> None:
-        """Saves nothing."""
+        """Save nothing."""
 
     def start(self) -> Snapshot | None:
-        """From the initial weights."""
+        """Return None: start from the initial weights."""
         return None
 
     def trial(self, member: int) -> FrontTrial | None:
-        """No trial of a study is behind it."""
+        """Return None: no member belongs to a trial."""
         return None
 
 
 class Engine(Interface):
-    """Trains networks, and scores trained ones."""
+    """What trains networks and scores trained ones."""
 
     def cohort_size(self, data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
-        """How many networks should be handed to `train` at once."""
+        """Return the number of networks that one call of `train` should take."""
 
     def train(
         self,
@@ -73,14 +76,14 @@ class Engine(Interface):
         order: SampleOrder,
         watcher: Watcher,
     ) -> list[Outcome]:
-        """Trains networks to their end, or to where the watcher prunes them.
+        """Train networks to their end, or until the watcher prunes them.
 
         Args:
-            networks: What to train.
+            networks: The networks to train.
             data: Training and validation samples.
-            protocol: How.
-            order: Of the training samples, shared by all networks.
-            watcher: Told of every epoch; what it raises stops the training and is passed on.
+            protocol: How the networks are trained.
+            order: The order of the training samples, shared by all networks.
+            watcher: Receives every epoch's metrics; its exceptions stop the training and are passed on.
 
         Returns:
             An outcome for each network, in order.
@@ -95,16 +98,16 @@ class Engine(Interface):
         data: SearchData,
         protocol: Protocol,
     ) -> NDArray[np.float64]:
-        """Scores trained networks.
+        """Score trained networks.
 
         Args:
-            networks: What was trained.
+            networks: The trained networks.
             weights: `Outcome.weights` of each.
-            x: Raw samples like `data.x_train`.
-            y: Their classes, `(samples,)`.
-            data: What they trained on; gives the input shape, the classes and the scaling.
-            protocol: How they trained.
+            x: Raw samples like `data.x_train`, `(samples, *input_shape)`.
+            y: Their classes, int32 `(samples,)`.
+            data: The networks' training data: input shape, classes and scaling.
+            protocol: How the networks were trained.
 
         Returns:
-            Accuracy of each network, `(networks,)`, a share of the samples.
+            Accuracy of each network, float64 `(networks,)`, a share of the samples.
         """

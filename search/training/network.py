@@ -1,7 +1,7 @@
 """One architecture as a stock `keras.Sequential`: the reference that every engine must agree with.
 
-Inputs are raw samples (uint8 pixels as loaded); scaling is the network's first layer, so a stored or exported
-network takes what the data set holds.
+Inputs are raw samples (uint8 pixels as loaded). Scaling is the network's first layer, so a stored or exported network
+takes the data set's own numbers.
 """
 
 import warnings
@@ -31,15 +31,14 @@ __all__ = [
 ]
 
 PREDICT_BATCH: Final = 4096
-"""Samples labelled at once; bounds memory, changes no result."""
+"""Samples labelled at once: bounds memory without changing results."""
 
 
 def build(network: Network, data: SearchData, activation: str) -> keras.Sequential:
-    """A network with its initial weights, not compiled.
+    """Build a network with its initial weights, not compiled.
 
-    Layers: `Rescaling` (raw samples to floats), `Flatten`, one `Dense` per hidden width, `Dense` with
-    softmax. Each is given its data type and, where it has one, its order of axes: Keras's defaults may be another
-    program's.
+    Layers: `Rescaling` (raw samples to floats), `Flatten`, one `Dense` per hidden width, `Dense` with softmax. Each
+    gets its data type and any order of axes explicitly, since another program may have changed Keras's defaults.
     """
     *hidden_seeds, output_seed = layer_seeds(network.seed, len(network.architecture) + 1)
     return keras.Sequential(
@@ -54,7 +53,7 @@ def build(network: Network, data: SearchData, activation: str) -> keras.Sequenti
 
 
 def initial_weights(network: Network, n_features: int, n_classes: int) -> list[NDArray[np.float32]]:
-    """The weights that `build` would start from, without building a model.
+    """Return the initial weights that `build` would use, without building a model.
 
     Returns:
         `[kernel, bias, kernel, bias, ...]` from input to output, kernels float32 `(fan_in, fan_out)`.
@@ -68,7 +67,7 @@ def initial_weights(network: Network, n_features: int, n_classes: int) -> list[N
 
 
 def predict_labels(network: keras.Sequential, x: Images) -> NDArray[np.intp]:
-    """Label raw samples: the class of the highest probability, of equal ones the first; integer `(samples,)`."""
+    """Label raw samples with the most probable class, the first of equals; integer `(samples,)`."""
     chunks = (x[start : start + PREDICT_BATCH] for start in range(0, len(x), PREDICT_BATCH))
     scores = [keras.ops.convert_to_numpy(network(chunk, training=False)) for chunk in chunks]
     labels: NDArray[np.intp] = np.concatenate(scores).argmax(axis=1)
@@ -76,7 +75,7 @@ def predict_labels(network: keras.Sequential, x: Images) -> NDArray[np.intp]:
 
 
 def save(network: keras.Sequential, path: Path) -> None:
-    """Writes a `.keras` file without optimizer, loss and schedule: any Keras 3 loads it, with nothing of ours there."""
+    """Write a `.keras` file without optimizer, loss and schedule: any Keras 3 loads it without our package."""
     if network.compiled:
         weights, network = network.get_weights(), keras.Sequential.from_config(network.get_config())
         network.set_weights(weights)  # clone_model would compile it too
@@ -87,12 +86,12 @@ def save(network: keras.Sequential, path: Path) -> None:
 
 
 def optimizer(protocol: Protocol, n_train: int) -> keras.optimizers.Optimizer:
-    """Adam with the protocol's learning rate."""
+    """Return Adam with the protocol's learning rate."""
     return keras.optimizers.Adam(ProtocolSchedule(protocol, n_train))
 
 
 class ProtocolSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # keras is untyped
-    """`learning_rate_at` as a Keras schedule: looked up in a table with one entry per optimizer step."""
+    """`learning_rate_at` as a Keras schedule: a table with one entry for each optimizer step."""
 
     def __init__(self, protocol: Protocol, n_train: int) -> None:
         self.protocol = protocol
@@ -101,11 +100,11 @@ class ProtocolSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type
         self.table = np.array([learning_rate_at(protocol, step + 0.5, n_steps) for step in range(n_steps)], np.float32)
 
     def __call__(self, step: Any) -> Any:
-        """The learning rate of optimizer step `step`, counted from 0; the last one after the end."""
+        """Return the learning rate of optimizer step `step`, counted from 0; after the end, the last one."""
         return keras.ops.take(self.table, keras.ops.minimum(step, len(self.table) - 1))
 
     def get_config(self) -> dict[str, Any]:
-        """What Keras saves of it."""
+        """Return the configuration that Keras saves."""
         return {"protocol": self.protocol.model_dump(), "n_train": self.n_train}
 
 
@@ -118,13 +117,13 @@ def _glorot(seed: int) -> keras.initializers.Initializer:
 
 
 def extract(network: Network, weights: Weights, data: SearchData, protocol: Protocol) -> keras.Sequential:
-    """A member as a stock `keras.Sequential`.
+    """Return a member as a stock `keras.Sequential`.
 
     Args:
         network: The member's architecture and seed.
         weights: Its `Outcome.weights`.
-        data: Gives input shape, classes and scaling.
-        protocol: Gives the activation.
+        data: The data set: input shape, classes and scaling.
+        protocol: The protocol: activation.
     """
     model = build(network, data, protocol.activation)
     model.set_weights(weights)

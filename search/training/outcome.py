@@ -1,4 +1,4 @@
-"""What an engine tells of a network: its metrics after each epoch, and what became of it in the end."""
+"""An engine's reports on a network: its metrics after each epoch, and its outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class EpochMetrics(NamedTuple):
 
     @classmethod
     def of(cls, logs: Mapping[str, Any], n_validation: int) -> "EpochMetrics":
-        """From Keras's logs of an epoch, whose validation accuracy is a float32 share of so many samples.
+        """Read Keras's logs of an epoch; restore the validation accuracy, a float32 share of `n_validation` samples.
 
-        90 of 100 right is 0.8999999761581421 there and would miss a target of 0.9.
+        In float32, 90 right of 100 is 0.8999999761581421 and would miss a target of 0.9.
 
         >>> EpochMetrics.of({"loss": 1.0, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": np.float32(0.9)}, 100)
         EpochMetrics(loss=1.0, accuracy=0.5, val_loss=1.0, val_accuracy=0.9)
@@ -33,16 +33,16 @@ class EpochMetrics(NamedTuple):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Outcome:
-    """What became of one network.
+    """The outcome of one network's training.
 
     Attributes:
-        state: How its training ended.
+        state: The end of its training: complete, pruned or failed.
         curve: Its metrics after each epoch.
-        best_epoch: Epoch, counted from 0, whose weights were kept.
-        validation_accuracy: Of the kept weights.
+        best_epoch: The epoch, counted from 0, of the kept weights.
+        validation_accuracy: Validation accuracy of the kept weights, 0..1.
         seconds: This network's share of the wall-clock training time.
-        weights: `[kernel, bias, ...]` as a stock network holds them; empty if pruned or failed.
-        reason: Why it was pruned or failed.
+        weights: `[kernel, bias, ...]` as in a stock network; empty if pruned or failed.
+        reason: Why it was pruned or failed; None if complete.
     """
 
     state: Literal["complete", "pruned", "failed"]
@@ -55,4 +55,4 @@ class Outcome:
 
 
 Weights: TypeAlias = list[NDArray[np.float32]]
-"""A network's arrays as a stock network holds them: `[kernel, bias, ...]`, kernels `(fan_in, fan_out)`."""
+"""A network's arrays as in a stock network: `[kernel, bias, ...]`, kernels float32 `(fan_in, fan_out)`."""

@@ -1,4 +1,4 @@
-"""A cohort between two epochs, as values: what a checkpoint holds."""
+"""A cohort between two epochs as values: the content of a checkpoint."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,10 +21,10 @@ class Member:
         state: `training` until it leaves.
         curve: Metrics of each epoch so far.
         seconds: Its share of the wall-clock time so far.
-        weights: Stock arrays: now, while it trains; the kept ones when complete; none when pruned or failed.
-        slots: Adam's first and second moments while it trains, each like `weights`; None before the first step.
-        best_weights: Those of its best epoch so far, if the protocol restores them.
-        reason: Why it was pruned or failed.
+        weights: Stock arrays: present ones during training; kept ones when complete; none when pruned or failed.
+        slots: Adam's first and second moments during training, each like `weights`; None before the first step.
+        best_weights: Weights of its best epoch so far, if the protocol restores them.
+        reason: Why it was pruned or failed; None otherwise.
     """
 
     state: str = "training"
@@ -36,7 +36,7 @@ class Member:
     reason: str | None = None
 
     def copied(self) -> "Member":
-        """Its own curve; arrays are shared, since nobody writes into them."""
+        """Return a copy with a curve of its own; arrays are shared, since nothing writes into them."""
         return replace(self, curve=list(self.curve))
 
     @property
@@ -47,15 +47,16 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A cohort at the end of an epoch: all that `train_cohort` needs to go on.
+    """A cohort at the end of an epoch: all that `train_cohort` needs to continue.
 
-    Bit for bit on as many cores as before; on others, where its members are dealt out otherwise, to rounding.
+    On as many cores as before, the continued training is identical bit for bit. On another number the members
+    are dealt out differently, which changes rounding.
 
     Attributes:
         epoch: Epochs trained so far.
-        networks: The cohort's.
+        networks: The cohort's networks.
         members: Their states, in order.
-        placed: Positions of the members in the model, in the order they lie there.
+        placed: Members in the model, in that model's order.
         compiled: Whether that model is compiled for them.
     """
 
@@ -66,7 +67,7 @@ class Snapshot:
     compiled: bool
 
     def to_parts(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
-        """As float32 arrays by name, and JSON values for all the rest."""
+        """Return float32 arrays by name, and all other values as JSON."""
         arrays: dict[str, NDArray[np.float32]] = {}
         plain = []
         for position, member in enumerate(self.members):
@@ -88,7 +89,7 @@ class Snapshot:
 
     @classmethod
     def from_parts(cls, arrays: Mapping[str, NDArray[np.float32]], meta: Mapping[str, Any]) -> "Snapshot":
-        """The inverse of `to_parts`."""
+        """Build a snapshot from the results of `to_parts`."""
 
         def member(position: int, plain: list[Any]) -> Member:
             state, curve, seconds, reason, sizes = plain

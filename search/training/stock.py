@@ -1,6 +1,6 @@
 """The `keras` engine: one stock `keras.Sequential` after another, with Keras's callbacks and Optuna's.
 
-It is the reference that the `population` engine is held to, and the way for any model.
+It is the reference for the `population` engine, and works for any model.
 """
 
 import math
@@ -32,7 +32,7 @@ class KerasEngine:
         settle()
 
     def cohort_size(self, data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
-        """One: they do not train together."""
+        """Return 1: the networks do not train together."""
         return 1
 
     def train(
@@ -77,7 +77,7 @@ class _EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is un
         return self._data.x_train[rows], self._data.y_train[rows]
 
     def begin(self, epoch: int) -> None:
-        """Draws an epoch's order. Keras's `on_epoch_end` would not do: `fit` calls that before the first epoch, too."""
+        """Draw an epoch's order. `on_epoch_end` would not do: `fit` calls it before the first epoch, too."""
         self._batches = self._order.batches(epoch, len(self._data.y_train), self._protocol.batch_size)
 
 
@@ -124,7 +124,7 @@ def _callbacks(
 ) -> list[keras.callbacks.Callback]:
     callbacks: list[keras.callbacks.Callback] = [RefuseNonFinite(), Record(record, n_validation)]
     if trial is not None:
-        # Here, since it imports Keras, which must come from `keras_settings` first.
+        # Imported here because it imports Keras, which `keras_settings` must import first.
         from optuna_integration import KerasPruningCallback
 
         callbacks.append(KerasPruningCallback(trial, "val_accuracy"))
@@ -165,26 +165,26 @@ class NonFiniteLossError(ArithmeticError):
 
 
 class RefuseNonFinite(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Ends a training whose loss is not finite after an epoch.
+    """A callback that ends a training when its loss is not finite after an epoch.
 
     Raises:
         NonFiniteLossError: From `fit`, at the end of that epoch.
     """
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Looks at the training loss."""
+        """Check the training loss."""
         loss = float((logs or {})["loss"])
         if not math.isfinite(loss):
             raise NonFiniteLossError(f"loss is {loss} after epoch {epoch}")
 
 
 class Record(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Hands every epoch's metrics to `record`, see `EpochMetrics.of`."""
+    """A callback that passes every epoch's metrics to `record`, see `EpochMetrics.of`."""
 
     def __init__(self, record: Callable[[int, EpochMetrics], None], n_validation: int) -> None:
         super().__init__()
         self._record, self._n_validation = record, n_validation
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Passes on what Keras logged."""
+        """Pass Keras's logs on."""
         self._record(epoch, EpochMetrics.of(logs or {}, self._n_validation))

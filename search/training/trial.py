@@ -1,9 +1,8 @@
 """An Optuna trial that can be pruned in a study with two objectives.
 
-Optuna's own `Trial.report` and `Trial.should_prune` refuse to work as soon as a study has more than one
-objective (optuna issue #3450). In a study of sizes against accuracies only one of the two is uncertain, so a
-report is just the accuracy, and whether to go on is a question to the front. `FrontTrial` answers it, and so
-`optuna_integration.KerasPruningCallback` works as it is.
+Optuna's own `Trial.report` and `Trial.should_prune` refuse studies with more than one objective (optuna issue #3450).
+In our studies the size is known beforehand and only the accuracy is uncertain. So a report is just the accuracy, and
+the front decides whether to go on. `FrontTrial` asks it; `optuna_integration.KerasPruningCallback` works unchanged.
 """
 
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import optuna
 __all__ = ["FrontTrial", "Judge"]
 
 Judge = Callable[[int, float], str | None]
-"""Takes an epoch and the accuracy after it; gives the reason to prune, or None."""
+"""A function of an epoch and the accuracy after it that returns the reason to prune, or None."""
 
 
 class FrontTrial(optuna.Trial):
@@ -24,8 +23,8 @@ class FrontTrial(optuna.Trial):
 
     Args:
         study: The study, with any number of objectives.
-        trial_id: A running trial of it.
-        judge: Asked at every `should_prune` about the last report.
+        trial_id: The key of one of its running trials.
+        judge: Judges the last report at every `should_prune`.
     """
 
     def __init__(self, study: optuna.Study, trial_id: int, judge: Judge) -> None:
@@ -33,14 +32,14 @@ class FrontTrial(optuna.Trial):
         self._judge = judge
         self._last: tuple[int, float] | None = None
         self.reason: str | None = None
-        """Why the trial was pruned, once it was."""
+        """Why the trial was pruned; None until then."""
 
     def report(self, value: float, step: int) -> None:
-        """Takes note of the accuracy after epoch `step`."""
+        """Record the accuracy after epoch `step`, counted from 0."""
         self._last = (step, float(value))
 
     def should_prune(self) -> bool:
-        """Whether the last report means that the trial can no longer reach the front; False before any report."""
+        """Say whether the judge prunes the trial after its last report; False before any report."""
         if self._last is not None:
             self.reason = self._judge(*self._last)
         return self.reason is not None

@@ -1,1 +1,1 @@
-"""How sure it is: candidates retrained from many seeds, and scored once on the sealed test set."""
+"""Verification: candidates retrained from many seeds, and scored once on the sealed test set."""

@@ -1,19 +1,19 @@
-"""Where verification's next seeds go: the candidates around the crossing, then the sizes that are still open.
+"""The allocation of verification's seeds: first candidates around the crossing, then the sizes still open.
 
-Pure: the search's trials and the results so far go in, architectures and numbers of seeds come out. What
-the results mean is `answers`' business, and it holds whatever is trained next, so nothing here has to guard
-the confidence.
+All functions are pure: they turn the search's trials and the results so far into architectures and numbers of seeds.
+`answers` interprets the results. Its confidence holds whatever is trained next, so nothing here has to guard it.
 
     results = {architecture: [] for architecture in candidates(trials, targets, space)}
     while plan := next_seeds(results, targets, space):
         ...  # train plan[architecture] fresh seeds of each architecture, score them, append to results
 
-Every candidate first gets `Rule.look` seeds, which settle what is clear. After that only architectures
-whose verdict is open where it bounds an interval get more, `look` at a time up to `cap`, and only while
-there is a fair chance that the seeds up to the cap would settle them: an architecture whose share of seeds
-is all but the required one cannot be settled at all, and the interval says so. Where an interval has an
-open end (the smallest candidate is not too small, the largest not shown to be enough) or a hole (sizes
-between two candidates that nobody tested), sizes are added there.
+Every candidate first gets `Rule.look` seeds, which settle the clear cases. After that only some architectures get more
+seeds, `look` at a time up to `cap`: those with an open verdict at the bound of an interval. They get them only while
+the seeds up to the cap have a fair chance to settle the verdict. An architecture very close to the required share of
+seeds cannot be settled at all; the interval shows it.
+
+Sizes are added at an interval's open end or hole. An end is open if the smallest candidate is not too small, or the
+largest not shown to be enough. A hole is untested sizes between two candidates.
 """
 
 import math
@@ -38,12 +38,12 @@ _CLEAR = 4.0
 
 @dataclass(frozen=True)
 class Rule:
-    """How many seeds, and when to stop.
+    """The numbers of seeds, and when to stop.
 
     Attributes:
-        look: Seeds an architecture gets at a time. Fewer than four mean more looks than the bound is for:
-            one after every seed errs with 3.0 % to one side, not 2.0 %.
-        cap: Seeds an architecture gets at most. Beyond `answers.CAP` looks are at its doublings, as `bound`
+        look: Seeds that an architecture gets at a time. Fewer than four mean more looks than the bound allows for:
+            looking after every seed errs with 3.0 % to one side, not 2.0 %.
+        cap: Most seeds that an architecture gets. Beyond `answers.CAP` looks are at its doublings, as `bound`
             wants.
         least_chance: An open architecture gets more seeds while they settle it with at least this chance.
     """
@@ -62,23 +62,24 @@ class Rule:
 def candidates(
     trials: Iterable[tuple[Architecture, float]], targets: Iterable[float], space: SearchSpace
 ) -> list[Architecture]:
-    """The architectures to verify first: for every target and depth, the sizes around the crossing.
+    """Return the architectures to verify first: for every target and depth, sizes around the crossing.
 
-    With one hidden layer the crossing is where an isotonic fit of validation accuracy on width, best trial of
-    each, first reaches the target, interpolated between widths. Deeper networks of one size differ much by
-    their shape: there the crossing is the smallest network that all trials of its depth together let expect
-    to reach the target (`shapes`), and its shape, scaled, stands for the other sizes. A depth that does not
-    reach the target crosses at its largest width, or its best network. Around the crossing go seven sizes, its
-    neighbours or, where it is large, spread over a fifth of it to either side: what lies between is added
-    where it matters. Softmax alone is always a candidate.
+    With one hidden layer, validation accuracy is fitted on width by isotonic regression, from the best trial of each
+    width. The crossing is the width at which the fit first reaches the target, interpolated between widths. Deeper
+    networks of one size differ much by their shape. Their crossing is the smallest network predicted to reach the
+    target from all trials of its depth (`shapes`). Its shape, scaled, represents the other sizes. A depth that does not
+    reach the target crosses at its largest width, or its best network.
+
+    Seven sizes around the crossing are candidates: its neighbours or, where it is large, sizes spread over a fifth of
+    it to either side. Sizes between them are added later if they matter. Softmax alone is always a candidate.
 
     Args:
         trials: Architecture and validation accuracy of every complete trial; NaN is left out.
         targets: Accuracies asked for.
-        space: The study's; nothing outside it is a candidate.
+        space: The study's search space; nothing outside it is a candidate.
 
     Returns:
-        Each once, by depth and then from small to large.
+        Each architecture once, by depth and then from small to large.
     """
     depths: dict[int, list[tuple[Architecture, float]]] = {}
     for architecture, accuracy in trials:
@@ -95,7 +96,7 @@ def candidates(
 
 
 def _crossing_width(found: Iterable[tuple[Architecture, float]], target: float) -> tuple[float, Architecture]:
-    """Where the fit of accuracy on width first reaches the target, and the width beside it."""
+    """Return the width at which the fit first reaches the target, and the architecture nearest to it."""
     best: dict[int, float] = {}
     for (width,), accuracy in found:
         best[width] = max(best.get(width, 0.0), accuracy)
@@ -107,7 +108,7 @@ def _crossing_width(found: Iterable[tuple[Architecture, float]], target: float) 
 def _crossing_network(
     found: Iterable[tuple[Architecture, float]], target: float, space: SearchSpace
 ) -> tuple[float, Architecture]:
-    """The size of the smallest network predicted to reach the target, and that network."""
+    """Return the size of the smallest network predicted to reach the target, and that network."""
     model = crossing_shape(found, target, space)
     return float(n_neurons(model)), model
 
@@ -115,13 +116,13 @@ def _crossing_network(
 def next_seeds(
     results: Results, targets: Iterable[float], space: SearchSpace, rule: Rule | None = None
 ) -> dict[Architecture, int]:
-    """What to train next: architecture to number of fresh seeds. Empty when nothing more is worth training.
+    """Return the number of fresh seeds for each architecture; empty when nothing more is worth training.
 
     Args:
-        results: Test accuracies so far. A candidate not trained yet stands with an empty list.
+        results: Test accuracies so far by architecture. An untrained candidate has an empty list.
         targets: Accuracies asked for.
-        space: Bounds the sizes that are added.
-        rule: How many seeds at most, and at a time.
+        space: The study's search space, which bounds added sizes.
+        rule: The numbers of seeds at most, and at a time; None for the defaults.
 
     Returns:
         Architectures of all depths together, to be trained as one batch, by depth and then from small to
@@ -141,7 +142,7 @@ def next_seeds(
 
 
 def _open_questions(depth: int, family: Results, target: float, space: SearchSpace, rule: Rule) -> set[Architecture]:
-    """The architectures of one depth that would sharpen an answer to one target."""
+    """Return the architectures of one depth that would sharpen an answer to one target."""
     judged = evidence(family, target)
     known = {n_neurons(architecture): architecture for architecture in family}
     chosen: set[Architecture] = set()
@@ -165,7 +166,7 @@ def _open_questions(depth: int, family: Results, target: float, space: SearchSpa
 
 
 def _worth_more(found: Evidence, rule: Rule) -> bool:
-    """Whether seeds up to the cap have a fair chance of settling an open verdict.
+    """Say whether seeds up to the cap have a fair chance of settling an open verdict.
 
     The chance is the predictive one: given z after m seeds and a flat prior, z after M is normal with mean
     z sqrt(M / m) and variance M / m - 1 (Spiegelhalter, Freedman & Blackburn 1986). One look alone never
@@ -182,7 +183,7 @@ def _worth_more(found: Evidence, rule: Rule) -> bool:
 
 
 def _to_next_look(seeds: int, rule: Rule) -> int:
-    """Fresh seeds up to the next multiple of `look`, past `CAP` up to its next doubling, never past the cap.
+    """Count the seeds to the next multiple of `look`, past `CAP` to its next doubling, never past the cap.
 
     >>> [_to_next_look(seeds, Rule(cap=50)) for seeds in (0, 3, 4, 18, 20, 40)]
     [4, 1, 4, 2, 20, 10]
@@ -198,16 +199,16 @@ def _clear_ends(
     judged: Mapping[Architecture, Mapping[Quantity, Evidence]],
     quantity: Quantity,
 ) -> tuple[bool, bool]:
-    """Whether the smallest size is clearly enough, and whether the largest is clearly too small."""
+    """Say whether the smallest size is clearly enough, and whether the largest is clearly too small."""
     smallest, largest = judged[known[min(known)]][quantity], judged[known[max(known)]][quantity]
     return smallest.z > _CLEAR, largest.z < -_CLEAR
 
 
 def _new_sizes(sizes: Sequence[int], low: int, high: int, waiting: set[int], clear: tuple[bool, bool]) -> list[int]:
-    """Sizes to add below, above, and in the hole under the first size that is not too small.
+    """Return the sizes to add below, above, and in the hole under the first size that is not too small.
 
     Args:
-        sizes: Tested, ascending.
+        sizes: Tested sizes, ascending.
         low: Position of the first that is not below; `len(sizes)` when all are.
         high: Position of the upper end; `len(sizes)` when there is none.
         waiting: Sizes that get more seeds first: nothing is added beside them.
@@ -228,7 +229,7 @@ def _new_sizes(sizes: Sequence[int], low: int, high: int, waiting: set[int], cle
 
 
 def _around(crossing: float) -> list[int]:
-    """Seven sizes around the crossing: its neighbours, or where it is large, evenly within a fifth of it.
+    """Return seven sizes around the crossing: its neighbours, or where it is large, evenly within a fifth of it.
 
     >>> _around(13.0), _around(5.4), _around(60.0)
     ([10, 11, 12, 13, 14, 15, 16], [2, 3, 4, 5, 6, 7, 8], [48, 52, 56, 60, 64, 68, 72])
@@ -238,7 +239,7 @@ def _around(crossing: float) -> list[int]:
 
 
 def _step(size: int) -> int:
-    """How far apart sizes are tried beyond the ends: as far as those that `_around` spreads.
+    """Return the distance between sizes beyond the ends: that of `_around`'s sizes.
 
     >>> _step(13), _step(60)
     (1, 4)
@@ -247,7 +248,7 @@ def _step(size: int) -> int:
 
 
 def _crossing(sizes: Sequence[int], fitted: Sequence[float], target: float) -> float:
-    """Where a rising accuracy first reaches the target, interpolated; the largest size when it does not."""
+    """Interpolate the size at which a rising accuracy first reaches the target; else return the largest size."""
     place = next((place for place, accuracy in enumerate(fitted) if accuracy >= target), None)
     if place is None:
         return float(sizes[-1])

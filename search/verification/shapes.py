@@ -1,18 +1,19 @@
-"""Shapes of deeper networks: which one reaches a target with the fewest neurons, and the same one of another size.
+"""Shapes of deeper networks: the shape that reaches a target with the fewest neurons, scaled to other sizes.
 
-How well one trial did says little of its shape, for small networks vary much with their seed. All trials of a depth
+One trial's accuracy says little about its shape, since small networks vary much with their seed. All trials of a depth
 together say more: accuracy changes smoothly with the widths. So a response surface is fitted (Box & Wilson 1951),
 
     -log(1 - accuracy) = quadratic in the layers' log2 widths + noise,
 
-and the smallest size sought from which on the best shape of each is predicted to reach the target.
+and the smallest size is sought from which on the best shape of every size is predicted to reach the target.
 
-*Near the target.* Near it a quadratic fits, over the whole space it does not. A trial counts by how near the target the
-surface has it: by its own accuracy, the lucky ones of those too small would count most.
-*Trainings that failed* do not bend it: trials also count by Tukey's bisquare of their residuals (Beaton & Tukey 1974).
-Both weights follow from a fit, so fits and weights take turns, as in Cleveland (1979).
-*Few trials* carry so many terms by a ridge (Hoerl & Kennard 1970) that draws them not to zero but to what holds of
-layered networks at large: layers matter alike, and of one size equal widths do best, since a bottleneck costs.
+*Nearness to the target.* A quadratic fits near the target, but not over the whole space. So trials are weighted by the
+distance of their fitted level from the target. By their own accuracy, lucky trials of too small networks would count
+most.
+*Failed trainings* do not bend the surface: Tukey's bisquare of the residuals also weights trials (Beaton & Tukey
+1974). Both weights follow from a fit, so fits and weights alternate, as in Cleveland (1979).
+*Few trials* suffice for so many terms through a ridge (Hoerl & Kennard 1970). It draws terms not to zero but to a prior
+for layered networks: all layers matter alike, and at one size equal widths do best, since a bottleneck costs accuracy.
 
 Ridge and curvature were chosen on replays of recorded searches: `docs/measurements/shapes.md`.
 """
@@ -32,48 +33,49 @@ __all__ = ["crossing_shape", "shape_of_size"]
 Array = NDArray[np.float64]
 
 NEAR = 0.7
-"""Trials whose fitted level differs so much from the target's weigh exp(-1/2): errors half or twice as large."""
+"""Difference from the target's level at which a trial weighs exp(-1/2): half or twice the target's error."""
 
 ROUNDS = 6
-"""Fits, each with the weights that follow from the one before."""
+"""Number of fits, each with weights from the one before."""
 
 OUTLIER = 4.685
-"""Standard deviations beyond which a residual counts nothing: 95 % as efficient as least squares if all is normal."""
+"""Standard deviations beyond which a residual has no weight; 95 % efficient for normal residuals."""
 
 LEAST_SPREAD = 0.01
-"""Of the residuals: a hundredth of the error."""
+"""Smallest spread of the residuals, as a level: a hundredth of the error."""
 
 RIDGE = 32.0
-"""How strongly terms are drawn to the prior: as by so many trials near the target, a factor of two from the middle."""
+"""Strength of the prior on each term, in trials near the target at a factor of two from the middle."""
 
 CURVATURE = 0.2
-"""Level that the prior takes off for each squared factor of two between a width and the layers' geometric mean."""
+"""Level that the prior subtracts for each squared factor of two between a width and the layers' mean."""
 
 LEAST_ERROR = 1e-4
-"""Accuracies that leave less count as if they left so much."""
+"""Smallest error that counts: larger accuracies have this error's level."""
 
 PARTS = 16
-"""Of a network's size, whole numbers of which make its layers: Scheffé's simplex lattice (1958)."""
+"""Equal parts of a network's size; each layer has a whole number of them: Scheffé's simplex lattice (1958)."""
 
 N_SIZES = 256
-"""Sizes compared at most, equally far apart in their logarithm where they are not neighbours."""
+"""Most sizes compared, equally far apart in their logarithm where they are not neighbours."""
 
 DECIMALS = 6
-"""To which predictions are compared, so that any machine chooses alike."""
+"""Decimals of the compared predictions, so that all machines choose alike."""
 
 
 def crossing_shape(trials: Iterable[tuple[Architecture, float]], target: float, space: SearchSpace) -> Architecture:
-    """The smallest network that is predicted to reach a target, in the best shape of its size.
+    """Return the smallest network that is predicted to reach a target, in the best shape of its size.
 
     Args:
         trials: Architectures of one depth, at least one and all in the space, and the validation accuracy of each; in
             any order.
-        target: The accuracy.
-        space: Bounds the widths.
+        target: The accuracy to reach, 0..1.
+        space: The search space, which bounds the widths.
 
     Returns:
-        A network not smaller and not larger than those tried: the one predicted best if none is predicted to reach the
-        target. From fewer trials than the surface has terms, the smallest trial that reached it, else the best one.
+        A network within the sizes tried. If none is predicted to reach the target, it is the one predicted best.
+        With fewer trials than the surface has terms, it is the smallest trial that reached the target, else the
+        best one.
     """
     found = sorted(trials)
     widths = np.array([architecture for architecture, _ in found], np.float64)
@@ -87,10 +89,10 @@ def crossing_shape(trials: Iterable[tuple[Architecture, float]], target: float, 
 
 
 def shape_of_size(size: int, depth: int, known: Mapping[int, Architecture], space: SearchSpace) -> Architecture:
-    """The shape that stands for a size: the known one, or the nearest known one scaled in proportion.
+    """Return the shape for a size: the known one, or the nearest known one scaled in proportion.
 
-    Scaling gives each layer its share rounded down, and what is left over to the layers that lost most, the
-    first ones on a tie; widths outside the space hand their excess on to the others.
+    Scaling rounds each layer's share down. The neurons left over go to the layers that lost most, the first ones on a
+    tie. Widths outside the space are cut, and their excess goes to the other layers.
 
     >>> space = SearchSpace(max_depth=2, min_width=1, max_width=16)
     >>> shape_of_size(20, 2, {20: (12, 8)}, space), shape_of_size(10, 2, {20: (12, 8)}, space)
@@ -108,15 +110,15 @@ class _Surface(NamedTuple):
     """A fitted quadratic.
 
     Attributes:
-        centre: log2 width from which every layer's is counted.
-        coefficients: As `_terms` has them, `(terms,)`.
+        centre: The log2 width that is subtracted from every layer's.
+        coefficients: Coefficients of `_terms`, `(terms,)`.
     """
 
     centre: float
     coefficients: Array
 
     def level(self, logs: Array) -> Array:
-        """Of networks by their log2 widths, `(networks, layers)`."""
+        """Predict levels, `(networks,)`, from log2 widths, `(networks, layers)`."""
         return _terms(logs - self.centre) @ self.coefficients
 
 
@@ -138,9 +140,9 @@ def _smallest_that_reached(found: Sequence[tuple[Architecture, float]], target: 
 
 
 def _smallest_predicted(surface: _Surface, widths: Array, goal: float) -> tuple[int, Architecture]:
-    """The size from which on, up to the one predicted best, all reach the goal, and the shares of its best shape.
+    """Return the smallest size from which on all reach the goal, up to the best one, and its best shape.
 
-    A layer wider than any tried counts as the widest tried.
+    The shape is in parts of `PARTS`. A layer wider than any tried counts as the widest tried.
     """
     lattice = _lattice(widths.shape[1])
     smallest, largest = widths.sum(axis=1).min(), widths.sum(axis=1).max()
@@ -154,7 +156,7 @@ def _smallest_predicted(surface: _Surface, widths: Array, goal: float) -> tuple[
 
 
 def _lattice(depth: int) -> list[Architecture]:
-    """Every way of giving each layer one part or more, all parts in all; those least unlike come first.
+    """List all ways to deal `PARTS` parts to the layers, at least one each; the most equal come first.
 
     >>> _lattice(2)[:3], len(_lattice(3))
     ([(8, 8), (7, 9), (9, 7)], 105)
@@ -165,11 +167,11 @@ def _lattice(depth: int) -> list[Architecture]:
 
 
 def _fit(logs: Array, levels: Array, goal: float) -> _Surface:
-    """The surface near the goal; where that is beyond all that was tried, near the end nearer to it.
+    """Fit the surface near the goal; if no fitted level reaches as far, near the closest one.
 
     Args:
         logs: log2 widths, `(trials, layers)`.
-        levels: `(trials,)`.
+        levels: Levels of the trials' accuracies, `(trials,)`.
         goal: The target's level.
     """
     near = sound = np.ones(len(levels))
@@ -182,28 +184,30 @@ def _fit(logs: Array, levels: Array, goal: float) -> _Surface:
 
 
 def _ridge(logs: Array, levels: Array, weights: Array) -> _Surface:
-    """Least squares, drawn to the prior; level and mean slope are free but for what keeps them determined.
+    """Fit by least squares with a ridge to the prior; the ridge leaves level and mean slope almost free.
 
     Args:
         logs: log2 widths, `(trials, layers)`.
-        levels: `(trials,)`.
-        weights: `(trials,)`, not negative.
+        levels: Levels of the trials' accuracies, `(trials,)`.
+        weights: Weights of the trials, `(trials,)`, not negative.
     """
     depth = logs.shape[1]
     centre = float(np.average(logs.mean(axis=1), weights=weights + 1e-9))
     terms = _terms(logs - centre)
     first, second = np.triu_indices(depth)
+    # Projects on differences between layers: the prior and the slopes' penalty leave their mean alone.
     unlike = np.eye(depth) - 1.0 / depth
     prior = np.concatenate([np.zeros(1 + depth), -CURVATURE * unlike[first, second] * np.where(first == second, 1, 2)])
     penalty = RIDGE * np.eye(len(prior))
     penalty[0, 0], penalty[1 : 1 + depth, 1 : 1 + depth] = 0.0, RIDGE * unlike
+    # Keeps the level and the mean slope determined when all weights are tiny.
     penalty += 1e-6 * np.eye(len(prior))
     weighted = terms.T * weights
     return _Surface(centre, np.linalg.solve(weighted @ terms + penalty, weighted @ levels + penalty @ prior))
 
 
 def _terms(offsets: Array) -> Array:
-    """One, each layer's offset, and the products of two, squares among them, `(networks, terms)`.
+    """Return `(networks, terms)`: one, each layer's offset, and all products of two, squares included.
 
     >>> _terms(np.array([[2.0, 3.0]])).tolist()
     [[1.0, 2.0, 3.0, 4.0, 6.0, 9.0]]
@@ -213,15 +217,15 @@ def _terms(offsets: Array) -> Array:
 
 
 def _bisquare(residuals: Array, weights: Array) -> Array:
-    """Tukey's weights of residuals, their spread taken from their median size where `weights` are."""
+    """Return Tukey's weights of residuals; their spread comes from their median size, weighted by `weights`."""
     sizes = np.abs(residuals)
     order = np.argsort(sizes, kind="stable")
     mass = np.cumsum(weights[order])
     median = float(sizes[order][np.searchsorted(mass, mass[-1] / 2)])
-    limit = OUTLIER * max(1.4826 * median, LEAST_SPREAD)  # 1.4826: of a normal distribution that is the sd.
+    limit = OUTLIER * max(1.4826 * median, LEAST_SPREAD)  # 1.4826 makes it a normal sd
     return (1.0 - np.minimum(sizes / limit, 1.0) ** 2) ** 2
 
 
 def _level(accuracies: Array | np.float64) -> Array:
-    """In which a step is the same share of the error everywhere."""
+    """Return `-log(1 - accuracy)`: equal steps are equal shares of the error."""
     return np.asarray(-np.log(np.maximum(1.0 - accuracies, LEAST_ERROR)))

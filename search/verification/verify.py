@@ -1,12 +1,12 @@
-"""Candidates retrained from many seeds and scored, once each, on the sealed test set.
+"""Candidates retrained from many seeds, each network scored once on the sealed test set.
 
-`allocation` says which candidates and how many seeds; `answers` says what the scores mean; here networks are trained.
-A cohort's scores are written in one transaction. What to train next follows from what is written, so an interrupted
-verification goes on from there, and its cohort from its checkpoint.
+`allocation` chooses candidates and numbers of seeds, `answers` interprets the scores, and this module trains. A
+cohort's scores are written in one transaction. The next seeds depend only on stored scores, so an interrupted
+verification continues from them, and its cohort from its checkpoint.
 
 An architecture's networks have different initial weights. With a constant learning rate, networks that share the order
-of their training samples end up alike, so there each has an order of its own. A schedule that ends at zero averages the
-order out (`docs/measurements/verification.md`). Then all share one order, since networks that train together must.
+of their training samples end up alike, so each has an order of its own. A schedule that ends at zero averages the
+order out (`docs/measurements/verification.md`). All then share one order, since networks that train together must.
 """
 
 import math
@@ -38,21 +38,21 @@ Results = dict[Architecture, list[float]]
 def verify(
     study: OpenStudy, engine: Engine, sealed: SealedTest, listener: Listener, keeper: Keeper | None = None
 ) -> None:
-    """Train and score networks until every target of the study is settled, or as many seeds as allowed are spent.
+    """Train and score networks until every target of the study is settled or the allowed seeds are spent.
 
-    One worker does so. All others wait for it, and take over if it is gone. Where every trial failed there is nothing
-    to verify.
+    One worker verifies. All others wait for it, and take over if it is gone. If every trial failed, there is nothing to
+    verify.
 
     Args:
-        study: Whose front is verified.
-        engine: Trains and scores the networks.
-        sealed: Opened only to score networks whose training is over.
-        listener: Follows, and may stop the verification.
+        study: The study to verify.
+        engine: The engine that trains and scores the networks.
+        sealed: The test set, unsealed only to score networks after their training.
+        listener: Receives progress, and may stop the verification.
         keeper: Keeps the best network of each architecture; None keeps none.
 
     Raises:
-        SearchInterruptedError: `listener.should_stop` said so; what was trained and scored so far is kept.
-        LeftToOthersError: `listener.should_leave` said so; another worker verifies.
+        SearchInterruptedError: `listener.should_stop` returned true; all scores so far are kept.
+        LeftToOthersError: `listener.should_leave` returned true; another worker verifies.
     """
     if study.all_failed():
         return
@@ -78,7 +78,7 @@ def _carry_out(
     listener: Listener,
     keeper: Keeper | None,
 ) -> None:
-    """Train and score what is planned, until another worker has taken over."""
+    """Train and score the planned networks, unless another worker takes over."""
     config, data = study.config, study.data
     n = engine.cohort_size(data, config.training, config.space.search_space())
     n_finished = sum(map(len, results.values()))
@@ -96,7 +96,7 @@ def _carry_out(
 
 
 def _plan(config: StudyConfig, results: Results) -> dict[Architecture, int]:
-    """How many more seeds of which architectures: where they decide, or the same for all that the settings list."""
+    """Return the next seeds of each architecture: where they decide, or equally for the settings' architectures."""
     cap = config.budget.verification_seeds
     if cap == 0:
         return {}
@@ -107,14 +107,14 @@ def _plan(config: StudyConfig, results: Results) -> dict[Architecture, int]:
 
 
 def _results(study: OpenStudy) -> Results:
-    """What is known of every candidate; an empty list where nothing is yet."""
+    """Read the test accuracies of every candidate; an empty list where there are none yet."""
     space, targets = study.config.space, study.config.budget.targets
     first = space.architectures or candidates(_evidence(study), targets, space.search_space())
     return {**{architecture: [] for architecture in first}, **collect(study.results())}
 
 
 def _evidence(study: OpenStudy) -> list[tuple[Architecture, float]]:
-    """Every trial with its validation accuracy; of those that were pruned, the one to expect of them at their end."""
+    """Return every trial with its validation accuracy; a pruned trial has the one expected at its end."""
     trials, curves = study.trials_and_curves()
     finished = list(finished_curves(study.size, trials, curves).values())
     found = []
@@ -130,7 +130,7 @@ def _evidence(study: OpenStudy) -> list[tuple[Architecture, float]]:
 def _cohorts(
     plan: Mapping[Architecture, int], done: Results, config: StudyConfig, n: int
 ) -> Iterator[tuple[SampleOrder, list[Network]]]:
-    """The planned networks in cohorts of at most `n` that share an order of the training samples."""
+    """Group the planned networks into cohorts of at most `n` that share an order of the training samples."""
     by_order: dict[int, list[Network]] = {}
     for architecture, n_seeds in plan.items():
         before = len(done.get(architecture, ()))
@@ -145,7 +145,7 @@ def _cohorts(
 def _scored(
     networks: Sequence[Network], outcomes: Sequence[Outcome], study: OpenStudy, engine: Engine, sealed: SealedTest
 ) -> list[VerifiedNetwork]:
-    """Trained networks with their accuracies; one that failed to train has none, and reaches no target."""
+    """Score trained networks; one that failed to train has no accuracy, and reaches no target."""
     trained = [at for at, outcome in enumerate(outcomes) if outcome.state == "complete"]
     test = sealed.unseal()
     scores = engine.score(
@@ -171,7 +171,7 @@ def _scored(
 
 
 class _Watch(Bystander):
-    """Shows progress, saves checkpoints, and stops when asked."""
+    """A watcher that shows progress, saves checkpoints, and stops on request."""
 
     def __init__(
         self, listener: Listener, checkpoints: CohortCheckpoints, n_finished: int, n_networks: int, n_epochs: int
@@ -180,15 +180,15 @@ class _Watch(Bystander):
         self._n_finished, self._n_networks, self._n_epochs = n_finished, n_networks, n_epochs
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
-        """Takes note of an epoch."""
+        """Record an epoch."""
         self._listener.on_progress(
             Progress("verification", self._n_finished, self._n_networks, len(metrics), epoch, self._n_epochs)
         )
 
     def checkpoint(self, take: Callable[[], Snapshot] | None) -> None:
-        """Saves the cohort when that is due, and stops here if the listener says so."""
+        """Save the cohort when a checkpoint is due, and stop here if the listener asks for it."""
         save_or_stop(self._listener, self._checkpoints, take)
 
     def start(self) -> Snapshot | None:
-        """Where an earlier run left the cohort."""
+        """Return the cohort's last checkpoint from an earlier run, or None."""
         return self._checkpoints.load()

@@ -1,6 +1,6 @@
-"""A storage URL -> a database that is sound, of a version we know and, where asked, made ready.
+"""Storage URLs opened as databases: checked, of a known version and, where asked, prepared.
 
-Whatever stands in the way becomes one clear line, and a storage that could not be opened is left as it was found.
+Every obstacle is reported in one clear line. A storage that cannot be opened is left unchanged.
 
     database = open_database("sqlite:///fewest.db", create=False)     # reading commands
     storage = optuna_storage("sqlite:///fewest.db")                   # studies; storage.engine is the database
@@ -24,7 +24,7 @@ __all__ = ["is_writable", "open_database"]
 
 
 class _Versions(NamedTuple):
-    """What a database says of its tables."""
+    """The versions of a database's tables."""
 
     optuna: str | None
     """Optuna's Alembic revision, None without its version table."""
@@ -38,10 +38,10 @@ def open_database(url: str = DEFAULT_URL, *, create: bool) -> Database:
     """Open a storage.
 
     Args:
-        url: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; behind a pooler that works by
-            transaction the latter with `?prepare_threshold=none`.
-        create: Make what is missing (the SQLite file, Optuna's tables, ours) and migrate ours. If false the
-            storage must exist, and the database refuses to write.
+        url: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; behind a pooler in transaction
+            mode the latter with `?prepare_threshold=none`.
+        create: Whether to create what is missing (the SQLite file, Optuna's tables, ours) and to migrate ours. If
+            false, the storage must exist, and the database refuses to write.
 
     Returns:
         A database whose URL carries the password: show `shown(database.url)`, never the URL itself.
@@ -78,7 +78,7 @@ def open_database(url: str = DEFAULT_URL, *, create: bool) -> Database:
 
 
 def is_writable(url: str) -> bool:
-    """Tell whether this user may write to a storage that exists, as far as that is known before it is opened.
+    """Say whether this user may write to an existing storage, as far as that is known before it is opened.
 
     Args:
         url: As for `open_database`.
@@ -127,7 +127,7 @@ def _judge(versions: _Versions, known: tuple[str, ...], storage: str, *, is_file
 
 
 def _prepare(connection: Connection) -> None:
-    """Make the tables that are missing; of several processes that try at once, the first does it."""
+    """Create the missing tables; of several processes that try at once, the first does it."""
     from fewest.storage.database import migrations
 
     dialect_of(connection).lock_tables(connection)

@@ -1,4 +1,4 @@
-"""The two databases behind one interface: what differs between them stands in a module for each.
+"""The two databases behind one interface, with one module for each.
 
 dialect_of(database).begin_writing(connection)
 """
@@ -20,99 +20,99 @@ __all__ = ["Dialect", "dialect_of"]
 
 
 class Dialect(Protocol):
-    """What a database's module has to offer."""
+    """What every database's module provides."""
 
     @property
     def IS_FILE(self) -> bool:  # noqa: N802  # A constant of the module.
-        """Whether a storage is a file that belongs to us alone, on one machine."""
+        """Whether a storage is a file on one machine that belongs to this program alone."""
 
     @property
     def FAULTS(self) -> Sequence[tuple[str, str]]:  # noqa: N802  # A constant of the module.
-        """What the database may say, as a regular expression, and what that means to a user; the first counts.
+        """Pairs of a regular expression for the database's message and its meaning for a user; the first match counts.
 
-        The meaning may have the expression's groups in it, and ROLE for the user's name.
+        A meaning may refer to the expression's groups, and to the user's name as ROLE.
         """
 
     def normalised(self, url: URL, typed: str) -> URL:
-        """Bring a URL into the form that the other functions take.
+        """Convert a URL to the form that the other functions take.
 
         Args:
-            url: Of this dialect.
-            typed: The same as the user typed it, without a password; for messages.
+            url: A URL of this dialect.
+            typed: The URL as the user typed it, without a password, for messages.
 
         Raises:
-            MisuseError: It names no storage.
+            MisuseError: The URL names no storage.
         """
 
     def shown(self, url: URL) -> str:
         """Name a storage in a message, without its password."""
 
     def files_stem(self, url: URL) -> Path:
-        """Give the path that the folders with a storage's files begin with."""
+        """Return the path that the names of a storage's folders begin with."""
 
     def connect(self, url: URL, *, create: bool) -> Database:
-        """Make a database of a URL, which opens its connections when they are asked for.
+        """Create a database from a URL; connections open on demand.
 
         Args:
-            url: As `normalised` gives it.
-            create: Whether it may be made, and is written to. If not, it refuses to write.
+            url: The result of `normalised`.
+            create: Whether the database may be created and written to. If false, it refuses to write.
 
         Raises:
-            MisuseError: The URL has options that nothing can be done with.
-            NotFoundError: There is nothing to read.
-            StorageError: It cannot be used, or its driver is not installed.
+            MisuseError: The URL has options that the driver does not support.
+            NotFoundError: There is no database to read.
+            StorageError: The database cannot be used, or its driver is not installed.
         """
 
     def settle(self, database: Database) -> None:
-        """Give a database that is to be written to the settings that it remembers."""
+        """Apply the persistent settings of a database that will be written to."""
 
     def begin_reading(self, connection: Connection) -> None:
         """Begin a transaction whose statements all see the database at one moment."""
 
     def begin_writing(self, connection: Connection) -> None:
-        """Begin a transaction that no lock can fail half-way."""
+        """Begin a transaction that takes its locks first, so that none can fail it half-way."""
 
     def fold_log(self, database: Database, *, empty: bool = False) -> None:
-        """Bring the main file up to date with the log beside it, so that a copy of the file alone has all that ended.
+        """Copy the log into the main file, so that a copy of that file alone holds every committed transaction.
 
         Args:
-            database: That is written to, with no transaction open here.
-            empty: Empty the log as well, at the end of a run.
+            database: A database opened for writing, without an open transaction in this process.
+            empty: Whether to empty the log as well, at the end of a run.
         """
 
     def why_empty(self, connection: Connection) -> str:
-        """Give a sentence on why a database without tables may be so, with a blank before it; or nothing."""
+        """Return a sentence, after a blank, on why a database may have no tables; or an empty string."""
 
     def is_there(self, url: URL) -> bool:
-        """Tell whether there is something at the URL that opening would not make."""
+        """Say whether something exists at the URL already."""
 
     def is_writable(self, url: URL) -> bool:
-        """Tell whether this user may write to what is there, as far as that is known beforehand."""
+        """Say whether this user may write to the database, as far as that is known beforehand."""
 
     def discard(self, url: URL) -> None:
-        """Remove what opening has made, if it holds nothing."""
+        """Remove a newly created database if it is empty."""
 
     def lock_tables(self, connection: Connection) -> None:
         """Keep every other process from making tables until the transaction ends."""
 
     def insert(self, table: sa.Table) -> postgresql_sql.Insert | sqlite_sql.Insert:
-        """Make an INSERT that can be told what to do about a row that is there already."""
+        """Create an INSERT that supports an ON CONFLICT clause."""
 
     def may_pass(self, error: DBAPIError, said: str) -> bool:
         """Judge whether the same transaction may succeed if it is tried again soon.
 
         Args:
-            error: The driver's, as SQLAlchemy raised it.
-            said: Its first line.
+            error: The driver's error, as SQLAlchemy raised it.
+            said: The first line of the error's message.
         """
 
 
 _DIALECTS: dict[str, Dialect] = {"sqlite": sqlite, "postgresql": postgresql}
-"""By SQLAlchemy's name."""
+"""The modules by SQLAlchemy's name of the dialect."""
 
 
 def dialect_of(source: Database | Connection | URL) -> Dialect:
-    """Choose the module of a database.
+    """Return the module of a database.
 
     Args:
         source: The database, a connection to it, or its URL.

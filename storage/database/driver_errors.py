@@ -1,4 +1,4 @@
-"""What a database driver reports, in one clear line: what must hold, what arrived, what to do next."""
+"""Errors of a database driver, each in one clear line: what must hold, what arrived, what to do next."""
 
 import re
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ __all__ = ["clear_errors", "explain", "may_pass"]
 
 
 def explain(error: DBAPIError, url: URL) -> StorageError:
-    """Put a driver's error into one line.
+    """Describe a driver's error in one line.
 
     Args:
-        error: As SQLAlchemy raised it.
-        url: The storage's.
+        error: The error as SQLAlchemy raised it.
+        url: The storage's URL.
     """
     said = _first_line(error)
     for pattern, meaning in dialect_of(url).FAULTS:
@@ -33,18 +33,18 @@ def may_pass(error: DBAPIError, url: URL) -> bool:
     """Judge whether the same transaction may succeed if it is tried again soon.
 
     Args:
-        error: As SQLAlchemy raised it.
-        url: The storage's.
+        error: The error as SQLAlchemy raised it.
+        url: The storage's URL.
     """
     return error.connection_invalidated or dialect_of(url).may_pass(error, _first_line(error))
 
 
 @contextmanager
 def clear_errors(url: URL) -> Iterator[None]:
-    """Turn what SQLAlchemy, or Optuna on top of it, raises for a failing database into a `StorageError`.
+    """Convert a failing database's errors, from SQLAlchemy or from Optuna, into a `StorageError`.
 
     Args:
-        url: The storage's.
+        url: The storage's URL.
     """
     try:
         yield

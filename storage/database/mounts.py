@@ -1,4 +1,4 @@
-"""Which file system a path lies on, as Linux's mount table tells."""
+"""The file system that a path lies on, according to Linux's mount table."""
 
 import re
 from pathlib import Path
@@ -18,10 +18,10 @@ def network_file_system(path: Path, mounts: str | None = None) -> str | None:
 
     Args:
         path: A file or folder, existing or not.
-        mounts: The text of /proc/mounts; read from there by default.
+        mounts: The text of /proc/mounts; None reads the file.
 
     Returns:
-        None on a local file system, or where the system does not tell.
+        The type, such as `nfs4`; None on a local file system, or where the system does not tell.
 
     >>> network_file_system(Path("/data/study.db"), "server:/export /data nfs4 rw 0 0")
     'nfs4'
@@ -39,7 +39,7 @@ def mount_type(path: Path, mounts: str) -> str | None:
     """Name the file system type of the innermost mount that holds a path; of several on one point, the last.
 
     Args:
-        path: Absolute, without links in it.
+        path: An absolute path without symbolic links.
         mounts: The text of /proc/mounts.
     """
     best: tuple[int, str] | None = None

@@ -1,13 +1,13 @@
-"""Optuna's private names: all that this project uses of Optuna beyond what Optuna promises to keep.
+"""Optuna's private names: everything that this project uses of Optuna beyond its public interface.
 
-Checked with Optuna 5.0.0, by tests/storage/database/test_optuna_private.py and by Optuna's own contract for storages.
+Tests check them with Optuna 5.0.0: tests/storage/database/test_optuna_private.py and Optuna's own storage contract.
 After an upgrade, look here first. Beside these names we rely on:
 
 - the columns of Optuna's tables that `fewest.storage.database.tables` lists;
 - `RDBStorage`, whose `__init__` is replaced and whose `_create_new_trial` is overridden in
   `fewest.storage.trials.cohort_storage`.
 
-Optuna is imported only within functions: reading commands come by here and must not load it.
+Optuna is imported only within functions: reading commands import this module and must not load Optuna.
 """
 
 import importlib.util
@@ -50,10 +50,10 @@ __all__ = [
 ]
 
 REVISION_TABLE = "alembic_version"
-"""Where Optuna's Alembic records the revision of Optuna's tables."""
+"""The table in which Optuna's Alembic records the revision of Optuna's tables."""
 
 ARTIFACT_PREFIX = "artifacts:"
-"""How keys of artifacts' metadata begin, among system attributes: `artifacts._upload.ARTIFACTS_ATTR_PREFIX`."""
+"""Prefix of the system attributes that hold artifacts' metadata: `artifacts._upload.ARTIFACTS_ATTR_PREFIX`."""
 
 METRIC_NAMES = "study:metric_names"
 """The system attribute with the names of a study's objectives: `study.study._SYSTEM_ATTR_METRIC_NAMES`."""
@@ -66,7 +66,7 @@ CACHED_METHODS = ("_get_trials", "_set_trial_param", "_get_best_trial_id")
 
 
 class Tables(NamedTuple):
-    """All of Optuna's tables that we write, from `storages._rdb.models`."""
+    """Those of Optuna's tables that we write, from `storages._rdb.models`."""
 
     studies: sa.Table
     directions: sa.Table
@@ -81,7 +81,7 @@ class Tables(NamedTuple):
 
 
 def tables() -> Tables:
-    """Give Optuna's tables."""
+    """Return Optuna's tables."""
     from optuna.storages._rdb import models
 
     return Tables(
@@ -102,7 +102,7 @@ def value_parts(value: float) -> tuple[float | None, Any]:
     """Split an objective's value into the columns that hold it: a number, and whether it is finite.
 
     Args:
-        value: Anything but NaN.
+        value: Any float but NaN.
     """
     from optuna.storages._rdb import models
 
@@ -110,10 +110,10 @@ def value_parts(value: float) -> tuple[float | None, Any]:
 
 
 def intermediate_value_parts(value: float) -> tuple[float | None, Any]:
-    """Split an intermediate value likewise.
+    """Split an intermediate value into the same two columns.
 
     Args:
-        value: Any float.
+        value: Any float, NaN included.
     """
     from optuna.storages._rdb import models
 
@@ -124,7 +124,7 @@ def intermediate_value_parts(value: float) -> tuple[float | None, Any]:
 def revisions() -> tuple[str, ...]:
     """List the Alembic revisions that the installed Optuna knows, the newest last.
 
-    They are read from the files, as importing Optuna and Alembic to learn them takes half a second.
+    They are read from Optuna's files: importing Optuna and Alembic takes half a second.
     """
     spec = importlib.util.find_spec("optuna")
     assert spec is not None and spec.submodule_search_locations
@@ -141,10 +141,10 @@ def revisions() -> tuple[str, ...]:
 
 
 def create_tables(connection: Connection) -> None:
-    """Do what `RDBStorage` does on an empty database, in one transaction, which it does not.
+    """Create the tables that `RDBStorage` creates on an empty database, but in one transaction.
 
     Args:
-        connection: In the transaction.
+        connection: A connection in the transaction.
     """
     import optuna
     from alembic.migration import MigrationContext
@@ -162,12 +162,12 @@ def create_tables(connection: Connection) -> None:
 
 
 def version_manager(url: str, database: Database, sessions: "scoped_session[Session]") -> VersionManager:
-    """Make what `optuna storage upgrade` asks a storage for; it loads Alembic.
+    """Create the version manager that `optuna storage upgrade` needs; this loads Alembic.
 
     Args:
-        url: The storage's, with its password.
-        database: The storage's.
-        sessions: The storage's.
+        url: The storage's URL, with its password.
+        database: The storage's database.
+        sessions: The storage's sessions.
     """
     from optuna.storages._rdb.storage import _VersionManager
 
@@ -175,28 +175,28 @@ def version_manager(url: str, database: Database, sessions: "scoped_session[Sess
 
 
 def id_of(study: "optuna.Study") -> int:
-    """Give a study's key in the database.
+    """Return a study's key in the database.
 
     Args:
-        study: Of any storage.
+        study: A study of any storage.
     """
     return study._study_id
 
 
 def storage_of(study: "optuna.Study") -> "BaseStorage":
-    """Give the storage that a study writes to, in Optuna's cache.
+    """Return the storage that a study writes to, wrapped in Optuna's cache.
 
     Args:
-        study: Of any storage.
+        study: A study of any storage.
     """
     return study._storage
 
 
 def set_trial_id(trial: "FrozenTrial", trial_id: int) -> None:
-    """Give a trial its key in the database.
+    """Set a trial's key in the database.
 
     Args:
-        trial: Is changed.
+        trial: The trial, which is changed.
         trial_id: The key.
     """
     trial._trial_id = trial_id

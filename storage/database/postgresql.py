@@ -1,6 +1,6 @@
-"""What is PostgreSQL's: its URLs, its connections through psycopg 3, its transactions and its faults.
+"""PostgreSQL behind `Dialect`: its URLs, its connections through psycopg 3, its transactions and its faults.
 
-See `fewest.storage.database.dialects.Dialect` for what each public function is for.
+`fewest.storage.database.dialects.Dialect` says what each public function does.
 """
 
 import re
@@ -86,7 +86,7 @@ _CONNECT_SECONDS = 10
 """How long to wait for a server that does not answer."""
 
 _PING_AFTER_SECONDS = 1.0
-"""A connection that lay idle for longer is tried before it is used."""
+"""A connection that was idle for longer is tested before use."""
 
 _TABLES_LOCK = 0x666577657374
 """The advisory lock under which tables are made: "fewest" in ASCII."""
@@ -152,7 +152,7 @@ def fold_log(database: Database, *, empty: bool = False) -> None:
 
 
 def why_empty(connection: Connection) -> str:
-    """Say that tables may be there which this user may not see."""
+    """Say that this user may lack the right to see the tables."""
     if connection.exec_driver_sql("SELECT current_schema()").scalar() is not None:
         return ""
     user = connection.exec_driver_sql("SELECT current_user").scalar()
@@ -160,12 +160,12 @@ def why_empty(connection: Connection) -> str:
 
 
 def is_there(url: URL) -> bool:
-    """Take it for granted: databases are made by the server's owner."""
+    """Return True: the server's owner creates databases."""
     return True
 
 
 def is_writable(url: URL) -> bool:
-    """Take it for granted: the server says so if not."""
+    """Return True: the server reports a missing right itself."""
     return True
 
 
@@ -174,7 +174,7 @@ def discard(url: URL) -> None:
 
 
 def may_pass(error: DBAPIError, said: str) -> bool:
-    """Judge by the server's code; without one, the connection failed before the server could say anything."""
+    """Judge by the server's error code; without one, the connection failed before the server answered."""
     state = getattr(error.orig, "sqlstate", None)
     if state is None:
         refused = re.search(r"password|authentication|does not exist", said)
@@ -183,9 +183,9 @@ def may_pass(error: DBAPIError, said: str) -> bool:
 
 
 def _preparing(url: URL) -> dict[str, int | None]:
-    """Read the URL's `prepare_threshold` as psycopg takes it: after how many runs a statement is prepared; None never.
+    """Read the URL's `prepare_threshold`: the runs after which psycopg prepares a statement; None for never.
 
-    Poolers that work by transaction need `none`, unless they keep statements themselves.
+    Poolers in transaction mode need `none`, unless they track prepared statements themselves.
     """
     asked = url.query.get("prepare_threshold")
     if asked is None:
@@ -201,9 +201,9 @@ def _preparing(url: URL) -> dict[str, int | None]:
 
 
 def _ping_after_idling(database: Database) -> None:
-    """Replace connections that a server's restart has cut, as `pool_pre_ping` does, but without asking each time.
+    """Replace connections that a server's restart has cut, like `pool_pre_ping`, but without a ping each time.
 
-    Bookkeeping is bursts of short transactions, of which a ping would take a tenth.
+    Bookkeeping runs short transactions in bursts. A ping before each would take a tenth of the time.
     """
 
     @event.listens_for(database, "checkin")

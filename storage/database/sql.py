@@ -12,21 +12,21 @@ __all__ = ["from_null", "has_table", "insert", "insert_new", "nan_to_null", "ups
 
 
 def insert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """Make an INSERT that can be told what to do about a row that is there already.
+    """Create an INSERT that supports an ON CONFLICT clause.
 
     Args:
-        connection: Decides on the dialect.
-        table: What to insert into.
+        connection: A connection, which decides the dialect.
+        table: The table to insert into.
     """
     return dialect_of(connection).insert(table)
 
 
 def upsert(connection: Connection, table: sa.Table, keys: tuple[str, ...] = ()) -> sa.Insert:
-    """Make an INSERT that replaces the other columns of a row that is there already.
+    """Create an INSERT that updates the other columns of an existing row.
 
     Args:
-        connection: Decides on the dialect.
-        table: What to insert into.
+        connection: A connection, which decides the dialect.
+        table: The table to insert into.
         keys: The columns of a unique constraint; the primary key by default.
     """
     statement = insert(connection, table)
@@ -43,17 +43,17 @@ def upsert(connection: Connection, table: sa.Table, keys: tuple[str, ...] = ()) 
 
 
 def insert_new(connection: Connection, table: sa.Table) -> sa.Insert:
-    """Make an INSERT that leaves a row that is there already as it is."""
+    """Create an INSERT that leaves an existing row as it is."""
     return insert(connection, table).on_conflict_do_nothing()
 
 
 def has_table(connection: Connection, table: sa.Table) -> bool:
-    """Tell whether the database has a table of ours: a study made by Optuna alone has none."""
+    """Say whether the database has a table of ours: databases written by Optuna alone have none."""
     return sa.inspect(connection).has_table(table.name)
 
 
 def nan_to_null(value: float) -> float | None:
-    """Store NaN as NULL, which SQLite would make of it in any case.
+    """Convert NaN to NULL, as SQLite itself would.
 
     >>> nan_to_null(float("nan")), nan_to_null(0.5)
     (None, 0.5)

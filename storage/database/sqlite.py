@@ -1,7 +1,7 @@
-"""What is SQLite's: its URLs, its file, how that is opened, its transactions and its faults.
+"""SQLite behind `Dialect`: its URLs, how its file is opened, its transactions and its faults.
 
-The file itself is `fewest.storage.database.sqlite_file`'s. See
-`fewest.storage.database.dialects.Dialect` for what each public function is for.
+`fewest.storage.database.sqlite_file` checks the file itself. `fewest.storage.database.dialects.Dialect` says what
+each public function does.
 """
 
 import re
@@ -68,13 +68,13 @@ BUSY_SECONDS: Final = 60.0
 """How long one statement waits for the lock."""
 
 _STANDING = "standing"
-"""Where connections keep what stood at the file's path when one of them last looked: a list of one, shared."""
+"""Key of the connections' shared list, of one item: the file that was at the path when last checked."""
 
 _N_JOURNAL_ATTEMPTS = 40
 _JOURNAL_PAUSE_SECONDS = 0.05
 
 _CLOSING_SECONDS = 0.5
-"""How long the end of a run waits for readers, to empty the log."""
+"""Seconds that the end of a run waits for readers before it empties the log."""
 
 
 def normalised(url: URL, typed: str) -> URL:
@@ -88,10 +88,10 @@ def normalised(url: URL, typed: str) -> URL:
 
 
 def file_of(url: URL) -> Path:
-    """Give the file of a URL.
+    """Return the file of a URL.
 
     Args:
-        url: As `normalised` gives it.
+        url: The result of `normalised`.
     """
     assert url.database is not None
     return Path(url.database)
@@ -103,12 +103,12 @@ def shown(url: URL) -> str:
 
 
 def files_stem(url: URL) -> Path:
-    """Choose the file; see `Dialect.files_stem`."""
+    """Return the file; see `Dialect.files_stem`."""
     return file_of(url)
 
 
 def connect(url: URL, *, create: bool) -> Database:
-    """Look at the file, then let SQLite open it; see `Dialect.connect`."""
+    """Check the file, then let SQLite open it; see `Dialect.connect`."""
     path = file_of(url)
     check_file(path, create=create)
     query, read_only = _opening_mode(path, create=create)
@@ -139,10 +139,10 @@ def connect(url: URL, *, create: bool) -> Database:
 
 
 def settle(database: Database) -> None:
-    """Let readers and one writer work side by side by a write-ahead log; the file remembers it.
+    """Turn on the write-ahead log, so that readers and one writer work side by side; the file remembers it.
 
-    Left alone on a network file system, where the log's shared memory cannot work, and in a file that somebody
-    else keeps busy: it works without, and the next to open it tries again. SQLite does not wait for the lock this
+    Two cases are left alone: a network file system, where the log's shared memory cannot work, and a busy file. Both
+    work without a log, and the next process to open the file tries again. SQLite does not wait for the lock that this
     takes, so two processes that open a new file together have to repeat it.
     """
     if network_file_system(file_of(database.url)):
@@ -161,13 +161,13 @@ def settle(database: Database) -> None:
 
 
 def begin_reading(connection: Connection) -> None:
-    """Begin; the driver's own implicit transactions would begin only at the first change."""
+    """Begin explicitly: the driver's implicit transactions begin only at the first change."""
     _check_place(connection)
     connection.exec_driver_sql("BEGIN")
 
 
 def begin_writing(connection: Connection) -> None:
-    """Take the write lock at once, so that what is read cannot change before it is written."""
+    """Take the write lock at once, so that no other process can change the rows read before they are written."""
     _check_place(connection)
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
@@ -181,7 +181,7 @@ def fold_log(database: Database, *, empty: bool = False) -> None:
 
 
 def why_empty(connection: Connection) -> str:
-    """Say what a copy without its log lacks; see `Dialect.why_empty`."""
+    """Say that a copy without its log lacks the newest data; see `Dialect.why_empty`."""
     if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
         return ""
     path = file_of(connection.engine.url)
@@ -196,17 +196,17 @@ def lock_tables(connection: Connection) -> None:
 
 
 def may_pass(error: DBAPIError, said: str) -> bool:
-    """Judge by the words: only locks pass."""
+    """Judge by the message: only locks are temporary."""
     return re.search(r"is locked|is busy", said) is not None
 
 
 def is_there(url: URL) -> bool:
-    """Tell whether the file is there."""
+    """Say whether the file exists."""
     return file_of(url).exists()
 
 
 def is_writable(url: URL) -> bool:
-    """Tell whether this user may change the file and its folder."""
+    """Say whether this user may write to the file and its folder."""
     return sqlite_file.is_writable(file_of(url))
 
 
@@ -216,7 +216,7 @@ def discard(url: URL) -> None:
 
 
 def _check_place(connection: Connection) -> None:
-    """Notice before each transaction that the file was removed or replaced."""
+    """Check before each transaction that the file was not removed or replaced."""
     opened = connection.info[_STANDING]
     opened[:] = [check_standing(file_of(connection.engine.url), opened[0])]
 
@@ -224,9 +224,8 @@ def _check_place(connection: Connection) -> None:
 def _opening_mode(path: Path, *, create: bool) -> tuple[str, bool]:
     """Choose how SQLite opens the file: its URI's query, and whether writing is forbidden.
 
-    A reader that has the right to write opens the file for writing all the same: otherwise SQLite leaves its log
-    behind. One that has not, and finds no log, says that nobody else writes either: it could not make the shared
-    memory file.
+    A reader with the right to write opens the file for writing too: otherwise SQLite leaves its log behind. A reader
+    without that right cannot create the shared memory file. If it finds no log, it declares the file immutable.
     """
     if create:
         return "mode=rwc", False

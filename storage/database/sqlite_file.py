@@ -1,6 +1,6 @@
-"""A SQLite file as the system sees it: looked at before SQLite is asked, and watched while it is in use.
+"""A SQLite file as the operating system sees it: checked before SQLite opens it, and watched while in use.
 
-SQLite itself could make a missing file, take a cut one for a whole one, or drop the log of an emptied one.
+SQLite itself could create a missing file, accept a truncated one, or delete the log of an emptied one.
 """
 
 import os
@@ -18,16 +18,16 @@ _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
 
 _FIRST_PAGE_BYTES = 4096
-"""All that stands in a file in which no table was made."""
+"""The most bytes of a file in which no table was created."""
 
 _opened: set[tuple[int, int]] = set()
-"""Files, by device and inode, that SQLite has opened in this process. To open and close such a file otherwise would
-drop SQLite's locks on it, and let another process take the log away from under a connection: see
+"""Files, by device and inode, that SQLite has opened in this process. Opening and closing such a file by other means
+would drop SQLite's locks on it. Another process could then remove the log under a connection: see
 https://www.sqlite.org/howtocorrupt.html, section 2.2."""
 
 
 class Standing(NamedTuple):
-    """What stands at a path."""
+    """The file at a path."""
 
     identity: tuple[int, int]
     """Device and inode."""
@@ -41,7 +41,7 @@ def note_opened(path: Path) -> Standing:
         path: The file.
 
     Returns:
-        What to compare it with later; see `check_standing`.
+        The file's identity, to compare with later; see `check_standing`.
     """
     found = _standing(path)
     _opened.add(found.identity)
@@ -49,14 +49,14 @@ def note_opened(path: Path) -> Standing:
 
 
 def check_standing(path: Path, opened: Standing) -> Standing:
-    """Make sure that a path still leads to the file that SQLite has open: nobody would find what is written to it.
+    """Check that a path still leads to the file that SQLite has open; otherwise later writes would be lost.
 
     Args:
         path: The file.
-        opened: What stood there before.
+        opened: The file that was opened.
 
     Returns:
-        What stands there now.
+        The file that is there now.
 
     Raises:
         StorageError: The file was removed, replaced or emptied.
@@ -73,19 +73,19 @@ def check_standing(path: Path, opened: Standing) -> Standing:
 
 
 def is_writable(path: Path) -> bool:
-    """Tell whether this user may change a file, for which SQLite needs its folder too.
+    """Say whether this user may write to a file and to its folder; SQLite needs both.
 
     Args:
-        path: The file, existing.
+        path: The file, which exists.
     """
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 def remove_empty(path: Path) -> None:
-    """Remove a file that was just made and in which no table could be made, with what SQLite laid beside it.
+    """Remove a new file in which no table could be created, and SQLite's files beside it.
 
     Args:
-        path: The file, which nothing here has open.
+        path: The file, which this process has not open.
     """
     with suppress(OSError):
         if _is_without_tables(path):
@@ -94,7 +94,7 @@ def remove_empty(path: Path) -> None:
 
 
 def has_log(path: Path) -> bool:
-    """Tell whether a write-ahead log or a journal lies beside a file.
+    """Say whether a write-ahead log or a journal lies beside a file.
 
     Args:
         path: The file.
@@ -103,16 +103,16 @@ def has_log(path: Path) -> bool:
 
 
 def check_file(path: Path, *, create: bool) -> None:
-    """Refuse what cannot be a database of ours, before SQLite is asked and could create or change a file.
+    """Refuse a path that cannot be a database of ours, before SQLite could create or change a file.
 
     Args:
-        path: Absolute.
-        create: Whether the file may be made and must be writable.
+        path: The absolute path.
+        create: Whether the file may be created and must be writable.
 
     Raises:
-        MisuseError: A folder or another non-file stands there, or the folder it is to be in is missing.
+        MisuseError: The path is a folder or another non-file, or its folder is missing.
         NotFoundError: The file is missing or empty, and `create` is false.
-        StorageError: It must not be read or written, or it is not a whole SQLite database.
+        StorageError: The file must not be read or written, or is not a complete SQLite database.
     """
     try:
         _check_standing_file(path, create=create)
@@ -184,7 +184,7 @@ def _damage(path: Path) -> str | None:
 
 
 def _check_no_log(path: Path, what: str) -> None:
-    """Keep SQLite from a log without its database: it would delete it."""
+    """Refuse a log without its database, which SQLite would delete."""
     log = Path(f"{path}-wal")
     if log.exists() and log.stat().st_size > 0:
         raise StorageError(

@@ -28,11 +28,11 @@ Result = TypeVar("Result")
 
 @contextmanager
 def reading(source: Database | Connection, *, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[Connection]:
-    """Give a connection whose statements all see the database at one moment; nothing is kept.
+    """Yield a connection on which all statements see the database at one moment; changes are not kept.
 
     Args:
-        source: The database; or a connection in a transaction of the caller's, to read what that sees.
-        patience_seconds: How long to try to begin while the database is restarting or out of reach.
+        source: The database; or a connection in a transaction of the caller's, to read within it.
+        patience_seconds: How long to try to begin while the database restarts or cannot be reached.
 
     Raises:
         StorageError: The database cannot be read.
@@ -57,13 +57,13 @@ def write(
 
     Args:
         database: A storage opened with `create=True`.
-        work: Called with the connection, again from its start after a passing failure: a lock that is not
-            given up, a lost connection, a server restarting, a deadlock. It must have no other effects.
-        idempotent: Whether running `work` twice does no harm. If not, it is not repeated after a failed
-            commit, which may have been carried out all the same.
+        work: A function of the connection. It is called again from its start after a temporary failure: a lock
+            that is held too long, a lost connection, a server restarting, a deadlock. It must have no other effects.
+        idempotent: Whether running `work` twice does no harm. If false, it is not repeated after a failed
+            commit, since that commit may have succeeded.
         patience_seconds: How long to repeat it.
-        clock: Seconds that never go back.
-        sleep: Waits for so many seconds.
+        clock: A monotonic clock, in seconds.
+        sleep: A function that waits for a number of seconds.
 
     Returns:
         What `work` returned.

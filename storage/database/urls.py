@@ -1,4 +1,4 @@
-"""Storage URLs: read, and named in messages without their passwords. Nothing here opens a database."""
+"""Storage URLs: parsed, and shown in messages without passwords. Nothing here opens a database."""
 
 import re
 from pathlib import Path
@@ -15,13 +15,13 @@ DEFAULT_URL = "sqlite:///fewest.db"
 
 
 def parse_url(url: str) -> URL:
-    """Read a storage URL; a SQLite path becomes absolute, every PostgreSQL URL means psycopg 3.
+    """Parse a storage URL; SQLite paths become absolute, PostgreSQL URLs name psycopg 3.
 
     Args:
         url: `sqlite:///FILE`, `postgresql://USER:PASSWORD@HOST:PORT/DATABASE` or the same with `postgres://`.
 
     Raises:
-        MisuseError: It is none of these.
+        MisuseError: The URL has none of these forms.
 
     >>> parse_url("postgres://me@example.org/studies").drivername
     'postgresql+psycopg'
@@ -44,11 +44,11 @@ def parse_url(url: str) -> URL:
 
 
 def folder_beside(url: URL, what: str) -> Path:
-    """Choose where files that belong to a storage lie: beside a SQLite file, else in the working directory.
+    """Return the folder of a storage's files: beside a SQLite file, else in the working directory.
 
     Args:
-        url: From `parse_url`.
-        what: What the files are.
+        url: The result of `parse_url`.
+        what: What the files are, such as `checkpoints`; ends the folder's name.
 
     >>> folder_beside(parse_url("sqlite:////data/study.db"), "checkpoints").as_posix()
     '/data/study.db.checkpoints'
@@ -63,7 +63,7 @@ def shown(url: URL) -> str:
     """Name a storage in a message: the file, or the server and database without the password.
 
     Args:
-        url: From `parse_url`.
+        url: The result of `parse_url`.
 
     >>> shown(parse_url("postgresql://me:secret@example.org/studies"))
     'postgresql://me@example.org/studies'
@@ -72,7 +72,7 @@ def shown(url: URL) -> str:
 
 
 def _check_encoded(rest: str, typed: str) -> None:
-    """Refuse a user or password whose end cannot be told, or that would be decoded to another."""
+    """Refuse a user or password that is ambiguous or would be decoded to another text."""
     credentials = rest.rpartition("@")[0]
     if "@" in credentials or re.search(r"%(?![0-9A-Fa-f]{2})", credentials):
         raise MisuseError(
@@ -82,7 +82,7 @@ def _check_encoded(rest: str, typed: str) -> None:
 
 
 def _harmless(url: str) -> str:
-    """Take out of a typed URL what could be a password."""
+    """Mask every part of a typed URL that could be a password."""
     url = re.sub(r"//.*@", "//***@", url, flags=re.DOTALL)
     if "@" not in url:  # The host may have been forgotten.
         url = re.sub(r"(//[^/:]+:)(?!\d+(?:[/?]|$)).*", r"\1***", url, flags=re.DOTALL)

@@ -1,1 +1,1 @@
-"""Files that a database is not for: checkpoints and trained networks, in a folder or a bucket."""
+"""Files that do not belong in a database: checkpoints and trained networks, in a folder or a bucket."""

@@ -1,8 +1,8 @@
-"""Files kept with a trial or with a study, as Optuna's artifacts: optuna-dashboard shows them beside it.
+"""Files kept with a trial or a study as Optuna's artifacts, which optuna-dashboard shows.
 
-An artifact is its bytes, a file in a place, and its metadata, a row in the database that says whose it is and what it
-is called. Bytes are written first, so metadata never promise what is not there; what was deleted from the place
-since then is simply not there any more.
+An artifact consists of its bytes and its metadata. The bytes are a file in a place. The metadata are a row in the
+database with the artifact's name and its trial or study. Bytes are written first, so metadata never refer to a file
+that was not written yet. A file may be deleted from the place later; its artifact then has no bytes.
 
     artifacts = Artifacts(place_for(url, "artifacts"))
     artifacts.keep(study, Path("16.keras"), trial_id)
@@ -37,9 +37,9 @@ class KeptFile(NamedTuple):
     """An artifact's metadata.
 
     Attributes:
-        artifact_id: Unique; the name of the file that holds the bytes.
-        trial_id: The database's key of its trial; None for the study's own.
-        name: What the file was called.
+        artifact_id: A unique id; also the name of the file that holds the bytes.
+        trial_id: The database's key of its trial; None for an artifact of the study.
+        name: The original file's name.
     """
 
     artifact_id: str
@@ -48,11 +48,11 @@ class KeptFile(NamedTuple):
 
 
 def read_kept(source: Database | Connection, study_id: int) -> list[KeptFile]:
-    """Read the artifacts of a study and of all its trials, oldest first; those that were deleted are left out.
+    """Read the artifacts of a study and of all its trials, oldest first, without deleted ones.
 
     Args:
         source: The database, or a connection in a transaction.
-        study_id: The study's.
+        study_id: The study's key.
 
     Raises:
         StorageError: The database cannot be read.
@@ -81,22 +81,22 @@ class Artifacts:
     """Artifacts in one place.
 
     Args:
-        place: Workers on several machines need one that they share.
+        place: The folder or bucket of the bytes. Workers on several machines need a shared one.
     """
 
     def __init__(self, place: Place) -> None:
         self.place = place
 
     def keep(self, study: "optuna.Study", file: Path, trial_id: int | None = None) -> None:
-        """Copy a file into the place and write down whose it is.
+        """Copy a file into the place and write its metadata.
 
-        No lease is asked: Optuna writes the metadata, in a transaction of its own. It refuses a trial that has
-        ended; of a trial that was taken over, the former worker's file stays beside the new owner's.
+        No lease is checked: Optuna writes the metadata in a transaction of its own. Optuna refuses a trial that has
+        ended. After another worker took a trial over, the former worker's file stays beside the new one's.
 
         Args:
             study: The study.
-            file: Its name is the artifact's.
-            trial_id: A trial that has not ended, as Optuna lets no other be added to; None for the study itself.
+            file: The file; the artifact takes its name.
+            trial_id: The key of a trial that has not ended, as Optuna requires; None for the study itself.
 
         Raises:
             StorageError: The place or the database cannot be written; then nothing is kept.
@@ -122,23 +122,22 @@ class Artifacts:
             raise
 
     def read(self, kept: KeptFile) -> bytes | None:
-        """An artifact's bytes; None where they are not in this place, or cannot be read."""
+        """Return an artifact's bytes; None where they are not in this place, or cannot be read."""
         try:
             return self.place.read(_name(kept.artifact_id))
         except OSError:
             return None
 
     def drop(self, database: Database, study_id: int, files: Iterable[KeptFile]) -> None:
-        """Delete artifacts; bytes that are gone already are no error.
+        """Delete artifacts; missing bytes are no error.
 
-        Optuna copies metadata with a study, so a copy shares the bytes: they go with the last that has them.
-
-        Needs no lease: what has been beaten stays beaten, and each artifact has an id of its own.
+        Optuna copies metadata with a study, so the copy shares the bytes. They are deleted with the last artifact that
+        refers to them. No lease is needed: a network that was beaten stays beaten, and each artifact has its own id.
 
         Args:
             database: A storage opened with `create=True`.
-            study_id: The study's.
-            files: As `read_kept` found them.
+            study_id: The study's key.
+            files: Artifacts found by `read_kept`.
 
         Raises:
             StorageError: The database cannot be written.
@@ -153,12 +152,12 @@ class Artifacts:
                     self.place.delete(_name(file.artifact_id))
 
     def store(self) -> ArtifactStore:
-        """The same place to Optuna and optuna-dashboard."""
+        """Return the same place as an artifact store for Optuna and optuna-dashboard."""
         return _Store(self.place)
 
 
 def _forget(connection: Connection, study_id: int, files: Sequence[KeptFile]) -> set[str]:
-    """Delete the metadata of a study's artifacts; give the ids of those that another study has, too."""
+    """Delete the metadata of a study's artifacts; return the ids that another study refers to."""
     keys = [ARTIFACT_PREFIX + file.artifact_id for file in files]
     of_study, of_trial = study_system_attributes.c, trial_system_attributes.c
     own_trials = sa.select(trials.c.trial_id).where(trials.c.study_id == study_id)
@@ -175,12 +174,12 @@ def _forget(connection: Connection, study_id: int, files: Sequence[KeptFile]) ->
 
 
 def _name(artifact_id: str) -> str:
-    # Whoever writes the database must not choose which file is read or deleted here.
+    # An id is only text in the database: it must not lead out of the place.
     return Path(artifact_id).name or "none"
 
 
 class _Store:
-    """A place, in the shape of Optuna's artifact stores."""
+    """A place as one of Optuna's artifact stores."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -201,7 +200,7 @@ class _Store:
 
 
 class _Noted:
-    """Stands in for the storage while Optuna uploads: it would write metadata before bytes, here they wait."""
+    """A stand-in for the storage while Optuna uploads: it holds the metadata back until the bytes are written."""
 
     def __init__(self) -> None:
         self.artifact_ids: list[str] = []
@@ -216,6 +215,6 @@ class _Noted:
         self._writes.append(lambda storage: storage.set_study_system_attr(study_id, key, value))
 
     def pass_on(self, storage: "BaseStorage") -> None:
-        """Writes what was noted."""
+        """Write the held-back metadata."""
         for write_ in self._writes:
             write_(storage)

@@ -1,10 +1,10 @@
-"""Outputs: a file is there whole or not at all; what is no regular file is written into, and never replaced.
+"""Atomic outputs: a file appears complete or not at all; a stream is written into and never replaced.
 
     with replacing(output_path("report.html")) as partial:
         partial.write_text(...)
 
-A pipe, a device or stdout gets the content once it is complete. A link keeps being one: the file it leads to is
-replaced, with the permissions that it has.
+A pipe, a device or stdout gets the content once it is complete. A link stays a link: the file behind it is replaced
+and keeps its permissions.
 """
 
 import contextlib
@@ -26,11 +26,11 @@ STDOUT: Final = Path("/dev/stdout")
 """Stdout as an output, also where it is closed or the system has no such device."""
 
 _MOST_NAME: Final = 60
-"""Characters of a file's name that the partial file beside it repeats: longer names would not fit."""
+"""Most characters of a file's name in its partial file's name, so that this does not become too long."""
 
 
 def output_path(text: str) -> Path:
-    """Read an output as a user types it: `-` is stdout, and `~` a home.
+    """Convert an output that a user typed to a path: `-` is stdout, and `~` a home.
 
     Raises:
         MisuseError: There is no such home.
@@ -50,7 +50,7 @@ def output_path(text: str) -> Path:
 
 
 def is_stream(target: Path) -> bool:
-    """Tell whether an output is written into: a pipe, a device, or what stdout or stderr goes to.
+    """Say whether an output is written into: a pipe, a device, or the target of stdout or stderr.
 
     Raises:
         OSError: The system does not tell.
@@ -62,13 +62,13 @@ def is_stream(target: Path) -> bool:
 
 
 def is_stdout(target: Path) -> bool:
-    """Tell whether an output goes to where stdout goes, so that nothing else should."""
+    """Say whether an output has the same target as stdout; nothing else should then go there."""
     status = _status(target)
     return target == STDOUT or (status is not None and _is_open_as(1, status))
 
 
 def require_writable(target: Path) -> None:
-    """Refuse what cannot be written, as far as can be known beforehand.
+    """Refuse an output that cannot be written, as far as that is known beforehand.
 
     Raises:
         OSError: It is a folder or in none, its name is too long, or it may not be written; `strerror` says which.
@@ -85,21 +85,21 @@ def require_writable(target: Path) -> None:
 
 
 def write_whole(target: Path, content: bytes) -> None:
-    """Write an output at once; see `replacing`."""
+    """Write an output in one piece; see `replacing`."""
     with replacing(target) as partial:
         partial.write_bytes(content)
 
 
 @contextlib.contextmanager
 def replacing(target: Path, *, suffix: str = ".tmp", to_disk: bool = False) -> Iterator[Path]:
-    """Give a path; what is written there takes the file's place at the end, or is written into what is no file.
+    """Yield a temporary path; at the end its content replaces the file, or is written into the stream.
 
-    If the block fails, the output stays as it was, and what was written is deleted.
+    If the block fails, the output stays as it was, and the temporary file is deleted.
 
     Args:
         target: The output. A file need not exist; its folder must.
-        suffix: How the path ends, for writers that look at it.
-        to_disk: Force the content and the renaming to disk, so that a power failure cannot undo them.
+        suffix: The end of the temporary path, for writers that depend on it.
+        to_disk: Whether to force the content and the renaming to disk, so that a power failure cannot undo them.
 
     Raises:
         OSError: The output cannot be written, or nothing was.
@@ -129,7 +129,7 @@ def replacing(target: Path, *, suffix: str = ".tmp", to_disk: bool = False) -> I
 
 
 def _status(target: Path) -> os.stat_result | None:
-    """What an output is, behind all links; None if there is nothing yet."""
+    """Return an output's status, behind all links; None if it does not exist yet."""
     try:
         return target.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -141,7 +141,7 @@ def _is_file_or_folder(status: os.stat_result) -> bool:
 
 
 def _real(target: Path) -> Path:
-    """The file that links lead to, whether it exists or not."""
+    """Return the path that links lead to, whether the file exists or not."""
     return Path(os.path.realpath(target))
 
 
@@ -160,7 +160,7 @@ def _is_open_as(descriptor: int, status: os.stat_result) -> bool:
 
 
 def _own_stream(status: os.stat_result) -> TextIO | None:
-    """The stream of this process that goes there: opening it once more would write over what it has written."""
+    """Return this process's stream to an output, if any: a second one would overwrite its content."""
     streams = ((1, sys.stdout), (2, sys.stderr))
     return next((stream for descriptor, stream in streams if _is_open_as(descriptor, status)), None)
 
@@ -178,7 +178,7 @@ def _pour(content: bytes, target: Path) -> None:
 
 
 def _write_through(stream: TextIO, content: bytes) -> None:
-    """Write without the stream's buffer: what cannot be written would stay there, and fail again at the exit."""
+    """Write past the stream's buffer: unwritten content would stay in it and fail again at exit."""
     stream.flush()
     raw, left = getattr(stream.buffer, "raw", stream.buffer), memoryview(content)
     while left:
@@ -186,7 +186,7 @@ def _write_through(stream: TextIO, content: bytes) -> None:
 
 
 def _keep_permissions(target: Path, partial: Path) -> None:
-    """Give a new file the owner, where that is allowed, and the mode of the one that it replaces."""
+    """Give a new file the mode, and where allowed the owner, of the file that it replaces."""
     before = _status(target)
     if before is not None:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""A SQLite storage copied whole into one file, while others write to it."""
+"""Backup of a SQLite storage into one file, while other processes write to it."""
 
 import sqlite3
 from contextlib import closing
@@ -18,16 +18,16 @@ __all__ = ["back_up"]
 
 
 def back_up(url: str, target: Path) -> None:
-    """Copy a storage, as it is at one moment, into a file that needs no other beside it.
+    """Copy a storage, as it is at one moment, into a single file.
 
     Args:
-        url: The storage; it is only read.
-        target: The file, which must not exist.
+        url: The storage's URL; the storage is only read.
+        target: The new file, which must not exist.
 
     Raises:
-        MisuseError: The storage is a server's, or the file exists.
+        MisuseError: The storage is on a server, or the file exists.
         NotFoundError: There is no storage.
-        StorageError: The storage cannot be read, or the file not written.
+        StorageError: The storage cannot be read, or the file cannot be written.
     """
     parsed = parse_url(url)
     if not dialect_of(parsed).IS_FILE:

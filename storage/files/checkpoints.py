@@ -1,8 +1,7 @@
-"""Checkpoints: arrays and a little JSON, in one file that is there whole or not at all.
+"""Checkpoints: arrays and a little JSON, in one file that appears complete or not at all.
 
-A file is a magic number, the SHA-256 of all that follows, the header's length, the header as JSON (what the
-caller calls `meta`, and each array's name, dtype and shape), and the arrays' bytes. Nothing in it is executed when it
-is read.
+A file holds a magic number, the SHA-256 of all that follows, the header's length, the header and the arrays' bytes.
+The header is JSON: the caller's `meta`, and each array's name, dtype and shape. Reading a file executes no code.
 
     store = CheckpointStore(place_at("s3://bucket/fewest"))
     store.save("study-7", {"kernel": kernel, "momentum": momentum}, {"epoch": 4}, fence=leases.fences()[trial_id])
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint", "CheckpointStore", "is_due"]
 
 COST_SHARE = 0.05
-"""Of the time, at most, that checkpoints may take."""
+"""Largest share of the time that checkpoints may take."""
 
 _MAGIC = b"fewest1"
 _DIGEST_BYTES = 32
@@ -35,25 +34,24 @@ _LENGTH_BYTES = 8
 _SUFFIX = ".checkpoint"
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _PLAIN_KINDS = "biufc"
-"""NumPy's kinds of booleans, integers, floating-point and complex numbers: those that are nothing but their
-bytes."""
+"""NumPy's kinds of booleans, integers, floating-point and complex numbers: dtypes without Python objects."""
 
 _logger = logging.getLogger(__name__)
 
 
 class Checkpoint(NamedTuple):
-    """What was saved. The arrays are fresh copies, free to be written to."""
+    """A saved state. The arrays are fresh, writable copies."""
 
     arrays: "dict[str, NDArray[Any]]"
     meta: dict[str, Any]
 
 
 def is_due(since_last_seconds: float, cost_seconds: float) -> bool:
-    """Judge whether saving again keeps checkpoints within their share of the time.
+    """Say whether another checkpoint now would stay within `COST_SHARE` of the time.
 
     Args:
-        since_last_seconds: Since the last one was saved, or since training began.
-        cost_seconds: What the last one took; 0 before the first.
+        since_last_seconds: Seconds since the last checkpoint, or since training began.
+        cost_seconds: Seconds that the last checkpoint took; 0 before the first.
 
     >>> is_due(10.0, 0.4), is_due(10.0, 0.6)
     (True, False)
@@ -65,7 +63,7 @@ class CheckpointStore:
     """Checkpoints in one place.
 
     Args:
-        place: Workers on several machines need one that they share.
+        place: The folder or bucket of the files. Workers on several machines need a shared one.
     """
 
     def __init__(self, place: Place) -> None:
@@ -75,12 +73,12 @@ class CheckpointStore:
         """Save a checkpoint and replace the key's earlier ones.
 
         Args:
-            key: Letters, digits, `_`, `-` and `.`, which it must not begin with.
-            arrays: Of booleans or numbers, by name, of any shape.
-            meta: JSON values by key. Put in what tells whose state this is, and compare it after `load`: a
-                database may have been replaced under the same folder.
-            fence: The owner's lease's fence. A former owner, who has a lower one, cannot displace what is
-                newer.
+            key: Letters, digits, `_`, `-` and `.`; must not begin with `.`.
+            arrays: Arrays of booleans or numbers by name, of any shape.
+            meta: JSON values by key. Include values that identify the state, and compare them after `load`: the
+                database beside the folder may have been replaced.
+            fence: The fence of the owner's lease. A former owner has a lower one and cannot replace newer
+                checkpoints.
 
         Raises:
             ValueError: The key has other characters, or an array holds something else.
@@ -103,10 +101,10 @@ class CheckpointStore:
             ) from error
 
     def load(self, key: str) -> Checkpoint | None:
-        """The newest checkpoint of a key that is whole; the log has a notice of any that is damaged.
+        """Load the newest intact checkpoint of a key; damaged ones are logged.
 
         Returns:
-            None if there is none.
+            The checkpoint; None if there is none.
 
         Raises:
             ValueError: The key has other characters than `save` allows.
@@ -120,9 +118,9 @@ class CheckpointStore:
         return None
 
     def remove(self, key: str) -> None:
-        """Delete a key's checkpoints, and what a killed process left of them half-written.
+        """Delete a key's checkpoints, including a killed process's partial files.
 
-        Never fails: what cannot be deleted is only logged.
+        Never fails: a file that cannot be deleted is only logged.
         """
         try:
             half_written = self._matching(f".{key}.", re.escape(f".{key}.") + r"\d{10,}\..*")
@@ -143,7 +141,7 @@ class CheckpointStore:
         return self._matching(f"{key}.", re.escape(f"{key}.") + r"\d{10,}" + re.escape(_SUFFIX))
 
     def _matching(self, start: str, pattern: str) -> list[str]:
-        """The files of one key only, which their beginning does not tell from those of a longer key."""
+        """Return the names of one key's files; a prefix alone would also match longer keys."""
         return [name for name in self.place.names(start) if re.fullmatch(pattern, name)]
 
 
@@ -177,10 +175,10 @@ def _pack(arrays: "Mapping[str, NDArray[Any]]", meta: Mapping[str, Any]) -> byte
 
 
 def _unpack(content: bytes) -> Checkpoint:
-    """The inverse of `_pack`.
+    """Unpack the result of `_pack`.
 
     Raises:
-        ValueError: It is not what `_pack` made.
+        ValueError: The content was not made by `_pack`.
     """
     view = memoryview(content)
     start = len(_MAGIC) + _DIGEST_BYTES

@@ -1,6 +1,6 @@
-"""Where files are kept that a database is not for: a folder, or a bucket of S3 (or of what speaks its protocol).
+"""Places for files that do not belong in a database: a folder, or a bucket of S3 or a compatible service.
 
-A file is there whole or not at all. Workers on several machines need a place that they share.
+A file appears complete or not at all. Workers on several machines need a shared place.
 
     place = place_at("s3://bucket/fewest")          # needs the extra `s3`
     place.write("16.keras", content)
@@ -29,23 +29,23 @@ _BUCKET = re.compile(r"s3://([a-z0-9][a-z0-9.-]+)(?:/(.*))?")
 
 
 class Place(Protocol):
-    """Keeps files by name. All methods raise OSError where the place cannot be reached."""
+    """A place that keeps files by name. All methods raise OSError where the place cannot be reached."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Keeps a file, instead of the one of that name if there is one."""
+        """Write a file; it replaces any file of that name."""
 
     def read(self, name: str) -> bytes | None:
-        """A file's content; None if there is none."""
+        """Return a file's content; None if there is no such file."""
 
     def names(self, start: str) -> list[str]:
-        """The names of the files that begin like this."""
+        """Return the names of all files that begin with `start`."""
 
     def delete(self, name: str) -> None:
-        """Deletes a file, if it is there."""
+        """Delete a file if it exists."""
 
 
 def place_for(url: str, what: str, chosen: str | None = None) -> Place:
-    """Where a storage's files are kept, unless someone chose another place; see `folder_beside` and `place_at`.
+    """Return the chosen place, or else the storage's default; see `place_at` and `folder_beside`.
 
     >>> str(place_for("sqlite:////data/study.db", "artifacts"))
     '/data/study.db.artifacts'
@@ -54,14 +54,14 @@ def place_for(url: str, what: str, chosen: str | None = None) -> Place:
 
 
 def place_at(where: str | Path) -> Place:
-    """The place that a user means.
+    """Return the place that a user named.
 
     Args:
         where: A folder, which need not exist, or `s3://BUCKET/PREFIX`.
 
     Raises:
-        MisuseError: It is another URL, or names no bucket.
-        StorageError: It is a bucket, and boto3 is not installed.
+        MisuseError: `where` is another kind of URL, or names no bucket.
+        StorageError: `where` is a bucket, and boto3 is not installed.
     """
     if isinstance(where, Path) or not _SCHEME.match(where):
         return Folder(Path(where))
@@ -72,7 +72,7 @@ def place_at(where: str | Path) -> Place:
 
 
 class Folder:
-    """A folder, made when the first file is written, and again if somebody deletes it."""
+    """A folder, created with its first file, and again after somebody deletes it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -81,7 +81,7 @@ class Folder:
         return str(self.path)
 
     def write(self, name: str, content: bytes) -> None:
-        """Writes beside the file's place, forces that to disk and renames it into place."""
+        """Write a temporary file, force it to disk and rename it."""
         try:
             self._write(name, content)
         except FileNotFoundError:  # The folder was deleted after it was made.
@@ -95,7 +95,7 @@ class Folder:
             return None
 
     def names(self, start: str) -> list[str]:
-        """See `Place.names`; among them, beginning with a dot, what a killed process left half-written."""
+        """See `Place.names`; includes a killed process's partial files, which begin with a dot."""
         return [path.name for path in self.path.glob("*") if path.name.startswith(start)]
 
     def delete(self, name: str) -> None:
@@ -156,7 +156,7 @@ class Bucket:
 
 @contextlib.contextmanager
 def _clear_errors() -> Iterator[None]:
-    """Turns what boto3 raises into an OSError of one line."""
+    """Convert boto3's errors into an OSError of one line."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 

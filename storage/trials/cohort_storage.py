@@ -1,11 +1,10 @@
 """Optuna's RDBStorage, with bulk operations on a cohort, and waiting trials that are claimed only once.
 
-An ordinary storage to Optuna: `optuna.create_study(storage=CohortStorage(url))` wraps it in Optuna's cache as
-usual. The bulk operations go past that cache, which is safe: it rereads every unfinished and every newer
-trial. (Only `Trial.suggest_*` on a trial made in bulk needs the cache to have met it: call
-`study.get_trials()` once before.)
+Optuna uses it like any storage: `optuna.create_study(storage=CohortStorage(url))` wraps it in Optuna's cache. The
+bulk operations bypass that cache. This is safe: the cache rereads every unfinished and every newer trial. One case
+needs care: before `Trial.suggest_*` on a trial created in bulk, call `study.get_trials()` once.
 
-Imports Optuna; import this module only where Optuna is used anyway.
+It imports Optuna, so import this module only where Optuna is used anyway.
 """
 
 import copy
@@ -62,28 +61,28 @@ Templates: TypeAlias = Sequence[FrozenTrial | None]
 
 
 class Request(NamedTuple):
-    """What somebody asked a trial for, which may be anything."""
+    """Parameters requested for a trial; their values are unchecked."""
 
     parameters: Mapping[str, Any]
-    """Parameters that the trial has."""
+    """Parameters that the trial has, by name."""
     fixed: Mapping[str, Any]
     """Values that `study.enqueue_trial` fixed for parameters that it may not have yet."""
 
 
 class FinishedTrial(NamedTuple):
-    """How a trial ended."""
+    """The end of a trial."""
 
     trial_id: int
     state: TrialState
     """COMPLETE, PRUNED or FAIL."""
     values: Sequence[float] | None = None
-    """One value an objective, none of them NaN; of complete trials only."""
+    """One value for each objective, none NaN; of complete trials only."""
     attributes: Mapping[str, Any] = {}
     """User attributes to set with it: JSON values by key."""
 
 
 def _clearly(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A storage's method, with `StorageError` in place of what Optuna says of a failing database."""
+    """Wrap a storage's method, so that it raises `StorageError` for a failing database."""
 
     @functools.wraps(method)
     def call(self: "CohortStorage", *arguments: Any, **named: Any) -> Any:
@@ -94,7 +93,7 @@ def _clearly(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _inherited_clearly(cls: type["CohortStorage"]) -> type["CohortStorage"]:
-    """Let every operation of Optuna's storages fail clearly, and those that Optuna's cache calls."""
+    """Wrap every operation of Optuna's storages, and those that Optuna's cache calls, in `_clearly`."""
     names = [name for name in dir(BaseStorage) if not name.startswith("_")]
     for name in (*names, *optuna_private.CACHED_METHODS):
         setattr(cls, name, _clearly(getattr(cls, name)))
@@ -106,8 +105,8 @@ class CohortStorage(RDBStorage):
     """An RDBStorage on SQLite or PostgreSQL, opened by `fewest.storage.database.database`.
 
     Args:
-        url: As for `open_database`.
-        read_only: Open what is there for reading only; otherwise what is missing is created.
+        url: The storage's URL, as for `open_database`.
+        read_only: Whether to open an existing storage for reading only; if false, missing tables are created.
 
     Raises:
         MisuseError: As for `open_database`.
@@ -116,8 +115,8 @@ class CohortStorage(RDBStorage):
     """
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
-        # RDBStorage.__init__ would make an engine of its own and its tables in many transactions: what it
-        # sets is set here instead.
+        # RDBStorage.__init__ would create an engine of its own, and its tables in many transactions. Its
+        # attributes are set here instead.
         self.engine = open_database(url, create=not read_only)
         self.read_only = read_only
         self.url = self.engine.url.render_as_string(hide_password=False)
@@ -129,7 +128,7 @@ class CohortStorage(RDBStorage):
         self.failed_trial_callback = None
         self.scoped_session = scoped_session(sessionmaker(bind=self.engine))
         self._distributions: dict[tuple[int, str], BaseDistribution] = {}
-        # Drivers complain of connections that nobody closed.
+        # Drivers warn of connections that nobody closed.
         weakref.finalize(self, self.engine.dispose)
 
     @cached_property
@@ -144,19 +143,19 @@ class CohortStorage(RDBStorage):
         self.__init__(state["url"], read_only=state["read_only"])  # type: ignore[misc]  # Opening is all there is to restore.
 
     def close(self) -> None:
-        """End the work: bring a SQLite file up to date, empty its log, and close all connections."""
+        """Finish: bring a SQLite file up to date, empty its log, and close all connections."""
         self.remove_session()
         dialect_of(self.engine).fold_log(self.engine, empty=True)
         self.engine.dispose()
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
-        """As in Optuna, but a waiting trial starts running once only, on SQLite too."""
+        """Set a trial's state and values as Optuna does; a waiting trial starts running once only, on SQLite too."""
         with self._write_lock():
             return super().set_trial_state_values(trial_id, state, values)
 
     def delete_study(self, study_id: int) -> None:
-        """As in Optuna."""
-        # SQLite gives the ids of deleted studies to new ones, whose parameters may be of another kind.
+        """Delete a study as Optuna does."""
+        # SQLite reuses the ids of deleted studies; the new study's parameters may differ in kind.
         self._distributions.clear()
         super().delete_study(study_id)
 
@@ -191,20 +190,20 @@ class CohortStorage(RDBStorage):
         attributes: Mapping[str, Any],
         metric_names: Sequence[str],
     ) -> int:
-        """Create a study with all that belongs to it in one transaction: nobody ever meets half of one.
+        """Create a complete study in one transaction, so that no process sees part of one.
 
         Args:
-            name: Of the study.
-            directions: Of its objectives.
+            name: The study's name.
+            directions: The directions of its objectives, in order.
             templates: Its first trials, as for `create_trials`.
             attributes: Its user attributes: JSON values by key.
-            metric_names: Names of its objectives.
+            metric_names: The names of its objectives, in order.
 
         Returns:
             The study's id.
 
         Raises:
-            optuna.exceptions.DuplicatedStudyError: There is one of that name; nothing was changed.
+            optuna.exceptions.DuplicatedStudyError: A study of that name exists; nothing was changed.
         """
 
         def work(connection: Connection) -> int:
@@ -236,19 +235,19 @@ class CohortStorage(RDBStorage):
         """Create several trials in one transaction.
 
         Args:
-            study_id: Where.
-            templates: What they start with, as `optuna.trial.create_trial(state=..., params=..., ...)` makes
-                it; None for an empty running trial. Or what makes them: called with the connection and the number of
-                trials that the study has, which nobody else can change until these are created. Again, if the
-                transaction is repeated.
-            leases: Who is to train them: takes the lease of each running one in the same transaction.
+            study_id: The study's key.
+            templates: Trials from `optuna.trial.create_trial(state=..., params=..., ...)`; None for an empty running
+                trial. Or a function that returns them. It is called with the connection and the study's number of
+                trials, which no other process can change meanwhile. It is called again if the transaction is repeated.
+            leases: Leases of the worker that will train them; takes the lease of each running trial in the same
+                transaction. None takes no leases.
 
         Returns:
             The new trials' ids, in the order of their templates and numbers.
 
         Raises:
-            KeyError: There is no such study.
-            ValueError: A parameter's distribution does not go with the one it has elsewhere in the study.
+            KeyError: The study does not exist.
+            ValueError: A parameter's distribution is incompatible with its distribution elsewhere in the study.
         """
         return [trial_id for trial_id, _, _ in self._create(study_id, templates, leases)]
 
@@ -256,12 +255,12 @@ class CohortStorage(RDBStorage):
         """Start waiting trials, oldest first; each is handed to one caller only.
 
         Args:
-            study_id: Where.
-            n_trials: At most so many.
-            leases: Takes their leases in the same transaction.
+            study_id: The study's key.
+            n_trials: Largest number of trials to start.
+            leases: Leases of the calling worker; takes the trials' leases in the same transaction. None takes none.
 
         Returns:
-            The ids of the trials that are now running, and the caller's.
+            The ids of the started trials, which now belong to the caller.
         """
 
         def work(connection: Connection) -> tuple[list[int], dict[int, int]]:
@@ -287,14 +286,14 @@ class CohortStorage(RDBStorage):
         return claimed
 
     def return_trials(self, trial_ids: Sequence[int], *, leases: Leases | None = None) -> frozenset[int]:
-        """Put running trials back among the waiting, for `claim_waiting` to hand out, in one transaction.
+        """Set running trials back to waiting in one transaction; `claim_waiting` can start them again.
 
         Args:
-            trial_ids: Which.
-            leases: Whose they are; None asks for no leases.
+            trial_ids: The trials' ids.
+            leases: Leases of the worker that holds the trials; None checks no leases.
 
         Returns:
-            The ids of those that were not: taken by another worker, ended, or deleted.
+            The ids of trials not set back: taken by another worker, ended, or deleted.
         """
         fences = None if leases is None else leases.fences()
 
@@ -305,7 +304,7 @@ class CohortStorage(RDBStorage):
             returned = set(connection.scalars(query.with_for_update()))
             to_waiting = sa.update(_trials).where(_trials.c.trial_id.in_(returned))
             connection.execute(to_waiting.values(state=TrialState.WAITING, datetime_start=None))
-            # The row stays, for its fence must not come again.
+            # The row stays, since its fence must never be used again.
             released = sa.update(leases_table).where(leases_table.c.trial_id.in_(returned))
             connection.execute(released.values(worker_id=None))
             return frozenset(trial_ids) - returned
@@ -316,7 +315,7 @@ class CohortStorage(RDBStorage):
         return refused
 
     def requests(self, trial_ids: Sequence[int]) -> dict[int, Request]:
-        """Read what trials are asked for, by trial id; what is no JSON reads as its text."""
+        """Read the requests of trials, by trial id; text that is not JSON is kept as it is."""
         asked = {trial_id: Request({}, {}) for trial_id in trial_ids}
         with reading(self.engine) as connection:
             for trial_id, name, value, distribution in connection.execute(
@@ -339,16 +338,16 @@ class CohortStorage(RDBStorage):
         """Set user attributes of several unfinished trials in one transaction.
 
         Args:
-            attributes: JSON values by key by trial id.
-            leases: Those of the worker that trains the trials; None asks for no leases.
+            attributes: For each trial id, JSON values by key.
+            leases: Leases of the worker that trains the trials; None checks no leases.
 
         Returns:
-            The ids of trials that another worker has taken, or another program has told, or that were deleted:
-            nothing of them was set. Always empty without `leases`.
+            The ids of trials without new attributes: taken by another worker, told by another program, or deleted.
+            Always empty without `leases`.
 
         Raises:
-            KeyError: There is no such trial, and no leases are asked.
-            optuna.exceptions.UpdateFinishedTrialError: One is finished, and no leases are asked; nothing was set.
+            KeyError: A trial does not exist, and `leases` is None.
+            optuna.exceptions.UpdateFinishedTrialError: A trial is finished, and `leases` is None; nothing was set.
         """
         fences = None if leases is None else leases.fences()
 
@@ -371,15 +370,15 @@ class CohortStorage(RDBStorage):
         points: Mapping[int, Sequence[CurvePoint]] | None = None,
         leases: Leases | None = None,
     ) -> frozenset[int]:
-        """End several trials in one transaction, and give their leases up.
+        """End several trials in one transaction and release their leases.
 
         Args:
-            finished: How each ended.
-            points: Epochs to write with them, as for `write_curves`; also of trials that go on.
-            leases: Whose trials they are; None asks for no leases.
+            finished: The end of each trial.
+            points: Epochs to write in the same transaction, as for `write_curves`; also of trials that go on.
+            leases: Leases of the worker that holds the trials; None checks no leases.
 
         Returns:
-            The trial ids nothing was written of: taken by another worker, ended already, or deleted.
+            The ids of trials not written: taken by another worker, ended already, or deleted.
 
         Raises:
             ValueError: A value is NaN, or a trial that is not complete has values.
@@ -407,11 +406,11 @@ class CohortStorage(RDBStorage):
         """Create trials.
 
         Returns:
-            For each its id, its number, and when it started, in naive UTC.
+            The id, the number, and the start in naive UTC of each trial.
         """
 
         def work(connection: Connection) -> tuple[list[tuple[int, int, datetime | None]], dict[int, int]]:
-            # Numbers are counted, so nobody else may create trials in this study meanwhile.
+            # Numbers are counted, so no other process may create trials in this study meanwhile.
             study = sa.select(_studies.c.study_id).where(_studies.c.study_id == study_id).with_for_update()
             if connection.scalar(study) is None:
                 raise KeyError(f"There is no study of id {study_id}.")
@@ -436,7 +435,7 @@ class CohortStorage(RDBStorage):
         n_trials: int,
         last_id: int,
     ) -> list[tuple[int, int, datetime | None]]:
-        """Write new trials into a study that has `n_trials`, the last one's id being `last_id`."""
+        """Write new trials into a study that has `n_trials`; `last_id` is the id of its last one."""
         if not templates:
             return []
         rows = [rows_of.trial_row(study_id, n_trials + i, template) for i, template in enumerate(templates)]
@@ -452,7 +451,7 @@ class CohortStorage(RDBStorage):
         ]
 
     def _fill(self, connection: Connection, study_id: int, templates: Mapping[int, FrozenTrial | None]) -> None:
-        """Write what new trials' templates hold."""
+        """Write the values and attributes of new trials' templates."""
         params: list[rows_of.Row] = []
         values: list[rows_of.Row] = []
         user_attributes: list[rows_of.Row] = []
@@ -482,7 +481,7 @@ class CohortStorage(RDBStorage):
     def _check_distribution(
         self, connection: Connection, study_id: int, name: str, distribution: BaseDistribution
     ) -> None:
-        """Optuna's rule that a parameter keeps its kind in a study, but for failed trials; asks once a parameter."""
+        """Require that a parameter keeps its kind in a study, failed trials aside; read once for each parameter."""
         known = self._distributions.get((study_id, name))
         if known is None:
             stored = connection.scalar(
@@ -501,7 +500,7 @@ class CohortStorage(RDBStorage):
         check_distribution_compatibility(known, distribution)
 
     def _ended(self, connection: Connection, trial_ids: Mapping[int, Any]) -> frozenset[int]:
-        """Those of some trials that have ended."""
+        """Return the ids of the trials that have ended."""
         unfinished = [TrialState.RUNNING, TrialState.WAITING]
         query = sa.select(_trials.c.trial_id).where(_trials.c.trial_id.in_(trial_ids))
         ended = query.where(_trials.c.state.not_in(unfinished)).order_by(_trials.c.trial_id)
@@ -568,9 +567,9 @@ class CohortStorage(RDBStorage):
 
 
 def _last(connection: Connection, study_id: int) -> tuple[int, int]:
-    """How many trials a study has, and the id of its last one, -1 for none.
+    """Return a study's number of trials, and the id of its last one, -1 for none.
 
-    A trial's number is how many were there before it, so the last one tells without counting.
+    A trial's number is the count of trials before it, so the last trial's number makes counting unnecessary.
     """
     own = sa.select(_trials.c.number, _trials.c.trial_id).where(_trials.c.study_id == study_id)
     last = connection.execute(own.order_by(_trials.c.trial_id.desc()).limit(1)).one_or_none()
@@ -603,9 +602,9 @@ def optuna_storage(url: str = DEFAULT_URL, *, create: bool = True) -> "CohortSto
     """Open a storage for `optuna.create_study(storage=...)`, with our tables ready beside Optuna's.
 
     Args:
-        url: As for `open_database`.
-        create: If false the storage must exist already. Its tables of ours are migrated all the same, unless this
-            user may only read it.
+        url: The storage's URL, as for `open_database`.
+        create: Whether the storage may be created. If false, it must exist. In both cases our tables are
+            migrated, unless this user may only read it.
 
     Raises:
         MisuseError: As for `open_database`.

@@ -1,6 +1,6 @@
-"""Learning curves: one row a trial and epoch, written for a whole cohort at once.
+"""Learning curves: one row for each trial and epoch, written for a whole cohort at once.
 
-Optuna's intermediate values would do, but its TPE sampler fails on them when a study has several objectives.
+Optuna's intermediate values are not used: its TPE sampler fails on them in a study with several objectives.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,13 +27,13 @@ def write_curves(
     """Write epochs of several trials in one transaction; an epoch written before is replaced.
 
     Args:
-        database: Of a storage opened with `create=True`.
-        points: By trial id. Metrics may be NaN or infinite.
-        fences: The fences the writer holds (`Leases.fences`), by trial id. A trial whose lease has passed to
-            another worker, or that is not in here, is not written. None: no leases are asked.
+        database: The database of a storage opened with `create=True`.
+        points: Epochs by trial id. Metrics may be NaN or infinite.
+        fences: The writer's fences (`Leases.fences`) by trial id. A trial is not written if another worker has its
+            lease, or if it has no fence here. None checks no leases.
 
     Returns:
-        The trial ids that were not written: taken by another worker, or deleted from the storage meanwhile.
+        The ids of trials not written: taken by another worker, or deleted from the storage meanwhile.
 
     Raises:
         StorageError: The database cannot be written; then nothing was.
@@ -46,7 +46,7 @@ def write_curves(
 def insert_curves(
     connection: Connection, points: Mapping[int, Sequence[CurvePoint]], fences: Mapping[int, int] | None
 ) -> frozenset[int]:
-    """`write_curves` within a transaction of the caller's."""
+    """Do the work of `write_curves` within the caller's transaction."""
     refused = lost_trials(connection, points, fences)
     rows = [
         {
@@ -67,12 +67,12 @@ def insert_curves(
 
 
 def read_curves(source: Database | Connection, study_id: int, *, since: int = 0) -> dict[int, list[CurvePoint]]:
-    """All curves of a study, by trial id; each in the order of its epochs. Trials without one are not in it.
+    """Read all curves of a study, by trial id, each in the order of its epochs; trials without one are left out.
 
     Args:
         source: The storage's database, or a connection in a transaction.
-        study_id: Whose.
-        since: Leaves out trials whose id is lower, which are older.
+        study_id: The study's key.
+        since: The lowest trial id to read; older trials have lower ids.
 
     Raises:
         StorageError: The database cannot be read.

@@ -1,16 +1,16 @@
 """Leases: which worker trains which trial, and who may take over from a worker that is gone.
 
-A worker is a row that counts its heartbeats; a lease is a row that names a trial's worker and its fence, a
-number that rises whenever the trial changes hands. No clocks are compared between machines. A worker counts
-as gone when its count has stood still for `lease_seconds` by the observer's monotonic clock *and* for several
-of the observer's own heartbeats, so a database that is slow or locked for everybody stretches every lease; on
-the observer's own host the process table decides instead. A worker that was robbed learns it at its next
-heartbeat, and whatever it still writes under its old fence is refused in the very transaction that would have
-written it.
+A worker is a row that counts its heartbeats. A lease is a row that names a trial's worker and its fence. The fence
+rises whenever the trial changes hands. No clocks are compared between machines.
 
-What is assumed: a worker on another host that is alive manages one heartbeat in the time in which an
-observer, on the same database, manages `BEATS_PER_LEASE` of its own over at least `lease_seconds`. If that
-fails, a living worker loses trials, and neither it nor the new owner writes over the other.
+A worker counts as gone when its count has not changed for `lease_seconds` by the observer's monotonic clock *and* for
+several of the observer's own heartbeats. So a database that is slow or locked for everybody extends every lease. On
+the observer's own host the process table decides instead. A worker learns at its next heartbeat that it lost a trial.
+The database refuses its later writes under the old fence, within the same transaction.
+
+One assumption: while an observer manages `BEATS_PER_LEASE` heartbeats over at least `lease_seconds`, a living worker
+on another host manages one. If that fails, a living worker loses trials; still, neither it nor the new owner
+overwrites the other.
 
     leases = Leases(database)
     leases.start_heartbeat()                # in a thread of its own
@@ -51,28 +51,28 @@ __all__ = [
 ]
 
 LEASE_SECONDS = 30.0
-"""How long a worker on another host may be silent."""
+"""Seconds that a worker on another host may be silent."""
 
 BEATS_PER_LEASE = 3
-"""How many of its own heartbeats an observer has to store before it takes another's silence seriously."""
+"""Heartbeats that an observer stores itself before another worker's silence counts."""
 
 PATIENCE_WITH_RUNNING = 10
-"""How many times longer a silent worker is waited for while its process is seen to run on this host."""
+"""Factor by which a silent worker's lease is longer while its process runs on this host."""
 
 _logger = logging.getLogger(__name__)
 
 _living: set[str] = set()
-"""This process's workers that are not stopped; that the process is alive says nothing about others of its."""
+"""This process's workers that are not stopped; a living process alone does not show that a worker lives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """When an observer first saw a worker's present count of heartbeats.
+    """An observer's first sight of a worker's present count of heartbeats.
 
     Attributes:
-        beat: That count.
-        at_seconds: The observer's monotonic clock then.
-        own_beats: How many heartbeats the observer itself had stored by then.
+        beat: The worker's count of heartbeats.
+        at_seconds: The observer's monotonic clock at that time.
+        own_beats: Heartbeats that the observer itself had stored by that time.
     """
 
     beat: int
@@ -83,7 +83,7 @@ class Sighting:
 def observe(
     seen: Mapping[str, Sighting], beats: Mapping[str, int], at_seconds: float, own_beats: int
 ) -> dict[str, Sighting]:
-    """Bring sightings up to date with the counts just read; those of workers not in `beats` stay."""
+    """Update sightings with the counts just read; workers missing from `beats` keep theirs."""
     fresh = {
         worker: Sighting(beat, at_seconds, own_beats)
         for worker, beat in beats.items()
@@ -100,14 +100,14 @@ def is_gone(
     lease_seconds: float,
     process: ProcessState,
 ) -> bool:
-    """Whether a worker's trials may be taken over.
+    """Say whether a worker's trials may be taken over.
 
     Args:
         sighting: The observer's first sight of the worker's present count.
         at_seconds: The observer's monotonic clock now.
         own_beats: The heartbeats the observer has stored by now.
-        lease_seconds: How long the worker may be silent.
-        process: What the process table says of it.
+        lease_seconds: Seconds that the worker may be silent.
+        process: The state of the worker's process.
 
     >>> is_gone(Sighting(7, 0.0, 0), 31.0, 4, lease_seconds=30.0, process="unknown")
     True
@@ -126,13 +126,13 @@ def is_gone(
 
 
 class _Leased(NamedTuple):
-    """A trial, and what its lease says of its worker."""
+    """A trial's lease."""
 
     trial_id: int
     leased: bool
-    """Whether it ever had a lease; trials of other programs have none."""
+    """Whether the trial ever had a lease; trials of other programs have none."""
     worker_id: str | None
-    """None if it was released."""
+    """The worker; None if the lease was released."""
     beat: int
     lease_seconds: float
     process: Process | None
@@ -142,12 +142,12 @@ class Leases:
     """The leases of one worker. Safe to use from several threads.
 
     Args:
-        database: Of a storage opened with `create=True`.
-        worker_id: Unique among all workers, ever; made up by default.
-        lease_seconds: How long this worker may be silent before others take its trials. Its heartbeat runs
+        database: The database of a storage opened with `create=True`.
+        worker_id: An id unique among all workers, ever; generated by default.
+        lease_seconds: Seconds that this worker may be silent before others take its trials. Its heartbeat runs
             four times in that time.
-        clock: Seconds that never go back.
-        process: The process the worker lives in.
+        clock: A monotonic clock, in seconds.
+        process: The worker's process.
     """
 
     def __init__(
@@ -175,23 +175,23 @@ class Leases:
         self._thread: threading.Thread | None = None
 
     def held(self) -> frozenset[int]:
-        """The ids of the trials this worker holds, as of its last heartbeat."""
+        """Return the ids of the trials that this worker holds, as of its last heartbeat."""
         with self._lock:
             return frozenset(self._fences)
 
     def fences(self) -> dict[int, int]:
-        """The fence of each trial held, for `write_curves`."""
+        """Return the fence of each trial held, for `write_curves`."""
         with self._lock:
             return dict(self._fences)
 
     def beat(self) -> frozenset[int]:
-        """Tell the others that this worker is alive, and learn which of its trials were taken.
+        """Show that this worker is alive, and learn which of its trials were taken.
 
         Returns:
-            The ids of trials found to have been taken by another worker; they are no longer held.
+            The ids of trials that another worker has taken; they are no longer held.
 
         Raises:
-            StorageError: The database did not take it.
+            StorageError: The heartbeat could not be written.
         """
         before = self.fences()
         mine = write(self._database, self._beat)
@@ -209,13 +209,13 @@ class Leases:
         return lost
 
     def acquire(self, trial_ids: Iterable[int]) -> frozenset[int]:
-        """Take the leases of trials that nobody ever held, such as those just made by `study.ask`.
+        """Take the leases of trials that no worker ever held, such as new ones from `study.ask`.
 
         Returns:
-            The ids of those won.
+            The ids of the trials won.
 
         Raises:
-            StorageError: The database did not take it.
+            StorageError: The leases could not be written.
         """
         wanted = sorted(set(trial_ids))
 
@@ -231,16 +231,16 @@ class Leases:
         return frozenset(won)
 
     def insert(self, connection: Connection, trial_ids: Iterable[int]) -> dict[int, int]:
-        """Take the leases of trials that the same transaction makes or claims, whoever held them before.
+        """Take the leases of trials that the same transaction creates or claims, from any former holder.
 
         Returns:
-            Their fences. Once the transaction is committed, hand them to `note`.
+            The fences by trial id. After the commit, pass them to `note`.
         """
         wanted = sorted(set(trial_ids))
         if not wanted:
             return {}
         self._register(connection, beats=0)
-        # A fence must never come again, or a former worker's writes would pass.
+        # A fence must never be used again, or a former worker's writes would be accepted.
         statement = insert(connection, leases).on_conflict_do_update(
             index_elements=["trial_id"],
             set_={"worker_id": self.worker_id, "fence": leases.c.fence + 1},
@@ -252,25 +252,25 @@ class Leases:
         return _fences(connection, leases.c.trial_id.in_(wanted))
 
     def note(self, fences: Mapping[int, int]) -> None:
-        """Hold what `insert` took."""
+        """Record the leases that `insert` took as held."""
         with self._lock:
             self._fences |= fences
 
     def forget(self, trial_ids: Iterable[int]) -> None:
-        """Hold trials no longer that have ended or were found to be another worker's."""
+        """Stop holding trials that have ended or belong to another worker."""
         with self._lock:
             for trial_id in trial_ids:
                 self._fences.pop(trial_id, None)
 
     def release(self, trial_ids: Iterable[int] | None = None) -> None:
-        """Give trials up unfinished: any worker may adopt them at once.
+        """Release unfinished trials: any worker may adopt them at once.
 
         Args:
-            trial_ids: By default all.
+            trial_ids: The trials' ids; None for all trials held.
 
         Raises:
-            StorageError: The database did not take it; they are given up nonetheless, and free once this
-                worker counts as gone.
+            StorageError: The release could not be written. The trials are no longer held all the same, and become
+                free once this worker counts as gone.
         """
         given_up = self.held() if trial_ids is None else set(trial_ids)
         self.forget(given_up)
@@ -280,11 +280,11 @@ class Leases:
             write(self._database, lambda connection: connection.execute(statement))
 
     def orphans(self, study_id: int) -> list[int]:
-        """The running trials of a study that no living worker trains, by number; counts as a heartbeat.
+        """Find a study's running trials without a living worker, by number; counts as a heartbeat.
 
-        A silent worker has to be seen silent at least twice, `lease_seconds` apart, so call this now and
-        then. The same holds for trials without a lease, which belong to another program. What was released,
-        or held by a process that this host knows to be gone, is there at once.
+        A worker must be seen silent at least twice, `lease_seconds` apart, so call this repeatedly. The same holds
+        for trials without a lease, which belong to another program. Two kinds are found at once: released trials,
+        and trials of a process that this host knows to be gone.
 
         Raises:
             StorageError: The database cannot be read or written.
@@ -292,11 +292,11 @@ class Leases:
         return self._orphans((trials.c.study_id == study_id) & (trials.c.state == "RUNNING"))
 
     def claim(self, trial_id: int) -> bool:
-        """Take the lease of a trial that has ended, for work that one worker at a time may do on its study.
+        """Take the lease of an ended trial, for work on its study that needs a single worker.
 
         Returns:
-            Whether this worker holds it now, or did already. If not, ask again now and then: as with `orphans`, a
-            holder that is gone has to be seen silent first.
+            Whether this worker holds the lease now, or did already. If not, ask again later: as with `orphans`, a
+            holder that is gone must first be seen silent.
 
         Raises:
             StorageError: The database cannot be read or written.
@@ -305,7 +305,7 @@ class Leases:
         return bool(self.acquire([trial_id]) or self._take_over(self._orphans(ended), ended))
 
     def _orphans(self, condition: sa.ColumnElement[bool]) -> list[int]:
-        """Those of some trials whose lease may be taken; counts as a heartbeat."""
+        """Find the trials under a condition that may be adopted; counts as a heartbeat."""
         self.beat()
         with reading(self._database) as connection:
             found = _leased_trials(connection, condition)
@@ -321,18 +321,18 @@ class Leases:
         """Take over trials whose workers are gone; of several workers that try, each trial goes to one.
 
         Args:
-            trial_ids: As `orphans` returned them.
+            trial_ids: Ids that `orphans` returned.
 
         Returns:
-            The ids of those won. Under their new fence the former worker can write no more.
+            The ids of the trials won. Their new fence keeps the former worker from writing.
 
         Raises:
-            StorageError: The database did not take it.
+            StorageError: The leases could not be written.
         """
         return self._take_over(trial_ids, trials.c.state == "RUNNING")
 
     def _take_over(self, trial_ids: Iterable[int], condition: sa.ColumnElement[bool]) -> frozenset[int]:
-        """Adopt trials for which the condition still holds."""
+        """Adopt those trials for which the condition still holds."""
         wanted = trials.c.trial_id.in_(asked := set(trial_ids)) & condition
         with self._lock:
             gone_at_beat = dict(self._gone_at_beat)
@@ -341,11 +341,10 @@ class Leases:
         return frozenset(won)
 
     def start_heartbeat(self) -> None:
-        """Beat now, and from now on in a thread of its own, until `stop`.
+        """Write a heartbeat now, and from then on in a separate thread, until `stop`.
 
         Raises:
-            StorageError: The database did not take the first heartbeat; later failures are logged and tried
-                again.
+            StorageError: The first heartbeat could not be written; later failures are logged and retried.
         """
         self.beat()
         if self._thread is None:
@@ -354,9 +353,9 @@ class Leases:
             self._thread.start()
 
     def stop(self) -> None:
-        """End the heartbeat, give up all trials and leave: what was held can be resumed at once.
+        """End the heartbeat, release all trials and remove this worker; others can resume the trials at once.
 
-        A database that cannot be reached is logged: the trials are then free once this worker counts as gone.
+        An unreachable database is only logged: the trials are then free once this worker counts as gone.
         """
         self._stop.set()
         if self._thread is not None:
@@ -379,18 +378,18 @@ class Leases:
             try:
                 self.beat()
                 failing = False
-            except Exception as error:  # Whatever it is, a worker without a heartbeat would be robbed.
+            except Exception as error:  # Any error: a worker without a heartbeat would lose its trials.
                 if not failing:
                     _logger.warning("The heartbeat failed and is tried again: %s", error)
                 failing = True
 
     def _beat(self, connection: Connection) -> dict[int, int]:
-        """Count one up; the fences of what this worker holds."""
+        """Count one heartbeat; return the fences of the trials that this worker holds."""
         self._register(connection, beats=1)
         return _fences(connection, leases.c.worker_id == self.worker_id)
 
     def _register(self, connection: Connection, *, beats: int) -> None:
-        """Make sure of this worker's row, which leases point to, and count its heartbeats up."""
+        """Ensure that this worker's row exists, since leases refer to it, and count its heartbeats up."""
         _living.add(self.worker_id)
         own = workers.c.worker_id == self.worker_id
         known = connection.execute(sa.update(workers).where(own).values(beat=workers.c.beat + beats))
@@ -411,7 +410,7 @@ class Leases:
     def _adopt(
         self, connection: Connection, wanted: sa.ColumnElement[bool], gone_at_beat: Mapping[str, int]
     ) -> dict[int, int]:
-        """Compare and swap: only from workers that have still not beaten since they were judged."""
+        """Compare and swap: adopt only from workers without a heartbeat since they were judged."""
         running = list(
             connection.scalars(
                 sa.select(trials.c.trial_id)
@@ -423,7 +422,7 @@ class Leases:
         self._register(connection, beats=0)
         unleased = [trial_id for trial_id in running if _unleased(trial_id) in gone_at_beat]
         if unleased:
-            # Released, as it were; unless its program, or another adopter, has taken its lease by now.
+            # Insert a released lease, unless the trial's program or another adopter has taken one by now.
             rows = [{"trial_id": trial_id, "worker_id": None, "fence": 0} for trial_id in unleased]
             connection.execute(insert_new(connection, leases), rows)
         held = sa.select(leases.c.trial_id, leases.c.worker_id, leases.c.fence)
@@ -433,7 +432,7 @@ class Leases:
         still_gone = _still_silent(connection, gone_at_beat)
         won: dict[int, int] = {}
         for trial_id, worker_id, fence in rows_found:
-            if worker_id == self.worker_id:  # Taken by this very call, whose commit's answer was lost.
+            if worker_id == self.worker_id:  # Taken by an earlier attempt of this call; its commit's answer was lost.
                 won[trial_id] = fence
             elif worker_id is None or worker_id in still_gone:
                 won[trial_id] = fence + 1
@@ -444,7 +443,7 @@ class Leases:
                 .values(worker_id=self.worker_id, fence=sa.bindparam("new_fence")),
                 [{"adopted": trial_id, "new_fence": fence} for trial_id, fence in won.items()],
             )
-        # Leave no rows behind of workers that are gone and hold nothing.
+        # Remove the rows of workers that are gone and hold nothing.
         holding = sa.select(leases.c.worker_id).where(leases.c.worker_id.is_not(None))
         connection.execute(
             sa.delete(workers).where(workers.c.worker_id.in_(still_gone), workers.c.worker_id.not_in(holding))
@@ -473,9 +472,9 @@ class Leases:
 
 
 def foreign_hosts(database: Database) -> list[str]:
-    """The names of other machines that have workers at this storage: on SQLite, something to warn of.
+    """Return the names of other machines with workers at this storage; on SQLite a reason to warn.
 
-    Containers on this machine are not foreign. Machines that do not tell their kernel's boot are never named.
+    Containers on this machine are not foreign. Machines without a known kernel boot are never named.
 
     Raises:
         StorageError: The database cannot be read.
@@ -489,12 +488,12 @@ def foreign_hosts(database: Database) -> list[str]:
 
 
 def lost_trials(connection: Connection, trial_ids: Iterable[int], fences: Mapping[int, int] | None) -> frozenset[int]:
-    """Which trials a worker may no longer write to; the others stay as they are until the transaction ends.
+    """Return the trials that a worker may no longer write to; the others are locked until the transaction ends.
 
     Args:
-        connection: In the transaction that goes on to write.
-        trial_ids: What is about to be written to.
-        fences: The fences the worker holds, by trial id; None asks only whether the trials still exist.
+        connection: A connection in the transaction that will write.
+        trial_ids: The trials that will be written to.
+        fences: The worker's fences by trial id; None checks only that the trials still exist.
     """
     wanted = set(trial_ids)
     if fences is None:
@@ -532,7 +531,7 @@ def _leased_trials(connection: Connection, condition: sa.ColumnElement[bool]) ->
 
 
 def _silent_one(trial: _Leased) -> str:
-    """Whose silence counts: the worker's, or for want of a lease the trial's own."""
+    """Return the key of the silence to watch: the worker, or without a lease the trial itself."""
     return _unleased(trial.trial_id) if trial.worker_id is None else trial.worker_id
 
 
@@ -541,7 +540,7 @@ def _unleased(trial_id: int) -> str:
 
 
 def _still_silent(connection: Connection, gone_at_beat: Mapping[str, int]) -> set[str]:
-    """The workers that have not beaten since; locked, so that none can until the transaction ends."""
+    """Return the workers without a heartbeat since; locks their rows until the transaction ends."""
     beats = connection.execute(
         sa.select(workers.c.worker_id, workers.c.beat)
         .where(workers.c.worker_id.in_(gone_at_beat))

@@ -1,4 +1,4 @@
-"""Which process a worker is, and whether that process still exists: told for certain on its own host only."""
+"""A worker's process, and whether it still exists; certain only on the process's own host."""
 
 import os
 import socket
@@ -19,8 +19,8 @@ class Process:
     Attributes:
         host: The host's name, for people.
         boot: The kernel's boot and the process-id namespace in it; empty where the system does not tell.
-        pid: Its id there.
-        started: When it started, in the kernel's ticks since boot, as process ids are used again.
+        pid: Its id in that namespace.
+        started: Its start, in the kernel's ticks since boot; needed because process ids are reused.
     """
 
     host: str
@@ -30,16 +30,16 @@ class Process:
 
 
 def this_process() -> Process:
-    """The calling process."""
+    """Return the calling process."""
     pid = os.getpid()
     stat = _stat(pid)
     return Process(socket.gethostname(), _boot(), pid, stat[1] if stat else "")
 
 
 def state_of(process: Process) -> ProcessState:
-    """What became of a process.
+    """Return the state of a process.
 
-    Never `gone` for one that runs, nor for one whose kernel is not ours to ask.
+    A running process is never `gone`, nor is a process under another kernel.
     """
     if not process.boot or not process.started or process.boot != _boot():
         return "unknown"
@@ -48,7 +48,7 @@ def state_of(process: Process) -> ProcessState:
     except ProcessLookupError:
         return "gone"
     except PermissionError:
-        pass  # It exists, as somebody else's.
+        pass  # It exists and belongs to another user.
     stat = _stat(process.pid)
     if stat is None:
         return "unknown"
@@ -67,7 +67,7 @@ def _boot() -> str:
 
 
 def _stat(pid: int) -> tuple[str, str] | None:
-    """A process's state letter and start, or None where the system does not tell. See proc_pid_stat(5)."""
+    """Return a process's state letter and start, or None where the system does not tell. See proc_pid_stat(5)."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
     except OSError:

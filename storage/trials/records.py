@@ -1,4 +1,4 @@
-"""Frozen records of what the database holds: what every other room sees of it."""
+"""Frozen records of the database's content, as all other packages see it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,24 +24,24 @@ class CurvePoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """One trial. What a trial has not got (yet) is None.
+    """One trial. Values that a trial does not have (yet) are None.
 
     Attributes:
         trial_id: The database's key.
         number: Counted from 0 within the study.
-        state: Where it stands.
+        state: Optuna's state of the trial.
         widths: Hidden widths from input to output.
         neurons: Sum of `widths`.
         parameters: Trainable weights and biases.
-        seed: What its initial weights were drawn from.
+        seed: Seed of its initial weights.
         epochs: Epochs trained.
         best_epoch: Epoch, counted from 0, whose weights were kept.
-        seconds: Wall-clock seconds of training; of a cohort, this trial's share.
-        validation_accuracy: The second objective's value, of complete trials only.
+        seconds: Wall-clock seconds of training; in a cohort, this trial's share.
+        validation_accuracy: The second objective's value, 0..1; of complete trials only.
         reason: Why it was pruned or failed, in words.
-        started: When it began to run.
-        completed: When it ended.
-        cohort: Number of the first trial of those that train together.
+        started: Time at which it began to run.
+        completed: Time at which it ended.
+        cohort: Number of the first trial of its cohort.
     """
 
     trial_id: int
@@ -67,10 +67,10 @@ class StudyRecord:
 
     Attributes:
         study_id: The database's key.
-        name: Unique in the database.
+        name: The study's name, unique in the database.
         attributes: The study's user attributes, JSON values by key. Studies of ours hold `settings`.
-        n_trials: How many trials there are in each state.
-        n_verified: How many networks verification has scored.
+        n_trials: Number of trials in each state.
+        n_verified: Number of networks that verification has scored.
     """
 
     study_id: int
@@ -81,7 +81,7 @@ class StudyRecord:
 
     @property
     def n_ended(self) -> int:
-        """Trials that are neither running nor waiting."""
+        """Number of trials that are neither running nor waiting."""
         return sum(count for state, count in self.n_trials.items() if state not in ("running", "waiting"))
 
 

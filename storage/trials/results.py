@@ -1,4 +1,4 @@
-"""Verification results: one row for each network trained for it and scored on the sealed test set."""
+"""Verification results: one row for each network that verification trained and scored on the sealed test set."""
 
 import json
 from collections.abc import Iterable
@@ -23,17 +23,17 @@ def write_results(
     *,
     fence: tuple[int, int] | None = None,
 ) -> bool:
-    """Write networks in one transaction; one of the same widths and seed replaces what was there.
+    """Write networks in one transaction; each replaces an earlier one of the same widths and seed.
 
     Args:
         database: A storage opened with `create=True`.
-        study_id: The study's.
-        networks: What verification has trained and scored.
-        fence: The lease under which the writer verifies, as a trial's id and its fence (one item of
-            `Leases.fences`). If it has passed to another worker, nothing is written. None: no lease is asked.
+        study_id: The study's key.
+        networks: The networks that verification trained and scored.
+        fence: The lease under which the writer verifies: a trial's id and its fence (one item of
+            `Leases.fences`). If another worker has the lease, nothing is written. None checks no lease.
 
     Returns:
-        Whether the lease was still held, and all was written.
+        Whether the lease was still held; then all networks were written.
 
     Raises:
         StorageError: The database cannot be written, or has no such study; then nothing was written.
@@ -66,7 +66,7 @@ def read_results(source: Database | Connection, study_id: int) -> list[VerifiedN
 
     Args:
         source: The database, or a connection in a transaction.
-        study_id: The study's.
+        study_id: The study's key.
 
     Raises:
         StorageError: The database cannot be read.

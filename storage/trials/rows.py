@@ -1,6 +1,6 @@
-"""Rows of Optuna's tables, as values: what `fewest.storage.trials.cohort_storage` inserts for a trial.
+"""Rows of Optuna's tables as values, for `fewest.storage.trials.cohort_storage` to insert.
 
-Imports Optuna; import this module only where Optuna is used anyway.
+It imports Optuna, so import this module only where Optuna is used anyway.
 """
 
 import json
@@ -32,22 +32,22 @@ Row = dict[str, Any]
 
 
 def now() -> datetime:
-    """Give the time as Optuna stores it: UTC, without saying so."""
+    """Return the present time as Optuna stores it: naive UTC."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
 def utc(local: datetime | None) -> datetime | None:
-    """Turn a local time that does not say so into UTC that does not either, as Optuna stores it."""
+    """Convert a naive local time to naive UTC, as Optuna stores it."""
     return None if local is None else local.astimezone(UTC).replace(tzinfo=None)
 
 
 def local(utc: datetime | None) -> datetime | None:
-    """Turn back what `utc` made."""
+    """Convert naive UTC to a naive local time: the inverse of `utc`."""
     return None if utc is None else utc.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
 
 
 def trial_row(study_id: int, number: int, template: FrozenTrial | None) -> Row:
-    """Make the row of a trial: its number in the study, and what its template says; None is a running trial."""
+    """Create a trial's row from its number and its template; without a template the trial is running."""
     return {
         "study_id": study_id,
         "number": number,
@@ -58,7 +58,7 @@ def trial_row(study_id: int, number: int, template: FrozenTrial | None) -> Row:
 
 
 def param_row(trial_id: int, name: str, value: Any, distribution: BaseDistribution) -> Row:
-    """Make the row of a parameter, whose value is as users see it."""
+    """Create a parameter's row from its external value, the one that users see."""
     return {
         "trial_id": trial_id,
         "param_name": name,
@@ -68,7 +68,7 @@ def param_row(trial_id: int, name: str, value: Any, distribution: BaseDistributi
 
 
 def external(value: Any, distribution: str) -> Any:
-    """Read a parameter's value as users see it; as it is stored where its distribution makes no sense of it."""
+    """Return a parameter's external value; the stored one where its distribution cannot be applied."""
     try:
         return json_to_distribution(distribution).to_external_repr(value)
     except (ValueError, TypeError, LookupError, ArithmeticError):
@@ -76,7 +76,7 @@ def external(value: Any, distribution: str) -> Any:
 
 
 def fixed(text: str) -> dict[str, Any]:
-    """Read the parameters that `study.enqueue_trial` fixed; what is no table of them stands under its own text."""
+    """Parse the parameters that `study.enqueue_trial` fixed; text of another form becomes a key of its own."""
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
@@ -85,7 +85,7 @@ def fixed(text: str) -> dict[str, Any]:
 
 
 def value_rows(trial_id: int, values: Sequence[float]) -> list[Row]:
-    """Make a row for each objective's value."""
+    """Create a row for each objective's value."""
     rows = []
     for objective, value in enumerate(values):
         stored, kind = optuna_private.value_parts(value)
@@ -94,17 +94,17 @@ def value_rows(trial_id: int, values: Sequence[float]) -> list[Row]:
 
 
 def described(attributes: Mapping[str, Any]) -> list[Row]:
-    """Make a row for each attribute, whose owner is still to be added."""
+    """Create a row for each attribute, still without its owner."""
     return [{"key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
 
 
 def attribute_rows(trial_id: int, attributes: Mapping[str, Any]) -> list[Row]:
-    """Make a row for each attribute of a trial."""
+    """Create a row for each attribute of a trial."""
     return [{"trial_id": trial_id, **row} for row in described(attributes)]
 
 
 def intermediate_rows(trial_id: int, values: Mapping[int, float]) -> list[Row]:
-    """Make a row for each of a trial's intermediate values, by step."""
+    """Create a row for each of a trial's intermediate values, by step."""
     rows = []
     for step, value in values.items():
         stored, kind = optuna_private.intermediate_value_parts(value)

@@ -1,4 +1,4 @@
-"""SQLite where it does not belong: its locks do not hold between hosts, nor on network file systems."""
+"""Warnings for shared SQLite files: SQLite's locks do not hold between hosts or on network file systems."""
 
 from sqlalchemy import Engine as Database
 
@@ -12,11 +12,11 @@ __all__ = ["sharing_warning"]
 
 
 def sharing_warning(database: Database, mounts: str | None = None) -> str | None:
-    """One line of warning if a SQLite file is shared in a way that may damage it; None of any other storage.
+    """Return one line of warning if a SQLite file is shared in a way that may damage it; else None.
 
     Args:
-        database: Of the storage.
-        mounts: The text of /proc/mounts; read from there by default.
+        database: The storage's database.
+        mounts: The text of /proc/mounts; None reads the file.
 
     Raises:
         StorageError: The database cannot be read.

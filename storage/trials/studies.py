@@ -1,6 +1,6 @@
-"""Studies and trials, read straight from Optuna's tables, without Optuna, which takes long to import.
+"""Studies and trials read from Optuna's tables without importing Optuna, which is slow.
 
-Nothing here writes, and databases that only Optuna wrote are read as well.
+Nothing here writes. Databases written by Optuna alone are read as well.
 """
 
 import json
@@ -31,14 +31,14 @@ from fewest.storage.trials.records import StudyRecord, TrialRecord, TrialState
 __all__ = ["read_name", "read_studies", "read_study", "read_trial_ids", "read_trials"]
 
 ACCURACY_OBJECTIVE = 1
-"""Which of a trial's values is its validation accuracy; the first is its size."""
+"""Position of the validation accuracy among a trial's values; the size is at 0."""
 
 _STATES: tuple[TrialState, ...] = get_args(TrialState)
 _ATTRIBUTES = ("widths", "neurons", "parameters", "seed", "epochs", "best_epoch", "seconds", "reason", "cohort")
 _N_NAMES_SHOWN = 10
 
 _MOST = 2**53
-"""Counts are lower: seeds are, so that every reader of JSON keeps them whole."""
+"""Counts and seeds are below this, so that every JSON reader keeps them exact."""
 
 Value = TypeVar("Value")
 
@@ -61,10 +61,10 @@ def read_study(source: Database | Connection, name: str) -> StudyRecord:
 
     Args:
         source: The database, or a connection in a transaction.
-        name: The study's.
+        name: The study's name.
 
     Raises:
-        NotFoundError: There is none of that name; the message says which there are.
+        NotFoundError: No study has that name; the message lists the names.
         StorageError: The database cannot be read.
     """
     with reading(source) as connection:
@@ -77,20 +77,20 @@ def read_study(source: Database | Connection, name: str) -> StudyRecord:
 
 
 def read_name(source: Database | Connection, study_id: int) -> str | None:
-    """Read the name that a study has now; None if it is gone."""
+    """Read a study's present name; None if the study was deleted."""
     with reading(source) as connection:
         name: str | None = connection.scalar(sa.select(studies.c.study_name).where(studies.c.study_id == study_id))
     return name
 
 
 def read_trial_ids(source: Database | Connection, study_id: int) -> set[int]:
-    """Read the keys of all trials that a study has now."""
+    """Read the keys of all present trials of a study."""
     with reading(source) as connection:
         return set(connection.scalars(sa.select(trials.c.trial_id).where(trials.c.study_id == study_id)))
 
 
 def unknown_study(name: str, names: list[str], place: str) -> str:
-    """What to say to someone who asked for a study that does not exist.
+    """Return the message for a study that does not exist.
 
     >>> unknown_study("mnits", ["mnist", "digits"], "fewest.db")
     "There is no study 'mnits' in fewest.db. Did you mean 'mnist'? It has 'mnist', 'digits'."
@@ -105,17 +105,17 @@ def unknown_study(name: str, names: list[str], place: str) -> str:
 
 
 def read_trials(source: Database | Connection, study_id: int, *, since: int = 0) -> list[TrialRecord]:
-    """All trials of a study, by number.
+    """Read all trials of a study, by number.
 
-    What a trial's attributes lack, or hold in another form or range than ours, is None.
+    Values that a trial's attributes lack, or hold in another form or range than ours, are None.
 
     Args:
         source: The storage's database, or a connection in a transaction.
-        study_id: Whose.
-        since: Leaves out trials whose id is lower, which are older.
+        study_id: The study's key.
+        since: The lowest trial id to read; older trials have lower ids.
 
     Returns:
-        Trials whose `started` and `completed` are in UTC and say so.
+        The trials; `started` and `completed` are in UTC, with their time zone.
 
     Raises:
         StorageError: The database cannot be read.
@@ -160,7 +160,7 @@ def read_trials(source: Database | Connection, study_id: int, *, since: int = 0)
 
 
 def _studies(connection: Connection, condition: sa.ColumnElement[bool]) -> list[StudyRecord]:
-    """The studies that meet a condition, in four queries however many there are."""
+    """Read the studies that meet a condition, in four queries whatever their number."""
     names = connection.execute(
         sa.select(studies.c.study_id, studies.c.study_name).where(condition).order_by(studies.c.study_id)
     ).all()
@@ -188,7 +188,7 @@ def _studies(connection: Connection, condition: sa.ColumnElement[bool]) -> list[
 
 
 def _n_verified(connection: Connection, condition: sa.ColumnElement[bool]) -> dict[int, int]:
-    """Count the verified networks of the studies that meet a condition; studies without any are not in it."""
+    """Count the verified networks of the studies that meet a condition; studies without any are left out."""
     if not has_table(connection, results):
         return {}
     counted = (
@@ -201,7 +201,7 @@ def _n_verified(connection: Connection, condition: sa.ColumnElement[bool]) -> di
 
 
 def _value(text: str) -> Any:
-    """Read an attribute; what is no JSON, which only another program can have written, is told by its text."""
+    """Parse an attribute's JSON; other text, which another program wrote, is returned as it is."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -245,7 +245,7 @@ def _only_if(holds: Callable[[Any], bool], value: Any, convert: Callable[[Any], 
 
 
 def _is_count(value: Any) -> bool:
-    """Hold for whole numbers from 0 up to the largest seed."""
+    """Say whether a value is a whole number from 0 up to the largest seed."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST
 
 

@@ -1,1 +1,1 @@
-"""A cohort of networks as one Keras model. Opened by `engines` only."""
+"""A cohort of networks as one Keras model. Only `engines` imports it."""

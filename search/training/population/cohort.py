@@ -1,8 +1,8 @@
-"""The `population` engine: a cohort of networks trained as one Keras model, and taken apart again.
+"""The `population` engine's work: a cohort of networks trained as one Keras model.
 
-`train_cohort` places networks in a `Population`, lets Keras's `fit` train it epoch by epoch, and at each epoch's end
-decides who stays: a member leaves when it is pruned, has failed, or has converged. Those who are left move together,
-so that time falls with them. Every member is what it would have been alone.
+`train_cohort` places networks in a `Population` and lets Keras's `fit` train it epoch by epoch. At each epoch's end
+members leave that are pruned, have failed, or have converged. The remaining members then move to a smaller model, so
+that an epoch takes less time. Every member becomes the same network as if trained alone.
 """
 
 import time
@@ -31,12 +31,12 @@ __all__ = ["Tuning", "score_networks", "train_cohort"]
 
 @dataclass(frozen=True)
 class Tuning:
-    """What makes a cohort fast; its networks depend on it by rounding alone.
+    """Settings for a cohort's speed; they change its networks by rounding only.
 
     Attributes:
-        spare_share: Largest share of a model's work that may be for members that have left.
-        compile_seconds: What compiling a cohort's program takes.
-        n_shards: In how many shards to train side by side; by default one a core.
+        spare_share: Largest share of a model's work, 0..1, that may be for members that have left.
+        compile_seconds: Seconds that compiling a cohort's program takes.
+        n_shards: Number of shards that train side by side; None for one on each core.
     """
 
     spare_share: float = 0.05
@@ -54,17 +54,17 @@ def train_cohort(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     tuning: Tuning | None = None,
 ) -> list[Outcome]:
-    """Trains networks together to their end.
+    """Train networks together to their end.
 
     Args:
-        networks: What to train.
+        networks: The networks to train.
         data: Training and validation samples.
-        protocol: How.
-        order: Of the training samples.
-        watcher: Says where to start, is told of every epoch, and decides who leaves. What it raises ends the training
-            and is passed on; raised by `checkpoint`, it loses nothing.
+        protocol: How the networks are trained.
+        order: The order of the training samples in every epoch.
+        watcher: Gives the starting point, receives every epoch's metrics, and decides which members leave. Its
+            exceptions end the training and are passed on; one from `checkpoint` loses no epoch.
         callbacks: More Keras callbacks; in `logs` each metric is a float32 array over the model's members.
-        tuning: What makes it fast; None is as usual on this machine.
+        tuning: Settings for speed; None for this machine's defaults.
 
     Returns:
         An outcome for each network, in order.
@@ -92,7 +92,7 @@ def score_networks(
     data: SearchData,
     protocol: Protocol,
 ) -> NDArray[np.float64]:
-    """Score many trained networks at once; see `Engine.score`."""
+    """Return the accuracies of many trained networks, scored together; see `Engine.score`."""
     architectures = [network.architecture for network in networks]
     shards = dealt(architectures, n_levels_of(architectures), data, n_shards())
     model = POPULATIONS.get(shards, data, protocol)
@@ -101,14 +101,14 @@ def score_networks(
 
 
 class _Cohort:
-    """The members of a cohort, where they train next, and the decisions at an epoch's end.
+    """The members of a cohort, the model of their next epoch, and the decisions at an epoch's end.
 
     Attributes:
-        networks: What trains.
-        members: How each stands.
+        networks: The cohort's networks.
+        members: The state of each network.
         epoch: Epochs trained so far.
-        placed: Members in the model in which the next epoch is trained, in the order they lie there.
-        compiled: Whether that model is compiled for them; then they stay there to the end.
+        placed: Members in the model of the next epoch, in that model's order.
+        compiled: Whether that model is compiled for them; if so, they stay in it to the end.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class _Cohort:
         return [position for position, member in enumerate(self.members) if member.state == "training"]
 
     def enter(self) -> Population:
-        """Puts the members into their model."""
+        """Place the members in their model."""
         shards = self._dealt(self.placed, 1 if self.compiled else self._tuning.n_shards)
         model = POPULATIONS.get(shards, self._data, self._protocol, compiled=self.compiled)
         here = [(index, self.members[position]) for index, position in enumerate(self.placed)]
@@ -160,15 +160,15 @@ class _Cohort:
         return model
 
     def leave(self) -> None:
-        """Takes the members out of the model."""
+        """Take the members out of the model."""
         self._fetch()
         self._model = None
 
     def end_epoch(self, epoch: int, logs: Mapping[str, NDArray[np.float32]]) -> bool:
-        """Takes the metrics of an epoch, lets members leave.
+        """Record an epoch's metrics and let members leave.
 
         Returns:
-            Whether the model has to be left: those who stay move to another, or nobody stays.
+            Whether the members must leave the model: the remaining ones move to another, or none remain.
         """
         self.epoch = epoch + 1
         share = (time.perf_counter() - self._clock) / len(self.training)
@@ -183,13 +183,13 @@ class _Cohort:
         return moves or not self.training
 
     def snapshot(self) -> Snapshot:
-        """The cohort as it is, copied."""
+        """Return a copy of the cohort's present state."""
         self._fetch()
         members = tuple(map(Member.copied, self.members))
         return Snapshot(self.epoch, self.networks, members, tuple(self.placed), self.compiled)
 
     def _is_pruned(self, position: int, epoch: int, accuracy: float) -> bool:
-        """Ask the watcher, and end the member if it says why."""
+        """Ask the watcher about a member; end the member if the watcher gives a reason."""
         if (reason := self._watcher.judge(position, epoch, accuracy)) is not None:
             self._end(position, "pruned", reason)
         return reason is not None
@@ -269,7 +269,7 @@ class _Cohort:
         return dict(zip(positions, found.values(), strict=True))
 
     def _fetch(self) -> None:
-        """Brings the members' weights and slots up to date with the model."""
+        """Update the members' weights and slots from the model."""
         if self._model is None:
             return
         training = self.training
@@ -279,14 +279,14 @@ class _Cohort:
 
 
 class _AtEpochEnd(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Hands each epoch to the cohort; ends `fit` when the cohort should move."""
+    """A callback that passes each epoch to the cohort, and ends `fit` when the members must leave the model."""
 
     def __init__(self, cohort: _Cohort) -> None:
         super().__init__()
         self._cohort = cohort
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Lets members leave."""
+        """Let members leave."""
         if self._cohort.end_epoch(epoch, logs or {}):
             self.model.stop_training = True
 
@@ -305,7 +305,7 @@ def _outcome(member: Member, protocol: Protocol) -> Outcome:
 
 
 def _batches(order: SampleOrder, epoch: int, n_train: int, protocol: Protocol) -> tf.data.Dataset:
-    """The batches of each epoch from `epoch` on, one element an epoch."""
+    """Return the batches of each epoch from `epoch` on, one element for each epoch."""
 
     def batches() -> Iterator[NDArray[np.int32]]:
         for e in range(epoch, protocol.epochs):

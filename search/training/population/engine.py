@@ -1,6 +1,6 @@
 """The `population` engine: a cohort of networks trained as one Keras model.
 
-Each member is what it would have been alone.
+Each member becomes the same network as if trained alone.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class PopulationEngine:
         use_one_thread_per_operation()
 
     def cohort_size(self, data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
-        """As many as memory and arithmetic favour."""
+        """Return the number of networks that memory and arithmetic favour."""
         return cohort_size(data, protocol, space)
 
     def train(

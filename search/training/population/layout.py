@@ -1,18 +1,18 @@
-"""Where every weight of every network lies when a cohort trains as one model: pure bookkeeping, no TensorFlow.
+"""The position of every weight of every network when a cohort trains as one model: pure bookkeeping, no TensorFlow.
 
-Activations are rows: one row a unit, one column a sample of the batch. Level 0 is what the first hidden layers give,
-level L what the hidden layers after L others give.
+Activations are rows: one row for each unit, one column for each sample of the batch. Level 0 holds the activations of
+the first hidden layers, level L those of the hidden layers after L others.
 
-- **First layers** are exact: one kernel `(units, features)`, one row a unit of any member, one matrix product for
-  all. A network without hidden layers has its class scores among these rows, the last ones.
-- **Later layers** are blocks, one a member and layer. The blocks that read one level are sorted into a few kinds;
-  those of a kind are padded to the same sides and multiplied as one batch. A block's input rows are gathered.
+- **First layers** have no padding: one kernel `(units, features)`, one row for each unit of any member, one matrix
+  product for all. The last of these rows are class scores of networks without hidden layers.
+- **Later layers** are blocks, one for each member and layer. The blocks that read one level are sorted into a few
+  kinds. Those of a kind are padded to the same sides and multiplied as one batch. A block's input rows are gathered.
 
-No row and no block is shared, and padding reads a row of its own member, so nothing a member computes, NaN included,
+Members share no row and no block, and padding reads a row of its own member. So no value of a member, NaN included,
 can reach another. Weights of padding start at zero, and their gradients are masked, so they stay zero.
 
-The program that trains a cohort sees the number of levels only: all else of its architectures is data. A cohort is
-dealt out to shards, one a core, each with a layout of its own.
+The program that trains a cohort depends on the number of levels only: all else of its architectures is data. A cohort
+is dealt out to shards, one for each core, each with a layout of its own.
 """
 
 import itertools
@@ -30,13 +30,13 @@ from fewest.search.training.outcome import Weights
 __all__ = ["HIDDEN_KINDS", "OUTPUT_KINDS", "Kind", "Layout", "Shards", "deal", "pack", "unpack"]
 
 HIDDEN_KINDS = 4
-"""Kinds of hidden layers' blocks at a level; more waste less on padding, and every product costs its call."""
+"""Kinds of hidden layers' blocks at a level: more kinds save padding, but each costs the call of a product."""
 
 OUTPUT_KINDS = 2
 """Kinds of output layers' blocks at a level."""
 
 NEVER = np.iinfo(np.int64).max
-"""More padding than any two kinds would need."""
+"""Padding larger than that of any two kinds."""
 
 
 class Kind(NamedTuple):
@@ -44,8 +44,8 @@ class Kind(NamedTuple):
 
     Attributes:
         inputs: Width of their input side.
-        outputs: Of their output side.
-        members: Whose they are, in the order in which they lie.
+        outputs: Width of their output side.
+        members: The members that the blocks belong to, in the blocks' order.
     """
 
     inputs: int
@@ -54,23 +54,23 @@ class Kind(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Weights in all blocks."""
+        """Number of weights in all blocks, padding included."""
         return self.inputs * self.outputs * len(self.members)
 
     def joined(self, other: "Kind") -> "Kind":
-        """All blocks of both, as one kind."""
+        """Return all blocks of both kinds as one kind."""
         return Kind(max(self.inputs, other.inputs), max(self.outputs, other.outputs), self.members + other.members)
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where each member lies.
+    """The positions of all members.
 
     Attributes:
-        architectures: The members', in order.
+        architectures: The members' architectures, in order.
         n_features: Numbers in a sample.
-        n_classes: Of the data set.
-        n_levels: At least 1, and at least the largest depth.
+        n_classes: Classes of the data set.
+        n_levels: Number of levels: at least 1, and at least the largest depth.
     """
 
     architectures: tuple[Architecture, ...]
@@ -80,7 +80,7 @@ class Layout:
 
     @cached_property
     def kinds(self) -> list[list[Kind]]:
-        """For each level the kinds of blocks that read it: of hidden layers, if a level follows, then of outputs."""
+        """For each level, the kinds of blocks that read it: hidden layers, if a level follows, then outputs."""
         return [[*self._hidden_kinds(level), *self._output_kinds(level)] for level in range(self.n_levels)]
 
     @cached_property
@@ -109,33 +109,34 @@ class Layout:
 
     @cached_property
     def n_biases(self) -> int:
-        """Biases of all levels and of the output layers: the first of the later weights, kernels follow."""
+        """Number of biases of all levels and the output layers; in the later weights they precede kernels."""
         return sum(self.n_rows) + self.n_classes * len(self.architectures)
 
     @cached_property
     def n_later(self) -> int:
-        """Trainable numbers beside the first kernel, padding included."""
+        """Number of trainable weights beyond the first kernel, padding included."""
         return self.n_biases + sum(kind.size for kinds in self.kinds for kind in kinds)
 
     @property
     def n_weights(self) -> int:
-        """Trainable numbers, padding included."""
+        """Number of trainable weights, padding included."""
         return self.n_first * self.n_features + self.n_later
 
     @property
     def work(self) -> float:
-        """Multiply-adds to train a sample, in terms of those of one large matrix product, padding included.
+        """Multiply-adds to train a sample, as equivalents in one large matrix product, padding included.
 
-        The first layers are multiplied twice a step, forward and for their gradient. Later layers are three small
+        The first layers take two products a step, forward and for their gradient. Later layers take three small
         products, which run at about a third of the rate (docs/measurements/training-alternatives.md).
         """
         return 2.0 * self.n_features * self.n_first + 9.0 * self.n_later
 
     def tables(self) -> dict[str, NDArray[np.int32]]:
-        """All that the program is told of the architectures, by name.
+        """Return all that the program needs of the architectures: int32 tables by name.
 
-        `counts`: rows of the first level, members. `sizes_L`: `(kinds, 3)`, blocks, outputs and inputs of those that
-        read level L. `forward_L` and `backward_L` gather their inputs, and the gradient of these.
+        `counts`: `(2,)`, rows of the first level and members. `sizes_L`: `(kinds, 3)`, blocks, outputs and inputs of
+        each kind that reads level L. `forward_L`: row indices that gather the blocks' inputs. `backward_L`: row
+        indices that gather the gradient of level L.
         """
         tables = {"counts": np.array([self.n_rows[0], len(self.architectures)], np.int32)}
         for level, kinds in enumerate(self.kinds):
@@ -147,13 +148,13 @@ class Layout:
 
     @cached_property
     def scored(self) -> list[int]:
-        """Members in the order in which their class scores lie: by output block, then those without hidden layers."""
+        """Members in the order of their class scores: by output block, then those without hidden layers."""
         n_hidden = [HIDDEN_KINDS if level + 1 < self.n_levels else 0 for level in range(self.n_levels)]
         outputs = [kind for n, kinds in zip(n_hidden, self.kinds, strict=True) for kind in kinds[n:]]
         return [*(member for kind in outputs for member in kind.members), *self._softmax]
 
     def mask(self) -> NDArray[np.float32]:
-        """Float32 `(n_later,)`: 1 where a later weight is a member's, 0 where it is padding."""
+        """Return float32 `(n_later,)`: 1 where a later weight belongs to a member, 0 where it is padding."""
         mask = np.zeros(self.n_later, np.float32)
         for member in range(len(self.architectures)):
             for place in self.places(member):
@@ -162,7 +163,7 @@ class Layout:
         return mask
 
     def places(self, member: int) -> list["_Place"]:
-        """Where each of a member's stock arrays lies."""
+        """Return the position of each of a member's stock arrays, in stock order."""
         architecture, classes, features = self.architectures[member], self.n_classes, self.n_features
         output_bias = _Place(True, sum(self.n_rows) + classes * self.scored.index(member), (classes,), (classes,))
         if not architecture:
@@ -185,7 +186,7 @@ class Layout:
 
     @cached_property
     def _blocks(self) -> list[dict[int, tuple[int, Kind]]]:
-        """For each level, where each member's block of it starts among the later weights, and its kind."""
+        """For each level and member, the start of its block among the later weights, and the block's kind."""
         start, blocks = self.n_biases, []
         for kinds in self.kinds:
             found = {}
@@ -215,32 +216,34 @@ class Layout:
         )
 
     def _gather(self, level: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Row of the level that each input row of its blocks reads, and the input row that reads each of its rows."""
+        """Return the level row that each input row reads, and the input row that reads each level row."""
         blocks = [(member, kind.inputs) for kind in self.kinds[level] for member in kind.members]
         forward = np.zeros(sum(inputs for _, inputs in blocks), np.int32)
         backward = np.zeros(self.n_rows[level], np.int32)
         for (member, _), place in zip(blocks, _slices(inputs for _, inputs in blocks), strict=True):
             rows = self.rows[level][member]
+            # Padding reads a row of its own member, so that NaN cannot spread to other members.
             forward[place] = rows.start
             forward[place][: rows.stop - rows.start] = np.arange(rows.start, rows.stop)
+            # The same holds for padding rows: their gradient meets only zero kernels and masked weights.
             backward[self._padded(level, member)] = place.start
             backward[rows] = np.arange(place.start, place.start + rows.stop - rows.start)
         return forward, backward
 
     def _padded(self, level: int, member: int) -> slice:
-        """A member's rows of a level, padding included."""
+        """Return a member's rows of a level, padding included."""
         rows = self.rows[level][member]
         return slice(rows.start, rows.start + self._blocks[level - 1][member][1].outputs) if level else rows
 
 
 class _Place(NamedTuple):
-    """Where one stock array lies, transposed.
+    """The position of one stock array, transposed.
 
     Attributes:
-        later: Whether among the later weights, not in the first kernel.
-        start: First weight, or first row of the first kernel.
-        padded: Its sides there.
-        sides: Its own sides.
+        later: Whether it lies among the later weights; if false, in the first kernel.
+        start: Its first weight, or its first row of the first kernel.
+        padded: Its shape with padding.
+        sides: Its shape without padding.
     """
 
     later: bool
@@ -249,7 +252,7 @@ class _Place(NamedTuple):
     sides: tuple[int, ...]
 
     def view(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Its part of the first kernel or of the later weights."""
+        """Return its view of the first kernel or of the later weights, without padding."""
         if not self.later:
             return array[self.start : self.start + self.sides[0]]
         found = array[self.start : self.start + int(np.prod(self.padded))].reshape(self.padded)
@@ -261,8 +264,8 @@ class Shards:
     """A cohort dealt out to cores.
 
     Attributes:
-        members: The members of each shard, by their place in the cohort.
-        layouts: Where they lie.
+        members: The members of each shard, by their position in the cohort.
+        layouts: The layout of each shard.
     """
 
     members: tuple[tuple[int, ...], ...]
@@ -270,15 +273,16 @@ class Shards:
 
     @property
     def work(self) -> float:
-        """Like `Layout.work`, of as many shards as there are, each as slow as the slowest."""
+        """Number of shards times the largest `Layout.work` of a shard: all wait for the slowest."""
         return len(self.layouts) * max(layout.work for layout in self.layouts)
 
 
 def deal(architectures: Sequence[Architecture], n_features: int, n_classes: int, n_levels: int, n: int) -> Shards:
-    """Deals a cohort out to `n` shards of about the same work.
+    """Deal a cohort out to `n` shards of about the same work.
 
-    The member with the most work first, each goes to the shard that has the least. A cohort of fewer members goes to
-    a power of two of shards: every number of them is a model to trace, and a cohort that shrinks must not meet many.
+    Members are dealt in order of falling work, each to the shard with the least. A cohort of fewer than `n` members
+    gets a power of two of shards. Each number of shards needs a model of its own to trace, and a shrinking cohort
+    should need few.
     """
     most = max(1, len(architectures))
     shards: list[list[int]] = [[] for _ in range(n if n <= most else 1 << (most.bit_length() - 1))]
@@ -296,13 +300,13 @@ def deal(architectures: Sequence[Architecture], n_features: int, n_classes: int,
 
 
 def _slices(widths: Iterable[int]) -> list[slice]:
-    """One after another."""
+    """Return consecutive slices of the given widths."""
     ends = list(itertools.accumulate(widths, initial=0))
     return list(itertools.starmap(slice, itertools.pairwise(ends)))
 
 
 def _kinds(sides: Mapping[int, tuple[int, int]], n: int) -> list[Kind]:
-    """Members by the sides of their blocks, as exactly `n` kinds: the two whose union pads least are joined first."""
+    """Sort members by their blocks' sides into exactly `n` kinds; join first the two that need the least padding."""
     alike: dict[tuple[int, int], list[int]] = {}
     for member, side in sides.items():
         alike.setdefault(side, []).append(member)
@@ -318,17 +322,18 @@ def _kinds(sides: Mapping[int, tuple[int, int]], n: int) -> list[Kind]:
         padding = np.pad(padding[np.ix_(others, others)], (0, 1), constant_values=NEVER)
         padding[:-1, -1] = [_padding(kind, joined) for kind in kinds]
         kinds.append(joined)
+    # Empty kinds keep the number of products fixed, so that one traced program serves every layout.
     return kinds + [Kind(1, 1, ())] * (n - len(kinds))
 
 
 def _padding(one: Kind, other: Kind) -> int:
-    """Weights of padding that the union of two kinds has beyond their own."""
+    """Count the weights of padding that joining two kinds adds."""
     sides = max(one.inputs, other.inputs) * max(one.outputs, other.outputs)
     return sides * (len(one.members) + len(other.members)) - one.size - other.size
 
 
 def pack(layout: Layout, weights: Mapping[int, Weights]) -> list[NDArray[np.float32]]:
-    """Members' stock arrays where the layout has them, zeros elsewhere: the first kernel and the later weights."""
+    """Pack members' stock arrays into the first kernel and the later weights; all else is zero."""
     arrays = [np.zeros((layout.n_first, layout.n_features), np.float32), np.zeros(layout.n_later, np.float32)]
     for member, stock in weights.items():
         for place, array in zip(layout.places(member), stock, strict=True):
@@ -337,5 +342,5 @@ def pack(layout: Layout, weights: Mapping[int, Weights]) -> list[NDArray[np.floa
 
 
 def unpack(layout: Layout, arrays: Sequence[NDArray[np.float32]], member: int) -> Weights:
-    """A member's stock arrays, copied out of those of the model."""
+    """Copy a member's stock arrays out of the model's arrays."""
     return [place.view(arrays[place.later]).T.copy() for place in layout.places(member)]

@@ -1,8 +1,8 @@
 """A cohort as one `keras.Model`: one call trains every member for an epoch and validates it.
 
-`fit` takes a data set of one element an epoch, the epoch's batches; `train_step` has every shard loop over them, on
-samples that stay on the device as loaded. Shards train side by side, each operation on one thread: small operations
-gain nothing from more, and large ones lose what their threads wait for one another.
+`fit` takes a data set with one element for each epoch: the epoch's batches. `train_step` makes every shard loop over
+them, on samples that stay on the device as loaded. Shards train side by side, each operation on one thread. Small
+operations gain nothing from more threads, and large ones lose time while their threads wait for each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,12 +27,12 @@ METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
 def n_shards() -> int:
-    """How many shards train side by side here: one a core that this process or its container may use; one on a GPU."""
+    """Return the number of shards: one for each core that this process or its container may use; one on a GPU."""
     return 1 if tf.config.list_physical_devices("GPU") else int(joblib.cpu_count())
 
 
 def use_one_thread_per_operation() -> None:
-    """Lets each of this process's TensorFlow operations run on one thread, unless it has begun to use TensorFlow."""
+    """Let each TensorFlow operation run on one thread, unless this process has begun to use TensorFlow."""
     if tf.config.list_physical_devices("GPU"):
         return
     try:
@@ -47,14 +47,14 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
 
     Args:
         n_levels: Largest depth it can hold.
-        n_shards: How many train side by side.
-        device_data: What they train on.
-        protocol: How.
-        compiled_for: The one layout to compile it for, of its one shard; None to hold any.
+        n_shards: Number of shards that train side by side.
+        device_data: The samples that the networks train on.
+        protocol: How the networks are trained.
+        compiled_for: The layout of its only shard, to compile the model for; None for any layouts.
 
     Attributes:
-        shards: What it holds now.
-        n_traced: Times its epoch was traced so far.
+        shards: The shards that it holds now.
+        n_traced: Number of times that TensorFlow has traced its epoch.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         self._program = Program(n_levels, device_data, protocol, optimizer, compiled_for)
         self.compile(optimizer=optimizer, jit_compile=False)
 
-    # What it holds.
+    # The model's members.
 
     def load(
         self,
@@ -87,12 +87,12 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         slots: Mapping[int, tuple[Weights, Weights]],
         step: int,
     ) -> None:
-        """Puts networks in; rows of members that `weights` leaves out stay zero.
+        """Place networks in the model; rows of members missing from `weights` stay zero.
 
         Args:
-            shards: As many as this model's, of its levels.
+            shards: As many shards, and as many levels, as this model has.
             weights: Stock arrays by member.
-            slots: Adam's first and second moments, each like weights; none for members that start.
+            slots: Adam's first and second moments by member, each like `weights`; missing for new members.
             step: Optimizer steps taken so far.
         """
         self.shards = shards
@@ -115,11 +115,11 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         self.optimizer.iterations.assign(step)
 
     def weights_of(self, members: Sequence[int]) -> dict[int, Weights]:
-        """Members' stock arrays as they are now."""
+        """Return members' present stock arrays."""
         return self._unpacked([(held.weights, held.frozen.numpy()) for held in self._variables], members)
 
     def slots_of(self, members: Sequence[int]) -> dict[int, tuple[Weights, Weights]]:
-        """Members' Adam moments as they are now."""
+        """Return members' present Adam moments, first and second."""
         still = [np.zeros_like(held.frozen.numpy()) for held in self._variables]
         first, second = (
             self._unpacked(list(zip(variables, still, strict=True)), members)
@@ -130,7 +130,7 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
     def _unpacked(
         self, arrays: Sequence[tuple[Sequence[Any], NDArray[np.float32]]], members: Sequence[int]
     ) -> dict[int, Weights]:
-        """From each shard's variables, and what its first kernel has for the features that are not live."""
+        """Unpack stock arrays from a pair for each shard: its variables, and its first kernel's frozen features."""
         found: dict[int, Weights] = {}
         for (variables, frozen), here, layout in zip(arrays, self.shards.members, self.shards.layouts, strict=True):
             live, later = (variable.numpy() for variable in variables)
@@ -139,19 +139,19 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
             found |= {m: unpack(layout, [kernel, later], i) for i, m in enumerate(here) if m in members}
         return {member: found[member] for member in members}
 
-    # What it computes.
+    # The model's computations.
 
     def call(self, inputs: Any) -> Any:
-        """Class probabilities, `(samples, members, classes)`, for raw samples."""
+        """Return class probabilities for raw samples: float32 `(samples, members, classes)`."""
         x = tf.gather(tf.reshape(inputs, (-1, self._data.data.n_features)), self._data.order, axis=1)
         scores = tf.concat([self._program.scores(held, x) for held in self._variables], 0)
         return tf.nn.softmax(tf.transpose(tf.gather(scores, self._places), (2, 0, 1)))
 
     def train_step(self, order: Any) -> dict[str, Any]:
-        """One epoch of every member, then its validation.
+        """Train every member for an epoch, then validate it.
 
         Args:
-            order: int32 `(batches, batch size)`, see `seeds.SampleOrder`.
+            order: Positions of the training samples: int32 `(batches, batch size)`, see `seeds.SampleOrder`.
 
         Returns:
             `loss`, `accuracy`, `val_loss`, `val_accuracy`: float32 `(members,)` each.
@@ -163,7 +163,7 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         return {name: self._by_member([of_shard[name] for of_shard in logs]) for name in METRICS}
 
     def score(self, x: Images, y: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Accuracy of every member on raw samples, `(members,)`, as exact as the count of samples allows."""
+        """Return every member's accuracy on raw samples: float64 `(members,)`, the exact share of right samples."""
         found = self._accuracies(self._data.placed(flat(x)), np.asarray(y, np.int32))
         return np.rint(np.asarray(found.numpy(), np.float64) * len(y)) / len(y)
 
@@ -176,7 +176,7 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
 
 
 MAX_MODELS = 8
-"""Models kept for later cohorts; the one that was not asked for longest is forgotten first."""
+"""Models kept for later cohorts; the least recently used one is dropped first."""
 
 
 class Populations:
@@ -188,9 +188,9 @@ class Populations:
         self._models: dict[tuple[int, int, tuple[Architecture, ...] | None], Population] = {}
 
     def get(self, shards: Shards, data: SearchData, protocol: Protocol, *, compiled: bool = False) -> Population:
-        """A model that can hold these shards, compiled for their one layout or for any; built if there is none yet.
+        """Return a model that can hold these shards, compiled for their one layout or for any; build it if needed.
 
-        Those of other data, or of another protocol, are forgotten.
+        Models of other data, or of another protocol, are dropped.
         """
         if self._device is None or self._key is None or self._key[0] is not data or self._key[1] != protocol:
             self._models.clear()
@@ -207,4 +207,4 @@ class Populations:
 
 
 POPULATIONS = Populations()
-"""Of this process: TensorFlow traces for one process too."""
+"""This process's models; TensorFlow's traces belong to one process, too."""

@@ -1,12 +1,11 @@
-"""What a shard of a cohort computes: an epoch of training, and scoring, on one core or on a GPU.
+"""The computation of a shard: an epoch of training, and scoring, on one core or on a GPU.
 
-The program knows the number of levels, not architectures: those come in as tables and arrays of any size, so one
-traced program trains every shard of every cohort of a study, however it shrinks, and nothing is compiled. Where steps
-are so short and so many that TensorFlow's executor would take most of the time, it can be made for one layout and
-compiled.
+The program depends on the number of levels only. Architectures come in as tables and arrays of any size. So one traced
+program trains every shard of every cohort of a study, however it shrinks, and nothing is compiled. With many short
+steps TensorFlow's executor would take most of the time. The program can then be built for one layout and compiled.
 
-Members' losses are summed, so each sees the gradient it would see alone. The gradient is written out: TensorFlow's
-own would scatter where this gathers, and reckon with sizes that it cannot know.
+Members' losses are summed, so each member has the gradient that it would have alone. The gradient is written out:
+TensorFlow's own would scatter where this gathers, and would need sizes that are unknown at tracing.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ from fewest.search.training.population.layout import HIDDEN_KINDS, Layout
 __all__ = ["DeviceData", "FusedAdam", "Program", "Shard", "flat"]
 
 SCORE_CHUNK = 1024
-"""Most samples scored at once: bounds the memory that validation takes."""
+"""Most samples scored at once: bounds the memory of validation."""
 
 Activation = tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]
 
@@ -34,23 +33,25 @@ ACTIVATIONS: dict[str, Activation] = {
 
 
 class DeviceData:
-    """The search's data where the networks train: samples as loaded, `(samples, features)`, and int32 labels.
+    """The search's data on the training device: samples as loaded, `(samples, features)`, and int32 labels.
 
-    A feature that is zero in every training sample has no gradient, so its weights stay as they are. Such features,
-    a twelfth of MNIST's, come last, and training leaves them out; scoring does not.
+    A feature that is zero in every training sample has no gradient, so its weights never change. Such features, a
+    twelfth of MNIST's, come last. Training leaves them out; scoring does not.
 
     Attributes:
-        order: The features in the order in which they lie here.
-        n_live: How many of them, from the first on, are not zero throughout; at least 1.
-        x_train: Of these alone, `(samples, n_live)`.
+        order: The data set's features in the order used here: integer `(features,)`.
+        n_live: Number of features that are not zero throughout, which come first; at least 1.
+        x_train: Training samples with live features only, `(samples, n_live)`.
     """
 
     def __init__(self, data: SearchData) -> None:
+        # TensorFloat-32 would keep only 10 bits of every factor on a GPU.
         tf.config.experimental.enable_tensor_float_32_execution(False)
         self.data = data
         scale, offset = (np.asarray(value, np.float32).reshape(-1) for value in (data.scale, data.offset))
         x = flat(data.x_train)
         live = np.any(x, 0) if not offset.any() else np.any(x * scale + offset, 0)
+        # A stable sort keeps the order of live features, so sums round alike on any machine.
         self.order = np.argsort(~live, kind="stable")
         self.n_live = max(1, int(live.sum()))
         self._scale, self._offset = (
@@ -64,18 +65,18 @@ class DeviceData:
         )
 
     def placed(self, x: Images) -> Images:
-        """Raw samples, `(samples, features)`, with the features in their order here."""
+        """Return raw samples, `(samples, features)`, with the features in `order`."""
         return x[:, self.order]
 
     def floats(self, x: Any, features: slice) -> Any:
-        """Some features of raw samples as a network's first dense layer sees them."""
+        """Scale some features of raw samples, as input for a network's first dense layer."""
         scale, offset = (value[features] if value.size > 1 else value for value in (self._scale, self._offset))
         scaled = tf.cast(x, tf.float32) * scale
         return scaled + offset if offset.any() else scaled
 
 
 def flat(x: Images) -> Images:
-    """Samples as rows."""
+    """Reshape samples to rows, `(samples, features)`."""
     return x.reshape(len(x), -1)
 
 
@@ -83,11 +84,11 @@ class Shard(NamedTuple):
     """The variables of networks that train together on one core.
 
     Attributes:
-        weights: The first kernel, of the live features, and the later weights, see `population_layout`.
-        frozen: What the first kernel has for the other features.
-        first: Adam's first moments of the weights.
-        second: Its second moments.
-        mask: 1 where a later weight is a member's, 0 where it is padding.
+        weights: The first kernel's live features, and the later weights, see `layout`.
+        frozen: The first kernel's other features.
+        first: Adam's first moments, like `weights`.
+        second: Adam's second moments, like `weights`.
+        mask: `Layout.mask`: 1 where a later weight belongs to a member, 0 where it is padding.
         tables: `Layout.tables`.
     """
 
@@ -100,7 +101,7 @@ class Shard(NamedTuple):
 
     @classmethod
     def empty(cls, n_levels: int) -> "Shard":
-        """Variables that take arrays of any size."""
+        """Create variables that take arrays of any size."""
         tables = {name: _variable(table.ndim, tf.int32) for name, table in Layout((), 1, 1, n_levels).tables().items()}
         weights, first, second = ([_variable(2), _variable(1)] for _ in range(3))
         return cls(weights, _variable(2), first, second, _variable(1), tables)
@@ -111,15 +112,15 @@ def _variable(n_axes: int, dtype: Any = tf.float32) -> Any:
 
 
 class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # keras is untyped
-    """Keras's Adam, each variable in one pass: the arithmetic of `Adam.update_step` as TensorFlow's own kernel."""
+    """Keras's Adam in one pass over each variable: the arithmetic of `Adam.update_step` in TensorFlow's kernel."""
 
     def move(self, shard: Shard, gradients: Sequence[Any], step: Any) -> None:
-        """Takes optimizer step `step`, an int32 scalar counted from 0.
+        """Apply one optimizer step to a shard's weights and moments.
 
         Args:
-            shard: Whose weights and moments.
-            gradients: Of the loss, like `shard.weights`.
-            step: Optimizer steps before.
+            shard: The shard to update.
+            gradients: Gradients of the loss, like `shard.weights`.
+            step: Number of optimizer steps before this one, an int32 scalar.
         """
         count = tf.cast(step + 1, tf.float32)
         powers = {"beta1_power": tf.pow(self.beta_1, count), "beta2_power": tf.pow(self.beta_2, count)}
@@ -131,14 +132,14 @@ class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # keras is untype
 
 
 class Plan(NamedTuple):
-    """What a step needs to know of a layout: numbers, or scalars that the program reads from the tables.
+    """A layout's sizes for a step: numbers, or scalars that the program reads from the tables.
 
     Attributes:
         n_first: Rows of the first level.
-        n_members: Members.
-        sizes: For each level, of each kind of blocks that reads it: blocks, outputs, inputs.
-        forward: For each level, gathers the inputs of its blocks.
-        backward: For each level, gathers the gradient of these.
+        n_members: Number of members.
+        sizes: For each level and each kind that reads it: number of blocks, outputs, inputs.
+        forward: For each level, int32 row indices that gather the inputs of its blocks.
+        backward: For each level, int32 row indices that gather its gradient from its blocks' inputs.
     """
 
     n_first: Any
@@ -148,18 +149,18 @@ class Plan(NamedTuple):
     backward: list[Any]
 
     def n_hidden(self, level: int) -> int:
-        """Kinds of hidden layers' blocks that read a level; those of outputs follow."""
+        """Return the number of hidden kinds that read a level; output kinds follow them."""
         return HIDDEN_KINDS if level + 1 < len(self.sizes) else 0
 
 
 class Forward(NamedTuple):
-    """What a forward pass leaves for the gradient.
+    """A forward pass's values that the gradient needs.
 
     Attributes:
         scores: Logits, `(members, classes, samples)`, members in the order of `Layout.scored`.
         hidden: Activations of each level, `(rows, samples)`.
-        inputs: For each level, of each kind of blocks that reads it, `(blocks, inputs, samples)`.
-        kernels: Like `inputs`, `(blocks, outputs, inputs)`.
+        inputs: For each level and each kind that reads it, inputs `(blocks, inputs, samples)`.
+        kernels: For each level and each kind that reads it, kernels `(blocks, outputs, inputs)`.
     """
 
     scores: Any
@@ -169,13 +170,13 @@ class Forward(NamedTuple):
 
 
 class Program:
-    """An epoch of training, and scoring, for any shard of as many levels.
+    """An epoch of training, and scoring, for any shard of `n_levels` levels.
 
     Args:
         n_levels: Largest depth it can train.
-        device_data: What to train on.
-        protocol: How.
-        optimizer: Keeps nothing of a shard.
+        device_data: The samples to train on.
+        protocol: How the networks are trained.
+        optimizer: The optimizer, which keeps no state of a shard.
         compiled_for: The one layout to compile training for; None to run in TensorFlow's executor.
     """
 
@@ -194,17 +195,17 @@ class Program:
         self._activate, self._activation_gradient = ACTIVATIONS[protocol.activation]
         self._compiled_for = compiled_for
         self._train = tf.function(self._steps, jit_compile=True, autograph=False) if compiled_for else self._steps
-        # Inlined, they would be optimized anew for each shard: 16 shards took 24 s before their first step, now 4.
+        # Inlined, they would be optimized again for each shard: 16 shards took 24 s before their first step, now 4.
         called: dict[str, Any] = {"autograph": False, "experimental_attributes": {"_noinline": True}}
         self.epoch = tf.function(self._epoch, **called)
         self.score = tf.function(self._score, reduce_retracing=True, **called)
 
     def _epoch(self, shard: Shard, order: Any, start: Any) -> dict[str, Any]:
-        """One epoch of every member, then its validation.
+        """Train every member for an epoch, then validate it.
 
         Args:
-            shard: Who trains.
-            order: int32 `(batches, batch size)`, see `seeds.SampleOrder`.
+            shard: The shard to train.
+            order: Positions of training samples, int32 `(batches, batch size)`, see `seeds.SampleOrder`.
             start: Optimizer steps taken so far, an int32 scalar.
 
         Returns:
@@ -216,7 +217,7 @@ class Program:
         return {"loss": losses / n, "accuracy": hits / n, "val_loss": val_loss, "val_accuracy": val_accuracy}
 
     def _steps(self, shard: Shard, order: Any, start: Any) -> tuple[Any, Any]:
-        """The optimizer steps of an epoch: the summed losses and hits of each member."""
+        """Take an epoch's optimizer steps; return the summed losses and hits of each member, float32 `(members,)`."""
         n_batches, size = self.batches
         plan = self._plan(shard)
 
@@ -231,11 +232,11 @@ class Program:
         return _summed(plan.n_members, n_batches, step)
 
     def _score(self, shard: Shard, x: Any, y: Any) -> tuple[Any, Any]:
-        """Loss and accuracy of every member, in the order of `Layout.scored`.
+        """Return loss and accuracy of every member, float32 `(members,)`, in the order of `Layout.scored`.
 
         Args:
-            shard: Who is scored.
-            x: Samples as `DeviceData.placed` gives them.
+            shard: The shard to score.
+            x: Samples from `DeviceData.placed`.
             y: Their classes, int32 `(samples,)`.
         """
         n_samples = tf.shape(y)[0]
@@ -251,7 +252,7 @@ class Program:
         return losses / n, hits / n
 
     def scores(self, shard: Shard, x: Any) -> Any:
-        """Logits, `(members, classes, samples)`, ordered like `Layout.scored`, on samples like `_score`."""
+        """Return logits, `(members, classes, samples)`, ordered like `Layout.scored`, for samples like `_score`'s."""
         return self._scores(shard, self._plan(shard), x)
 
     def _scores(self, shard: Shard, plan: Plan, x: Any) -> Any:
@@ -263,7 +264,7 @@ class Program:
         return self._forward(shard, plan, products).scores
 
     def _forward(self, shard: Shard, plan: Plan, products: Any) -> Forward:
-        """From what the first kernel gives for some samples, `(rows, samples)`."""
+        """Compute all levels and scores from the first kernel's products, `(rows, samples)`."""
         n_samples = tf.shape(products)[1]
         biases, output_bias, kernels = self._split(tf.convert_to_tensor(shard.weights[1]), plan)
         top, scores = products[: plan.n_first], []
@@ -286,7 +287,7 @@ class Program:
         return Forward(tf.reshape(rows, (plan.n_members, self._n_classes, n_samples)), hidden, inputs, kernels)
 
     def _gradients(self, shard: Shard, plan: Plan, forward: Forward, upstream: Any, x: Any) -> list[Any]:
-        """Of the first kernel and of the later weights, from that of the scores."""
+        """Return the gradients of the first kernel and the later weights; `upstream` is that of the scores."""
         n_samples = tf.shape(x)[0]
         rows = tf.reshape(upstream, (plan.n_members * self._n_classes, n_samples))
         *of_scores, of_softmax = self._of_score_rows(plan, rows)
@@ -309,6 +310,7 @@ class Program:
                 tf.reshape(tf.matmul(kernel, block, transpose_a=True), (n * i, n_samples))
                 for kernel, block, (n, _, i) in zip(forward.kernels[level], blocks, sizes, strict=True)
             ]
+            # Exactly one block reads each row, so a gather replaces the sum over a scatter.
             of_values = tf.gather(tf.concat(of_inputs, 0), plan.backward[level])
             of_level = self._activation_gradient(of_values, forward.hidden[level])
             of_biases.insert(0, tf.reduce_sum(of_level, 1))
@@ -316,7 +318,7 @@ class Program:
         return [of_first, tf.concat([*of_biases, *of_kernels], 0) * shard.mask]
 
     def _of_score_rows(self, plan: Plan, rows: Any) -> list[Any]:
-        """The gradient of the scores: for each level of its output kinds, then of networks without hidden layers."""
+        """Split the scores' gradient: for each level by its output kinds, then networks without hidden layers."""
         kinds = [sizes[plan.n_hidden(level) :] for level, sizes in enumerate(plan.sizes)]
         widths = [n * o for sizes in kinds for n, o, _ in sizes]
         *parts, of_softmax = tf.split(rows, [*widths, tf.shape(rows)[0] - tf.add_n(widths)])
@@ -324,7 +326,7 @@ class Program:
         return [*([next(left) for _ in sizes] for sizes in kinds), of_softmax]
 
     def _split(self, later: Any, plan: Plan) -> tuple[list[Any], Any, list[list[Any]]]:
-        """The later weights as biases of each level, of the output layers, and kernels of each level's kinds."""
+        """Split the later weights into biases of each level, of the output layers, and kernels by level and kind."""
         n_rows = [plan.n_first, *(tf.add_n([n * o for n, o, _ in k[:HIDDEN_KINDS]]) for k in plan.sizes[:-1])]
         blocks = [size for kinds in plan.sizes for size in kinds]
         parts = tf.split(later, [*n_rows, plan.n_members * self._n_classes, *(n * o * i for n, o, i in blocks)])
@@ -345,7 +347,8 @@ class Program:
 
 
 def _summed(n_members: Any, n: Any, step: Callable[[Any, Any, Any], tuple[Any, Any, Any]]) -> tuple[Any, Any]:
-    """Losses and hits of each member over `n` steps."""
+    """Return the losses and hits of each member, float32 `(members,)`, summed over `n` steps."""
+    # One step at a time, since a training step updates the weights that the next one reads.
     zeros = tf.zeros(n_members)
     some = tf.TensorShape([None])
     _, losses, hits = tf.while_loop(
@@ -359,18 +362,19 @@ def _summed(n_members: Any, n: Any, step: Callable[[Any, Any, Any], tuple[Any, A
 
 
 def judged(scores: Any, labels: Any, n: int) -> tuple[Any, Any, Any]:
-    """Cross-entropy, hits, and the gradient of the cross-entropy.
+    """Return cross-entropy, hits, and the gradient of the cross-entropy.
 
     Args:
         scores: Logits, float32 `(members, classes, samples)`.
         labels: int32 `(samples,)`.
-        n: What to divide the gradient by.
+        n: Divisor of the gradient, such as the batch size.
 
     Returns:
-        In nats; 1 where the highest score, the first of equals, is the label's, else 0, both `(members, samples)`;
-        and like `scores`.
+        Three float32 arrays. Losses in nats, `(members, samples)`. Hits, `(members, samples)`: 1 where the label has
+        the highest score, the first of equals, else 0. The gradient, like `scores`.
     """
     targets = tf.one_hot(labels, scores.shape[1], axis=0)
+    # Without the highest score subtracted, `exp` would overflow.
     top = tf.reduce_max(scores, 1, keepdims=True)
     powers = tf.exp(scores - top)
     total = tf.reduce_sum(powers, 1, keepdims=True)

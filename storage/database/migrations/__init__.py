@@ -1,4 +1,4 @@
-"""Brings our own tables to the present revision; Optuna's are Optuna's to migrate.
+"""Migrations of our own tables to the present revision; Optuna migrates its own tables.
 
 To change a table: change `fewest.storage.database.tables`, add `versions/vNNNN_what.py`, and append its revision to
 `REVISIONS` there.
@@ -12,7 +12,7 @@ __all__ = ["upgrade"]
 
 
 def upgrade(connection: Connection) -> None:
-    """Run every migration the database lacks, inside the transaction that `connection` is in."""
+    """Run every migration that the database lacks, within the transaction of `connection`."""
     from alembic import command
     from alembic.config import Config
 

@@ -1,4 +1,4 @@
-"""What Alembic runs around our migrations: on the connection handed to it, in the transaction it is in."""
+"""The environment in which Alembic runs our migrations: on the given connection, within its transaction."""
 
 from alembic import context
 

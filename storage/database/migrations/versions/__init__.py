@@ -1,1 +1,1 @@
-"""One file a revision, in the order of their numbers."""
+"""One file for each revision, numbered in order."""

@@ -8,8 +8,8 @@ __all__ = ["downgrade", "upgrade"]
 revision = "0001"
 down_revision = None
 
-# Optuna's tools open SQLite without foreign keys, and SQLite hands the ids of deleted rows out again:
-# without these a new trial could inherit the curve of a deleted one.
+# Optuna's tools open SQLite without foreign keys, and SQLite reuses the ids of deleted rows.
+# Without these triggers a new trial could inherit the curve of a deleted one.
 _SQLITE_TRIGGERS = (
     """CREATE TRIGGER fewest_trial_deleted AFTER DELETE ON trials BEGIN
         DELETE FROM fewest_curves WHERE trial_id = OLD.trial_id;
@@ -70,7 +70,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop our tables; what they hold is lost."""
+    """Drop our tables and everything in them."""
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TRIGGER fewest_trial_deleted")
         op.execute("DROP TRIGGER fewest_study_deleted")
