@@ -2,8 +2,8 @@
 
     python -m benchmarks.agreement [mnist] [--seeds 0 1 2] [--storage sqlite:///agreement.db] [--set NAME=VALUE]
 
-Each seed's study runs whole, search and verification, as STUDY-SEED in the storage. A finished one is only read, an
-interrupted one goes on. For every target, depth and answer this prints
+The study of each seed runs whole, search and verification, as STUDY-SEED in the storage. A finished study is only read,
+an interrupted one is continued. For every target, depth and answer this prints
 
 - each study's number of neurons with its 95 % interval;
 - how many pairs of studies agree, which means that their intervals overlap;
@@ -40,18 +40,18 @@ __all__ = ["Row", "extent", "rows"]
 
 TABLE = Path(__file__).with_name("verification_table.csv")
 KNOWN_DEPTHS = {"any": (0, 1), "0": (0,), "1": (1,)}
-"""Which hidden layers of the table give the true answer of a depth."""
+"""Numbers of hidden layers in the table that give the true answer, by depth."""
 
 
 class Row(NamedTuple):
-    """One answer, as each study gives it.
+    """One answer, from each study.
 
     Attributes:
-        target: The accuracy.
+        target: Target accuracy, in 0..1.
         depth: Number of hidden layers, or `any`.
-        quantity: Which answer.
+        quantity: Name of the answer: `possible`, `typical` or `reliable`.
         outcomes: The answer of each study, in order.
-        truth: The fewest neurons by the table; infinite where none of its widths is enough; None where it does not say.
+        truth: The fewest neurons by the table; infinite if none of its widths is enough; None if it has no such depth.
     """
 
     target: float
@@ -73,13 +73,13 @@ class Row(NamedTuple):
 
     @property
     def n_within(self) -> tuple[int, int]:
-        """How many answers lie in another study's interval, and how many were compared."""
+        """Number of answers that lie in another study's interval, and number of answers compared."""
         pairs = [(a, extent(b)) for a, b in itertools.permutations(self.outcomes, 2) if isinstance(a, Answer)]
         return sum(low <= answer.neurons <= high for answer, (low, high) in pairs), len(pairs)
 
     @property
     def n_true(self) -> int:
-        """Number of studies whose interval holds the true answer; all where that is not known."""
+        """Number of studies whose interval holds the true answer; all studies if it is unknown."""
         if self.truth is None:
             return len(self.outcomes)
         truth = None if math.isinf(self.truth) else int(self.truth)
@@ -96,12 +96,12 @@ def rows(
     targets: Sequence[float],
     table: Mapping[Architecture, Sequence[float]] | None,
 ) -> Iterator[Row]:
-    """Return every answer that all of the studies give.
+    """Yield every answer that all of the studies give.
 
     Args:
-        studies: For each study, the test accuracies of each architecture.
-        targets: Accuracies asked for.
-        table: The same from the exhaustive table; None where there is none.
+        studies: Test accuracies of each architecture, for each study.
+        targets: Target accuracies, in 0..1.
+        table: Test accuracies of each architecture in the exhaustive table; None without a table.
     """
     for answers in zip(*(answer_targets(results, targets) for results in studies), strict=True):
         by_depth = [{"any": one.overall, **{str(depth): of for depth, of in one.by_depth.items()}} for one in answers]
@@ -125,7 +125,7 @@ def _share(accuracies: Sequence[float], target: float) -> float:
 
 
 def _table_for(config: StudyConfig) -> Mapping[Architecture, Sequence[float]] | None:
-    """Return the exhaustive table, if its networks were trained as this study trains."""
+    """Return the exhaustive table if its networks were trained with this study's protocol; else None."""
     made = load("mnist")
     return read_table(TABLE) if (config.data, config.training) == (made.data, made.training) else None
 
@@ -163,7 +163,7 @@ def _said(outcome: Outcome) -> str:
 
 
 def main() -> int:
-    """Run the studies that are not there yet, compare all, print."""
+    """Run the missing studies, compare all, print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="?", default="mnist")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])

@@ -1,11 +1,11 @@
-"""How the cost of one study grows with its networks, on a default MNIST study.
+"""Growth of a study's cost with its networks, on a default MNIST study.
 
     python -m benchmarks.growth [--trials 1000] [--seed 0] [--output docs/growth.png]
 
 Measured after each cohort: seconds since the study began, processor seconds of the process, and epochs trained, summed
-over networks. Other programs disturb processor seconds less. A pruned network costs less than a complete one, so cost
-can be linear in networks only as far as epochs are. All three are drawn against networks, each as a share of its last
-value. Drawing needs an installed Chromium.
+over networks. Other programs disturb processor seconds less than seconds. A pruned network costs less than a complete
+one, so the cost can only be linear in networks if the epochs are. The figure shows all three against networks, each as
+a share of its last value. Drawing needs an installed Chromium.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from fewest.storage.trials.cohort_storage import optuna_storage  # noqa: E402
 
 
 class Point(NamedTuple):
-    """Where the study stood after so many networks; epochs are summed over networks."""
+    """The study's cost after a number of networks; epochs are summed over networks."""
 
     networks: int
     seconds: float

@@ -1,4 +1,4 @@
-"""A thousand simulated workers against one PostgreSQL server: where does it stop?
+"""A thousand simulated workers against one PostgreSQL server, to find its limit.
 
     python -m benchmarks.many_workers [--workers 10 100 1000] [--epoch-seconds 2.5] [--cohort 16] [--seconds 30]
 
@@ -7,8 +7,8 @@ their trials, writes their curves after each of 15 epochs, and tells them. Two t
 what a worker reads and computes on its own machine. The workers share a few processes and their connections, as they
 would behind a pooler: `--processes` times `--threads` connections.
 
-Prints how late heartbeats were stored (a lease is 30 s), transactions a second, how much of the due work was done, and
-the server's connections.
+Prints the lateness of stored heartbeats (a lease is 30 s), transactions a second, the share of the due work that was
+done, and the server's connections.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def work(worker: Worker, storage: CohortStorage, n: int) -> str:
 def simulate(
     url: str, studies: list[int], n_workers: int, n_threads: int, cohort: int, epoch_seconds: float, seconds: float
 ) -> Any:
-    """Some of the workers; gives the heartbeats' lateness in seconds, and how often what was done and was due."""
+    """Run some of the workers; return the heartbeats' lateness in seconds, and counts of the transactions done."""
     storage = CohortStorage(url)
     storage.engine.pool._pool.maxsize = n_threads  # type: ignore[attr-defined]  # SQLAlchemy's, and private
     workers = [Worker(Leases(storage.engine), study) for study in itertools.islice(itertools.cycle(studies), n_workers)]

@@ -1,4 +1,4 @@
-"""Other ways to train 64 networks of 16 neurons at batch 128, beside ours, in one run.
+"""Alternative ways to train 64 networks of 16 neurons at batch 128, compared with ours in one run.
 
     python -m benchmarks.population_alternatives
 
@@ -151,7 +151,7 @@ def apart(function: Callable[..., float], *arguments: object) -> float:
 
 
 def main() -> None:
-    """Measure all of them."""
+    """Measure every alternative."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     ways = {
         f"{CORES} shards of one thread each": (CORES, 1, False),

@@ -1,4 +1,4 @@
-"""How much memory a large cohort takes: by how much it raises the process's peak.
+"""Memory of a large cohort: the rise of the process's peak memory.
 
     python -m benchmarks.population_cost [--networks 256]
 
@@ -21,12 +21,12 @@ from fewest.search.training.population.cohort import train_cohort
 
 
 def peak_bytes() -> int:
-    """Return the largest resident set of this process so far."""
+    """Return the largest resident set of this process so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def memory(data: SearchData, count: int) -> None:
-    """Print by how much a cohort raises the peak."""
+    """Print the rise of the peak memory while a cohort trains."""
     train_cohort(cohort(1, (1,)), data, Protocol(epochs=1), order=search_order(0), watcher=Bystander())
     before = peak_bytes()
     train_cohort(cohort(count, None), data, Protocol(epochs=1), order=search_order(0), watcher=Bystander())

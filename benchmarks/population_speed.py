@@ -1,4 +1,4 @@
-"""A cohort that trains as one model against stock Keras, one network after another, in one run.
+"""Speed of a cohort that trains as one model, against stock Keras, one network after another, in one run.
 
     python -m benchmarks.population_speed [--repeats 3] [--rows 64x16@32,...]
 
@@ -63,12 +63,12 @@ def population_epoch(
     """Prepare an epoch of a cohort, and time its first one.
 
     Args:
-        networks: The cohort.
-        data: MNIST, as a rule.
-        protocol: Gives the batch size.
-        validate: Whether an epoch ends with its validation.
-        n: Shards; None for as many as the engine would use.
-        compiled: Whether to compile; None as the engine would.
+        networks: Networks of the cohort.
+        data: Training and validation samples, usually of MNIST.
+        protocol: Training protocol, used for its batch size.
+        validate: Whether an epoch ends with validation.
+        n: Number of shards; None for the engine's choice.
+        compiled: Whether XLA compiles the step; None for the engine's choice.
     """
     architectures = tuple(network.architecture for network in networks)
     sizes = (data.n_features, data.n_classes, max(map(len, architectures)))
@@ -124,7 +124,7 @@ def products(n_units: int, data: SearchData, batch: int) -> Callable[[], None]:
 
 
 def sides_of(row: str, ours: bool) -> tuple[dict[str, Callable[[], None]], float]:
-    """Return what one side of a row can be asked to do, and what our first epoch took longer than others."""
+    """Return the actions of one side of a row by name, and the extra seconds of our first epoch."""
     count, architecture, batch, _ = ROWS[row]
     networks, protocol = cohort(count, architecture), Protocol(batch_size=batch)
     data, _ = load("mnist", validation="stratified", validation_share=0.15, seed=0)
@@ -142,7 +142,7 @@ def sides_of(row: str, ours: bool) -> tuple[dict[str, Callable[[], None]], float
 
 
 def side(row: str, ours: bool, asked: Connection) -> None:
-    """Do what is asked over the connection, and answer with the seconds it took."""
+    """Do each action asked for over the connection, and answer with its seconds."""
     sides, first = sides_of(row, ours)
     asked.send((list(sides), first))
     while name := asked.recv():
@@ -152,7 +152,7 @@ def side(row: str, ours: bool, asked: Connection) -> None:
 
 
 def best(row: str, repeats: int) -> tuple[dict[str, float], float]:
-    """Return the seconds of the best turn of everything that both sides do, and of our first epoch."""
+    """Return the seconds of the best turn of each action of both sides, and the extra seconds of our first epoch."""
     context = multiprocessing.get_context("spawn")
     seconds: dict[str, float] = {}
     pipes: dict[str, Connection] = {}

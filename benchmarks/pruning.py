@@ -1,10 +1,10 @@
-"""Replays pruning rules on recorded curves, ours beside its rivals.
+"""Replays of pruning rules on recorded curves, ours beside its rivals.
 
     python -m benchmarks.pruning mnist [--replays 20] [--trials 1500]
 
 Each replay trains the networks of a recording (`benchmarks/record_curves.py`) one after another: first the ladder, then
 all others in a random order of its own. After every epoch a policy says whether to stop. A replay takes seconds, so
-anyone can try an idea: add a policy to `POLICIES`. Results are measured against the same networks, all trained to their
+anyone can try an idea: add a policy to `POLICIES`. The reference is the same networks, all trained to their
 end. MO-ASHA is syne-tune's own (`pip install syne-tune`). Its time grows with the square of the trials, a minute a
 replay of all 1,500, so it is left out beyond 500.
 """
@@ -34,7 +34,7 @@ BUDGETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
 class Policy(Interface):
-    """Decide after every epoch of a trial whether it stops there."""
+    """A policy decides after every epoch of a trial whether the trial stops there."""
 
     def stops(self, network: int, epoch: int) -> bool:
         """Say whether a network stops after an epoch that is not its last; networks come one after another."""
@@ -44,7 +44,7 @@ class Policy(Interface):
 
 
 class Everything:
-    """No pruning."""
+    """The policy without pruning."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
@@ -83,7 +83,7 @@ class OptunaPruner(Everything):
 
 
 class NonDominated(Everything):
-    """Stop a trial when one no larger was better after the same epoch; look after some epochs only."""
+    """The policy that stops a trial if a network no larger was better after the same epoch; it may skip epochs."""
 
     def __init__(self, recording: Recording, looks: Sequence[int] | None = None) -> None:
         super().__init__(recording)
@@ -91,12 +91,12 @@ class NonDominated(Everything):
         self._best = np.full((int(recording.sizes.max()) + 1, recording.n_epochs), -1.0)
 
     def stops(self, network: int, epoch: int) -> bool:
-        """Say whether it is dominated now."""
+        """Say whether the network is dominated now."""
         accuracy = self.recording.curves[network, epoch]
         return epoch in self._looks and bool(accuracy < self._best[self.recording.sizes[network], epoch])
 
     def ended(self, network: int, epochs: int, complete: bool) -> None:
-        """Keep its epochs, with which others are compared."""
+        """Keep the trial's curve, to compare later trials with it."""
         seen = self._best[self.recording.sizes[network] :, :epochs]
         np.maximum(seen, self.recording.curves[network, :epochs], out=seen)
 
@@ -149,10 +149,10 @@ class Ours(Everything):
 
 
 class PastImprovements(Ours):
-    """The first rule: no trial improves more than the `risk` quantile of past final to present errors."""
+    """Our first rule: no trial improves by more than the `risk` quantile of past ratios of final to present error."""
 
     def stops(self, network: int, epoch: int) -> bool:
-        """Say whether even that improvement would leave it below the bar."""
+        """Say whether even that improvement would leave the trial below the bar."""
         size, accuracy = self.recording.sizes[network], self.recording.curves[network, epoch]
         bar = max((other.final for other in self._finished if other.size <= size), default=None)
         ratios = [(1 - other.final) / (1 - other.curve[epoch]) for other in self._finished if other.curve[epoch] < 1]
@@ -166,9 +166,10 @@ class PastImprovements(Ours):
 
 
 class Hindsight(Everything):
-    """Know all recorded curves, and stop what is worse than every network was that ends above the bar.
+    """The policy that knows all recorded curves. It stops a trial that is worse than every winner was at that epoch.
 
-    No rule that goes by the best accuracy so far, and prunes no winner, saves more.
+    A winner is a network that ends above the bar. No rule that uses the best accuracy so far and prunes no winner saves
+    more.
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -253,7 +254,7 @@ def main() -> None:
 
 
 def _cells(scores: Sequence[Score]) -> list[str]:
-    """Mean and standard deviation over replays; false prunes of all of them together; medians of the epochs."""
+    """Write means and standard deviations over replays, false prunes of all replays, and medians of epochs."""
     entering = sum(score.entering for score in scores)
     pruned = sum(score.entering_pruned for score in scores)
     return [
@@ -268,7 +269,7 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def _lost_by(runs: Sequence[tuple[Recording, list[Spent]]]) -> list[float]:
-    """Mean share of the hypervolume that is missing when each budget is spent."""
+    """Return the mean share of the hypervolume that is missing when each budget is spent."""
     missing = []
     for recording, spent in runs:
         total = len(spent) * recording.n_epochs

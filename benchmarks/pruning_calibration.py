@@ -1,4 +1,4 @@
-"""Does the pruning rule hold its risk? Observed against configured false prunes, in a figure.
+"""Calibration of the pruning rule: observed against configured false prunes, in a figure.
 
     python -m benchmarks.pruning_calibration [--replays 20] [--output docs/pruning-calibration.png]
 

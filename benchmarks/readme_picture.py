@@ -17,7 +17,7 @@ PICTURE = Path(__file__).parents[1] / "docs" / "front.png"
 
 
 def main() -> None:
-    """Draw the picture."""
+    """Draw the picture and write it to a file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", help="the study")
     parser.add_argument("--storage", default=DEFAULT_URL)

@@ -1,4 +1,4 @@
-"""Record full learning curves of a dense sample of the default space, on which policies are replayed.
+"""Recording of full learning curves for a dense sample of the default space; policies are replayed on them.
 
     python -m benchmarks.record_curves mnist --seed 0
 
@@ -75,7 +75,10 @@ def _padding(widths: Architecture) -> tuple[int, int]:
 
 
 def _curves(networks: list[Network], data: SearchData, protocol: Protocol, seed: int) -> NDArray[np.uint16]:
-    """Validation samples classified right after each epoch, `(networks, epochs)`; 65,535 where training broke off."""
+    """Return the validation samples classified right after each epoch: uint16, `(networks, epochs)`.
+
+    65,535 marks epochs after a failure of training.
+    """
     outcomes: list[Outcome] = []
     started = time.perf_counter()
     for first in range(0, len(networks), N_EACH_COHORT):

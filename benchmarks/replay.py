@@ -1,4 +1,4 @@
-"""Recorded curves (`benchmarks/record_curves.py`), and what a replay of a policy on them is measured by."""
+"""Recorded curves (`benchmarks/record_curves.py`), and the measures of a policy's replay on them."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -46,7 +46,7 @@ class Recording(NamedTuple):
         return FrontPoint(network, int(self.sizes[network]), float(self.curves[network, -1]))
 
     def front(self) -> list[FrontPoint]:
-        """The front of all recorded networks."""
+        """Return the front of all recorded networks."""
         return pareto_front(map(self.point, range(len(self.sizes))))
 
 
@@ -66,12 +66,12 @@ def _read(path: Path) -> Recording:
 
 
 class Spent(NamedTuple):
-    """How a replayed trial ended.
+    """The end of a replayed trial.
 
     Attributes:
-        network: Its position in the recording.
-        epochs: Epochs it trained.
-        complete: Whether it was trained to its end.
+        network: Position of its network in the recording.
+        epochs: Number of epochs trained.
+        complete: Whether the network was trained to its end.
     """
 
     network: int
@@ -80,15 +80,15 @@ class Spent(NamedTuple):
 
 
 class Score(NamedTuple):
-    """What became of a replay, beside the same trials with nothing pruned.
+    """The measures of a replay, against the same trials with nothing pruned.
 
     Attributes:
-        saved: Share of the epochs saved.
-        hypervolume_lost: Share of the hypervolume lost.
-        front_lost: Share of the true front's members that were pruned.
-        entering: Trials that would have entered the front of those before them, had they been trained to the end.
-        entering_pruned: Of these, how many were pruned.
-        answered: Epochs until the answers for `TARGETS` were right and stayed so; infinity where they never were.
+        saved: Share of the epochs saved, in 0..1.
+        hypervolume_lost: Share of the hypervolume lost, in 0..1.
+        front_lost: Share of the true front's members that were pruned, in 0..1.
+        entering: Number of trials that would have entered the front of the complete trials before them.
+        entering_pruned: Number of these trials that were pruned.
+        answered: Epochs until the answer for each of `TARGETS` stayed right; infinite if it never was.
     """
 
     saved: float
@@ -118,7 +118,7 @@ def score(recording: Recording, replay: Sequence[Spent]) -> Score:
 
 
 def _entering(recording: Recording, replay: Sequence[Spent]) -> Iterator[Spent]:
-    """Return the trials that beat every network no larger that was trained to its end before them."""
+    """Yield the trials that beat every network no larger that was trained to its end before them."""
     best = np.full(MAX_SIZE + 1, -1.0)
     for spent in replay:
         _, size, accuracy = recording.point(spent.network)

@@ -1,4 +1,4 @@
-"""Replay whole searches on recorded curves: samplers side by side, with our pruning and without.
+"""Replays of whole searches on recorded curves: samplers side by side, with our pruning and without.
 
     python -m benchmarks.samplers mnist [--replays 20] [--trials 500] [--cohort 100]
     python -m benchmarks.samplers cost
@@ -67,7 +67,7 @@ class Nearest:
         }
 
     def __call__(self, widths: Architecture) -> int:
-        """Return its position in the recording."""
+        """Return the network's position in the recording."""
         if not widths:
             return self._softmax
         tree, networks = self._trees[len(widths)]
@@ -164,7 +164,7 @@ def _searches(study: str, n_replays: int, n_trials: int, cohort: int) -> Table:
         table.add_column(f"lost at {budget}")
     for name, make in SAMPLERS.items():
         for pruning, policy in (("none", Everything), ("ours", Ours)):
-            if pruning == "ours" and name.startswith("TPE"):  # It takes every pruned trial for a bad one.
+            if pruning == "ours" and name.startswith("TPE"):  # TPE takes every pruned trial for a bad one.
                 continue
             rounds = [(seed, found[seed % len(found)]) for seed in range(n_replays)]
             runs = [(r, search(r, make(seed), policy(r), n_trials, cohort)) for seed, r in rounds]

@@ -1,4 +1,4 @@
-"""Do searches choose good shapes for verification, and the same ones? Replayed on recorded curves.
+"""Shapes that searches choose for verification: are they good, and do searches agree? Replayed on recorded curves.
 
     python -m benchmarks.shapes mnist [--replays 20] [--trials 500]
 
@@ -82,7 +82,7 @@ def _shapes(size: int, depth: int) -> Iterator[Architecture]:
 
 
 def evidence(recording: Recording, run: Sequence[Spent]) -> Trials:
-    """Return what a replayed search knows of each network, as verification gets it."""
+    """Return the trials of a replayed search in the form that verification reads."""
     ended = {spent.network: spent for spent in reversed(run)}.values()
     curves = {spent.network: recording.curves[spent.network].tolist() for spent in ended}
     finished = [FinishedCurve(0, curves[spent.network], curves[spent.network][-1]) for spent in ended if spent.complete]

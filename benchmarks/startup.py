@@ -1,4 +1,4 @@
-"""How long the quick commands take to start, beside `python -c pass`: whole processes, in turn, medians.
+"""Start times of the quick commands, beside `python -c pass`: medians of whole processes, run in turn.
 
 Usage: `python -m benchmarks.startup [--runs 5]`.
 """
@@ -29,7 +29,7 @@ def seconds(arguments: tuple[str, ...], url: str) -> float:
 
 
 def main() -> None:
-    """Make a study of 120 trials, then time every command."""
+    """Create a study of 120 trials, then time every command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     runs = parser.parse_args().runs

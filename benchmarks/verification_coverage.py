@@ -1,4 +1,4 @@
-"""Do verification's 95 % intervals cover the true answer, and at what cost? Drawn from an exhaustive table.
+"""Coverage of verification's 95 % intervals, and its cost in seeds, by draws from an exhaustive table.
 
     python -m benchmarks.verification_coverage benchmarks/verification_table.csv
 
@@ -44,7 +44,7 @@ Table = Mapping[Architecture, Sequence[float]]
 TARGETS = (0.90, 0.93, 0.95)
 LEAST_COVERAGE = 0.93
 MOST_SEEDS = 0.5
-"""Of a fixed 20 for every candidate."""
+"""Most seeds in the mean, as a share of a fixed 20 for every candidate."""
 
 
 class Run(NamedTuple):
@@ -52,9 +52,9 @@ class Run(NamedTuple):
 
     Attributes:
         answers: The answer to each target.
-        seeds: Networks it would have trained.
-        candidates: Architectures among them.
-        rounds: Batches they were trained in.
+        seeds: Number of networks that it would have trained.
+        candidates: Number of architectures among these networks.
+        rounds: Number of cohorts that would have trained them.
     """
 
     answers: list[TargetAnswer]
@@ -141,7 +141,7 @@ def report(table: Table, targets: Sequence[float], runs: Sequence[Run]) -> bool:
     """Print the table of figures.
 
     Returns:
-        Whether all of them are good enough.
+        Whether all figures meet the thresholds.
     """
     good = True
     print("target  answer    true  coverage  too high  too low  exact  neurons in interval  unanswered")

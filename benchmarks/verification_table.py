@@ -1,4 +1,4 @@
-"""Record the exhaustive table: every single-layer width (0 is softmax alone), each from many seeds.
+"""Recording of the exhaustive table: every single-layer width (0 is softmax alone), each from many seeds.
 
     python -m benchmarks.verification_table [--most-width 32] [--seeds 20] [--output benchmarks/verification_table.csv]
 
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 TABLE_SEED = 20_261_122
-"""Apart from every study's seed, so that no study has seen these networks."""
+"""A seed that no study uses, so that no study has seen these networks."""
 
 
 if __name__ == "__main__":

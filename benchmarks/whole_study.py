@@ -4,9 +4,9 @@
 
 The study runs as `fewest run` does, from reading the data to the last figure. Then a random sample of the networks
 that it trained is trained once more, as a user of Keras would: build, compile, `fit` for all epochs of the protocol
-with validation, `evaluate` on the test set. Printed of either: networks a minute and network-epochs a minute. The
-first counts networks that the study pruned like those it trained to the end, which the loop does with all; the second
-leaves out what pruning saves.
+with validation, `evaluate` on the test set. Printed for both: networks a minute and network-epochs a minute. The first
+counts a pruned network like one trained to its end, as the loop trains all of its own. The second does not count the
+epochs that pruning saves.
 """
 
 import argparse
@@ -28,14 +28,14 @@ __all__ = ["Pace", "run_whole", "trained"]
 
 
 class Pace(NamedTuple):
-    """How much was trained in how long."""
+    """Networks and epochs trained in a number of seconds."""
 
     networks: int
     epochs: int
     seconds: float
 
     def __str__(self) -> str:
-        """Say it.
+        """Write the pace as a line.
 
         >>> print(Pace(30, 450, 90.0))
             90.0 s     30 networks     450 epochs      20.0 networks a minute     300.0 network-epochs a minute
@@ -51,7 +51,7 @@ def run_whole(config: StudyConfig, url: str, *, quiet: bool = True) -> tuple[Fou
     """Search and verify until nothing is left to do.
 
     Returns:
-        What the storage holds then, and the seconds it took.
+        The finished study as the storage holds it, and the seconds it took.
     """
     started = time.perf_counter()
     with opened(config, url, manner=Manner(quiet=quiet)) as job:
@@ -102,7 +102,7 @@ def stock_loop(networks: Sequence[Network], config: StudyConfig, at_most: float)
 
 
 def main() -> None:
-    """Run both; print a line for each, and how many times as fast the study is."""
+    """Run both; print a line for each, and the ratio of their speeds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="?", default="mnist")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,9 +1,9 @@
-"""Read a study with plain Optuna, without importing `fewest`: its trials, and those that are Pareto optimal.
+"""Read a study with plain Optuna, without importing `fewest`: its trials, and the Pareto optimal ones.
 
     python examples/optuna_tools.py [sqlite:///wine.db] [wine]
 
-Shows that a study is an ordinary Optuna study with two objectives. Whatever reads one, optuna-dashboard among them,
-reads this one. `examples/own_arrays.py` makes the study that is read by default.
+A study is an ordinary Optuna study with two objectives. Every tool that reads Optuna studies, such as
+optuna-dashboard, reads this one. `examples/own_arrays.py` makes the study that is read by default.
 """
 
 import sys

@@ -3,8 +3,8 @@
     python examples/own_arrays.py
 
 Shows the file that `fewest` reads, how `fewest.load` checks settings before anything is trained, and how a program
-reads the answer. Writes `wine.npz`, `wine.db` and the networks beside them into the current folder. Run it again and
-nothing is trained: the study is finished, and only the answer is read.
+reads the answer. Writes `wine.npz`, `wine.db` and the networks beside them into the current folder. A second run trains
+nothing: the study is finished, so only its answer is read.
 """
 
 import json
@@ -23,7 +23,7 @@ SETTINGS = ["space.max_width=16", "space.max_depth=1", f"budget.targets=[{TARGET
 
 
 def write_arrays(path: str) -> None:
-    """Write the four arrays that a data set consists of: features are float32, labels integers from 0."""
+    """Write the four arrays of a data set: features are float32, labels are integers from 0."""
     features, labels = load_wine(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(
         features, labels, test_size=0.3, random_state=0, stratify=labels

@@ -1,7 +1,7 @@
 """The command line. Results go to stdout, progress and errors to stderr.
 
-Exit status: 0 success, 1 failure, 2 misuse, 130 interrupted, 141 the reader of a pipe left. TensorFlow and Optuna are
-imported only by the commands that train or serve, so that the others start at once.
+Exit status: 0 success, 1 failure, 2 misuse, 130 interrupted, 141 the reader of a pipe left. Only the commands that
+train or serve import TensorFlow and Optuna. The other commands start at once.
 """
 
 import json
@@ -28,11 +28,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def main(arguments: Sequence[str] | None = None, manner: "Manner | None" = None) -> None:
-    """Run a command and exit: what a user can mend is one line, bugs keep their traceback.
+    """Run a command and exit. An error that a user can mend is one line; a bug keeps its traceback.
 
     Args:
-        arguments: As typed in a shell, without the program's name; by default those of the process.
-        manner: How commands that train work, but for what their options say; None is as usual.
+        arguments: Words typed in a shell after the program's name; None takes those of this process.
+        manner: Defaults of the commands that train, which their options override; None takes the usual ones.
     """
     prepare_streams()
     try:
@@ -66,9 +66,9 @@ def _artifacts_option(command: Command) -> Command:
         "--artifacts",
         metavar="PLACE",
         envvar="FEWEST_ARTIFACTS",
-        help="Where trained networks are kept: a folder or s3://BUCKET/PREFIX; also read from FEWEST_ARTIFACTS. By "
-        "default beside a SQLite file, as FILE.artifacts, and with PostgreSQL in fewest.artifacts here; several "
-        "machines need a place they share.",
+        help="Folder or s3://BUCKET/PREFIX for trained networks; also read from FEWEST_ARTIFACTS. Default: "
+        "FILE.artifacts beside a SQLite file, fewest.artifacts in the current folder with PostgreSQL. Several "
+        "machines need a place that they share.",
     )(command)
 
 
@@ -77,14 +77,14 @@ def _places_options(command: Command) -> Command:
         "--checkpoints",
         metavar="PLACE",
         envvar="FEWEST_CHECKPOINTS",
-        help="Where checkpoints are kept, likewise; also read from FEWEST_CHECKPOINTS. A cohort that finds none there "
-        "starts again.",
+        help="Folder or s3://BUCKET/PREFIX for checkpoints; also read from FEWEST_CHECKPOINTS. Without a checkpoint, "
+        "a cohort restarts from its first epoch.",
     )
     return _artifacts_option(checkpoints(command))
 
 
 def _budget_options(command: Command) -> Command:
-    """Totals of the study: given again, larger, they extend it."""
+    """Add the options for the study's budget. Budgets are totals: a larger one extends the study."""
     options = (
         click.option("--trials", type=int, help="Networks to train in all."),
         click.option("--timeout", type=float, metavar="SECONDS", help="Seconds of training in all."),
@@ -93,14 +93,14 @@ def _budget_options(command: Command) -> Command:
 
 
 def _study_options(command: Command) -> Command:
-    """A study file, and what differs from it."""
+    """Add the study file as an argument, and the options that override its settings."""
     options = (
         click.argument("study"),
-        click.option("--name", help="Name of the study in the storage, if not the file's."),
+        click.option("--name", help="Name of the study in the storage; by default the file's."),
         click.option(
             "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Override any setting; repeatable."
         ),
-        click.option("--seed", type=int, help="Decides every network and every choice of the search."),
+        click.option("--seed", type=int, help="Seed of every random number in the study."),
         click.option("--engine", type=click.Choice(["population", "keras"]), help="How networks are trained."),
         click.option("--data", metavar="PATH", help="An .npz file with x_train, y_train, x_test, y_test."),
     )
@@ -108,7 +108,7 @@ def _study_options(command: Command) -> Command:
 
 
 def _names_options(command: Command) -> Command:
-    """Which studies a worker helps with, and for how long."""
+    """Add the names of the studies that a worker helps with, and the option to wait for more."""
     options = (
         click.argument("names", metavar="[NAME]...", nargs=-1),
         click.option(
@@ -123,16 +123,16 @@ def _names_options(command: Command) -> Command:
 
 
 def _moved_option(command: Command) -> Command:
-    """Where the data of a study are now."""
+    """Add the option for a data file that has moved."""
     return click.option(
         "--data",
         metavar="PATH",
-        help="Where the study's data file is now, if it has moved; its content must be the same.",
+        help="New path of the study's data file, if it has moved; its content must be the same.",
     )(command)
 
 
 def _quiet_option(command: Command) -> Command:
-    return click.option("--quiet", is_flag=True, help="No progress.")(command)
+    return click.option("--quiet", is_flag=True, help="Show no progress.")(command)
 
 
 def _with_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
@@ -187,7 +187,7 @@ def submit(url: str, **study: Any) -> None:
 @_places_options
 @_storage_option
 def worker(names: tuple[str, ...], idle: str, data: str | None, quiet: bool, url: str, **places: str | None) -> None:
-    """Help with the studies NAME, or with any unfinished one in the storage; start as many as you like.
+    """Work on the studies NAME, or on every unfinished study in the storage. Start as many workers as you like.
 
     Example: fewest worker --idle wait --storage postgresql://me@server/studies
     """
@@ -198,12 +198,16 @@ def worker(names: tuple[str, ...], idle: str, data: str | None, quiet: bool, url
 
 @cli.command()
 @_names_options
-@click.option("--scheduler", metavar="ADDRESS", required=True, help="The Dask scheduler's, as tcp://host:8786.")
-@click.option("--workers", "n_workers", type=click.IntRange(1), required=True, help="How many, each in a process.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", required=True, help="Address of the Dask scheduler, such as tcp://host:8786."
+)
+@click.option(
+    "--workers", "n_workers", type=click.IntRange(1), required=True, help="Number of workers, each in its own process."
+)
 @_places_options
 @_storage_option
 def cluster(scheduler: str, n_workers: int, names: tuple[str, ...], idle: str, url: str, **places: str | None) -> None:
-    """Keep workers on an existing Dask cluster, and place them anew where they die; the storage is PostgreSQL.
+    """Keep workers running on an existing Dask cluster, and replace those that die. The storage must be PostgreSQL.
 
     Example: fewest cluster --scheduler tcp://host:8786 --workers 8 --storage postgresql://me@server/studies
     """
@@ -235,8 +239,8 @@ def resume(
 
 @cli.command()
 @click.argument("name")
-@click.option("--target", "targets", type=float, multiple=True, help="Another accuracy to answer for; repeatable.")
-@click.option("--seeds", type=int, help="Most seeds per candidate.")
+@click.option("--target", "targets", type=float, multiple=True, help="Another target accuracy; repeatable.")
+@click.option("--seeds", type=int, help="Most seeds for each candidate.")
 @_moved_option
 @_quiet_option
 @_places_options
@@ -250,7 +254,7 @@ def verify(
     url: str,
     **places: str | None,
 ) -> None:
-    """Score what study NAME has found on the sealed test set, from more seeds or for more targets.
+    """Verify study NAME: retrain its candidates from more seeds, score them on the sealed test set.
 
     Example: fewest verify mnist --target 0.96 --seeds 40
     """
@@ -265,7 +269,7 @@ def verify(
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @_storage_option
 def answer(name: str, form: str, url: str) -> None:
-    """Print the fewest neurons per target accuracy that study NAME has found.
+    """Print the fewest neurons that study NAME found for each target accuracy.
 
     Example: fewest answer mnist --format json
     """
@@ -280,7 +284,7 @@ def answer(name: str, form: str, url: str) -> None:
 @cli.command()
 @_storage_option
 def studies(url: str) -> None:
-    """List the studies in the storage, and how far along they are.
+    """List the studies in the storage and their progress.
 
     Example: fewest studies --storage sqlite:///fewest.db
     """
@@ -295,9 +299,9 @@ def studies(url: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @_storage_option
 def backup(file: Path, url: str) -> None:
-    """Copy the storage, a SQLite file, to FILE; also while studies run.
+    """Copy the storage, a SQLite file, to FILE. Studies may run meanwhile.
 
-    Trained networks and checkpoints, which lie in folders beside it, are not part of it.
+    The copy has no trained networks and no checkpoints: they lie in folders beside the storage.
 
     Example: fewest backup monday.db
     """
@@ -309,10 +313,10 @@ def backup(file: Path, url: str) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--output", metavar="FILE", help="The file, or - for stdout; by default NAME.html.")
+@click.option("--output", metavar="FILE", help="File to write, or - for stdout; by default NAME.html.")
 @_storage_option
 def report(name: str, output: str | None, url: str) -> None:
-    """Write what study NAME found as one HTML file that opens offline.
+    """Write a report of study NAME: one HTML file that opens offline.
 
     Example: fewest report mnist --output mnist.html
     """
@@ -327,16 +331,18 @@ def report(name: str, output: str | None, url: str) -> None:
 @cli.command()
 @click.argument("name")
 @click.option("--target", type=float, help="Export the typical answer for this test accuracy.")
-@click.option("--depth", type=click.IntRange(min=0), help="With --target: the answer with so many hidden layers.")
+@click.option("--depth", type=click.IntRange(min=0), help="With --target: number of hidden layers of the answer.")
 @click.option("--trial", type=int, help="Export this trial's network.")
-@click.option("--output", metavar="FILE", required=True, help="The file, or - for stdout, with --format.")
+@click.option("--output", metavar="FILE", required=True, help="File to write, or - for stdout; - needs --format.")
 @click.option(
     "--format",
     "fmt",
     type=click.Choice(["keras", "tflite", "tflite-int8", "onnx"]),
-    help="By default what the file's name ends like: .keras, .tflite, .int8.tflite or .onnx.",
+    help="Format of the file; by default from its ending: .keras, .tflite, .int8.tflite or .onnx.",
 )
-@click.option("--tolerance", type=click.FloatRange(0, 1), help="Test accuracy the file may lose; by default 0.005.")
+@click.option(
+    "--tolerance", type=click.FloatRange(0, 1), help="Test accuracy that the file may lose; by default 0.005."
+)
 @_moved_option
 @_artifacts_option
 @_storage_option
@@ -354,7 +360,7 @@ def export(
 ) -> None:
     """Write a network of study NAME to a file that other programs run, and check that file on the test set.
 
-    It is the answer to a target or a trial's network, as it was kept, else trained again from the same seed.
+    Choose the network by a target accuracy or by a trial. If it was not kept, it is trained again from the same seed.
 
     Example: fewest export mnist --target 0.95 --output mnist.tflite
     """
@@ -381,7 +387,7 @@ def export(
 @_artifacts_option
 @_storage_option
 def dashboard(host: str, port: int, artifacts: str | None, url: str) -> None:
-    """Serve optuna-dashboard over the storage.
+    """Serve optuna-dashboard for the studies in the storage.
 
     Example: fewest dashboard --port 8081
     """
@@ -393,7 +399,7 @@ def dashboard(host: str, port: int, artifacts: str | None, url: str) -> None:
 
 
 def _manner(quiet: bool, artifacts: str | None, checkpoints: str | None) -> "Manner":
-    """The manner given to `main`, with what `--quiet` and `_places_options` ask for."""
+    """Return the manner given to `main`, changed by `--quiet` and `_places_options`."""
     from fewest.train_commands import Manner, Places
 
     given = click.get_current_context().obj or Manner()
@@ -410,7 +416,7 @@ def _study_given(
     trials: int | None,
     timeout: float | None,
 ) -> "StudyConfig":
-    """The settings that `_study_options` and `_budget_options` ask for."""
+    """Load the study file, with the settings given in `_study_options` and `_budget_options`."""
     from fewest.search.settings.files import load
 
     given = {
@@ -425,7 +431,7 @@ def _study_given(
 
 
 def _as_overrides(given: dict[str, Any]) -> list["Override"]:
-    """Options that were given, as settings."""
+    """Return the options that were given as overrides of settings."""
     return [(name, value) for name, value in given.items() if value is not None]
 
 

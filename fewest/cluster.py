@@ -1,7 +1,7 @@
-"""Workers on a Dask cluster: one on each of its worker processes, placed anew wherever one dies.
+"""Workers on a Dask cluster: one in each Dask worker process, replaced when it dies.
 
-Dask places and watches, nothing more: trials are given out, and those of a dead worker taken over, by the storage
-alone. So it does no harm if Dask takes a living worker for dead.
+Dask only places and watches workers. The storage alone gives trials out and takes over those of a dead worker. So no
+harm is done if Dask takes a living worker for dead.
 """
 
 import time
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["ClusterError", "keep_placed", "serve_on_cluster"]
 
 POLL_SECONDS = 0.5
-"""How often the command looks which Dask workers there are, and a worker whether it is to stop."""
+"""Seconds between two looks: by the command at the list of Dask workers, by a worker at its signal to stop."""
 
 CONNECT_SECONDS = 10
-"""How long to wait for the scheduler."""
+"""Seconds to wait for the scheduler."""
 
 
 class ClusterError(FewestError, OSError):
@@ -45,21 +45,21 @@ def serve_on_cluster(
     places: Places,
     connect_seconds: float = CONNECT_SECONDS,
 ) -> None:
-    """Keeps workers on a Dask cluster until no study has work left, or the user stops it.
+    """Keep workers on a Dask cluster until no study has work left, or the user stops the command.
 
     Args:
-        scheduler: Its address, as `tcp://host:8786`.
-        n_workers: How many; as long as the cluster has fewer processes, one on each.
-        names: The studies to help with; none are all.
-        url: The storage, as the cluster reaches it.
-        wait: When all are finished, wait for the next.
-        places: Where to keep files, as the cluster reaches them.
-        connect_seconds: How long to wait for the scheduler.
+        scheduler: Address of the Dask scheduler, such as `tcp://host:8786`.
+        n_workers: Number of workers to keep; a cluster with fewer processes gets one worker a process.
+        names: Names of the studies to train for; empty for all.
+        url: URL of the storage, as the cluster reaches it.
+        wait: Whether to wait for the next study when all are finished.
+        places: Places of artifacts and checkpoints, as the cluster reaches them.
+        connect_seconds: Seconds to wait for the scheduler.
 
     Raises:
-        MisuseError: The storage is not one that several machines can share, or there is no such study.
+        MisuseError: Several machines cannot share the storage, or there is no such study.
         ClusterError: There is no such scheduler, or `distributed` is not installed.
-        SearchInterruptedError: The user stopped it; the workers have left.
+        SearchInterruptedError: The user stopped the command; the workers have left.
     """
     if parse_url(url).drivername == "sqlite":
         raise MisuseError(
@@ -98,19 +98,19 @@ def keep_placed(
     *,
     poll_seconds: float = POLL_SECONDS,
 ) -> None:
-    """Keeps a task running on so many Dask workers, one on each, until one of them says that nothing is left to do.
+    """Keep a task running on each of `n_workers` Dask workers until one task returns, for nothing is left to do.
 
     Args:
-        client: Of the cluster.
-        n_workers: On how many; fewer while it has fewer.
-        task: Called on a Dask worker with the name of the `distributed.Event` that asks it to end; gives an account of
-            what it did.
-        should_stop: Asked now and then; True ends the tasks.
-        say: Takes a line for each beginning and end.
-        poll_seconds: How long to wait before looking again.
+        client: Dask client of the cluster.
+        n_workers: Number of Dask workers to use; fewer while the cluster has fewer.
+        task: Function to run on a Dask worker. It takes the name of the `distributed.Event` that asks it to end, and
+            returns an account of its work.
+        should_stop: Function asked every `poll_seconds`; True ends the tasks.
+        say: Function that prints a line for each beginning and end of a task.
+        poll_seconds: Seconds between two looks at the cluster.
 
     Raises:
-        Exception: What a task raised; all others are asked to end.
+        Exception: A task raised it; the other tasks are asked to end.
     """
     from distributed import Event
 
@@ -128,7 +128,7 @@ def keep_placed(
                 stop.set()
             free = [] if ending else sorted(living - placed.keys())[: n_workers - len(placed)]
             for address in free:
-                # Pinned, so that each has a process of its own; what is lost with it is placed anew here.
+                # Pinned, so that each worker has its own process; this loop replaces a worker that is lost.
                 placed[address] = client.submit(task, stop.name, workers=[address], pure=False)
                 say(f"A worker begins on {address}; {len(placed)} of {n_workers}.")
             time.sleep(poll_seconds)
@@ -137,7 +137,7 @@ def keep_placed(
 
 
 def _ended(future: "Future[str]", address: str, say: Callable[[str], None]) -> bool:
-    """Says what became of a task: whether it came to its end, or is to be placed anew."""
+    """Print the result of a task. Return whether it came to its end; if not, it must be placed again."""
     from distributed import KilledWorker
 
     if future.status == "finished":
@@ -152,7 +152,7 @@ def _ended(future: "Future[str]", address: str, say: Callable[[str], None]) -> b
 
 
 def _help(stop: str, names: Sequence[str], url: str, wait: bool, places: Places) -> str:
-    """A worker, in a thread of a Dask worker."""
+    """Work in a thread of a Dask worker until the event named `stop` is set or no work is left."""
     from distributed import Event
 
     from fewest.search.listener import SearchInterruptedError
@@ -165,7 +165,7 @@ def _help(stop: str, names: Sequence[str], url: str, wait: bool, places: Places)
 
 
 def _now_and_then(ask: Callable[[], bool]) -> Callable[[], bool]:
-    """The last answer, unless it is old: an epoch may be shorter than a question to the scheduler."""
+    """Cache the last answer for a while: an epoch may be shorter than a question to the scheduler."""
     answer, asked_at = False, float("-inf")
 
     def cached() -> bool:

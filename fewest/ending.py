@@ -1,6 +1,6 @@
 """How a command ends: an exit status, and one line about what a user can mend. Bugs keep their traceback.
 
-What the system says of paths and pipes is put into words here, for every command.
+Errors of the operating system about paths and pipes get their words here, for every command.
 """
 
 import contextlib
@@ -20,22 +20,22 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 
 PIPE_CLOSED = 141
-"""Exit status when the reader of a pipe left, as `answer | head -1` does: what a shell reports of SIGPIPE."""
+"""Exit status when the reader of a pipe left, as in `answer | head -1`: a shell's status for SIGPIPE."""
 
 _DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 Ending = tuple[int, str]
-"""The exit status, and what to say; empty for nothing."""
+"""The exit status and the line to print; an empty line prints nothing."""
 
 
 def ending_of(error: BaseException) -> Ending | None:
-    """Judge how a command ends that raised an error.
+    """Choose the exit status and the last line of a command that raised an error.
 
     Args:
-        error: What it raised.
+        error: Exception that the command raised.
 
     Returns:
-        None if it is a bug, or an exit of the command's own.
+        None if the exception is a bug, or the command's own exit.
 
     >>> ending_of(FileNotFoundError(2, "No such file or directory", "a[b]"))
     (1, "Error: The path 'a[b]' must be usable, got: No such file or directory. Mend it or name another.")
@@ -56,25 +56,25 @@ def ending_of(error: BaseException) -> Ending | None:
 
 
 def prepare_streams() -> None:
-    """Let output fail on no character, and let a stream that the caller closed lead nowhere.
+    """Escape characters that a stream cannot encode, and open the null device for each stream that is closed.
 
-    Otherwise the next file that is opened, a database perhaps, would take the closed one's place.
+    Otherwise the next file to be opened, perhaps a database, would get the number of the closed stream.
     """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # It gets the lowest free number, which is this.
+            os.open(os.devnull, os.O_RDWR)  # The system gives the lowest free number: that of the closed stream.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def discard_results(error: BaseException) -> None:
-    """Let the rest of stdout lead nowhere if writing failed, for Python would try it once more.
+    """Discard the rest of stdout if writing to it failed: Python would try to write it once more.
 
     Args:
-        error: What ended the command.
+        error: Exception that ended the command.
     """
     writing_failed = isinstance(error, OSError) and error.filename is None and not isinstance(error, FewestError)
     if not writing_failed and not _reader_left(error):
@@ -86,19 +86,19 @@ def discard_results(error: BaseException) -> None:
 
 
 def tell(said: str) -> None:
-    """Write the last words to stderr; nobody may be there to read them."""
+    """Write a last line to stderr, even if nobody reads it."""
     if said:
         with contextlib.suppress(OSError):
             click.echo(said, err=True)
 
 
 def _reader_left(error: BaseException) -> bool:
-    """Tell whether nobody reads the pipe any more; Click and Rich make a SystemExit of that."""
+    """Say whether the reader of a pipe has left. Click and Rich turn that error into a SystemExit."""
     return isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError)
 
 
 def _of_system(error: BaseException) -> str | None:
-    """Put into a line what the system says of a path or a stream; None of anything else."""
+    """Describe an operating system's error about a path or a stream in a line; None for any other error."""
     if isinstance(error, OSError):
         if isinstance(error.filename, (str, bytes, os.PathLike)):
             path = one_line(os.fsdecode(error.filename))
@@ -115,7 +115,7 @@ def _of_system(error: BaseException) -> str | None:
 
 
 def _shown(error: click.ClickException) -> str:
-    """Give what Click says of a misuse: usage, hint and error."""
+    """Return Click's text about a misuse: usage, hint and error."""
     text = io.StringIO()
     error.show(file=text)
     return visible(text.getvalue().rstrip("\n"))

@@ -1,4 +1,4 @@
-"""`fewest export`: a study's network chosen, had again, written to a file and checked."""
+"""The command `fewest export`: choose a network of a study, load or retrain it, write it to a file, check the file."""
 
 from functools import partial
 from pathlib import Path
@@ -36,24 +36,24 @@ def export_network(
     artifacts: str | None,
     data_path: str | None = None,
 ) -> None:
-    """Write a network of a study to a file, and print what running that file on the test set showed.
+    """Write a network of a study to a file, run the file on the test set, print its accuracy.
 
     Args:
-        name: The study's name.
-        url: The storage's URL; it is only read.
-        output: The file to write.
-        target: The accuracy whose answer is wanted; else None.
-        depth: Hidden layers the answer must have; None for any.
-        trial: The trial whose network is wanted; else None.
-        fmt: One of `fewest.search.export.export.FORMATS`; None takes the one that `output` ends like.
-        tolerance: Test accuracy that may be lost; None for the usual.
-        artifacts: The folder with the study's artifacts, if not the storage's usual one.
-        data_path: Where the study's data are now, if they have moved; not remembered, as the storage is only read.
+        name: Name of the study.
+        url: URL of the storage, which is only read.
+        output: Path of the file to write.
+        target: Target accuracy, 0..1: export its answer; None to export by `trial`.
+        depth: Number of hidden layers of the answer; None for any.
+        trial: Number of the trial to export; None to export by `target`.
+        fmt: Name in `fewest.search.export.export.FORMATS`; None chooses by the ending of `output`.
+        tolerance: Test accuracy that may be lost, 0..1; None for the default.
+        artifacts: Place of the study's artifacts; None for the storage's usual place.
+        data_path: Path of the study's data, if they have moved. It is not stored, as the storage is only read.
 
     Raises:
-        MisuseError: There is no such study or network, its data are others now, or the options do not fit.
-        ExportError: The network cannot be had in this format, or not as accurate.
-        RegainError: The network had to be trained again, and failed.
+        MisuseError: There is no such study or network, its data have changed, or the options do not fit together.
+        ExportError: This format cannot hold the network, or loses too much accuracy.
+        RegainError: The network had to be trained again, and that failed.
         RecordError: The network, or the file, is not as accurate as the study recorded.
     """
     if (target is None) == (trial is None):

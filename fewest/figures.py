@@ -1,4 +1,4 @@
-"""The figures that a running study keeps in itself, for optuna-dashboard to show beside its trials."""
+"""The figures that a running study stores with its trials, for optuna-dashboard to show."""
 
 import time
 
@@ -10,23 +10,23 @@ from fewest.search.study.study import OpenStudy
 __all__ = ["Figures"]
 
 SECONDS_BETWEEN = 30.0
-"""The least time between two drawings while a study runs: drawing takes half a second."""
+"""Least seconds between two drawings while a study runs: drawing takes half a second."""
 
 
 class Figures:
-    """A study's front and learning curves, drawn and saved into it."""
+    """A study's front and learning curves, drawn and stored with the study."""
 
     def __init__(self, study: OpenStudy) -> None:
         self._study = study
         self._drawn_at = time.monotonic()
 
     def refresh_if_old(self) -> None:
-        """Draw again if that was not done lately."""
+        """Draw the figures again if the last drawing is older than `SECONDS_BETWEEN`."""
         if time.monotonic() - self._drawn_at >= SECONDS_BETWEEN:
             self.refresh()
 
     def refresh(self) -> None:
-        """Draw again."""
+        """Draw the figures again."""
         study, config = self._study, self._study.config
         drawn_from = (*study.trials_and_curves(), config.budget.targets, config.space.size)
         save_front_figure(study.optuna, plot_front(*drawn_from))

@@ -1,4 +1,4 @@
-"""What is shown while a search runs: a bar on a terminal that can redraw one, plain lines elsewhere; all on stderr."""
+"""Progress of a search on stderr: a bar where the terminal can redraw one, plain lines elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,18 +21,18 @@ from fewest.search.listener import Progress as Standing
 __all__ = ["following"]
 
 SECONDS_BETWEEN_LINES = 10.0
-"""Plain lines come no more often than this, but for one whenever trials ended."""
+"""Least seconds between two plain lines, except that ended trials always get one."""
 
 Show = Callable[[Standing], None]
 
 
 @contextmanager
 def following(console: Console, *, quiet: bool) -> Iterator[Show]:
-    """Gives a function that shows where a search stands; what it drew is finished on leaving.
+    """Yield a function that shows a search's progress; finish the drawing on leaving.
 
     Args:
-        console: Where to draw: a bar if it is a terminal that can redraw one, lines otherwise.
-        quiet: Draw nothing.
+        console: Console to draw on: a bar if its terminal can redraw one, lines otherwise.
+        quiet: Whether to draw nothing.
     """
     if quiet:
         yield lambda standing: None
@@ -44,7 +44,7 @@ def following(console: Console, *, quiet: bool) -> Iterator[Show]:
 
 
 def describe(standing: Standing) -> str:
-    """Where a study stands, in a line.
+    """Describe a study's progress in a line.
 
     >>> describe(Standing("search", 70, 500, 16, 4, 15, 40, 1, [(0, 0.921), (8, 0.9132)]))
     'search: 70 of 500 networks (40 pruned, 1 failed), 16 training, epoch 5 of 15; validation front 0: 0.921, 8: 0.913'
@@ -65,7 +65,7 @@ def _ended(standing: Standing) -> str:
 
 
 def _front(front: Sequence[tuple[int, float]], most: int = 5) -> str:
-    """The front's ends and what lies evenly between them; sizes with validation accuracies."""
+    """Write sizes and validation accuracies of at most `most` points of the front: its ends, and some between."""
     if len(front) > most:
         front = [front[round(k * (len(front) - 1) / (most - 1))] for k in range(most)]
     return ", ".join(f"{size}: {accuracy:.3f}" for size, accuracy in front)

@@ -1,4 +1,4 @@
-"""Keeps libraries from talking where a user reads results and errors."""
+"""Quiet imports: libraries print nothing where a user reads results and errors."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ def quiet_libraries() -> None:
     """Import Keras, TensorFlow and Optuna without their greetings; their errors still raise.
 
     Raises:
-        MisuseError: The program around us imported Keras before, with another backend.
+        MisuseError: The calling program has already imported Keras with another backend.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silent_stderr():
@@ -25,7 +25,7 @@ def quiet_libraries() -> None:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Sends file descriptor 2 nowhere for a while."""
+    """Redirect file descriptor 2 to the null device within the context."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:

@@ -1,7 +1,7 @@
-"""What the reading commands do: everything the storage holds of a study, as an answer, a list or a report.
+"""The reading commands: they print a stored study as an answer, a list or a report.
 
-A study is read in one transaction, so that all of it is of one moment. Reading loads neither TensorFlow nor
-Optuna and never writes to the storage.
+A study is read in one transaction, so everything read is from one moment. Reading loads neither TensorFlow nor Optuna
+and never writes to the storage.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,8 +45,8 @@ class Found:
     """A study as the storage had it at one moment.
 
     Attributes:
-        ours: The study, its attributes checked.
-        trials: All its trials, by number, without what cannot be.
+        ours: The study, with checked attributes.
+        trials: All its trials, by number, without impossible values.
         verified: Networks scored on the test set; empty before verification.
     """
 
@@ -61,7 +61,7 @@ class Found:
 
     @property
     def config(self) -> StudyConfig:
-        """Its settings."""
+        """The study's settings."""
         return self.ours.config
 
     @cached_property
@@ -72,7 +72,7 @@ class Found:
 
 @contextmanager
 def reading(url: str) -> Iterator[Connection]:
-    """Read a storage as it is at one moment; nothing of it stays open afterwards."""
+    """Open a storage to read it as of one moment, and close it afterwards."""
     database = open_database(url, create=False)
     try:
         with transactions.reading(database) as connection:
@@ -98,7 +98,7 @@ def all_studies(url: str) -> list[StudyRecord]:
 
 
 def found(name: str, url: str) -> Found:
-    """Read all about a study, but for its curves.
+    """Read everything about a study except its curves.
 
     Raises:
         NotFoundError: There is none of that name, or no storage yet.
@@ -108,7 +108,7 @@ def found(name: str, url: str) -> Found:
 
 
 def read_found(connection: Connection, name: str) -> Found:
-    """Read all about a study within the caller's transaction; see `found`."""
+    """Read everything about a study except its curves, within the caller's transaction; see `found`."""
     study = read_study(connection, name)
     key = study.study_id
     ours = our_study(study)
@@ -117,7 +117,7 @@ def read_found(connection: Connection, name: str) -> Found:
 
 
 def print_answer_of(name: str, url: str) -> None:
-    """Print what a study has found, beside the figures it refers to if it has any.
+    """Print a study's answer, beside its reference figures if it has any.
 
     Raises:
         MisuseError: There is no such study, or it is not ours.
@@ -136,7 +136,7 @@ def print_answer_of(name: str, url: str) -> None:
 
 
 def write_study_report(name: str, url: str, output: Path) -> None:
-    """Write what a study has found as one HTML file.
+    """Write a study's report as one HTML file.
 
     Raises:
         NotFoundError: There is no such study.

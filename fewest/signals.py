@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM: the first lets the epoch finish, the second stops at once.
 
-Python handles signals between two of its own instructions, of which a compiled epoch has none, and takes two that
-arrived meanwhile for one. So a thread listens to them as they arrive.
+Python handles signals only between two of its own instructions, and a compiled epoch has none. Python would also count
+two signals that arrive meanwhile as one. So a thread listens for signals as they arrive.
 """
 
 import _thread
@@ -20,19 +20,20 @@ __all__ = ["stoppable"]
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 GRACE_SECONDS = 1.0
-"""How long, after the second signal, the program may take to leave by itself."""
+"""Seconds that the program may take to leave by itself after the second signal."""
 
 
 @contextmanager
 def stoppable(announce: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether the user asked to stop.
+    """Yield a function that says whether the user asked to stop.
 
     Args:
-        announce: Told, once, that the epoch is being finished; from another thread.
+        announce: Function that prints a line, called from another thread at the first signal: the epoch is being
+            finished. It is called again if the process has to end at once.
 
     Raises:
-        KeyboardInterrupt: At a second signal. If it cannot be raised soon, the process ends as if killed, which a
-            study survives, with status 130.
+        KeyboardInterrupt: A second signal arrived. If it cannot be raised within `GRACE_SECONDS`, the process ends at
+            once with status 130. A study survives that.
     """
     n_arrived, asked, raised = 0, False, False
     left = Event()

@@ -1,7 +1,6 @@
-"""What the commands that train do: the rooms put together.
+"""The commands that train: they put settings, data, study, engine and verification together.
 
-Everything that can be wrong with a request is found before the storage is touched: first in the settings,
-then in the data.
+A request is checked before the storage is touched: first its settings, then its data.
 """
 
 import shlex
@@ -49,17 +48,17 @@ _EARLY_ENDINGS = {
     "plateau": "The front has not improved over the last {patience} trials, so the search ends here; "
     "`fewest run` with a larger `--set budget.patience=` goes on.",
 }
-"""What is said when a search ends before its trials are all trained."""
+"""Lines to print when a search ends before all its trials are trained, by the reason."""
 
 
 class Places(NamedTuple):
-    """Where the files are kept that belong to a storage, as told by the user; None for the usual place."""
+    """Places that the user named for artifacts and checkpoints; None for the storage's usual place."""
 
     artifacts: str | None = None
     checkpoints: str | None = None
 
     def options(self) -> str:
-        """The options that say so on a command line."""
+        """Return the command-line options that name these places."""
         given = ((name, place) for name, place in self._asdict().items() if place is not None)
         return "".join(f" --{name} {shlex.quote(place)}" for name, place in given)
 
@@ -68,7 +67,7 @@ HERE = Places()
 
 
 def engine_for(config: StudyConfig) -> "Engine":
-    """Make the engine that a study's settings name."""
+    """Create the engine that a study's settings name."""
     from fewest.search.training.engines import ENGINES
 
     return ENGINES[config.engine]()
@@ -76,13 +75,13 @@ def engine_for(config: StudyConfig) -> "Engine":
 
 @dataclass(frozen=True)
 class Manner:
-    """How a command works, whatever the study.
+    """A command's way of working, the same for every study.
 
     Attributes:
-        quiet: Show no progress.
-        places: Where to keep files, if not in the usual places.
-        pace: How often to save, to tell that this worker is alive, and to look again.
-        make_engine: Makes what trains a study's networks.
+        quiet: Whether to show no progress.
+        places: Places of artifacts and checkpoints.
+        pace: Intervals between checkpoints, heartbeats and looks at the storage.
+        make_engine: Function that creates the engine for a study's settings.
     """
 
     quiet: bool = False
@@ -92,33 +91,33 @@ class Manner:
 
 
 def run_study(config: StudyConfig, url: str, *, manner: Manner) -> None:
-    """Creates or continues a study, searches until its budget is spent, prints its answer.
+    """Create or continue a study, search until its budget is spent, verify, print the answer.
 
     Args:
-        config: Its settings.
-        url: The storage.
-        manner: How to work.
+        config: Settings of the study.
+        url: URL of the storage.
+        manner: The command's way of working.
 
     Raises:
         MisuseError: The study exists with other settings, or its data cannot be used.
-        SearchInterruptedError: The user stopped it; it can be continued.
+        SearchInterruptedError: The user stopped the study; it can be continued.
     """
     stored = _stored(config.name, url)
     moved = False
     if stored is not None:
         before = our_study(stored).config
         config = continued(before, config)
-        moved = config.data.name != before.data.name  # Whether these are the same data, their fingerprint says.
+        moved = config.data.name != before.data.name  # Opening the study compares fingerprints of the data.
     if stored is None or moved or not is_finished(stored, config):
         _work(config, url, manner=manner)
     _tell(config, url)
 
 
 def submit_study(config: StudyConfig, url: str) -> str:
-    """Creates a study, or extends its budget, and leaves the training to workers.
+    """Create a study, or extend its budget, and leave the training to workers.
 
     Returns:
-        The study's name, how much there is to train, and the command that takes it up, in one line.
+        One line: the study's name, the networks to train, and the command that starts a worker.
 
     Raises:
         MisuseError: The study exists with other settings, or its data cannot be used.
@@ -136,34 +135,34 @@ def submit_study(config: StudyConfig, url: str) -> str:
 
 
 def resume_study(name: str, overrides: Sequence[Override], url: str, *, manner: Manner) -> None:
-    """Continues a study from its stored settings.
+    """Continue a study from its stored settings.
 
     Args:
-        name: The study.
-        overrides: A larger budget, or where the data are now.
-        url: The storage.
-        manner: How to work.
+        name: Name of the study.
+        overrides: A larger budget, or the new path of the data.
+        url: URL of the storage.
+        manner: The command's way of working.
 
     Raises:
         MisuseError: There is no such study.
-        SearchInterruptedError: The user stopped it; it can be continued.
+        SearchInterruptedError: The user stopped the study; it can be continued.
     """
     stored = our_study(stored_study(name, url)).config
     run_study(overridden(stored, overrides), url, manner=manner)
 
 
 def verify_study(name: str, overrides: Sequence[Override], url: str, *, manner: Manner) -> None:
-    """Verifies what a study has found so far; nothing is searched.
+    """Verify the candidates that a study has found so far, without searching on.
 
     Args:
-        name: The study.
-        overrides: More targets or seeds, or where the data are now.
-        url: The storage.
-        manner: How to work.
+        name: Name of the study.
+        overrides: More targets or seeds, or the new path of the data.
+        url: URL of the storage.
+        manner: The command's way of working.
 
     Raises:
         MisuseError: There is no such study, or it has no seeds to verify from.
-        SearchInterruptedError: The user stopped it; it can be continued.
+        SearchInterruptedError: The user stopped the verification; it can be continued.
     """
     stored = our_study(stored_study(name, url)).config
     config = continued(stored, overridden(stored, overrides))
@@ -174,7 +173,7 @@ def verify_study(name: str, overrides: Sequence[Override], url: str, *, manner: 
 
 
 def _stored(name: str, url: str) -> StudyRecord | None:
-    """The study of that name; None if there is none, or no storage yet."""
+    """Read the study of that name; return None if there is none, or no storage yet."""
     try:
         return stored_study(name, url)
     except NotFoundError:
@@ -182,14 +181,14 @@ def _stored(name: str, url: str) -> StudyRecord | None:
 
 
 def _tell(config: StudyConfig, url: str) -> None:
-    """Prints the answer, and where there is more to see."""
+    """Print the answer, and the commands that show more."""
     print_answer_of(config.name, url)
     option = storage_option(url)
     say(err(), f"Report: `fewest report {shlex.quote(config.name)}{option}`. Dashboard: `fewest dashboard{option}`.")
 
 
 def _work(config: StudyConfig, url: str, *, manner: Manner, searching: bool = True) -> None:
-    """Searches and verifies until nothing is left to do, or the user stops it."""
+    """Search and verify until nothing is left to do, or the user stops the study."""
     options = f"{storage_option(url)}{manner.places.options()}"
     command = f"fewest {'resume' if searching else 'verify'} {shlex.quote(config.name)}{options}"
     with opened(config, url, manner=manner) as job, _interruptible(job.console, command) as should_stop:
@@ -198,7 +197,7 @@ def _work(config: StudyConfig, url: str, *, manner: Manner, searching: bool = Tr
 
 @dataclass(frozen=True)
 class Job:
-    """A study open for work, and all that the work needs."""
+    """A study open for work, with everything that the work needs."""
 
     study: "OpenStudy"
     engine: "Engine"
@@ -214,7 +213,7 @@ class Job:
         *,
         searching: bool = True,
     ) -> None:
-        """Searches and verifies until nothing is left to do; see `Listener` for when else it ends."""
+        """Search and verify until nothing is left to do; `Listener` describes the two other ways to end."""
         from fewest.figures import Figures
         from fewest.progress import following
         from fewest.search.listener import Listener
@@ -237,7 +236,7 @@ class Job:
 
 @contextmanager
 def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
-    """A study, created or continued, with its data.
+    """Create or continue a study, and yield it open for work, with its data.
 
     Raises:
         MisuseError: The study exists with other settings, or its data cannot be used.
@@ -263,13 +262,13 @@ def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
 
 
 def say_to(console: Console) -> Callable[[str], None]:
-    """What prints one plain line."""
+    """Return a function that prints one plain line on a console."""
     return partial(say, console)
 
 
 @contextmanager
 def _interruptible(console: Console, command: str) -> Iterator[Callable[[], bool]]:
-    """Says whether the user asked to stop; an interruption ends in the line that says which command goes on."""
+    """Yield a function that says whether the user asked to stop; add the command to continue with to the error."""
     from fewest.search.listener import SearchInterruptedError
     from fewest.signals import stoppable
 
@@ -281,5 +280,5 @@ def _interruptible(console: Console, command: str) -> Iterator[Callable[[], bool
 
 
 def storage_option(url: str) -> str:
-    """The option that names a storage on a command line, where it has to be named."""
+    """Return the command-line option that names a storage; empty for the default storage."""
     return "" if url == DEFAULT_URL else f" --storage {shlex.quote(url)}"

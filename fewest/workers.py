@@ -1,7 +1,7 @@
-"""A worker: helps with studies until none has work left, or waits for the next.
+"""A worker: it trains for studies until none has work left, or waits for the next study.
 
-It takes settings and data from each study itself. What it cannot help with, it says in a line and passes over: a study
-that is not ours, one whose data is not on this machine, one in which nothing moves.
+It takes settings and data from each study itself. It passes over a study that it cannot work on, and says so in a line:
+the study is not ours, its data are not on this machine, or it makes no progress.
 """
 
 import shlex
@@ -23,24 +23,23 @@ from fewest.train_commands import Manner, opened, say_to
 __all__ = ["help_studies", "help_until"]
 
 PATIENCE_SECONDS = 60.0
-"""How long a worker waits in a study of which others have the rest before it looks at another such."""
+"""Seconds that a worker waits in a study that other workers finish, before it looks at another such study."""
 
 
 def help_studies(names: Sequence[str], url: str, *, wait: bool, manner: Manner, data_path: str | None = None) -> None:
-    """Trains and verifies for studies in a storage, together with whoever else does.
+    """Train and verify for studies in a storage, together with its other workers.
 
     Args:
-        names: Which; none are all.
-        url: The storage.
-        wait: When all are finished, wait for the next instead of returning.
-        manner: How to work.
-        data_path: Where the data of the one study named are on this machine; None where the study says.
+        names: Names of the studies to work on; empty for all.
+        url: URL of the storage.
+        wait: Whether to wait for the next study when all are finished, instead of returning.
+        manner: The command's way of working.
+        data_path: Path on this machine of the data of the one study named; None takes the study's own path.
 
     Raises:
-        MisuseError: There is no such study, or `data_path` goes with more or fewer than one; a worker that waits also
-            waits for studies to be made.
+        MisuseError: There is no such study and `wait` is False, or `data_path` is given without exactly one name.
         StorageError: The storage fails.
-        SearchInterruptedError: The user stopped it; what it was at is free for others.
+        SearchInterruptedError: The user stopped the worker; its trials are free for others.
     """
     if data_path is not None and len(names) != 1:
         raise MisuseError(f"`--data` must go with one study, got {len(names)}. Name the study whose data they are.")
@@ -62,13 +61,13 @@ def help_until(
     manner: Manner,
     data_path: str | None = None,
 ) -> str:
-    """`help_studies` for whoever has another way to stop it.
+    """Do the work of `help_studies` until `should_stop` returns True.
 
     Returns:
-        What it did.
+        A sentence about the work done.
 
     Raises:
-        SearchInterruptedError: `should_stop` said so; what it was at is free for others.
+        SearchInterruptedError: `should_stop` returned True; the worker's trials are free for others.
     """
     quiet_libraries()
     from fewest.search.listener import SearchInterruptedError
@@ -82,7 +81,7 @@ def help_until(
 
 
 class NoProgressError(FewestError, RuntimeError):
-    """A study looks unfinished, and there is nothing that a worker can do about it."""
+    """A study looks unfinished, but a worker finds nothing to do in it."""
 
 
 class _Worker:
@@ -105,13 +104,13 @@ class _Worker:
         self._trained: Counter[str] = Counter()
 
     def account(self) -> str:
-        """What it did, in a sentence."""
+        """Return a sentence about the work done."""
         if not self._trained:
             return "Trained no network."
         return f"Trained {', '.join(f'{n} networks of {name}' for name, n in self._trained.items())}."
 
     def work(self, should_stop: Callable[[], bool]) -> None:
-        """Takes up one study after another; returns when there is none, unless it is to wait."""
+        """Take up one study after another; when none is left, return or wait for the next."""
         from fewest.search.listener import SearchInterruptedError
 
         last: str | None = None
@@ -142,7 +141,7 @@ class _Worker:
         return next_study(studies, self._names, self._passed_over, last)
 
     def _help(self, study: StudyRecord, should_stop: Callable[[], bool]) -> None:
-        """Works on one study until it is finished, or only others' work is left of it and there is some elsewhere."""
+        """Work on one study until it is finished, or until only others work on it and another study has work."""
         from fewest.search.listener import LeftToOthersError, SearchInterruptedError
 
         try:
@@ -163,10 +162,10 @@ class _Worker:
             self._passed_over.add(study.name)
 
     def _require_progress(self, before: StudyRecord) -> None:
-        """Make sure that a pass which came to its end has ended the study, or that somebody has changed it meanwhile.
+        """Check that a pass to the end has finished the study, or that somebody has changed the study meanwhile.
 
         Raises:
-            NoProgressError: The next pass would be like this one.
+            NoProgressError: Neither is so: the next pass would be the same as this one.
         """
         now = stored_study(before.name, self._url)
         if now == before and next_study([now]) is not None:
@@ -176,7 +175,7 @@ class _Worker:
             )
 
     def _elsewhere(self, name: str) -> Callable[[], bool]:
-        """Says whether there is something better to do than to wait in a study."""
+        """Return a function that says whether another study has work, so that waiting in this one is a waste."""
         since: float | None = None
 
         def elsewhere() -> bool:
@@ -184,7 +183,7 @@ class _Worker:
             since = time.monotonic() if since is None else since
             try:
                 studies = all_studies(self._url)
-            except StorageError:  # If it lasts, the study at hand will say so.
+            except StorageError:  # A lasting failure shows in the present study's own work.
                 return False
             other = next_study(studies, self._names, {*self._passed_over, name})
             waited = time.monotonic() - since >= PATIENCE_SECONDS

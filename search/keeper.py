@@ -1,8 +1,8 @@
-"""Which trained networks are kept: the front's, with their trials, and of each verified architecture the best.
+"""The trained networks that are kept: those on the front, and the best network of each verified architecture.
 
-"Best" is by validation accuracy: choosing by test accuracy would make the test set's word on the chosen one worthless.
-What is not kept, or was deleted, can be trained again from its seed: see `export.recovery`. So nothing here may stop a
-study.
+"Best" is by validation accuracy. A choice by test accuracy would bias the test accuracy of the chosen network. A
+network that is not kept, or was deleted, can be trained again from its seed: see `export.recovery`. So no failure here
+may stop a study.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -24,11 +24,11 @@ __all__ = ["Keeper", "file_name"]
 
 
 class Keeper:
-    """Keeps networks of one study as its artifacts.
+    """A keeper of one study's networks, as artifacts of the study and of its trials.
 
     Args:
-        study: The study.
-        say: Takes the one line that says that networks cannot be kept.
+        study: The open study.
+        say: Function that prints a line, called once if networks cannot be kept.
     """
 
     def __init__(self, study: OpenStudy, say: Callable[[str], None]) -> None:
@@ -37,12 +37,12 @@ class Keeper:
         self._noted: dict[Architecture, tuple[Network, Outcome]] = {}
 
     def keep_front(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome], before: Iterable[FrontPoint]) -> None:
-        """Keeps those networks of a cohort that are on the front, with their trials, which are still running.
+        """Keep the networks of a cohort that are on the front, as artifacts of their trials, which still run.
 
         Args:
-            tickets: The cohort.
-            outcomes: What became of it.
-            before: The front before it.
+            tickets: Tickets of the cohort.
+            outcomes: Outcome of each ticket's network, in the same order.
+            before: The front before the cohort.
         """
         complete = {
             ticket.number: (ticket, outcome)
@@ -59,9 +59,9 @@ class Keeper:
                 self._keep(ticket.network, outcome, ticket.trial_id)
 
     def drop_dominated(self) -> None:
-        """Lets go of networks of trials that later ones have beaten; a search does so once, at its end.
+        """Delete the networks of trials that later trials have beaten. A search does so once, at its end.
 
-        What still trains may be on the front: nothing of it is dropped.
+        A trial that still trains may reach the front, so its files stay.
         """
         trials = self._study.trials()
         front = {point.trial for point in pareto_front(points_of(trials, self._study.config.space.size))}
@@ -69,11 +69,11 @@ class Keeper:
         self._study.drop_files([file for file in self._study.kept_files() if file.trial_id in beaten])
 
     def note_verified(self, networks: Sequence[Network], outcomes: Sequence[Outcome]) -> None:
-        """Remembers the best network of each architecture until `keep_noted`: far from all are worth a file.
+        """Remember the best network of each architecture until `keep_noted`: most networks are not worth a file.
 
         Args:
-            networks: A cohort whose training is over.
-            outcomes: What became of it.
+            networks: Networks of a cohort that has ended.
+            outcomes: Outcome of each network, in the same order.
         """
         for network, outcome in zip(networks, outcomes, strict=True):
             noted = self._noted.get(network.architecture)
@@ -81,7 +81,7 @@ class Keeper:
                 self._noted[network.architecture] = (network, outcome)
 
     def keep_noted(self) -> None:
-        """Keeps those noted that are the best of all verified of their architecture, instead of former ones."""
+        """Keep each noted network that is the best verified one of its architecture, and delete the former best."""
         best = best_on_validation(self._study.results())
         fresh = [
             (network, of) for network, of in self._noted.values() if best.get(network.architecture) == network.seed
@@ -93,14 +93,14 @@ class Keeper:
         self._study.drop_files([former for former in before if former.name.startswith(openings)])
 
     def _keep(self, network: Network, outcome: Outcome, trial_id: int | None) -> bool:
-        """Keeps a network, if that can be."""
+        """Keep a network if possible; return whether it was kept."""
         try:
             with TemporaryDirectory(prefix="fewest-") as folder:
                 file = Path(folder, file_name(network))
                 save(extract(network, outcome.weights, self._study.data, self._study.config.training), file)
                 self._study.keep_file(file, trial_id)
         except (UpdateFinishedTrialError, KeyError):
-            return False  # Another has finished the trial, or deleted it.
+            return False  # Another worker has finished the trial, or somebody deleted it.
         except OSError as error:
             if not self._warned:
                 self._say(f"Trained networks cannot be kept, and the study goes on without: {error}")
@@ -110,7 +110,7 @@ class Keeper:
 
 
 def file_name(network: Network) -> str:
-    """What a network's artifact is called.
+    """Return the file name of a network's artifact.
 
     >>> file_name(Network((12, 8), 7)), file_name(Network((), 7))
     ('12-8-seed-7.keras', 'softmax-seed-7.keras')
@@ -119,7 +119,7 @@ def file_name(network: Network) -> str:
 
 
 def _is_ours(trial: TrialRecord) -> bool:
-    """Say whether a trial's network is one that can be beaten: complete, and of an architecture of the space."""
+    """Say whether a trial's network can be compared: it is complete, and its architecture is in the space."""
     return trial.state == "complete" and trial.widths is not None
 
 
@@ -128,5 +128,5 @@ def _opening(architecture: Architecture) -> str:
 
 
 def _rank(network: Network, outcome: Outcome) -> tuple[float, int]:
-    """What `best_on_validation` compares."""
+    """Return the sort key that `best_on_validation` compares."""
     return outcome.validation_accuracy, -network.seed

@@ -1,6 +1,6 @@
-"""Who follows a search: what it is told, when it may stop or leave, and the two errors that say it did.
+"""The listener of a search: the progress it receives, its two ways to end the search, and the errors these raise.
 
-Imports nothing heavy, so that every room may know it.
+This module imports nothing heavy, so every other module may import it.
 """
 
 import time
@@ -13,27 +13,27 @@ __all__ = ["LeftToOthersError", "Listener", "Progress", "SearchInterruptedError"
 
 
 class SearchInterruptedError(FewestError):
-    """The search was asked to stop and did, at the end of an epoch; its trials wait to be continued."""
+    """The search stopped at the end of an epoch, as it was asked to; its trials wait to be continued."""
 
     exit_status = 130
 
 
 class LeftToOthersError(FewestError):
-    """What is left of the study is other workers', and the listener had something better to do than to wait."""
+    """Only other workers still train for the study, and the listener chose to leave instead of waiting."""
 
 
 class Progress(NamedTuple):
-    """Where a search or a verification stands, after an epoch.
+    """The progress of a search or a verification after an epoch.
 
     Attributes:
-        stage: Which of the two.
+        stage: `search` or `verification`.
         n_finished: Networks that have ended, pruned and failed ones included.
         n_networks: Networks in all: the budget, or what verification has planned so far.
         n_training: Networks training now.
         epoch: The epoch just ended, counted from 0.
-        n_epochs: The protocol's epochs.
-        n_pruned: Of the finished ones.
-        n_failed: Of the finished ones.
+        n_epochs: Epochs of the protocol.
+        n_pruned: Pruned networks among the finished ones.
+        n_failed: Failed networks among the finished ones.
         front: Size and validation accuracy of each member of the front, smallest first.
     """
 
@@ -49,15 +49,15 @@ class Progress(NamedTuple):
 
 
 class Listener(NamedTuple):
-    """Who follows a search.
+    """The functions that follow a search, and may end it.
 
     Attributes:
-        on_progress: Called after every epoch.
-        on_cohort: Called after every cohort's trials are told; what refreshes figures goes here.
-        echo: Takes the monitor's lines.
-        should_stop: Asked after every epoch; True ends the search there.
-        should_leave: Asked while there is nothing to do but to wait for other workers; True leaves them to it.
-        poll_seconds: How long to wait for them at a time.
+        on_progress: Function called after every epoch.
+        on_cohort: Function called after the trials of a cohort are told, for example to refresh figures.
+        echo: Function that prints a line of the monitor.
+        should_stop: Function called after every epoch; True ends the search there.
+        should_leave: Function called while only other workers train; True ends the wait for them.
+        poll_seconds: Seconds of one wait for other workers.
     """
 
     on_progress: Callable[[Progress], None]
@@ -69,11 +69,11 @@ class Listener(NamedTuple):
 
 
 def wait(listener: Listener) -> None:
-    """Give other workers a moment to end what they do, or to be found gone.
+    """Wait a moment for other workers to finish their trials, or for their leases to expire.
 
     Raises:
-        SearchInterruptedError: `listener.should_stop` said so.
-        LeftToOthersError: `listener.should_leave` said so.
+        SearchInterruptedError: `listener.should_stop` returned True.
+        LeftToOthersError: `listener.should_leave` returned True.
     """
     if listener.should_stop():
         raise SearchInterruptedError("Interrupted.")

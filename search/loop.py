@@ -14,20 +14,20 @@ __all__ = ["search"]
 
 
 def search(study: OpenStudy, engine: Engine, listener: Listener, keeper: Keeper | None = None) -> Ending:
-    """Train networks until the study's budget is spent or its front has levelled off, and nobody trains any more.
+    """Train networks until the budget is spent or the front has levelled off, and no other worker trains.
 
     Args:
-        study: Gives trials out and takes what became of them.
-        engine: Trains them.
-        listener: Follows, and may stop the search.
-        keeper: Keeps the networks on the front, in the end only those; None keeps none.
+        study: The open study, which gives trials out and stores their outcomes.
+        engine: Engine that trains the cohorts.
+        listener: Functions that follow the search and may end it.
+        keeper: Keeper of the networks on the front; None keeps no network.
 
     Returns:
-        Why the search ended.
+        The reason for the search's end.
 
     Raises:
-        SearchInterruptedError: `listener.should_stop` said so; the study can be continued.
-        LeftToOthersError: `listener.should_leave` said so; others still train.
+        SearchInterruptedError: `listener.should_stop` returned True; the study can be continued.
+        LeftToOthersError: `listener.should_leave` returned True; other workers still train.
     """
     config = study.config
     n = engine.cohort_size(study.data, config.training, config.space.search_space())
@@ -55,7 +55,7 @@ def _train(
             order=search_order(study.config.seed),
             watcher=watch,
         )
-        if keeper is not None:  # Optuna lets nothing be added to a trial that was told.
+        if keeper is not None:  # Before `tell`: Optuna adds no artifact to a finished trial.
             keeper.keep_front(tickets, outcomes, watch.front)
     except BaseException:
         study.release(tickets)

@@ -1,4 +1,4 @@
-"""The study's eyes on a cohort in training: what is written down, shown and judged after every epoch."""
+"""The study's watch over a cohort in training: after every epoch, curves are stored, shown and judged."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -18,10 +18,10 @@ __all__ = ["StudyWatch", "save_or_stop"]
 
 
 def save_or_stop(listener: Listener, checkpoints: CohortCheckpoints, take: Callable[[], Snapshot] | None) -> None:
-    """Save a cohort when that is due or the last chance, and stops there if the listener says so.
+    """Save a cohort when a checkpoint is due or the search must stop, and stop if the listener says so.
 
     Raises:
-        SearchInterruptedError: It does.
+        SearchInterruptedError: `listener.should_stop` returned True.
     """
     stopping = listener.should_stop()
     if take is not None:
@@ -31,10 +31,12 @@ def save_or_stop(listener: Listener, checkpoints: CohortCheckpoints, take: Calla
 
 
 class StudyWatch:
-    """Writes curves down, judges, saves checkpoints, tells the listener. See `training.interface.Watcher`.
+    """A watcher of one cohort: stores curves, prunes, saves checkpoints, tells the listener.
+
+    It implements `training.interface.Watcher`.
 
     Attributes:
-        checkpoints: The cohort's.
+        checkpoints: Checkpoints of the cohort.
         front: The front when the cohort began.
     """
 
@@ -46,7 +48,7 @@ class StudyWatch:
         self._best = [0.0 for _ in tickets]
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
-        """Writes one epoch of the whole cohort in one transaction."""
+        """Write one epoch of the whole cohort in one transaction."""
         self._lost |= self._study.write_curves(
             {self._tickets[member].trial_id: [CurvePoint(epoch, *seen)] for member, seen in metrics.items()}
         )
@@ -54,18 +56,18 @@ class StudyWatch:
         self._listener.on_progress(self._progress(epoch, len(metrics)))
 
     def checkpoint(self, take: Callable[[], Snapshot] | None) -> None:
-        """Saves the cohort when that is due, and stops here if the listener says so."""
+        """Save the cohort when a checkpoint is due, and stop here if the listener says so."""
         save_or_stop(self._listener, self.checkpoints, take)
 
     def start(self) -> Snapshot | None:
-        """Where an earlier run left the cohort; None if it is to start from its initial weights."""
+        """Return the snapshot that an earlier run saved; None to start from the initial weights."""
         snapshot = self.checkpoints.load()
         if snapshot is not None:
             self._best = [max((seen.val_accuracy for seen in m.curve), default=0.0) for m in snapshot.members]
         return snapshot
 
     def judge(self, member: int, epoch: int, accuracy: float) -> str | None:
-        """Asks the pruning rule, unless the study prunes nothing; drops a trial that another worker has taken over."""
+        """Return the reason to end a trial: the pruning rule's, or that another worker has taken it; else None."""
         if self._tickets[member].trial_id in self._lost:
             return "taken over by another worker"
         self._best[member] = max(self._best[member], accuracy)
@@ -74,12 +76,12 @@ class StudyWatch:
         return self._rule.reason(self._tickets[member].size, epoch, self._best[member])
 
     def trial(self, member: int) -> FrontTrial:
-        """The member's Optuna trial."""
+        """Return the Optuna trial of a member."""
         return self._study.trial(self._tickets[member], lambda epoch, accuracy: self.judge(member, epoch, accuracy))
 
     @cached_property
     def _rule(self) -> PruningRule:
-        """The pruning rule as the study's finished networks teach it."""
+        """The pruning rule, as learned from the study's finished networks."""
         config = self._study.config
         return PruningRule(
             self._study.history.finished(),

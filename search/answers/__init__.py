@@ -1,1 +1,1 @@
-"""What it means: the front, verified networks, evidence, answers. Plain Python; reading commands import it."""
+"""What the results mean: the front, verified networks, evidence, answers. Plain Python; reading commands import it."""

@@ -1,4 +1,4 @@
-"""How many neurons a target accuracy takes, and how sure that is, from verified networks' test accuracies.
+"""The fewest neurons for a target accuracy, and the interval around them, from verified networks' test accuracies.
 
 Verification results go in, answers with intervals come out; nothing is read or trained here. `evidence` judges
 one size, `sentences` puts answers into words, and verification's `allocation` chooses what to train next.
@@ -31,16 +31,16 @@ last of them. It exceeds N only if the size N itself, or the first one tested ab
 falsely. That is one test at 2.5 %, however many sizes there are: a fixed sequence needs no further correction.
 
 *Upper end.* Walk from the largest size downward, while sizes are judged "at least"; the end is the last of
-them. It lies under N only if the largest size tested below N was judged falsely: again one test at 2.5 %.
+them. It lies under N only if the largest size tested below N was falsely judged "at least": again one test at 2.5 %.
 
-Sizes that nobody tested stay inside the interval. The observed share agrees with every verdict, so the answer
+Untested sizes stay inside the interval. The observed share agrees with every verdict, so the answer
 lies in its interval. When every size is judged "below", the answer is "not reached up to N neurons". When no
 upper end exists otherwise, it is "needs more seeds".
 
 Over all depths the answer is the smallest of the depths' answers. Its interval runs from the smallest lower end
 to the smallest upper end; softmax alone shown to fall short bounds nothing. The lower end keeps its 2.5 %. The
-upper end may err once for every depth with a size just under q and under N, seldom more than one. Intervals
-hold each for itself, not all at once.
+upper end may err once for every depth with a size just under q and under N, seldom more than one. The 95 %
+hold for each interval by itself, not for all at once.
 
 For deeper networks a "size" is the shape that was verified at that size: an answer is about the shapes tried.
 """
@@ -71,14 +71,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The fewest neurons.
+    """The fewest neurons that reach a target with a required share of seeds.
 
     Attributes:
         neurons: Hidden neurons of the smallest architecture whose observed share of seeds is enough.
-        widths: That architecture; of several with as many neurons, the first in order of widths.
+        widths: Hidden widths of that architecture; of several with as many neurons, the first in order of widths.
         interval: The 95 % interval of the number of neurons, both ends included.
-        test_accuracy: Mean test accuracy over its seeds that trained, in 0..1.
-        seeds: Number of seeds it was verified with, those that failed to train included.
+        test_accuracy: Mean test accuracy over the seeds that trained, in 0..1.
+        seeds: Number of seeds in its verification, those that failed to train included.
     """
 
     neurons: int
@@ -94,7 +94,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Why there is no answer, and what is known all the same.
+    """The reason why there is no answer, and the bounds that are known.
 
     Attributes:
         status: "not reached" if every size tested falls short, else "needs more seeds".
@@ -123,7 +123,7 @@ class NoAnswer:
 Outcome: TypeAlias = Answer | NoAnswer
 
 Outcomes: TypeAlias = Mapping[Quantity, Outcome]
-"""The three answers to one target, over all depths or of one depth."""
+"""The three answers to one target, over all depths or for one depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class TargetAnswer:
     Attributes:
         accuracy: The test accuracy to reach, in 0..1.
         overall: The answers over all depths.
-        by_depth: The answers of each depth that was verified, by its number of hidden layers, rising.
+        by_depth: The answers of each verified depth, by its number of hidden layers, rising.
     """
 
     accuracy: float
@@ -150,7 +150,7 @@ class TargetAnswer:
 
 
 def answer_targets(results: Results, targets: Iterable[float]) -> list[TargetAnswer]:
-    """Answer every target, lowest first, each once.
+    """Answer every target once, lowest first.
 
     Example:
         >>> results = {(n,): [0.9 + n / 100 + k / 500 for k in (-2, -1, 0, 1, 2)] for n in range(1, 9)}
@@ -165,7 +165,7 @@ def answer_target(results: Results, target: float) -> TargetAnswer:
     """Answer one target.
 
     Args:
-        results: Test accuracies of architectures of any depths. Where there are none, the answer needs more seeds.
+        results: Test accuracies of architectures of any depths. Without any, the answer needs more seeds.
         target: Test accuracy to reach, in 0..1.
 
     Raises:
@@ -197,8 +197,8 @@ def verdicts_by_size(
 def interval_ends(sizes: Sequence[tuple[int, Verdict]]) -> tuple[int, int]:
     """Find the first size not judged "below", and the lowest of the chain "at least" that ends at the largest.
 
-    Both are positions in `sizes`. Either may be `len(sizes)`: all are below, or the largest is not shown to be
-    enough.
+    Both are positions in `sizes`. Either may be `len(sizes)`: all sizes are below, or the largest is not judged "at
+    least".
     """
     low = next((place for place, (_, verdict) in enumerate(sizes) if verdict != "below"), len(sizes))
     high = len(sizes)
@@ -218,7 +218,7 @@ def _answer_one(
     judged: Mapping[Architecture, Mapping[Quantity, Evidence]],
     quantity: Quantity,
 ) -> Outcome:
-    """Answer for one depth: the chains of verdicts from either end, and the first share that is enough."""
+    """Answer for one depth, from the chains of verdicts at either end and the first observed share that is enough."""
     sizes = verdicts_by_size(judged, quantity)
     low, high = interval_ends(sizes)
     at_least = depth if low == 0 else sizes[low - 1][0] + 1
@@ -242,7 +242,7 @@ def _answer_one(
 
 
 def _smallest(outcomes: Sequence[Outcome]) -> Outcome:
-    """Answer over the depths: the smallest answer, and the smallest of either end."""
+    """Combine the depths' answers: the smallest answer, the smallest lower end and the smallest upper end."""
     if not outcomes:
         return NoAnswer("needs more seeds", None, 0)
     answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]

@@ -1,4 +1,4 @@
-"""One size against one share: do at least so many of its seeds reach the target?
+"""The evidence of one size: do at least a required share of its seeds reach the target?
 
 A size's accuracies go in; z and a verdict come out. `answer` turns the verdicts of all sizes into an interval.
 
@@ -32,12 +32,12 @@ Seeds that failed
 A seed whose training failed, as when its loss is no longer finite, has no accuracy. It misses every target, so it
 counts among the m seeds and never among those that pass. It is no point of the distribution either: a 0 would
 stretch s and hide what the others say. So a size with failed seeds is judged by its pass count alone. z is then
-the normal quantile of the exact binomial tail at p(n) = q: of at least so many passes when the share is at least
-q, of at most so many when it is less. That assumes nothing of the accuracies, errs less than the bound allows,
-and needs more seeds. Its other seeds still give a variance to their neighbours.
+the normal quantile of the exact binomial tail at p(n) = q. The tail has at least so many passes when the share is at
+least q, else at most so many. This assumes nothing of the accuracies, errs less than the bound allows, and needs more
+seeds. The other seeds of the size still give a variance to its neighbours.
 
-Without failed seeds nothing of this applies: failures too rare to have been seen are covered by the assumption on
-the distribution, as any rare accident is. Versions up to 0.1 wrote an accuracy of 0 for a failed seed; it stays one.
+None of this applies without failed seeds. Failures too rare to be seen are covered by the assumption on the
+distribution, like any rare accident. Versions up to 0.1 wrote an accuracy of 0 for a failed seed; it stays a 0.
 
 Looking more than once
 ----------------------
@@ -46,15 +46,15 @@ Delta = 0.4, which spends the error over the looks:
 
     bound(m) = 2.35 (cap / m)^0.1    for m <= cap = 20 seeds.
 
-Five looks at equal distances then err to one side with 2.0 %, by numerical integration; a test repeats it. The
-0.5 % left pays for seeds added later: between cap and 2 cap the bound is the normal quantile of 0.25 %, and
-each further doubling has half of what the one before had.
+Five looks at equal distances then err to one side with 2.0 %, by numerical integration, which a test repeats. The
+0.5 % left pays for seeds added later. Between cap and 2 cap the bound is the normal quantile of 0.25 %. Each further
+doubling has half the error of the one before.
 
 The bound depends on the number of seeds only. So an answer needs no history of looks, and any rule may choose
 what to train next and stop at any time.
 
-Only the standard library is used: `fewest answer` must start at once, and importing SciPy's statistics takes
-longer than all of that command may. The tests hold the closed forms against SciPy.
+Only the standard library is used. `fewest answer` must start at once, and importing SciPy's statistics would take
+longer than the whole command may. The tests compare the closed forms with SciPy.
 
 References:
     G. K. Smyth (2004), Linear models and empirical Bayes methods, section 3: moderated variances.
@@ -84,10 +84,10 @@ CAP = 20
 """Seeds of one architecture that the boundary is planned for; more may be added later."""
 
 FEWEST_SEEDS = 3
-"""Fewer give no verdict and no answer: their spread is unknown."""
+"""Least number of seeds for a verdict or an answer: with fewer the spread is unknown."""
 
 Verdict: TypeAlias = Literal["below", "open", "at least"]
-"""How p(n) stands to the required share."""
+"""Judgement of p(n) against the required share."""
 
 _NORMAL = NormalDist()
 
@@ -98,36 +98,36 @@ _FLATNESS = 0.1
 """1/2 - Delta: 0 would be Pocock's level boundary."""
 
 _LATER_ERROR = 0.0025
-"""Error to one side of the first doubling beyond `CAP`; the sum over all doublings is 0.5 %."""
+"""Error to one side in the first doubling beyond `CAP`; the sum over all doublings is 0.5 %."""
 
 _SURPRISE = 0.15
-"""Probability up to which a pass count agrees with z: enough to object, too little to decide."""
+"""Most binomial probability of a pass count that agrees with z: the count can object, but cannot decide alone."""
 
 _TOLERANCE = 1e-6
-"""Accuracies may come as float32: 9,500 of 10,000 is then 0.94999999."""
+"""Slack for accuracies that come as float32: 9,500 of 10,000 is then 0.94999999."""
 
 _LEAST_SD = 1e-4
-"""Seeds that agree exactly still leave doubt of this size: one sample in ten thousand."""
+"""Least standard deviation: seeds that agree exactly still leave a doubt of one sample in ten thousand."""
 
 _LEAST_TAIL = 1e-300
-"""Rarer counts are no clearer: the normal quantile of 0 is infinite."""
+"""Least probability of a binomial tail: the normal quantile of 0 is infinite."""
 
 _PRIOR_DEGREES = 3.0
-"""What the neighbours' variance counts for, in degrees of freedom."""
+"""Weight of the neighbours' median variance, in degrees of freedom."""
 
 _NEIGHBOURS = 2
-"""Sizes to either side whose variances are considered."""
+"""Number of neighbouring sizes on either side in the prior variance."""
 
 
 class Evidence(NamedTuple):
-    """What the seeds of one architecture say about one required share of one target.
+    """The evidence from one architecture's seeds about one required share of one target.
 
     Attributes:
-        seeds: Seeds seen, those that failed to train included.
-        share: Of them that reach the target; NaN without seeds.
-        z: Standard normal if p(n) were exactly the required share; above 0 speaks for more. 0 when there are
-            fewer than `FEWEST_SEEDS`.
-        verdict: Where the pass count agrees and |z| is beyond the bound.
+        seeds: Number of seeds seen, those that failed to train included.
+        share: Share of the seeds that reach the target, in 0..1; NaN without seeds.
+        z: Standard normal if p(n) equals the required share; positive for a larger p(n). 0 with fewer than
+            `FEWEST_SEEDS` seeds.
+        verdict: "open" unless |z| exceeds the bound and the pass count agrees.
     """
 
     seeds: int
@@ -137,7 +137,7 @@ class Evidence(NamedTuple):
 
 
 def bound(seeds: int) -> float:
-    """Say what |z| must exceed for a verdict after so many seeds; see "Looking more than once".
+    """Return the bound that |z| must exceed for a verdict after `seeds` seeds; see "Looking more than once".
 
     >>> [round(bound(seeds), 2) for seeds in (4, 8, 12, 16, 20, 40, 80)]
     [2.76, 2.58, 2.47, 2.4, 2.35, 2.81, 3.02]
@@ -151,11 +151,11 @@ def bound(seeds: int) -> float:
 def evidence(family: Results, target: float) -> dict[Architecture, dict[Quantity, Evidence]]:
     """Judge every architecture of one depth against every share.
 
-    Verdicts never contradict each other: showing a larger share shows the smaller ones too, and missing a
-    smaller share misses the larger ones too.
+    Verdicts never contradict each other. A size judged "at least" for a larger share is so for the smaller ones, and a
+    size judged "below" for a smaller share is so for the larger ones.
 
     Args:
-        family: Results of one depth, smallest first, as `by_depth` gives them.
+        family: Results of one depth, smallest size first, as `by_depth` returns them.
         target: Accuracy to reach, in 0..1.
     """
     spreads = _spreads(list(family.values()))
@@ -170,10 +170,10 @@ def _judge(accuracies: Sequence[float], spread: tuple[float, float], target: flo
     """Judge one architecture against one required share.
 
     Args:
-        accuracies: Test accuracy of each of its seeds, in 0..1; NaN of one that failed.
+        accuracies: Test accuracy of each seed, in 0..1; NaN for a seed that failed.
         spread: Standard deviation of the accuracies, and its degrees of freedom.
         target: Accuracy to reach, in 0..1.
-        required: Share of all seeds that must reach it: q in the derivation above.
+        required: Share of all seeds that must reach the target: q in the derivation above.
     """
     seeds = len(accuracies)
     if seeds == 0:
@@ -182,6 +182,7 @@ def _judge(accuracies: Sequence[float], spread: tuple[float, float], target: flo
     share = passes / seeds
     if seeds < FEWEST_SEEDS:
         return Evidence(seeds, share, 0.0, "open")
+    # A failed seed counts as a miss but has no accuracy, so only the count is left to judge by.
     if any(map(math.isnan, accuracies)):
         z = _z_of_count(seeds, passes, required)
     else:
@@ -195,7 +196,7 @@ def _judge(accuracies: Sequence[float], spread: tuple[float, float], target: flo
 
 
 def _z_of_accuracies(accuracies: Sequence[float], spread: tuple[float, float], target: float, required: float) -> float:
-    """Judge by the accuracies themselves; arguments as for `_judge`."""
+    """Return z from the accuracies themselves; the arguments are those of `_judge`."""
     sd, degrees = spread
     quantile = _quantile_of(required)
     # The mean and the deviation each have an error; a demanding share leans on the deviation, the median not at all.
@@ -205,13 +206,14 @@ def _z_of_accuracies(accuracies: Sequence[float], spread: tuple[float, float], t
 
 @lru_cache(maxsize=4096)
 def _z_of_count(seeds: int, passes: int, required: float) -> float:
-    """Judge by the pass count alone: the normal quantile of its exact binomial tail, 0 where that is over a half.
+    """Return z from the pass count alone: the normal quantile of its binomial tail, 0 for a tail over a half.
 
     >>> round(_z_of_count(8, 0, 0.5), 2), round(_z_of_count(20, 19, 0.5), 2), round(_z_of_count(20, 19, 0.9), 2)
     (-2.66, 4.11, 0.27)
     """
     enough = passes >= required * seeds
     counts = range(passes, seeds + 1) if enough else range(passes + 1)
+    # Exact sums instead of a normal approximation, which is poor for a required share near 0 or 1.
     tail = math.fsum(math.comb(seeds, k) * required**k * (1.0 - required) ** (seeds - k) for k in counts)
     z = -_NORMAL.inv_cdf(min(max(tail, _LEAST_TAIL), 0.5))
     return z if enough else -z
@@ -219,7 +221,7 @@ def _z_of_count(seeds: int, passes: int, required: float) -> float:
 
 @lru_cache(maxsize=4096)
 def _rare(seeds: int, hits: int, chance: float) -> bool:
-    """Say whether so few hits would be a surprise if each seed hit with this chance; no hit at all always is.
+    """Say whether so few hits are surprising if each seed hits with this chance; no hit at all always is.
 
     >>> _rare(20, 15, 0.9), _rare(20, 17, 0.9), _rare(4, 0, 0.05)
     (True, False, True)
@@ -230,6 +232,7 @@ def _rare(seeds: int, hits: int, chance: float) -> bool:
 
 def _consistent(found: Mapping[Quantity, Evidence]) -> dict[Quantity, Evidence]:
     """Complete the verdicts with what follows from them: p >= 0.9 means p >= 0.5, and p < 0.05 means p < 0.5."""
+    # `SHARES` rise: a proof for a later share proves the earlier ones, a disproof of an earlier one the later ones.
     order = list(SHARES)
     consistent: dict[Quantity, Evidence] = {}
     for place, quantity in enumerate(order):
@@ -252,7 +255,7 @@ def _spreads(family: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
     own = [(variance(seeds), len(seeds) - 1) if len(seeds) >= FEWEST_SEEDS else None for seeds in scored]
     spreads: list[tuple[float, float]] = []
     for place, mine in enumerate(own):
-        if mine is None:  # Never read: so few seeds get no verdict.
+        if mine is None:  # Not used: so few seeds get no verdict.
             spreads.append((math.inf, 1.0))
             continue
         near = [pair for pair in own[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1] if pair is not None]
@@ -275,7 +278,7 @@ def _quantile_of(required: float) -> float:
 
 
 def _normal_of_t(t: float, degrees: float) -> float:
-    """Turn Student's `t` into the standard normal deviate with about the same tail: Wallace (1959).
+    """Convert Student's `t` to the standard normal deviate with about the same tail: Wallace (1959).
 
     >>> round(_normal_of_t(2.0, 9.0), 2)  # exactly 1.769
     1.77

@@ -1,4 +1,4 @@
-"""A study none of whose networks trained: it has no answer, only reasons."""
+"""The case that no network of a study trained: there is no answer, only reasons."""
 
 import math
 from collections import Counter
@@ -29,7 +29,7 @@ class NothingTrainedError(FewestError, RuntimeError):
 
 
 def reasons_of_failure(trials: Sequence[TrialRecord], verified: Sequence[VerifiedNetwork]) -> Counter[str]:
-    """Count why networks failed, by reason; empty unless every trial that ended failed, and no verified one trained.
+    """Count failed trials by reason; empty if any trial ended otherwise or any verified network trained.
 
     Args:
         trials: All trials of a study.

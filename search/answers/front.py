@@ -31,7 +31,7 @@ LEAST_GAIN = 1e-4
 
 
 class FrontPoint(NamedTuple):
-    """A trial as the front sees it."""
+    """A trial as a point of size and accuracy."""
 
     trial: int
     """The trial's number."""
@@ -53,7 +53,7 @@ def points_of(trials: Iterable[TrialRecord], size: Size = "neurons") -> list[Fro
 
 
 def pareto_front(points: Iterable[FrontPoint]) -> list[FrontPoint]:
-    """Pick the points that no other point beats, from small to large.
+    """Pick the Pareto optimal points, from small to large.
 
     Args:
         points: In any order. Points whose accuracy is NaN are ignored.
@@ -79,7 +79,7 @@ def smallest_reaching(front: Sequence[FrontPoint], target: float) -> FrontPoint 
 
     Args:
         front: As `pareto_front` returns it.
-        target: Reached by an accuracy equal to it.
+        target: Accuracy to reach, in 0..1; an equal accuracy reaches it.
 
     Example:
         >>> front = [FrontPoint(0, 4, 0.90), FrontPoint(1, 8, 0.95)]
@@ -94,7 +94,7 @@ def staircase(front: Sequence[FrontPoint], max_size: int) -> list[tuple[int, flo
 
     Args:
         front: As `pareto_front` returns it.
-        max_size: Where the last step ends; a front that goes further ends at its last point.
+        max_size: Size at which the last step ends; a front that goes further ends at its last point.
 
     Returns:
         `(size, accuracy)` pairs, from the smallest point on: level to the next size, then up.
@@ -114,7 +114,7 @@ def staircase(front: Sequence[FrontPoint], max_size: int) -> list[tuple[int, flo
 
 
 def hypervolume(points: Iterable[FrontPoint], *, max_size: int) -> float:
-    """Measure how much the points achieve together: the area they dominate up to a reference point.
+    """Measure the hypervolume of points: the area that they dominate up to a reference point.
 
     The plane is `(log2(size + 1), accuracy)`, so that halving a network counts the same at every size and
     softmax alone, with no hidden neurons, has a place. The reference point is
@@ -145,7 +145,7 @@ def levelled_off(before: Iterable[FrontPoint], now: Iterable[FrontPoint], *, max
     Args:
         before: The front as it was.
         now: The front as it is.
-        max_size: See `hypervolume`.
+        max_size: Reference size of `hypervolume`.
 
     Example:
         >>> before = [FrontPoint(0, 1, 0.5), FrontPoint(1, 3, 0.75)]

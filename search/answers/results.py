@@ -1,4 +1,4 @@
-"""Verified networks: collected by architecture, by depth, and the best of each on validation samples."""
+"""Verified networks by architecture and by depth, and the best network of each architecture by validation accuracy."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +10,14 @@ from fewest.storage.trials.records import VerifiedNetwork
 __all__ = ["Results", "best_on_validation", "by_depth", "collect", "trained"]
 
 Results: TypeAlias = Mapping[Architecture, Sequence[float]]
-"""Test accuracies in 0..1 of each architecture, one a seed, in any order; empty for one still to be trained.
+"""Test accuracies in 0..1 of each architecture, one for each seed, in any order; empty before its training.
 
-NaN stands for a seed that failed to train: it reaches no target, and has no accuracy that a mean or a spread could use.
+NaN stands for a seed that failed to train. It reaches no target, and no mean or spread uses it.
 """
 
 
 def collect(networks: Iterable[VerifiedNetwork]) -> dict[Architecture, list[float]]:
-    """Gather verified networks as `Results`: each (architecture, seed) once, the first that came.
+    """Collect verified networks as `Results`; of several with the same architecture and seed, the first counts.
 
     >>> networks = [VerifiedNetwork((2,), seed, 0.7, 0.7, 15, 1.0) for seed in (0, 1, 1)]
     >>> collect(networks)
@@ -34,7 +34,7 @@ def collect(networks: Iterable[VerifiedNetwork]) -> dict[Architecture, list[floa
 
 
 def by_depth(results: Results) -> dict[int, dict[Architecture, list[float]]]:
-    """Split results by depth; smallest architecture first, accuracies sorted, those of failed seeds, NaN, first.
+    """Split results by depth, smallest architecture first. Accuracies rise, after the NaN of failed seeds.
 
     Raises:
         ValueError: An accuracy is outside 0..1.
@@ -67,7 +67,7 @@ def _size_order(architecture: Architecture) -> tuple[int, Architecture]:
 
 
 def best_on_validation(verified: Iterable[VerifiedNetwork]) -> dict[Architecture, int]:
-    """Find the seed of each architecture's network of highest validation accuracy; of equals, the lowest seed.
+    """Find the seed with the highest validation accuracy for each architecture; of equals, the lowest seed.
 
     >>> networks = [VerifiedNetwork((2,), seed, 0.9, 0.7 + seed / 100, 15, 1.0) for seed in (1, 3, 2)]
     >>> best_on_validation([*networks, VerifiedNetwork((), 5, 0.0, float("nan"), 1, 1.0)])

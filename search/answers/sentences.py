@@ -1,4 +1,4 @@
-"""A study's answers as sentences, one a target."""
+"""A study's answers as sentences, one for each target."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -12,15 +12,15 @@ from fewest.storage.trials.records import VerifiedNetwork
 __all__ = ["statement", "statements"]
 
 SAMPLES = {"mnist": "digits", "digits": "digits", "fashion_mnist": "images"}
-"""What a data set's samples are called in a sentence."""
+"""Words for a data set's samples in a sentence, by the data set's name."""
 
 
 def statements(summary: Summary, verified: Sequence[VerifiedNetwork]) -> list[str]:
-    """Say the verified answers, one sentence a target; none before verification.
+    """Write the verified answers, one sentence for each target; none before verification.
 
     Args:
-        summary: The study's answer.
-        verified: Networks scored on the test set; those of softmax alone are quoted.
+        summary: Summary of the study.
+        verified: Networks scored on the test set; the sentences quote those of softmax alone.
     """
     if not verified:
         return []
@@ -30,14 +30,14 @@ def statements(summary: Summary, verified: Sequence[VerifiedNetwork]) -> list[st
 
 
 def statement(target: TargetAnswer, softmax_accuracy: float | None = None, samples: str = "test samples") -> str:
-    """Say the answer to one target.
+    """Write the answer to one target as a sentence.
 
-    Where softmax alone is the typical answer, the sentence says so and goes on to one hidden layer.
+    If softmax alone is the typical answer, the sentence says so and adds the answer for one hidden layer.
 
     Args:
         target: All answers to the target.
-        softmax_accuracy: Mean test accuracy without hidden neurons, in 0..1; None where it is unknown.
-        samples: What the data set's samples are called.
+        softmax_accuracy: Mean test accuracy without hidden neurons, in 0..1; None if unknown.
+        samples: Word for the data set's samples.
 
     Example:
         >>> def of(neurons, low, high):
@@ -60,7 +60,7 @@ def statement(target: TargetAnswer, softmax_accuracy: float | None = None, sampl
 
 
 def _sizes(outcomes: Outcomes) -> str:
-    """Say the three answers; where there is none for one and the same reason, that reason alone."""
+    """Write the three answers, or a single reason if all three lack an answer for the same reason."""
     typical, *others = WORDING
     first = outcomes[typical]
     if isinstance(first, NoAnswer) and len(set(map(str, outcomes.values()))) == 1:

@@ -31,7 +31,7 @@ __all__ = ["FrontMember", "Summary", "TestAccuracy", "TrialCounts", "summarise"]
 
 @dataclass(frozen=True, slots=True)
 class TrialCounts:
-    """Numbers of trials by state. Every trial is in one of them."""
+    """Numbers of trials by state. Every trial is in exactly one state."""
 
     complete: int
     pruned: int
@@ -41,20 +41,20 @@ class TrialCounts:
 
     @classmethod
     def of(cls, n_trials: Mapping[TrialState, int]) -> "TrialCounts":
-        """Take the counts of a `StudyRecord`."""
+        """Convert the counts of a `StudyRecord`."""
         states: tuple[TrialState, ...] = ("complete", "pruned", "fail", "running", "waiting")
         return cls(*(n_trials.get(state, 0) for state in states))
 
 
 @dataclass(frozen=True, slots=True)
 class TestAccuracy:
-    """Test accuracies of one architecture over its seeds; those that failed to train have none.
+    """Test accuracies of one architecture over its seeds, without those that failed to train.
 
     Attributes:
-        mean: Their mean, in 0..1.
-        sd: Their standard deviation, of the sample; 0 of a single seed.
-        min: The lowest, in 0..1.
-        max: The highest, in 0..1.
+        mean: Mean test accuracy, in 0..1.
+        sd: Sample standard deviation; 0 for a single seed.
+        min: Lowest test accuracy, in 0..1.
+        max: Highest test accuracy, in 0..1.
         seeds: Number of seeds.
     """
 
@@ -66,7 +66,7 @@ class TestAccuracy:
 
     @classmethod
     def over(cls, accuracies: Sequence[float]) -> "TestAccuracy | None":
-        """Describe accuracies, but for NaN; None where there are none."""
+        """Summarise accuracies, without NaN; None if there are none."""
         if not (accuracies := trained(accuracies)):
             return None
         sd = stdev(accuracies) if len(accuracies) > 1 else 0.0
@@ -78,12 +78,12 @@ class FrontMember:
     """One network on the front.
 
     Attributes:
-        trial: Number of the trial that trained it.
-        widths: Its architecture.
-        neurons: Hidden neurons.
-        parameters: Trainable weights and biases.
-        validation_accuracy: Of that one training, in 0..1.
-        test_accuracy: Of its architecture's verified networks; None before verification.
+        trial: Number of the trial that trained the network.
+        widths: Hidden widths of its architecture.
+        neurons: Number of hidden neurons.
+        parameters: Number of trainable weights and biases.
+        validation_accuracy: Validation accuracy in that trial, in 0..1.
+        test_accuracy: Test accuracies of the architecture's verified networks; None before verification.
     """
 
     trial: int
@@ -94,7 +94,7 @@ class FrontMember:
     test_accuracy: TestAccuracy | None
 
     def count(self, size: Size) -> int:
-        """Return its size in neurons or in parameters."""
+        """Return the network's size in neurons or in parameters."""
         return self.neurons if size == "neurons" else self.parameters
 
     def to_json(self) -> dict[str, Any]:
@@ -104,12 +104,12 @@ class FrontMember:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a study has found so far.
+    """The results of a study so far.
 
     Attributes:
         study: The study's name.
         dataset: The data set's name.
-        protocol: How its networks are trained.
+        protocol: Training protocol of its networks.
         classes: Number of classes.
         trials: Numbers of trials by state.
         networks_trained: Trials that trained at least one epoch, and networks that verification trained.
@@ -137,7 +137,7 @@ class Summary:
 
         Args:
             accuracy: Validation accuracy to reach, in 0..1.
-            size: What counts as small.
+            size: Unit of size: `neurons` or `parameters`.
         """
         reaching = (member for member in self.front if member.validation_accuracy >= accuracy)
         return min(reaching, key=lambda member: member.count(size), default=None)
@@ -165,12 +165,12 @@ def summarise(
     trials: Sequence[TrialRecord],
     verified: Sequence[VerifiedNetwork] = (),
 ) -> Summary:
-    """Work out what a study has found; before verification, its targets have no answers.
+    """Summarise the results of a study; before verification, its targets have no answers.
 
     Args:
-        study: The study.
-        config: Its settings.
-        trials: All its trials.
+        study: Record of the study.
+        config: Settings of the study.
+        trials: All trials of the study.
         verified: Networks scored on the test set.
     """
     results = collect(verified)
@@ -192,7 +192,7 @@ def summarise(
 
 
 def _front(trials: Sequence[TrialRecord], size: Size, results: Results) -> Iterator[FrontMember]:
-    """List the front's networks; trials that another program made and that lack a size are left out."""
+    """Yield the networks on the front, without trials that lack a size because another program made them."""
     by_number = {trial.number: trial for trial in trials}
     for point in pareto_front(points_of(trials, size)):
         trial = by_number[point.trial]

@@ -12,8 +12,8 @@ class Wording(NamedTuple):
     """One of the three answers in words.
 
     Attributes:
-        adverb: Goes with a number of neurons, as in "13 neurons typically".
-        meaning: The share of seeds, where "it" is the target accuracy.
+        adverb: Adverb for a number of neurons, as in "13 neurons typically".
+        meaning: Phrase for the share of seeds, in which "it" is the target accuracy.
     """
 
     adverb: str
@@ -25,7 +25,7 @@ WORDING: Mapping[Quantity, Wording] = {
     "reliable": Wording("to be safe", "at least 90 % of seeds reach it"),
     "possible": Wording("with luck", "one seed in twenty reaches it"),
 }
-"""The answers in the order in which they are told; `answer` derives them."""
+"""The words for each answer, in the order in which texts name them; `answer` defines the answers."""
 
 
 def plural(count: int, noun: str, separator: str = ",") -> str:
@@ -38,7 +38,7 @@ def plural(count: int, noun: str, separator: str = ",") -> str:
 
 
 def short_percent(share: float, digits: int = 6) -> str:
-    """Write a share in per cent, with as many digits as it has, at most `digits` after the point.
+    """Write a share in per cent without trailing zeros, with at most `digits` digits after the point.
 
     >>> short_percent(0.95), short_percent(0.9246, 1), short_percent(0.9)
     ('95 %', '92.5 %', '90 %')

@@ -1,4 +1,4 @@
-"""What is asked: architectures and their space, how a network is trained, study files, seeds.
+"""The settings of a study: architectures and their space, training protocols, study files, seeds.
 
-Plain Python but for `seeds`; reading commands import it.
+Except for `seeds` and `keras_settings` this is plain Python; reading commands import it.
 """

@@ -31,7 +31,7 @@ Accuracy = Annotated[float, Field(gt=0, lt=1)]
 
 
 class SettingsError(MisuseError):
-    """A study file or an override says something that cannot be."""
+    """A study file or an override has an invalid setting."""
 
 
 class _Settings(BaseModel):
@@ -39,7 +39,7 @@ class _Settings(BaseModel):
 
 
 def _storable(name: Any) -> Any:
-    """Refuse what no database keeps and no file has, before a check of the text itself calls it no string."""
+    """Refuse characters that no database and no file name can hold, with a clearer message than Pydantic's."""
     if isinstance(name, str) and ("\0" in name or any("\ud800" <= character <= "\udfff" for character in name)):
         raise ValueError(
             f"`data.name` must be UTF-8 without NUL, since the study keeps it, got {shown(name)}; rename the file."
@@ -48,7 +48,7 @@ def _storable(name: Any) -> Any:
 
 
 class DataConfig(_Settings):
-    """Which data set, and how validation samples are set apart from its training set."""
+    """The data set, and the split of its training set into training and validation samples."""
 
     name: Annotated[str, BeforeValidator(_storable)] = Field(min_length=1)
     validation: Literal["stratified", "tail"] = "stratified"
@@ -56,14 +56,14 @@ class DataConfig(_Settings):
 
 
 class SpaceConfig(_Settings):
-    """Which architectures are searched, and what counts as small."""
+    """The architectures to search, and the unit of their size."""
 
     max_depth: int = Field(default=3, ge=0, le=8)
     min_width: int = Field(default=1, ge=1)
     max_width: int = Field(default=128, ge=1, le=65_536)
     size: Literal["neurons", "parameters"] = "neurons"
     architectures: tuple[tuple[Annotated[int, Field(ge=1)], ...], ...] | None = None
-    """Exactly these are trained, in this order, and nothing is searched; None searches."""
+    """The only architectures to train, in this order, without a search; None searches."""
 
     @model_validator(mode="after")
     def _widths_in_order(self) -> "SpaceConfig":
@@ -80,12 +80,12 @@ class SpaceConfig(_Settings):
         return self
 
     def search_space(self) -> SearchSpace:
-        """The space these settings span."""
+        """Return the search space that these settings describe."""
         return SearchSpace(self.max_depth, self.min_width, self.max_width)
 
 
 class PruningConfig(_Settings):
-    """Whether trials are cut short, and how readily."""
+    """Whether trials are pruned, and at which risk."""
 
     enabled: bool = True
     risk: float = Field(default=0.01, gt=0, lt=0.5)
@@ -93,16 +93,16 @@ class PruningConfig(_Settings):
 
 
 class BudgetConfig(_Settings):
-    """How much a study may spend, in all, over every run and worker, and which accuracies it is asked about."""
+    """The totals that a study may spend, over all its runs and workers, and its target accuracies."""
 
     trials: int = Field(ge=1)
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Seconds of training in all, summed over workers; None is unbounded."""
+    """Seconds of training in all, summed over workers; None sets no limit."""
     patience: int | None = Field(default=200, ge=1)
-    """Trials without improvement of the front after which the search ends; None searches on."""
+    """Number of trials without improvement of the front after which the search ends; None never ends it so."""
     targets: tuple[Accuracy, ...] = Field(min_length=1)
     verification_seeds: int = Field(default=20, ge=0)
-    """Most seeds any candidate is retrained from; 0 skips verification."""
+    """Most seeds for each candidate in verification; 0 skips verification."""
 
     @model_validator(mode="after")
     def _targets_ascend(self) -> "BudgetConfig":
@@ -111,18 +111,18 @@ class BudgetConfig(_Settings):
 
 
 class OutputConfig(_Settings):
-    """What is said while training."""
+    """Output during training."""
 
     monitor_every: int | None = Field(default=None, ge=1)
-    """Print each network's metrics every this many epochs; None never does."""
+    """Number of epochs between two prints of each network's metrics; None prints none."""
 
 
 class ReferenceConfig(_Settings):
-    """Figures that somebody else got for the listed architectures, to print beside ours."""
+    """Published figures for the listed architectures, to print beside ours."""
 
     source: str
     test_accuracy: tuple[Accuracy, ...]
-    """One for each of `space.architectures`, in order."""
+    """Test accuracy of each of `space.architectures`, in order, in 0..1."""
 
 
 class StudyConfig(_Settings):
@@ -160,7 +160,7 @@ class StudyConfig(_Settings):
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "StudyConfig":
-        """Settings as nested tables, checked; one line of error."""
+        """Check settings given as nested tables; an error is one line."""
         try:
             return cls.model_validate(settings)
         except ValidationError as error:
@@ -168,12 +168,12 @@ class StudyConfig(_Settings):
 
     @property
     def n_trials(self) -> int:
-        """Trials in all: the budget, or fewer where the settings list the architectures."""
+        """Number of trials in all: the budget, or fewer if the settings list the architectures."""
         fixed = self.space.architectures
         return self.budget.trials if fixed is None else min(self.budget.trials, len(fixed))
 
     def settings(self) -> dict[str, Any]:
-        """The settings as JSON values, nested as in a study file."""
+        """Return the settings as JSON values, nested as in a study file."""
         return self.model_dump(mode="json")
 
 
@@ -186,9 +186,9 @@ _LIMITS = {
 
 
 def _one_line(error: ValidationError, settings: Mapping[str, Any]) -> str:
-    """The first thing wrong, as one sentence; how many more there are, if any."""
+    """Describe the first wrong setting in a sentence, and count the others."""
     everything = [(problem["loc"], problem) for problem in error.errors()]
-    # A list is not wrong for itself where one of its items is.
+    # A wrong item makes Pydantic report its list as well: report the item alone.
     found = [one for loc, one in everything if not any(loc == other[:-1] for other, _ in everything)]
     first, more = found[0], len(found) - 1
     line = _sentence(first)
@@ -225,13 +225,13 @@ def _known_settings(model: type[BaseModel] = StudyConfig, prefix: str = "") -> l
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """The end of a message about an unknown name: the nearest known one; empty if none is near."""
+    """Return the end of a message about an unknown name: the nearest known name, or nothing if none is near."""
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     return f"; did you mean '{nearest[0]}'?" if nearest else ""
 
 
 def shown(text: str) -> str:
-    r"""A user's text in quotes, on one line: as it is where it can be printed, else escaped.
+    r"""Quote a user's text on one line, with unprintable characters escaped.
 
     >>> print(shown("naïve 🎉"), shown("two\nlines"))
     'naïve 🎉' 'two\nlines'

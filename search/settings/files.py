@@ -1,4 +1,4 @@
-"""Study files and overrides, and how stored settings go on: continued, extended, finished.
+"""Study files and overrides, and the rules by which stored settings are continued, extended or finished.
 
 A study file is TOML. `--set` overrides any setting by its dotted name.
 """
@@ -30,23 +30,23 @@ __all__ = [
 ]
 
 Override: TypeAlias = str | tuple[str, Any]
-"""One setting changed: `dotted.name=value` as typed after `--set`, or its dotted name and its value."""
+"""A changed setting: `dotted.name=value` as typed after `--set`, or a pair of dotted name and value."""
 
 CHANGEABLE = ("budget.", "output.", "data.name")
 """Prefixes of the settings in which a continued study may differ: they change no network.
 
-Where the data lie is no part of what they are: their fingerprint is, and whoever opens a study compares it.
+The path of the data does not identify them. Their fingerprint does, and it is compared when a study is opened.
 """
 
 
 def shipped_studies() -> list[str]:
-    """Names of the study files that come with fewest."""
+    """Return the names of the study files that come with fewest."""
     files = resources.files("fewest.search.settings.studies").iterdir()
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
 def load(study: str, overrides: Sequence[Override] = ()) -> StudyConfig:
-    """A study file with overrides.
+    """Load a study file and apply overrides.
 
     Args:
         study: A shipped name, or the path of a TOML file.
@@ -63,7 +63,7 @@ def load(study: str, overrides: Sequence[Override] = ()) -> StudyConfig:
 
 
 def overridden(config: StudyConfig, overrides: Sequence[Override]) -> StudyConfig:
-    """A configuration with overrides, checked again; a name that is in the storage already may be any text."""
+    """Apply overrides to a configuration and check it again. Its name is in the storage, so it may be any text."""
     settings = config.settings()
     for override in overrides:
         _override(settings, override)
@@ -73,13 +73,13 @@ def overridden(config: StudyConfig, overrides: Sequence[Override]) -> StudyConfi
 
 
 def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
-    """The settings with which a study goes on when it is run again.
+    """Merge stored and given settings of a study that is run again.
 
-    Budgets are totals and the larger one counts; patience, what is said while training, and where the data lie are as
-    given; nothing else may differ.
+    Budgets are totals: the larger one counts. The targets of both are kept. Patience, output and the path of the data
+    are taken from `given`. No other setting may differ.
 
     Raises:
-        SettingsError: Something else differs.
+        SettingsError: Another setting differs.
     """
     unlike = _differences(stored, given)
     if unlike:
@@ -100,19 +100,19 @@ def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
 
 
 def finished_mark(budget: BudgetConfig, n_waiting: int, n_verified: int = 0) -> dict[str, Any]:
-    """What a study says of itself once a budget is spent; trials still wait when that was a timeout."""
+    """Return the mark stored with a study when its budget is spent. After a timeout, trials still wait."""
     return {**budget.model_dump(mode="json"), "waiting": n_waiting, "verified": n_verified}
 
 
 def is_finished(study: StudyRecord, config: StudyConfig) -> bool:
-    """Whether a study has spent the budget of `config`, nothing runs, and nothing was enqueued since.
+    """Say whether a study has spent the budget of `config`, no trial runs, and none was enqueued since.
 
-    Optuna copies the mark with a study, but not our tables: a copy that lacks verified networks is not finished.
+    Optuna copies the mark with a study, but not our tables. A copy without its verified networks is not finished.
     """
     mark = study.attributes.get("finished")
     if study.n_trials.get("running", 0) or not isinstance(mark, Mapping):
         return False
-    n_verified = mark.get("verified", 0)  # Of a mark that says nothing of it, by an older version.
+    n_verified = mark.get("verified", 0)  # An older version's mark has no such entry.
     if not isinstance(n_verified, int) or study.n_verified < n_verified:
         return False
     expected = finished_mark(config.budget, study.n_trials.get("waiting", 0), n_verified)
@@ -120,7 +120,7 @@ def is_finished(study: StudyRecord, config: StudyConfig) -> bool:
 
 
 def command_for(config: StudyConfig) -> str:
-    """A command that creates a study of these settings: the nearest shipped file and all that differs from it."""
+    """Return a command that creates a study with these settings: the nearest shipped file, and every difference."""
     base = config.name if config.name in shipped_studies() else "digits"
     shipped, wanted = (dict(flattened(settings.settings())) for settings in (load(base), config))
     options = [
@@ -201,7 +201,7 @@ def _parsed(override: str) -> tuple[str, Any]:
 
 
 def _toml(value: Any) -> str:
-    """A JSON value as TOML: the two differ in surrogate pairs and in DEL, which TOML wants escaped."""
+    """Write a JSON value as TOML. The two differ in surrogate pairs, and in DEL, which TOML wants escaped."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

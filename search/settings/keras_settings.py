@@ -1,10 +1,10 @@
-"""Keras and TensorFlow as this project uses them: by its own settings, whatever the user's files and variables say.
+"""Keras and TensorFlow with this project's own settings, whatever the user's files and variables say.
 
     from fewest.search.settings.keras_settings import keras, tf
 
 Keras reads `keras.json` and variables named `KERAS_...` once, when it is first imported, and TensorFlow imports it.
-Only a study's settings may change its networks, so every module takes both libraries from here. Nothing of the user's
-is written: the import neither reads nor makes `~/.keras`.
+Only a study's settings may change its networks, so every module takes both libraries from here. The import neither
+reads nor creates the user's `~/.keras`.
 """
 
 import os
@@ -19,12 +19,12 @@ __all__ = ["keras", "settle", "tf"]
 BACKEND = "tensorflow"
 
 _NOWHERE = os.devnull
-"""A home for Keras below which there can be no file: none to read, and none that Keras could make."""
+"""A home folder for Keras that can hold no file, so Keras can neither read nor create one there."""
 
 
 @contextmanager
 def _own_variables() -> Iterator[None]:
-    """Hides the user's variables from Keras for a while."""
+    """Hide the user's variables from Keras within the context."""
     users = {
         name: value for name, value in os.environ.items() if name.startswith("KERAS_") or name == "TF_USE_LEGACY_KERAS"
     }
@@ -46,10 +46,10 @@ with _own_variables():
 
 
 def settle() -> None:
-    """Set what Keras keeps for the whole process to what networks of ours are trained with.
+    """Set Keras's process-wide settings to those that our networks are trained with.
 
     Raises:
-        MisuseError: The program around us imported Keras before, with another backend.
+        MisuseError: The calling program has already imported Keras with another backend.
     """
     backend = keras.config.backend()
     if backend != BACKEND:
@@ -63,12 +63,12 @@ def settle() -> None:
     keras.config.set_image_data_format("channels_last")
     keras.config.set_max_epochs(None)
     keras.config.set_max_steps_per_epoch(None)
-    # Its 10 bits on a GPU would label other samples than the same network does elsewhere.
+    # TF32 has 10 bits of mantissa: on a GPU the same network would classify some samples differently.
     tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
 def _restore_home() -> None:
-    """Let Keras's data sets lie where they always do; only its settings are ours."""
+    """Restore Keras's usual folder for data sets; only its settings are ours."""
     from keras.src.backend import config
 
     if config._KERAS_DIR == _NOWHERE:

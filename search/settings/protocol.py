@@ -1,10 +1,10 @@
-"""How a network is trained: one definition, shared by every engine.
+"""Training protocols: one definition of a network's training, shared by every engine.
 
-A protocol fixes all that decides a network's accuracy besides its architecture, its seed and the data.
+A protocol fixes everything that decides a network's accuracy, except its architecture, its seed and the data.
 `PROTOCOLS` holds the two that ship; a study file picks one by name and may change any field of it.
 
-Both engines see the training samples in the same order (`seeds.SampleOrder`), cut into whole batches. Samples that do
-not fill a batch sit out that epoch; the next epoch's order leaves out others.
+Both engines see the training samples in the same order (`seeds.SampleOrder`), cut into whole batches. The samples left
+over are not used in that epoch; the next epoch's order leaves out others.
 """
 
 import math
@@ -40,10 +40,9 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
 class Protocol(BaseModel):
     """Batch size, epochs, learning rate, stopping and activation of every network of a study.
 
-    The optimizer is Adam with Keras's defaults but for the learning rate. With `patience` set, a network that
-    has not improved its validation accuracy for that many epochs is complete, and its best weights are
-    restored; without, it trains all its epochs and keeps the last weights, as a schedule that ends at zero
-    wants.
+    The optimizer is Adam with Keras's defaults, except for the learning rate. With `patience` set, a network is
+    complete when its validation accuracy has not improved for that many epochs, and its best weights are restored.
+    Without `patience`, it trains all its epochs and keeps the last weights, which suits a schedule that ends at zero.
 
     Example:
         >>> Protocol(protocol="notebook").patience
@@ -63,7 +62,7 @@ class Protocol(BaseModel):
     patience: int | None = Field(ge=1)
     activation: Activation = "relu"
 
-    if TYPE_CHECKING:  # Any field may be left out: the named protocol has it.
+    if TYPE_CHECKING:  # A caller may leave out any field: the named protocol supplies it.
 
         def __init__(self, **given: Any) -> None: ...
 
@@ -76,34 +75,34 @@ class Protocol(BaseModel):
 
     @property
     def restores_best(self) -> bool:
-        """Whether a finished network goes back to the weights of its best epoch."""
+        """Whether a finished network returns to the weights of its best epoch."""
         return self.patience is not None
 
     def order_index(self, index: int) -> int:
-        """Say which order of the training samples an architecture's network `index` sees in verification.
+        """Return the number of the sample order that an architecture's network `index` sees in verification.
 
-        A schedule that ends at zero averages the order out, so all networks share order 0. A constant rate does not,
-        so there each has an order of its own.
+        A schedule that ends at zero averages the order out, so all networks share order 0. A constant rate does not
+        average it out, so each network has an order of its own.
         """
         return index if self.schedule == "constant" else 0
 
 
 def n_batches(n_samples: int, batch_size: int) -> int:
-    """Whole batches in an epoch; a training set smaller than a batch is one batch of all its samples."""
+    """Count the whole batches in an epoch; a training set smaller than a batch is one batch of all its samples."""
     return max(1, n_samples // batch_size)
 
 
 def learning_rate_at(protocol: Protocol, step: float, n_steps: int) -> float:
-    """The learning rate at one optimizer step of a whole training.
+    """Return the learning rate at one optimizer step of a whole training.
 
     `one_cycle` rises linearly from 0 to `learning_rate` over the first `warmup` share of the steps, then
     falls to 0 along half a cosine (Smith & Topin 2017, arXiv 1708.07120, with the cosine of Loshchilov &
     Hutter 2016).
 
     Args:
-        protocol: Gives the shape, the peak and the share of warm-up.
-        step: Counted from 0; the midpoint of step `k` is `k + 0.5`.
-        n_steps: Optimizer steps in all the epochs of the protocol.
+        protocol: Protocol with the schedule's shape, peak and share of warm-up.
+        step: Optimizer step, counted from 0; the midpoint of step `k` is `k + 0.5`.
+        n_steps: Number of optimizer steps in all epochs of the protocol.
     """
     if protocol.schedule == "constant":
         return protocol.learning_rate

@@ -42,7 +42,7 @@ class SearchSpace:
     max_width: int
 
     def ladder(self) -> list[Architecture]:
-        """The first architectures of every study: softmax alone, then one layer of doubling width.
+        """Return the first architectures of every search: softmax alone, then one layer of doubling width.
 
         >>> SearchSpace(max_depth=3, min_width=1, max_width=20).ladder()
         [(), (1,), (2,), (4,), (8,), (16,)]
@@ -61,7 +61,7 @@ class SearchSpace:
 
 
 def n_neurons(architecture: Architecture) -> int:
-    """Hidden units in all; the output layer's are not counted.
+    """Count the hidden units of all layers; the output layer's are not counted.
 
     >>> n_neurons((12, 8))
     20
@@ -70,7 +70,7 @@ def n_neurons(architecture: Architecture) -> int:
 
 
 def n_parameters(architecture: Architecture, n_features: int, n_classes: int) -> int:
-    """Trainable weights and biases of all dense layers, the output layer included.
+    """Count the trainable weights and biases of all dense layers, the output layer included.
 
     >>> n_parameters((), 784, 10), n_parameters((16,), 784, 10)
     (7850, 12730)
@@ -80,7 +80,7 @@ def n_parameters(architecture: Architecture, n_features: int, n_classes: int) ->
 
 
 def describe(architecture: Architecture) -> str:
-    """How an architecture is written for people.
+    """Write an architecture for people.
 
     >>> describe(()), describe((16,)), describe((12, 8))
     ('softmax', '16', '12-8')
@@ -89,12 +89,12 @@ def describe(architecture: Architecture) -> str:
 
 
 def width_name(layer: int) -> str:
-    """The trial parameter that holds the width of hidden layer `layer`, counted from 1."""
+    """Return the name of the trial parameter for the width of hidden layer `layer`, counted from 1."""
     return f"width_{layer}"
 
 
 def parameters_of(architecture: Architecture) -> dict[str, int]:
-    """An architecture as the parameters of an Optuna trial.
+    """Return the parameters of an architecture's Optuna trial.
 
     >>> parameters_of((12, 8))
     {'depth': 2, 'width_1': 12, 'width_2': 8}
@@ -106,7 +106,7 @@ def parameters_of(architecture: Architecture) -> dict[str, int]:
 
 
 def architecture_of(parameters: Mapping[str, int]) -> Architecture:
-    """The inverse of `parameters_of`; widths beyond `depth` are ignored.
+    """Return the architecture of an Optuna trial's parameters; widths beyond `depth` are ignored.
 
     >>> architecture_of({"depth": 1, "width_1": 5, "width_2": 9})
     (5,)

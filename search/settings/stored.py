@@ -1,10 +1,10 @@
-"""What a study in the storage says of itself, checked: the one gate from stored attributes to typed records.
+"""The check of stored studies: the only module that turns stored attributes into typed records.
 
 Other programs keep studies in the same database, and anybody may overwrite an attribute. So a study is ours, foreign or
-damaged, and what a trial says of itself counts only where it can be true.
+damaged, and a trial's attributes count only if they are possible.
 
-The storage's name is the study's name. Its settings hold one too, but that is the name the study was created under:
-Optuna copies attributes as they are, and a study may be renamed.
+A study's name is the name in the storage. Its settings hold a name too, but only the one of its creation. Optuna copies
+attributes unchanged, and a study may be renamed.
 """
 
 import math
@@ -32,10 +32,10 @@ __all__ = [
 ]
 
 _MARKS = {"settings": "budget", "data": "fingerprint", "environment": "fewest"}
-"""Attributes that fewest gives a study, and what each of them holds in every study of ours."""
+"""Attributes that fewest gives a study, and a key that each of them holds in every study of ours."""
 
 _ANY_NAME = "study"
-"""Stands in where settings are checked whose name is the storage's, which may be any text."""
+"""Name that stands in while settings are checked: the name in the storage may be any text."""
 
 
 class ForeignStudyError(MisuseError):
@@ -43,10 +43,10 @@ class ForeignStudyError(MisuseError):
 
 
 class DamagedStudyError(MisuseError):
-    """The study is ours, and something that decides its networks cannot be read any more.
+    """The study is ours, but an attribute that decides its networks cannot be read.
 
     Attributes:
-        reason: What must hold, and what arrived.
+        reason: The requirement, and the value found instead.
     """
 
     def __init__(self, name: str, reason: str) -> None:
@@ -58,11 +58,11 @@ class DamagedStudyError(MisuseError):
 
 
 class DataDescription(BaseModel):
-    """The data a study was made on.
+    """The data that a study was created with.
 
     Attributes:
-        name: What the data set, or its file, was called.
-        fingerprint: SHA-256 of the training arrays: the identity of the data, wherever they lie.
+        name: Name of the data set, or of its file.
+        fingerprint: SHA-256 of the training arrays. It identifies the data, whatever their path.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -76,7 +76,7 @@ class DataDescription(BaseModel):
     fingerprint: str
 
     def n_parameters(self, architecture: Architecture) -> int:
-        """Count the weights and biases of an architecture on these data."""
+        """Count the trainable weights and biases of an architecture on these data."""
         return n_parameters(architecture, math.prod(self.input_shape), self.n_classes)
 
 
@@ -85,10 +85,10 @@ class OurStudy:
     """A study that fewest made and can work with.
 
     Attributes:
-        record: As the storage has it.
-        config: Its settings, under the storage's name.
-        data: What it was made on.
-        environment: Versions and machine; they decide nothing, so what is no text is left out.
+        record: Record of the study in the storage.
+        config: Settings of the study, with the name that the storage has.
+        data: Description of its data.
+        environment: Versions and machine. They affect no result, so an entry that is not text is left out.
     """
 
     record: StudyRecord
@@ -97,16 +97,16 @@ class OurStudy:
     environment: Mapping[str, str]
 
     def plausible(self, trial: TrialRecord) -> TrialRecord:
-        """Leave out of a trial of this study what cannot be; see `plausible`."""
+        """Remove impossible values from a trial of this study; see `plausible`."""
         return plausible(trial, self.config.space.search_space(), self.data.n_parameters)
 
 
 def our_study(record: StudyRecord) -> OurStudy:
-    """Read a study's attributes.
+    """Read and check a study's attributes.
 
     Raises:
-        ForeignStudyError: Another program made it.
-        DamagedStudyError: An attribute that decides its networks is not what fewest wrote.
+        ForeignStudyError: Another program made the study.
+        DamagedStudyError: An attribute that decides its networks is not as fewest wrote it.
     """
     config = stored_config(record.name, record.attributes)
     try:
@@ -119,7 +119,7 @@ def our_study(record: StudyRecord) -> OurStudy:
 
 
 def trouble_with(record: StudyRecord) -> str | None:
-    """Say why a study cannot be worked with, in a few words; None if it can.
+    """Say in a few words why fewest cannot work with a study; None if it can.
 
     >>> trouble_with(StudyRecord(1, "theirs", {"data": "a path"}, {}))
     'not made by fewest'
@@ -134,15 +134,15 @@ def trouble_with(record: StudyRecord) -> str | None:
 
 
 def stored_config(name: str, attributes: Mapping[str, Any]) -> StudyConfig:
-    """The settings a study was created with, its budget as last extended, under the name that the storage has.
+    """Read the settings that a study was created with, with its last budget and the name in the storage.
 
     Args:
-        name: The study's in the storage. Optuna allows any text, also one that `--name` would refuse.
-        attributes: Its user attributes.
+        name: Name of the study in the storage. Optuna allows any text, even one that `--name` would refuse.
+        attributes: User attributes of the study.
 
     Raises:
-        ForeignStudyError: The study is not one of ours.
-        DamagedStudyError: It is, and its settings cannot be read.
+        ForeignStudyError: Another program made the study.
+        DamagedStudyError: The study is ours, but its settings cannot be read.
     """
     if not _is_ours(attributes):
         has = "has other `settings`" if "settings" in attributes else "has no settings"
@@ -157,10 +157,10 @@ def stored_config(name: str, attributes: Mapping[str, Any]) -> StudyConfig:
 
 
 def checked_config(settings: Mapping[str, Any], name: str) -> StudyConfig:
-    """Check settings whose name is one that the storage has already, which is taken as it is.
+    """Check settings, but take the name as it is: the storage has it already.
 
     Raises:
-        SettingsError: Another setting is wrong.
+        SettingsError: A setting other than the name is wrong.
     """
     return StudyConfig.of({**settings, "name": _ANY_NAME}).model_copy(update={"name": name})
 
@@ -168,15 +168,17 @@ def checked_config(settings: Mapping[str, Any], name: str) -> StudyConfig:
 def plausible(
     trial: TrialRecord, space: SearchSpace, count_parameters: Callable[[Architecture], int] | None = None
 ) -> TrialRecord:
-    """Leave out of a trial what cannot be: widths outside the space, sizes that are not theirs, no share as accuracy.
+    """Remove impossible values from a trial.
+
+    These are widths outside the space, sizes that do not fit the widths, and accuracies outside 0..1.
 
     Args:
-        trial: As its attributes describe it, which anybody may write while it runs.
-        space: The study's.
-        count_parameters: Counts an architecture's parameters; None takes the trial's word for them.
+        trial: Trial as its attributes describe it. Anybody may write attributes while it runs.
+        space: Search space of the study.
+        count_parameters: Function that counts an architecture's parameters; None trusts the trial's own number.
 
     Returns:
-        The same trial where all of it can be.
+        The same trial if all its values are possible.
     """
     widths = trial.widths if trial.widths is not None and trial.widths in space else None
     neurons = None if widths is None else n_neurons(widths)
@@ -197,13 +199,13 @@ def plausible(
 
 
 def _is_ours(attributes: Mapping[str, Any]) -> bool:
-    """Say whether any attribute is as fewest writes it: all are unlikely to be overwritten at once."""
+    """Say whether any attribute is as fewest writes it: it is unlikely that all were overwritten."""
     values = ((attributes.get(name), mark) for name, mark in _MARKS.items())
     return any(isinstance(value, Mapping) and mark in value for value, mark in values)
 
 
 def _sentence(error: ValidationError) -> str:
-    """Say what is wrong first with a data description."""
+    """Describe the first error of a data description in a sentence."""
     problem = error.errors()[0]
     name = ".".join(["data", *map(str, problem["loc"])])
     if problem["type"] == "missing":

@@ -1,1 +1,1 @@
-"""What to try: the study in the storage, its history, the next architectures, which curves may still win."""
+"""What to try: the study in the storage, its history, the sampler of architectures, the pruning rule."""

@@ -1,4 +1,4 @@
-"""What a study ran on: versions and machine, for its report."""
+"""The versions and the machine that a study ran on, for its report."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ PACKAGES = ("fewest", "keras", "tensorflow", "optuna", "numpy")
 
 
 def environment() -> dict[str, str]:
-    """Versions and machine, by what to call them."""
+    """Return versions and machine, each by its name in the report."""
     return {
         "Python": platform.python_version(),
         **{package: version(package) for package in PACKAGES},
@@ -22,7 +22,7 @@ def environment() -> dict[str, str]:
 
 
 def changed_versions(recorded: object) -> dict[str, tuple[str, str]]:
-    """Compare the versions of now with what a study recorded: before and now, by package, where they differ.
+    """Compare present versions with recorded ones; return (recorded, present) by package where they differ.
 
     >>> changed_versions({"optuna": "1.0", "Python": "2.7"})["optuna"][0], changed_versions(None)
     ('1.0', {})
@@ -33,7 +33,7 @@ def changed_versions(recorded: object) -> dict[str, tuple[str, str]]:
 
 
 def _processor() -> str:
-    """The processor's model, where the system tells."""
+    """Return the processor's model, or what the platform calls it where the system does not tell."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

@@ -1,7 +1,7 @@
-"""What a study's trials have come to so far, read anew only where that may have changed.
+"""The history of a study: its trials so far, each read again only while it may change.
 
-A trial that has ended stays as it is, so each is read once: what a cohort costs does not grow with the study. All here
-follows from the storage alone, in whatever steps it was read.
+A trial that has ended does not change, so it is read once. The cost of a cohort does not grow with the study. Only the
+storage decides what a history holds, not the steps in which it was read.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from fewest.storage.trials.studies import read_trial_ids, read_trials
 __all__ = ["History", "finished_curves"]
 
 SizeOf = Callable[[Architecture], int]
-"""What the study minimizes."""
+"""Function that counts what the study minimizes: neurons or parameters."""
 
 UNFINISHED: frozenset[TrialState] = frozenset({"running", "waiting"})
 
@@ -30,20 +30,20 @@ class History:
     """The trials of a study as they were at the last `refresh`.
 
     Args:
-        database: Where the study lives.
-        study_id: The storage's key.
-        size: What the study counts.
-        size_of: Counts it.
-        space: What of a trial's widths lies outside is as if it was not there; None takes all.
+        database: Database with the study.
+        study_id: Key of the study in the storage.
+        size: Unit of the size that the study minimizes: `neurons` or `parameters`.
+        size_of: Function that counts an architecture's size in that unit.
+        space: Search space of the study; widths outside it are left out. None keeps all widths.
 
     Attributes:
-        n_trials: How many there are.
-        unfinished: Those that run or wait, by number.
+        n_trials: Number of trials.
+        unfinished: Trials that run or wait, by number.
         tried: Architectures that have a trial.
-        ended: Ids of those that have ended.
-        counts: How many ended in each state.
-        seconds: Of training in all.
-        front: The best of the complete ones, smallest first.
+        ended: Ids of the trials that have ended.
+        counts: Number of ended trials in each state.
+        seconds: Seconds of training, summed over trials.
+        front: The front of the complete trials, smallest first.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class History:
         self.front: list[FrontPoint] = []
 
     def refresh(self, connection: Connection | None = None) -> None:
-        """Takes in what has changed since the last time; as a transaction sees it, if its connection is given."""
+        """Read what has changed since the last call, within the transaction of `connection` if it is given."""
         source = connection or self._database
         read = read_trials(source, self._study_id, since=self._since)
         if self._space is not None:
@@ -80,19 +80,19 @@ class History:
             self._take_in(ended, read_curves(source, self._study_id, since=ended[0].trial_id))
 
     def forget_deleted(self) -> None:
-        """Lets go of ended trials that somebody has deleted since they were read."""
+        """Forget ended trials that somebody has deleted since they were read."""
         self.ended &= read_trial_ids(self._database, self._study_id)
 
     def architectures(self) -> list[Architecture]:
-        """The front's, smallest first."""
+        """Return the architectures on the front, smallest first."""
         return [self._architectures[point.trial] for point in self.front]
 
     def finished(self) -> list[FinishedCurve]:
-        """The trials that trained to their end, by number."""
+        """Return the curves of the complete trials, by number."""
         return [self._curves[number] for number in sorted(self._curves)]
 
     def front_before(self, number: int) -> list[FrontPoint]:
-        """The front of the trials below a number, which must not fall from one call to the next."""
+        """Return the front of the trials below a number. The number must not fall from one call to the next."""
         older = [point for point in self._recent if point.trial < number]
         self._recent = [point for point in self._recent if point.trial >= number]
         self._front_before = pareto_front([*self._front_before, *older])
@@ -117,7 +117,7 @@ class History:
 def finished_curves(
     size_of: SizeOf, trials: Iterable[TrialRecord], curves: Mapping[int, Sequence[CurvePoint]]
 ) -> dict[int, FinishedCurve]:
-    """The complete ones of these trials by number, as the pruning rule wants them; `curves` by trial id."""
+    """Return the complete trials by number, in the pruning rule's form; `curves` are by trial id."""
     return {
         trial.number: FinishedCurve(
             size_of(trial.widths),

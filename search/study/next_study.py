@@ -1,4 +1,4 @@
-"""Which study a worker takes up next: decided from what the storage says of all studies, so that no master is needed.
+"""The next study for a worker, chosen from the records of all studies in the storage, so that no master is needed.
 
 study = next_study(read_studies(engine))        # None: all are finished
 """
@@ -19,16 +19,17 @@ def next_study(
     passed_over: Collection[str] = (),
     last: str | None = None,
 ) -> StudyRecord | None:
-    """The study to take up: the oldest with trials that nobody has, else one that others may need help to end.
+    """Choose the oldest study with trials that no worker has, else a study that other workers are about to finish.
 
     Args:
-        studies: All in the storage, oldest first.
-        names: Those to choose from; none are all.
-        passed_over: Names of studies that this worker cannot help with.
-        last: Where it found nothing to do just now: of those that others have the rest of, this comes last.
+        studies: Records of all studies in the storage, oldest first.
+        names: Names of the studies to choose from; empty for all.
+        passed_over: Names of studies that this worker cannot work on.
+        last: Name of the study in which the worker just found nothing to do. Among studies that other workers are
+            about to finish, it is chosen last.
 
     Returns:
-        None if all are finished. A study whose settings cannot be read counts as unfinished.
+        None if all are finished. A study with unreadable settings counts as unfinished.
     """
     wanted = [study for study in studies if study.name not in passed_over and (not names or study.name in names)]
     unfinished = [study for study in wanted if not _is_finished(study)]
@@ -37,7 +38,7 @@ def next_study(
 
 
 def has_free_trials(study: StudyRecord) -> bool:
-    """Whether a study has trials that wait, or may have more than it has."""
+    """Say whether a study has waiting trials, or budget for new ones."""
     try:
         n_trials = our_study(study).config.n_trials
     except MisuseError:

@@ -1,4 +1,4 @@
-"""A study in the storage, created or continued."""
+"""Opening of a study in the storage: it is created, or continued and checked against the stored settings."""
 
 from contextlib import suppress
 from typing import Any
@@ -39,19 +39,19 @@ def open_study(
     """Create a study, or continue the one of that name.
 
     Args:
-        storage: Where it lives.
-        config: Its settings. A budget larger than the stored one extends it.
-        data: What it trains on.
-        n_test: Samples in the sealed test set, for the record.
-        checkpoints: Where they are kept, if not in the storage's usual place.
-        artifacts: Where trained networks are kept, likewise.
-        pace: How often this worker saves and tells that it is alive.
+        storage: Storage of the study.
+        config: Settings of the study. A budget larger than the stored one extends it.
+        data: Training and validation samples.
+        n_test: Number of samples in the sealed test set, for the record.
+        checkpoints: Place of checkpoints; None for the storage's usual place.
+        artifacts: Place of trained networks; None for the storage's usual place.
+        pace: Intervals between this worker's checkpoints, heartbeats and looks.
 
     Raises:
-        MisuseError: There is a study of that name with other settings, other data, or that is not ours.
+        MisuseError: A study of that name has other settings or other data, or another program made it.
     """
     if config.name not in {study.name for study in read_studies(storage.engine)}:
-        # Another process may be faster, and the study is then that one's.
+        # Another process may create the study first; this one then continues it.
         with suppress(optuna.exceptions.DuplicatedStudyError):
             _create(storage, config, data, n_test)
     ours = our_study(read_study(storage.engine, config.name))
@@ -72,7 +72,7 @@ def open_study(
 
 
 def _create(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int) -> None:
-    """Make a study with its first trials: the ladder, or the architectures the settings list."""
+    """Create a study with its first trials: the ladder, or the architectures that the settings list."""
     space = config.space.search_space()
     first = space.ladder() if config.space.architectures is None else config.space.architectures
     networks = [network_of(widths, number, config.seed) for number, widths in enumerate(first[: config.n_trials])]
@@ -90,7 +90,7 @@ def _create(storage: CohortStorage, config: StudyConfig, data: SearchData, n_tes
 
 
 def _check_data(ours: OurStudy, config: StudyConfig, data: SearchData) -> None:
-    """Compare fingerprints: they are the identity of the data, whatever the file is called and wherever it lies."""
+    """Compare fingerprints. They identify the data, whatever the name and path of the file."""
     before = ours.data.fingerprint
     if before != data.fingerprint:
         raise MisuseError(

@@ -1,4 +1,4 @@
-"""How often a worker saves, tells that it is alive, and looks again."""
+"""The intervals between a worker's checkpoints, heartbeats and looks at the storage."""
 
 import time
 from collections.abc import Callable
@@ -12,14 +12,15 @@ __all__ = ["USUAL", "Pace"]
 
 @dataclass(frozen=True)
 class Pace:
-    """How often a worker does what costs time.
+    """The intervals of a worker's costly actions.
 
     Attributes:
-        checkpoint_due: Says from the seconds since the last checkpoint and from its cost whether to save another.
-        lease_seconds: How long the worker may be silent before others take its trials.
-        poll_seconds: How long it waits, while others train, before it looks again.
-        idle_seconds: How long it waits, while no study has work, before it looks for a new one.
-        sleep: Waits so many seconds, while no study has work.
+        checkpoint_due: Function that says whether to save again, from the seconds since the last checkpoint and the
+            seconds that it cost.
+        lease_seconds: Seconds without a heartbeat after which other workers take the trials.
+        poll_seconds: Seconds between two looks while other workers train.
+        idle_seconds: Seconds between two looks while no study has work.
+        sleep: Function that waits for a number of seconds while no study has work.
     """
 
     checkpoint_due: Callable[[float, float], bool] = is_due

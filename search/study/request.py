@@ -1,6 +1,6 @@
-"""What somebody asks a trial for through Optuna's own interface, checked against the study's space.
+"""The check of enqueued trials: their parameters, set through Optuna's own interface, must lie in the study's space.
 
-`study.enqueue_trial` takes any parameters. What cannot be trained as it was asked for is refused, never changed.
+`study.enqueue_trial` takes any parameters. A request that cannot be trained as it stands is refused, never changed.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ def requested_architecture(parameters: Mapping[str, Any], space: SearchSpace) ->
 
     Args:
         parameters: All or some of `depth` and `width_1` to `width_N`, of any type.
-        space: The study's.
+        space: Search space of the study.
 
     Returns:
-        The architecture, as far as the parameters say it: widths beyond the depth count for nothing, and without all
-        that it takes it is `()`; see `is_whole`. Or why there is none, in a sentence.
+        The architecture, or a sentence that says why there is none. Widths beyond the depth are ignored. If the
+        parameters name only a part of an architecture, it is `()`; see `is_whole`.
 
     Example:
         >>> requested_architecture({"depth": 1, "width_1": 5}, space=SearchSpace(2, 1, 8))
@@ -40,7 +40,7 @@ def requested_architecture(parameters: Mapping[str, Any], space: SearchSpace) ->
 
 
 def is_whole(parameters: Mapping[str, Any]) -> bool:
-    """Say whether parameters that are no fault name a whole architecture, so that none is left to suggest."""
+    """Say whether valid parameters name a whole architecture, so that the sampler need not suggest any."""
     return "depth" in parameters and all(width_name(layer) in parameters for layer in range(1, parameters["depth"] + 1))
 
 

@@ -1,13 +1,15 @@
-"""Which architecture next: around the front, sometimes anywhere, never twice while there are others.
+"""The sampler of architectures: around the front, sometimes anywhere, never twice while there are others.
 
-Most proposals change a member of the present front a little (a width by a factor near one, a layer more or
-less); a quarter is drawn from the whole space, depth uniformly and widths log-uniformly. Architectures that
-have a trial already, running ones included, are passed over. `propose` is pure and cheap, so a whole cohort is
-proposed in one call; `FrontSampler` is the same thing as an `optuna.samplers.BaseSampler`, for whoever asks the
-study one trial at a time. Measured against Optuna's samplers by `benchmarks/samplers.py`.
+Most proposals change a member of the present front a little: a width by a factor near one, a layer more or less. A
+quarter is drawn from the whole space, depth uniformly and widths log-uniformly. Architectures that have a trial
+already, running ones included, are passed over.
 
-Proposals depend on the study's seed and on how many trials there are, not on when or by whom they are asked
-for: a study that was interrupted goes on as if it had not been.
+`propose` is pure and cheap, so a whole cohort is proposed in one call. `FrontSampler` wraps it as an
+`optuna.samplers.BaseSampler`, for programs that ask the study for one trial at a time. `benchmarks/samplers.py`
+compares it with Optuna's samplers.
+
+Proposals depend on the study's seed, its number of trials, its front and the architectures tried, not on the time or
+the worker. So an interrupted study goes on as if it had not been interrupted.
 """
 
 import math
@@ -29,17 +31,17 @@ from fewest.search.study.request import is_whole, requested_architecture
 __all__ = ["FrontSampler", "distributions", "propose"]
 
 EXPLORE = 0.25
-"""Share of the proposals drawn from the whole space; of 0.1, 0.25 and 0.5 it found MNIST's answers soonest."""
+"""Share of the proposals drawn from the whole space. Of 0.1, 0.25 and 0.5, 0.25 found MNIST's answers soonest."""
 
 SPREAD = 0.35
 """Standard deviation of the natural logarithm of a width's change."""
 
 ATTEMPTS = 64
-"""Draws before an architecture that has a trial already is accepted again, with another seed."""
+"""Most draws for a new architecture. After that, one that has a trial is accepted again, with another seed."""
 
 
 def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """The study's dimensions as Optuna knows them: `depth`, and one log-integer width for each possible layer."""
+    """Return the space as Optuna's distributions: `depth`, and one log-integer width for each possible layer."""
     width = IntDistribution(space.min_width, space.max_width, log=True)
     return {
         "depth": IntDistribution(0, space.max_depth),
@@ -54,17 +56,17 @@ def propose(
     n: int,
     rng: np.random.Generator,
 ) -> list[Architecture]:
-    """The next `n` architectures.
+    """Propose the next `n` architectures.
 
     Args:
-        space: Where they must lie.
+        space: Search space of the study.
         front: Architectures on the present front; may be empty.
         tried: Architectures that have a trial already.
-        n: How many to propose.
-        rng: Decides all there is to decide.
+        n: Number of architectures to propose.
+        rng: Generator of every random choice.
 
     Returns:
-        Architectures different from each other and from all tried, as long as `ATTEMPTS` draws find such.
+        Architectures that differ from each other and from all tried, as far as `ATTEMPTS` draws each find such.
     """
     proposals: list[Architecture] = []
     for _ in range(n):
@@ -84,12 +86,14 @@ def _draw(space: SearchSpace, front: Sequence[Architecture], rng: np.random.Gene
 
 
 def _random_width(space: SearchSpace, rng: np.random.Generator) -> int:
+    # Half a unit beyond either end, or rounding would draw the end widths half as often as their neighbours.
     low, high = math.log(space.min_width - 0.5), math.log(space.max_width + 0.5)
     return int(np.clip(round(math.exp(rng.uniform(low, high))), space.min_width, space.max_width))
 
 
 def _mutate(space: SearchSpace, parent: Architecture, rng: np.random.Generator) -> Architecture:
     widths = [_near(width, space, rng) for width in parent]
+    # At most three mutations in ten change the depth: such a step is large.
     change = rng.random()
     if change < 0.15 and len(widths) < space.max_depth:
         widths.insert(int(rng.integers(len(widths) + 1)), _random_width(space, rng))
@@ -99,18 +103,19 @@ def _mutate(space: SearchSpace, parent: Architecture, rng: np.random.Generator) 
 
 
 def _near(width: int, space: SearchSpace, rng: np.random.Generator) -> int:
+    # A factor alone seldom moves a width of 1 past rounding; the added half unit helps.
     changed = width * math.exp(rng.normal(0.0, SPREAD)) + rng.uniform(-0.5, 0.5)
     return int(np.clip(round(changed), space.min_width, space.max_width))
 
 
 class FrontSampler(BaseSampler):
-    """`propose` for a study, whoever asks it: a cohort at a time or, through `study.ask()`, one by one.
+    """An Optuna sampler around `propose`: for a cohort at a time or, through `study.ask()`, one trial at a time.
 
-    Trials that have ended are looked at once, so what a proposal costs hardly grows with the study.
+    It reads each ended trial once, so the cost of a proposal hardly grows with the study.
 
     Args:
-        space: Where proposals lie.
-        seed: The study's seed.
+        space: Search space of the study.
+        seed: Seed of the study.
     """
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
@@ -119,13 +124,13 @@ class FrontSampler(BaseSampler):
         self._past = _Past()
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The whole space, whatever was tried."""
+        """Return the distributions of the whole space, whatever was tried."""
         return self._dimensions
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """One proposal, as trial parameters; what is not of our space is drawn at random."""
+        """Propose one architecture, as trial parameters; draw parameters outside our space at random."""
         known = study.get_trials(deepcopy=False)[: trial.number]
         ours = parameters_of(self.propose(known, 1)[0]) if "depth" in search_space else {}
         foreign = {
@@ -138,18 +143,18 @@ class FrontSampler(BaseSampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A parameter that is not of our space: uniformly at random."""
+        """Draw a parameter that is outside our space uniformly at random."""
         sampler = optuna.samplers.RandomSampler(seed=foreign_seed(self._seed, trial.number, param_name))
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def propose(self, known: Sequence[FrozenTrial], n: int) -> list[Architecture]:
-        """The next `n` architectures.
+        """Propose the next `n` architectures.
 
         Args:
-            known: All trials of the study so far, by number; an earlier call's come first.
-            n: How many to propose.
+            known: All trials of the study so far, by number, those of earlier calls first.
+            n: Number of architectures to propose.
         """
-        if len(known) < self._past.n_trials:  # another study
+        if len(known) < self._past.n_trials:  # Fewer trials than before: this is another study.
             self._past = _Past()
         self._past.learn(known, self._space)
         front = [self._past.architectures[point.trial] for point in self._past.front]
@@ -158,14 +163,14 @@ class FrontSampler(BaseSampler):
 
 @dataclass
 class _Past:
-    """What a study's trials have come to.
+    """The sampler's memory of a study's trials.
 
     Attributes:
-        n_trials: Trials looked at.
-        unfinished: Numbers of those to be looked at again.
+        n_trials: Number of trials read.
+        unfinished: Numbers of the trials that must be read again.
         tried: Architectures that have a trial.
-        architectures: Of the complete trials, by number.
-        front: Of the complete trials.
+        architectures: Architectures of the complete trials, by number.
+        front: Front of the complete trials.
     """
 
     n_trials: int = 0
@@ -175,7 +180,7 @@ class _Past:
     front: list[FrontPoint] = field(default_factory=list)
 
     def learn(self, known: Sequence[FrozenTrial], space: SearchSpace) -> None:
-        """Takes in trials that are new or have gone on since the last time."""
+        """Read the trials that are new or have changed since the last call."""
         trials = [known[number] for number in (*self.unfinished, *range(self.n_trials, len(known)))]
         self.n_trials = len(known)
         self.unfinished = [trial.number for trial in trials if not trial.state.is_finished()]
@@ -192,6 +197,6 @@ class _Past:
 
 
 def _architecture_in(trial: FrozenTrial, space: SearchSpace) -> Architecture | None:
-    """The architecture that a trial's parameters name; None if they name none of the space's."""
+    """Return the architecture that a trial's parameters name; None if it is not in the space."""
     found = requested_architecture(trial.params, space)
     return None if isinstance(found, str) or not is_whole(trial.params) else found

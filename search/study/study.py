@@ -1,12 +1,12 @@
 """A study in the storage, open for work: its trials asked for and told.
 
-It is an ordinary Optuna study with two named objectives. All there is to know about it lives in the storage, so any
-process may continue it. Trials that train together form a cohort. When a run is interrupted, the unfinished trials of
-its cohort go back to waiting. The next run takes up exactly those before it asks for new ones: it then asks for the
-same architectures, from the same knowledge, as if nothing had happened.
+It is an ordinary Optuna study with two named objectives. Its whole state lies in the storage, so any process may
+continue it. Trials that train together form a cohort. When a run is interrupted, the unfinished trials of its cohort
+wait again. The next run takes up exactly those trials before it asks for new ones. It then asks for the same
+architectures, from the same history, as if nothing had happened.
 
-`OpenStudy` is the only gate to a study that is being worked on. What it writes for a trial or a verification is
-fenced: refused, within its transaction, once another worker has taken over.
+Workers reach an open study only through `OpenStudy`. Its writes for a trial or a verification are fenced: they are
+refused, within their transaction, once another worker has taken over.
 """
 
 import time
@@ -57,30 +57,30 @@ from fewest.storage.trials.studies import read_name, read_trials
 __all__ = ["Ending", "OpenStudy"]
 
 Ending: TypeAlias = Literal["trials", "timeout", "plateau"]
-"""What ended a search: a budget that is spent, or a front that no longer improves."""
+"""The reason for a search's end: a budget is spent, or the front no longer improves."""
 
 LOOK_SECONDS = 1.0
-"""Shortest time between two looks for trials whose worker is gone: each look takes a transaction of its own."""
+"""Least seconds between two looks for trials with a dead worker: each look takes a transaction of its own."""
 
 
 class OpenStudy:
-    """A study open for work: gives out trials, takes what became of them.
+    """A study open for work: it gives trials out and stores their outcomes.
 
     Args:
-        storage: Where the study lives.
+        storage: Storage of the study.
         study: The Optuna study.
-        config: Its settings.
-        data: What its networks train on.
-        checkpoints: Where checkpoints are kept.
-        artifacts: Where trained networks are kept.
-        pace: How often this worker saves and tells that it is alive.
+        config: Settings of the study.
+        data: Training and validation samples.
+        checkpoints: Place of checkpoints.
+        artifacts: Place of trained networks.
+        pace: Intervals between this worker's checkpoints, heartbeats and looks.
 
     Attributes:
-        config: The settings.
+        config: Settings of the study.
         data: Training and validation samples.
         optuna: The Optuna study.
-        n_told: Trials that this worker has trained and told.
-        history: What its trials have come to, as last looked at.
+        n_told: Number of trials that this worker has trained and told.
+        history: History of the trials, as of the last look.
     """
 
     def __init__(
@@ -114,10 +114,10 @@ class OpenStudy:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Give up what is still held, for others or the next run to take up at once, and close the storage.
+        """Release the trials still held, so that another worker can take them at once, and close the storage.
 
         Raises:
-            StudyGoneError: What failed did so because the study is not there any more.
+            StudyGoneError: The work failed because the study was deleted or renamed.
         """
         try:
             if isinstance(error, Exception) and not isinstance(error, SearchInterruptedError):
@@ -136,7 +136,7 @@ class OpenStudy:
     # Reading
 
     def trials(self) -> list[TrialRecord]:
-        """Read all trials, by number, without what cannot be."""
+        """Read all trials, by number, without impossible values."""
         return self._plausible(read_trials(self._database, self._study_id))
 
     def trials_and_curves(self) -> tuple[list[TrialRecord], dict[int, list[CurvePoint]]]:
@@ -156,10 +156,10 @@ class OpenStudy:
     # Trials
 
     def ask(self, n: int) -> list[Ticket]:
-        """Take the next cohort: what a killed run left, else what waits, else new trials.
+        """Take the next cohort: trials of a dead worker, else waiting trials, else new ones.
 
-        Trials wait that an interrupted run left or that somebody enqueued. One that asks for what the space does not
-        have fails with its reason.
+        Waiting trials come from an interrupted run, or somebody enqueued them. A trial fails, with a reason, if it
+        asks for an architecture outside the space.
 
         Args:
             n: Most trials to give out.
@@ -185,7 +185,7 @@ class OpenStudy:
                 tickets = self._create(n)
             else:
                 return []
-            if tickets:  # Else another worker was faster or all were refused: there is something new to know.
+            if tickets:  # Else another worker was faster, or all trials were refused: look at the study again.
                 return tickets
 
     def others_train(self) -> bool:
@@ -194,35 +194,35 @@ class OpenStudy:
         return self._others_train()
 
     def ending(self) -> Ending:
-        """Say why there is nothing left to ask for."""
+        """Say why the study has no trials left to give out."""
         if self._is_timeout_spent():
             return "timeout"
         return "trials" if len(self.history.ended) >= self.config.n_trials else "plateau"
 
     def trial(self, ticket: Ticket, judge: Judge) -> FrontTrial:
-        """Give a ticket's trial the shape that Keras's pruning callback wants."""
+        """Wrap a ticket's trial for Optuna's Keras pruning callback."""
         return FrontTrial(self.optuna, ticket.trial_id, judge)
 
     def write_curves(self, points: Mapping[int, Sequence[CurvePoint]]) -> frozenset[int]:
         """Write epochs of several trials, by trial id, in one transaction.
 
         Returns:
-            The trials that were not written because another worker has taken them over.
+            Ids of the trials that were not written, because another worker has taken them over.
         """
         return write_curves(self._database, points, fences=self._leases.fences())
 
     def tell(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
-        """Write what became of a cohort's trials, in one transaction; not of those that another has taken."""
+        """Write the outcomes of a cohort's trials in one transaction, except trials that another worker has taken."""
         ended = [finished_trial(ticket, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)]
         refused = self._storage.finish_trials(ended, leases=self._leases)
         self.n_told += len(tickets) - len(refused)
 
     def release(self, tickets: Sequence[Ticket]) -> None:
-        """Give trials back unfinished: they wait, and the next `ask` returns them."""
+        """Return trials unfinished: they wait, and the next `ask` gives them out."""
         self._storage.return_trials([ticket.trial_id for ticket in tickets], leases=self._leases)
 
     def finish(self) -> None:
-        """Write that the budget is spent: another run then trains nothing."""
+        """Mark the budget as spent: another run then trains nothing."""
         self._refresh()
         n_waiting = sum(trial.state == "waiting" for trial in self.history.unfinished)
         mark = finished_mark(self.config.budget, n_waiting, len(self.results()))
@@ -238,8 +238,8 @@ class OpenStudy:
     def may_verify(self) -> bool:
         """Say whether this worker is the one that verifies.
 
-        One worker does: the one that holds the lease of the first trial that ended. It keeps the lease until the study
-        is closed. If it is gone, another worker takes the lease over.
+        One worker verifies: the one that holds the lease of the first trial that ended. It keeps the lease until the
+        study is closed. When that worker dies, another takes the lease over.
         """
         self._refresh()
         self.history.forget_deleted()
@@ -249,7 +249,7 @@ class OpenStudy:
         """Write verified networks in one transaction.
 
         Returns:
-            False if another worker verifies by now; then nothing was written.
+            False if another worker now verifies; then nothing was written.
         """
         fences = self._leases.fences()
         held = [(trial_id, fences.get(trial_id, 0)) for trial_id in self._verifiers_trial()]
@@ -263,7 +263,7 @@ class OpenStudy:
         return self._checkpoints_under(key, trial_ids, [ticket.network for ticket in tickets])
 
     def verification_checkpoints(self, networks: Sequence[Network]) -> CohortCheckpoints:
-        """Open those of a cohort in verification."""
+        """Open the checkpoints of a cohort in verification."""
         return self._checkpoints_under("verification", self._verifiers_trial(), networks)
 
     def kept_files(self) -> list[KeptFile]:
@@ -274,7 +274,7 @@ class OpenStudy:
         """Keep a file as an artifact of a trial that has not ended, or of the study itself if `trial_id` is None.
 
         Raises:
-            StorageError: It cannot be written.
+            StorageError: The file cannot be written.
             optuna.exceptions.UpdateFinishedTrialError: The trial has ended.
         """
         self._artifacts.keep(self.optuna, file, trial_id)
@@ -286,12 +286,12 @@ class OpenStudy:
     # Within
 
     def _refresh(self) -> None:
-        """Take in what has changed of a study that is still there."""
+        """Read what has changed, after a check that the study still exists."""
         self._require_there()
         self.history.refresh()
 
     def _require_there(self, source: Connection | None = None, because: Exception | None = None) -> None:
-        """Make sure that the study has its name: SQLite gives the keys of deleted studies to new ones."""
+        """Check that the study still has its name: SQLite gives the keys of deleted studies to new ones."""
         if read_name(source or self._database, self._study_id) != self.config.name:
             raise StudyGoneError(self.config.name) from because
 
@@ -303,7 +303,7 @@ class OpenStudy:
         ]
 
     def _checkpoints_under(self, key: str, trial_ids: Sequence[int], networks: Sequence[Network]) -> CohortCheckpoints:
-        """Under a key of this study, of whoever holds the leases of some trials."""
+        """Open checkpoints under a key of this study, with the latest fence of this worker's leases on the trials."""
         fences = self._leases.fences()
         fence = max((fences.get(trial_id, 0) for trial_id in trial_ids), default=0)
         name = f"study-{self._study_id}-{key}"
@@ -314,7 +314,7 @@ class OpenStudy:
         return timeout is not None and self.history.seconds >= timeout
 
     def _has_levelled_off(self) -> bool:
-        """Whether the search has stopped improving the front, by the trials that `history` has."""
+        """Say whether the search has stopped improving the front, by the trials in `history`."""
         patience, space, n_ended = self.config.budget.patience, self.config.space, len(self.history.ended)
         if patience is None or n_ended <= patience or space.architectures is not None:
             return False
@@ -322,16 +322,16 @@ class OpenStudy:
         return levelled_off(self.history.front_before(n_ended - patience), self.history.front, max_size=largest)
 
     def _return_orphans(self) -> None:
-        """Let the trials of workers that are gone wait."""
+        """Let the trials of dead workers wait."""
         orphans = self._leases.adopt(self._leases.orphans(self._study_id))
         self._storage.return_trials(sorted(orphans), leases=self._leases)
 
     def _verifiers_trial(self) -> list[int]:
-        """The trial whose lease says who verifies, if any has ended yet."""
+        """Return the id of the first trial that ended, in a list, or an empty list. Its lease names the verifier."""
         return sorted(self.history.ended)[:1]
 
     def _adopted(self) -> list[int]:
-        """The trials of one cohort whose worker is gone, now this one's."""
+        """Take over the trials of one cohort from a dead worker."""
         if not self._others_train() or time.monotonic() - self._looked_at < LOOK_SECONDS:
             return []
         self._looked_at = time.monotonic()
@@ -348,12 +348,12 @@ class OpenStudy:
         return any(trial.state == "running" and trial.trial_id not in held for trial in self.history.unfinished)
 
     def _n_new(self, n: int) -> int:
-        """How many of `n` new trials there may be."""
-        # A study at most doubles with a cohort, so that sampler and pruning rule soon have something to go by.
+        """Limit `n` to the number of new trials that the study may have."""
+        # A cohort at most doubles the study, so that sampler and pruning rule soon have trials to learn from.
         return max(0, min(n, self.history.n_trials, self.config.n_trials - self.history.n_trials))
 
     def _create(self, n: int) -> list[Ticket]:
-        """New running trials, proposed while no other worker can create any, so that no two propose alike."""
+        """Create running trials in a transaction that excludes other creators, so that no two propose the same."""
         networks: list[Network] = []
         space = self.config.space.search_space()
 
@@ -376,14 +376,14 @@ class OpenStudy:
         ]
 
     def _proposed(self, n: int) -> list[Network]:
-        """The networks of the next `n` trials."""
+        """Propose the networks of the next `n` trials."""
         history, seed = self.history, self.config.seed
         rng = proposal_generator(seed, history.n_trials)
         proposals = propose(self.config.space.search_space(), history.architectures(), history.tried, n, rng)
         return [network_of(widths, number, seed) for number, widths in enumerate(proposals, history.n_trials)]
 
     def _tickets(self, trial_ids: Sequence[int]) -> list[Ticket]:
-        """Trials taken with their networks; one that asks for what cannot be fails, and all wait if this cannot end."""
+        """Make tickets of taken trials. Invalid requests fail; if an error interrupts this, all trials wait again."""
         try:
             return self._described(set(trial_ids))
         except BaseException:
@@ -391,9 +391,9 @@ class OpenStudy:
             raise
 
     def _described(self, taken: set[int]) -> list[Ticket]:
-        """Trials taken; what is known of them before training is written down in one transaction."""
+        """Make tickets of taken trials, and store the facts known before training in one transaction."""
         if not taken <= {trial.trial_id for trial in self.history.unfinished}:
-            self.history.refresh()  # Somebody enqueued them just now.
+            self.history.refresh()  # Somebody has just enqueued them.
         mine = [trial for trial in self.history.unfinished if trial.trial_id in taken]
         requests = self._storage.requests([trial.trial_id for trial in mine])
         found = [(trial, self._requested(trial.trial_id, requests[trial.trial_id])) for trial in mine]
@@ -410,14 +410,14 @@ class OpenStudy:
         return Ticket(trial.trial_id, trial.number, network, self.size(widths), cohort)
 
     def _refuse(self, reasons: Mapping[int, str]) -> None:
-        """Let trials fail, with their reasons, that ask for what cannot be trained."""
+        """Let trials with invalid requests fail, each with its reason."""
         failed = [FinishedTrial(key, TrialState.FAIL, None, {"reason": reason}) for key, reason in reasons.items()]
         self._storage.finish_trials(failed, leases=self._leases)
 
     def _requested(self, trial_id: int, request: Request) -> Architecture | str:
-        """The architecture that a trial is asked for, or why there is none; its parameters say it, nothing else does.
+        """Read the architecture that a trial asks for, or the reason why it has none, from its parameters alone.
 
-        Of a trial that somebody enqueued through Optuna, and fixed some parameters of, the sampler suggests the rest.
+        A trial enqueued through Optuna may fix only some parameters. The sampler then suggests the others.
         """
         space = self.config.space.search_space()
         asked = requested_architecture({**request.fixed, **request.parameters}, space)
@@ -431,8 +431,8 @@ class OpenStudy:
             return f"Optuna must be able to suggest its parameters, but says: {error}"
 
     def _suggested(self, trial_id: int) -> dict[str, Any]:
-        """The parameters of a trial, all of them suggested."""
-        self.optuna.get_trials(deepcopy=False)  # So that Optuna's cache has met it.
+        """Suggest all parameters of a trial, and return them."""
+        self.optuna.get_trials(deepcopy=False)  # Optuna's cache must know the trial.
         asked = optuna.Trial(self.optuna, trial_id)
         space = self.config.space.search_space()
         for layer in range(1, asked.suggest_int("depth", 0, space.max_depth) + 1):

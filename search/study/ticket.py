@@ -1,4 +1,4 @@
-"""A running trial and its network, and how both stand in Optuna."""
+"""Tickets: running trials with their networks, and their form in Optuna."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,11 +30,11 @@ class Ticket:
     """A running trial and the network it stands for.
 
     Attributes:
-        trial_id: The storage's key.
-        number: Counted from 0 within the study.
-        network: Its architecture and seed.
-        size: What the study minimizes: its neurons or its parameters.
-        cohort: Number of the first trial of those that train together.
+        trial_id: Key of the trial in the storage.
+        number: Number of the trial, counted from 0 within the study.
+        network: Architecture and seed of the network.
+        size: Neurons or parameters of the network, whichever the study minimizes.
+        cohort: Number of the cohort: that of its first trial.
     """
 
     trial_id: int
@@ -45,12 +45,12 @@ class Ticket:
 
 
 def network_of(architecture: Architecture, number: int, seed: int) -> Network:
-    """The network of a trial, in a study of a seed."""
+    """Return the network of trial `number` in a study with this seed."""
     return Network(architecture, trial_seed(seed, number))
 
 
 def facts_of(network: Network, data: SearchData) -> dict[str, Any]:
-    """What is known of a network before it is trained."""
+    """Return the attributes of a trial that are known before its network is trained."""
     return {
         "widths": list(network.architecture),
         "neurons": n_neurons(network.architecture),
@@ -62,14 +62,14 @@ def facts_of(network: Network, data: SearchData) -> dict[str, Any]:
 def template_of(
     network: Network, space: SearchSpace, attributes: dict[str, Any], state: TrialState = TrialState.RUNNING
 ) -> FrozenTrial:
-    """What Optuna is to create for a network that has no trial yet."""
+    """Return the trial for Optuna to create for a network."""
     params, dimensions = parameters_of(network.architecture), distributions(space)
     used = {name: dimensions[name] for name in params}
     return create_trial(state=state, params=params, distributions=used, user_attrs=attributes)
 
 
 def finished_trial(ticket: Ticket, outcome: Outcome) -> FinishedTrial:
-    """What to store of a trial whose network has ended."""
+    """Return the record to store when the network of a trial has ended."""
     facts: dict[str, Any] = {
         "epochs": len(outcome.curve),
         "best_epoch": outcome.best_epoch,
