@@ -1,6 +1,6 @@
 """A trained network as plain arithmetic: what is read from Keras before a graph of it is written elsewhere.
 
-Shared by the writers of `fewest.search.export.litert` and `fewest.search.export.export`.
+Shared by the writers `fewest.search.export.litert` and `fewest.search.export.onnx`.
 """
 
 from collections.abc import Sequence

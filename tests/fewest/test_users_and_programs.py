@@ -219,7 +219,7 @@ def silent(capsys: pytest.CaptureFixture[str], none_left: None) -> None:
 
 DATA = ""
 UserAndProgram.TestCase.settings = settings(
-    max_examples=12,
+    max_examples=5,
     stateful_step_count=12,
     deadline=None,
     derandomize=True,
