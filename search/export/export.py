@@ -11,7 +11,8 @@ and returns class probabilities:
 | `tflite-int8` | 1 | int8 `q`; the probability is `(q + 128) / 256` |
 
 A network of this project is a few dense layers, so LiteRT and ONNX graphs are written down directly rather
-than through a converter, by `litert` and `onnx`; `docs/measurements/export.md` has the measurements behind that. Nothing is drawn at random: the same network gives the same bytes, but for `.keras`, whose archive
+than through a converter, by `litert` and `onnx`; `docs/measurements/export.md` has the measurements behind
+that. Nothing is drawn at random: the same network gives the same bytes, but for `.keras`, whose archive
 holds its date.
 """
 
