@@ -54,7 +54,8 @@ def statement(target: TargetAnswer, softmax_accuracy: float | None = None, sampl
         if softmax_accuracy is None:
             return said
         return f"{said}; 0 hidden neurons already give {short_percent(softmax_accuracy, 1)}"
-    softmax = f"softmax alone, 0 hidden neurons, typically gives {short_percent(typical.test_accuracy, 1)}"
+    adverb = WORDING["typical"].adverb
+    softmax = f"softmax alone, 0 hidden neurons, {adverb} gives {short_percent(typical.test_accuracy, 1)}"
     one_layer = target.by_depth.get(1)
     return opening + softmax + ("" if one_layer is None else f"; with one hidden layer {_sizes(one_layer)}")
 

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import optuna
@@ -13,6 +14,8 @@ import pytest
 from helpers import command, sqlite_url
 
 from fewest.cli import cli
+from fewest.search.export.export import FORMATS
+from fewest.search.settings.config import StudyConfig
 
 TINY = ("--set", "training.epochs=2", "--set", "space.max_width=4", "--set", "budget.verification_seeds=0", "--quiet")
 
@@ -29,6 +32,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> str:
     url = sqlite_url(tmp_path_factory.mktemp("finished") / "studies.db")
     assert command("run", "digits", *TINY, "--trials", 4, "--storage", url) == 0
     return url
+
+
+def choices_of(name: str, option: str) -> set[str]:
+    [parameter] = [parameter for parameter in cli.commands[name].params if option in parameter.opts]
+    return set(parameter.type.choices)
+
+
+def test_choices_that_the_command_line_repeats_to_start_quickly_are_those_there_are() -> None:
+    assert choices_of("export", "--format") == set(FORMATS)
+    assert choices_of("run", "--engine") == set(get_args(StudyConfig.model_fields["engine"].annotation))
 
 
 def digest(path: Path) -> str:
