@@ -43,6 +43,7 @@ HEADERS: Final = (
 )
 """Added to every answer."""
 
+_FOREIGN: Final = "A request that changes something must come from the dashboard's own pages."
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
 
@@ -145,9 +146,9 @@ class Guard:
             return "A change must reach the storage, which can only be read here. Start the dashboard as its owner."
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower()):
-            return "A request that changes something must come from the dashboard's own pages."
+            return _FOREIGN
         if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none"):
-            return "A request that changes something must come from the dashboard's own pages."
+            return _FOREIGN
         return None
 
     def _is_ours(self, host: str) -> bool:

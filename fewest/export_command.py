@@ -53,7 +53,7 @@ def export_network(
     Raises:
         MisuseError: There is no such study or network, its data have changed, or the options do not fit together.
         ExportError: This format cannot hold the network, or loses too much accuracy.
-        RegainError: The network had to be trained again, and that failed.
+        RecoveryError: The network had to be trained again, and that failed.
         RecordError: The network, or the file, is not as accurate as the study recorded.
     """
     if (target is None) == (trial is None):
@@ -77,7 +77,7 @@ def export_network(
     from fewest.search.data.loading import load_for
     from fewest.search.export.export import DEFAULT_TOLERANCE, check_request, export
     from fewest.search.export.record import Record
-    from fewest.search.export.recovery import regain
+    from fewest.search.export.recovery import recover
     from fewest.search.study.environment import changed_versions
 
     tolerance = DEFAULT_TOLERANCE if tolerance is None else tolerance
@@ -88,7 +88,7 @@ def export_network(
             f"Study '{name}' was made on other data than {shown(config.data.name)} holds. "
             "Say with `--data PATH` where its data are."
         )
-    network, had = regain(choice, config, data, kept, Artifacts(place_for(url, "artifacts", artifacts)), announce)
+    network, had = recover(choice, config, data, kept, Artifacts(place_for(url, "artifacts", artifacts)), announce)
     record = Record(choice.words, choice.recorded, had, changed_versions(known.ours.environment))
     report = export(network, fmt, output, data, sealed.unseal(), tolerance=tolerance, record=record)
     _print(choice, report, sealed.n_samples)

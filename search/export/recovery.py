@@ -20,21 +20,21 @@ from fewest.search.training.network import build, extract
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.files.artifacts import Artifacts, KeptFile
 
-__all__ = ["RegainError", "Regained", "regain"]
+__all__ = ["Recovered", "RecoveryError", "recover"]
 
 
-class RegainError(FewestError, RuntimeError):
+class RecoveryError(FewestError, RuntimeError):
     """A network that trained once does not train again."""
 
 
-class Regained(NamedTuple):
+class Recovered(NamedTuple):
     """A network that is had again: trained, not compiled."""
 
     network: keras.Sequential
     had: Had
 
 
-def regain(
+def recover(
     choice: Choice,
     config: StudyConfig,
     data: SearchData,
@@ -43,7 +43,7 @@ def regain(
     say: Callable[[str], None],
     *,
     engine: Engine | None = None,
-) -> Regained:
+) -> Recovered:
     """Have a trained network again.
 
     Args:
@@ -56,7 +56,7 @@ def regain(
         engine: Trains it again; None for the study's.
 
     Raises:
-        RegainError: It failed to train this time.
+        RecoveryError: It failed to train this time.
     """
     trial_id = None if choice.trial is None else choice.trial.trial_id
     name = file_name(choice.network)
@@ -64,12 +64,12 @@ def regain(
         if (file.trial_id, file.name) == (trial_id, name):
             network = _loaded(artifacts.read(file), choice, config, data)
             if network is not None:
-                return Regained(network, "kept")
+                return Recovered(network, "kept")
     say(
         f"{choice.words}: its network is not kept in '{artifacts.place}', so it is trained again, "
         "from the same seed and data; equal to the first to rounding only."
     )
-    return Regained(_trained_again(choice, config, data, engine or ENGINES[config.engine]()), "trained again")
+    return Recovered(_trained_again(choice, config, data, engine or ENGINES[config.engine]()), "trained again")
 
 
 def _loaded(content: bytes | None, choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential | None:
@@ -91,7 +91,7 @@ def _trained_again(choice: Choice, config: StudyConfig, data: SearchData, engine
     order = search_order(config.seed) if choice.trial is not None else _verification_order(config, choice.network)
     [outcome] = engine.train([choice.network], data, config.training, order=order, watcher=Bystander())
     if outcome.state != "complete" or not math.isfinite(outcome.validation_accuracy):
-        raise RegainError(f"{choice.words} must train as it did before, but failed: {outcome.reason}.")
+        raise RecoveryError(f"{choice.words} must train as it did before, but failed: {outcome.reason}.")
     return extract(choice.network, outcome.weights, data, config.training)
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fewest.search.data.samples import SearchData
-from fewest.search.export.recovery import RegainError, regain
+from fewest.search.export.recovery import RecoveryError, recover
 from fewest.search.export.selection import Choice, Recorded
 from fewest.search.keeper import file_name
 from fewest.search.settings.config import StudyConfig
@@ -107,7 +107,7 @@ def test_what_is_kept_is_taken_and_nothing_is_trained_or_said(choice, trial_id, 
     weights = weights_of(choice.network, tiny_data, shift=0.5)
     kept = [keep(folder, "one", choice.network, weights, tiny_data, trial_id=trial_id)]
     engine, said = Scripted(), list[str]()
-    network, _ = regain(choice, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
+    network, _ = recover(choice, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
     assert all(map(np.array_equal, network.get_weights(), weights))
     assert (engine.asked, said) == ([], [])
 
@@ -118,7 +118,7 @@ def test_of_several_the_latest_that_is_whole_is_taken(folder, tiny_config, tiny_
         for name, shift in (("first", 1.0), ("second", 2.0), ("third", 3.0))
     ]
     folder.write("third", b"damaged")
-    network, _ = regain(ANSWER, tiny_config, tiny_data, kept, Artifacts(folder), pytest.fail, engine=Scripted())
+    network, _ = recover(ANSWER, tiny_config, tiny_data, kept, Artifacts(folder), pytest.fail, engine=Scripted())
     assert all(map(np.array_equal, network.get_weights(), weights_of(VERIFIED, tiny_data, shift=2.0)))
 
 
@@ -163,7 +163,7 @@ def test_what_is_missing_or_damaged_is_trained_again_and_said_so(
     kept = [keep(folder, "one", network, weights, tiny_data, trial_id=trial_id)]
     damage(folder)
     engine, said = Scripted(), list[str]()
-    again, _ = regain(TRIAL, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
+    again, _ = recover(TRIAL, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
     assert all(map(np.array_equal, again.get_weights(), weights_of(OF_TRIAL, tiny_data)))
     assert engine.asked == [([OF_TRIAL], search_order(SEED))]
     [line] = said
@@ -175,7 +175,7 @@ def test_a_file_with_other_weights_under_its_name_is_trained_again(folder, tiny_
     other = keep(folder, "one", wide, weights_of(wide, tiny_data), tiny_data)
     engine, said = Scripted(), list[str]()
     kept = [other._replace(name=file_name(VERIFIED))]
-    again, _ = regain(ANSWER, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
+    again, _ = recover(ANSWER, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
     assert all(map(np.array_equal, again.get_weights(), weights_of(VERIFIED, tiny_data)))
     assert len(engine.asked) == len(said) == 1
 
@@ -184,14 +184,14 @@ def test_a_file_with_other_weights_under_its_name_is_trained_again(folder, tiny_
 def test_a_verified_network_has_the_order_it_had(schedule, which, folder, tiny_config, tiny_data):
     """A schedule that ends at zero shares one order; with a constant rate, seed 2 has its own."""
     config, engine = overridden(tiny_config, [f"training.schedule={schedule}"]), Scripted()
-    regain(ANSWER, config, tiny_data, [], Artifacts(folder), lambda line: None, engine=engine)
+    recover(ANSWER, config, tiny_data, [], Artifacts(folder), lambda line: None, engine=engine)
     assert engine.asked == [([VERIFIED], verification_order(SEED, which))]
 
 
 def test_a_seed_that_verification_does_not_draw_is_refused(folder, tiny_config, tiny_data):
     choice, engine = ANSWER._replace(network=Network(WIDTHS, 8)), Scripted()
     with pytest.raises(MisuseError, match="The seed 8 must be one that verification draws in a study of seed 3"):
-        regain(choice, tiny_config, tiny_data, [], Artifacts(folder), lambda line: None, engine=engine)
+        recover(choice, tiny_config, tiny_data, [], Artifacts(folder), lambda line: None, engine=engine)
     assert engine.asked == []
 
 
@@ -204,6 +204,6 @@ def test_a_seed_that_verification_does_not_draw_is_refused(folder, tiny_config, 
 )
 def test_a_network_that_does_not_train_again_is_one_line(changes, reason, folder, tiny_config, tiny_data):
     engine = Scripted(trained(weights_of(OF_TRIAL, tiny_data), **changes))
-    with pytest.raises(RegainError) as raised:
-        regain(TRIAL, tiny_config, tiny_data, [], Artifacts(folder), lambda line: None, engine=engine)
+    with pytest.raises(RecoveryError) as raised:
+        recover(TRIAL, tiny_config, tiny_data, [], Artifacts(folder), lambda line: None, engine=engine)
     assert str(raised.value) == f"Trial 0: 3 neurons must train as it did before, but failed: {reason}."
