@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+import click
 import numpy as np
 import optuna
 import pytest
@@ -36,6 +37,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def choices_of(name: str, option: str) -> set[str]:
     [parameter] = [parameter for parameter in cli.commands[name].params if option in parameter.opts]
+    assert isinstance(parameter.type, click.Choice)
     return set(parameter.type.choices)
 
 
