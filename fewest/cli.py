@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fewest import __version__
-from fewest.ending import discard_results, ending_of, prepare_streams, tell
+from fewest.ending import Program, discard_results, ending_of, prepare_streams, tell
 
 if TYPE_CHECKING:
     from fewest.search.settings.config import StudyConfig
@@ -141,7 +141,7 @@ def _with_options(command: Command, options: Sequence[Callable[[Command], Comman
     return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def cli() -> None:
     """How many neurons does a network need to reach a given accuracy on a data set?
@@ -296,18 +296,19 @@ def studies(url: str) -> None:
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @_storage_option
-def backup(file: Path, url: str) -> None:
+def backup(file: str, url: str) -> None:
     """Copy the storage, a SQLite file, to FILE. Studies may run meanwhile.
 
     The copy has no trained networks and no checkpoints: they lie in folders beside the storage.
 
     Example: fewest backup monday.db
     """
+    from fewest.storage.files.atomic import output_path
     from fewest.storage.files.backup import back_up
 
-    back_up(url, file)
+    back_up(url, output_path(file))
     click.echo(file)
 
 

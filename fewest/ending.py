@@ -8,13 +8,15 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
 from fewest.dashboards.console import one_line, visible
 from fewest.storage.errors import FewestError
 
-__all__ = ["INTERRUPTED", "Ending", "discard_results", "ending_of", "prepare_streams", "tell"]
+__all__ = ["INTERRUPTED", "Ending", "Program", "discard_results", "ending_of", "prepare_streams", "tell"]
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
@@ -26,6 +28,28 @@ _DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, er
 
 Ending = tuple[int, str]
 """The exit status and the line to print; an empty line prints nothing."""
+
+
+class Program(click.Group):
+    """A group of commands that says when the reader of a pipe has left; Click alone exits with 1 and no reason."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> click.Context:
+        """Parse the command line, which may print help."""
+        with _reason_kept():
+            return super().make_context(*arguments, **named)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _reason_kept():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _reason_kept() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise SystemExit(PIPE_CLOSED) from error
 
 
 def ending_of(error: BaseException) -> Ending | None:
@@ -93,7 +117,7 @@ def tell(said: str) -> None:
 
 
 def _reader_left(error: BaseException) -> bool:
-    """Say whether the reader of a pipe has left. Click and Rich turn that error into a SystemExit."""
+    """Say whether the reader of a pipe has left. Rich and `Program` turn that error into a SystemExit."""
     return isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError)
 
 

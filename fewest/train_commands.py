@@ -16,7 +16,7 @@ from fewest.dashboards.console import err, say
 from fewest.quiet import quiet_libraries
 from fewest.read_commands import print_answer_of, stored_study
 from fewest.search.settings.config import StudyConfig
-from fewest.search.settings.files import Override, continued, is_finished, overridden
+from fewest.search.settings.files import Override, command_on, continued, is_finished, overridden
 from fewest.search.settings.stored import our_study
 from fewest.search.study.pace import USUAL, Pace
 from fewest.storage.database.urls import DEFAULT_URL
@@ -130,7 +130,7 @@ def submit_study(config: StudyConfig, url: str) -> str:
     with open_study(optuna_storage(url), config, data, sealed.n_samples) as study:
         n_trials = study.config.n_trials
     n_left = max(0, n_trials - stored_study(config.name, url).n_ended)
-    command = f"fewest worker {shlex.quote(config.name)}{storage_option(url)}"
+    command = command_on("worker", config.name, storage_option(url))
     return f"Study '{config.name}' has {n_left} of {n_trials} networks left to train. `{command}` takes it up."
 
 
@@ -184,13 +184,13 @@ def _tell(config: StudyConfig, url: str) -> None:
     """Print the answer, and the commands that show more."""
     print_answer_of(config.name, url)
     option = storage_option(url)
-    say(err(), f"Report: `fewest report {shlex.quote(config.name)}{option}`. Dashboard: `fewest dashboard{option}`.")
+    say(err(), f"Report: `{command_on('report', config.name, option)}`. Dashboard: `fewest dashboard{option}`.")
 
 
 def _work(config: StudyConfig, url: str, *, manner: Manner, searching: bool = True) -> None:
     """Search and verify until nothing is left to do, or the user stops the study."""
     options = f"{storage_option(url)}{manner.places.options()}"
-    command = f"fewest {'resume' if searching else 'verify'} {shlex.quote(config.name)}{options}"
+    command = command_on("resume" if searching else "verify", config.name, options)
     with opened(config, url, manner=manner) as job, _interruptible(job.console, command) as should_stop:
         job.work(should_stop, searching=searching)
 

@@ -4,7 +4,6 @@ It takes settings and data from each study itself. It passes over a study that i
 the study is not ours, its data are not on this machine, or it makes no progress.
 """
 
-import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from collections.abc import Callable, Sequence
 from fewest.dashboards.console import err
 from fewest.quiet import quiet_libraries
 from fewest.read_commands import all_studies, stored_study
-from fewest.search.settings.files import Override, overridden
+from fewest.search.settings.files import Override, command_on, overridden
 from fewest.search.settings.stored import our_study
 from fewest.search.study.next_study import has_free_trials, next_study
 from fewest.signals import stoppable
@@ -171,7 +170,7 @@ class _Worker:
         if now == before and next_study([now]) is not None:
             raise NoProgressError(
                 "Its work must end or move on, but nothing has changed. "
-                f"`fewest resume {shlex.quote(before.name)}` says more."
+                f"`{command_on('resume', before.name)}` says more."
             )
 
     def _elsewhere(self, name: str) -> Callable[[], bool]:

@@ -19,6 +19,7 @@ from fewest.storage.trials.records import StudyRecord
 __all__ = [
     "Override",
     "command_for",
+    "command_on",
     "continued",
     "finished_mark",
     "flattened",
@@ -72,6 +73,21 @@ def overridden(config: StudyConfig, overrides: Sequence[Override]) -> StudyConfi
     return StudyConfig.of(settings)
 
 
+def command_on(verb: str, name: str, options: str = "") -> str:
+    r"""Write the command for a study, ready to be typed: any text may be a name.
+
+    >>> command_on("resume", "my study", " --storage x"), command_on("report", "-n", " --storage x")
+    ("fewest resume 'my study' --storage x", 'fewest report --storage x -- -n')
+    >>> print(command_on("answer", "a\nb"))
+    fewest answer $'a\x0ab'
+    """
+    quoted = shlex.quote(name)
+    if not name.isprintable():
+        escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+        quoted = "$'" + "".join(f"\\x{ord(c):02x}" if ord(c) < 32 or ord(c) == 127 else c for c in escaped) + "'"
+    return f"fewest {verb}{options} -- {quoted}" if name.startswith("-") else f"fewest {verb} {quoted}{options}"
+
+
 def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     """Merge stored and given settings of a study that is run again.
 
@@ -85,7 +101,7 @@ def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     if unlike:
         raise SettingsError(
             f"Study '{stored.name}' has other settings ({'; '.join(unlike)}). "
-            f"Use `--name` for a new study, or `fewest resume {shlex.quote(stored.name)}` to continue it."
+            f"Use `--name` for a new study, or `{command_on('resume', stored.name)}` to continue it."
         )
     old, new = stored.budget, given.budget
     unbounded = old.timeout is None or new.timeout is None

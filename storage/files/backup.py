@@ -12,7 +12,7 @@ from fewest.storage.database.sqlite_file import has_log
 from fewest.storage.database.transactions import reading
 from fewest.storage.database.urls import parse_url, shown
 from fewest.storage.errors import MisuseError, StorageError
-from fewest.storage.files.atomic import replacing
+from fewest.storage.files.atomic import is_stream, replacing
 
 __all__ = ["back_up"]
 
@@ -25,7 +25,7 @@ def back_up(url: str, target: Path) -> None:
         target: The new file, which must not exist.
 
     Raises:
-        MisuseError: The storage is on a server, or the file exists.
+        MisuseError: The storage is on a server, or the file exists or is a stream.
         NotFoundError: There is no storage.
         StorageError: The storage cannot be read, or the file cannot be written.
     """
@@ -35,6 +35,8 @@ def back_up(url: str, target: Path) -> None:
             f"A backup must be of a SQLite file, and {shown(parsed)} is a server's. "
             "Use PostgreSQL's own `pg_dump --format=custom --file=FILE URL`."
         )
+    if is_stream(target):
+        raise MisuseError(f"A backup must be a file, and {target} is a pipe or a device. Name a new file.")
     if target.exists() or target.is_symlink():
         raise MisuseError(f"A backup must be a new file, and {target} exists. Name another or move that one away.")
     if has_log(target):

@@ -127,12 +127,36 @@ def test_a_full_disk_behind_stdout_is_one_line(url):
     ]
 
 
-def test_a_reader_that_leaves_is_no_error(url):
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--version",
+        "export --help",
+        "answer digits --storage URL",
+        "answer digits --storage URL --format json",
+        "report digits --storage URL --output -",
+        "backup FOLDER/copy.db --storage URL",
+    ],
+)
+def test_a_reader_that_leaves_is_no_error(line, url, tmp_path):
     reading, writing = os.pipe()
     os.close(reading)
-    done = process("answer", "digits", "--storage", url, stdout=writing)
+    words = [word.replace("URL", url).replace("FOLDER", str(tmp_path)) for word in line.split()]
+    done = process(*words, stdout=writing)
     os.close(writing)
-    assert (done.returncode, done.stderr) == (141, "")
+    assert done.returncode == 141
+    assert "Error" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_backup_takes_a_home_and_no_stream(url, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert process("backup", "~/copy.db", "--storage", url).returncode == 0
+    assert (tmp_path / "copy.db").exists()
+    done = process("backup", "-", "--storage", url, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is a pipe or a device" in done.stderr
+    assert not (tmp_path / "-").exists()
 
 
 SEVERAL = """

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from fewest.storage.database.database import open_database
 from fewest.storage.database.transactions import reading
 from fewest.storage.errors import MisuseError, NotFoundError, StorageError
+from fewest.storage.files.atomic import STDOUT
 from fewest.storage.files.backup import back_up
 from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
 from fewest.storage.trials.studies import read_studies
@@ -99,17 +100,24 @@ def test_a_backup_is_made_while_somebody_writes(opened: CohortStorage, path: Pat
     assert complete(path.with_name("backup.db")) == {"study": 0}
 
 
-@pytest.mark.parametrize("target", ["studies.db", "notes.txt", "folder", "link", "pipe"])
+@pytest.mark.parametrize("target", ["studies.db", "notes.txt", "folder", "link"])
 def test_a_backup_replaces_nothing(opened: CohortStorage, path: Path, target: str) -> None:
     make_study(opened)
     folder = path.parent
     (folder / "notes.txt").write_text("mine")
     (folder / "folder").mkdir()
     (folder / "link").symlink_to("nowhere")
-    os.mkfifo(folder / "pipe")
     with pytest.raises(MisuseError, match="must be a new file"):
         back_up(f"sqlite:///{path}", folder / target)
     assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_backup_is_no_stream(opened: CohortStorage, path: Path) -> None:
+    make_study(opened)
+    os.mkfifo(path.with_name("pipe"))
+    for stream in (path.with_name("pipe"), Path("/dev/null"), STDOUT):
+        with pytest.raises(MisuseError, match="is a pipe or a device"):
+            back_up(f"sqlite:///{path}", stream)
 
 
 def test_a_backup_that_does_not_fit_is_one_line_and_leaves_nothing(opened: CohortStorage, path: Path) -> None:
