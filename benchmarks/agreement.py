@@ -142,7 +142,7 @@ def _print(seeds: Sequence[int], found: Sequence[Row]) -> None:
             f"{row.target:g}",
             row.depth,
             row.quantity,
-            *map(_said, row.outcomes),
+            *map(str, row.outcomes),
             f"{row.n_agreeing} of {row.n_pairs}",
             f"{within} of {beside}",
             *truth,
@@ -153,13 +153,6 @@ def _print(seeds: Sequence[int], found: Sequence[Row]) -> None:
 def _pairs_apart(found: Sequence[Row]) -> str:
     n_pairs = sum(row.n_pairs for row in found)
     return f"{n_pairs - sum(row.n_agreeing for row in found)} of {n_pairs} pairs disagree"
-
-
-def _said(outcome: Outcome) -> str:
-    if not isinstance(outcome, Answer):
-        return str(outcome)
-    low, high = outcome.interval
-    return f"{outcome.neurons} ({low}-{high})"
 
 
 def main() -> int:

@@ -166,7 +166,7 @@ def _row(
     outcomes = [outcomes[quantity] for outcomes in found]
     coverage = float(np.mean([covers(outcome, truth) for outcome in outcomes]))
     answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
-    high = sum(truth is not None and _low_end(outcome) > truth for outcome in outcomes)
+    high = sum(truth is not None and outcome.at_least > truth for outcome in outcomes)
     low = sum(truth is None or answer.interval[1] < truth for answer in answers)
     exact = Counter(answer.neurons == truth for answer in answers)[True]
     lengths = [answer.interval[1] - answer.interval[0] + 1 for answer in answers] or [0]
@@ -176,10 +176,6 @@ def _row(
         f"  {1 - len(answers) / n:10.1%}"
     )
     return f"{target:6.2f}  {quantity:8}  {truth!s:>4}  {figures}", coverage
-
-
-def _low_end(outcome: Outcome) -> int:
-    return outcome.interval[0] if isinstance(outcome, Answer) else outcome.at_least
 
 
 def main() -> int:

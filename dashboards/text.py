@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.table import Table
 
 from fewest.dashboards.console import one_line, say, show
-from fewest.search.answers.answer import Answer, Outcome
 from fewest.search.answers.evidence import SHARES
 from fewest.search.answers.summary import FrontMember, Summary, TestAccuracy
 from fewest.search.answers.wording import WORDING
@@ -102,18 +101,11 @@ def _verified(summary: Summary) -> Table:
     for heading in ("target", "hidden layers", *(WORDING[quantity].adverb for quantity in SHARES)):
         table.add_column(heading, justify="right")
     for target in summary.targets:
-        table.add_row(f"{target.accuracy:g}", "any", *(_answer_cell(target.overall[quantity]) for quantity in SHARES))
+        table.add_row(f"{target.accuracy:g}", "any", *(str(target.overall[quantity]) for quantity in SHARES))
         for depth, outcomes in target.by_depth.items():
-            table.add_row("", str(depth), *(_answer_cell(outcomes[quantity]) for quantity in SHARES))
+            table.add_row("", str(depth), *(str(outcomes[quantity]) for quantity in SHARES))
         table.add_section()
     return table
-
-
-def _answer_cell(outcome: Outcome) -> str:
-    if not isinstance(outcome, Answer):
-        return str(outcome)
-    low, high = outcome.interval
-    return f"{outcome.neurons} ({low}-{high})"
 
 
 def _not_yet_verified(summary: Summary) -> Table:

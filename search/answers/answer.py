@@ -87,6 +87,20 @@ class Answer:
     test_accuracy: float
     seeds: int
 
+    @property
+    def at_least(self) -> int:
+        """Neurons at the lower end of the interval, as `NoAnswer` has them."""
+        return self.interval[0]
+
+    def __str__(self) -> str:
+        """Write the number of neurons and its interval.
+
+        >>> str(Answer(13, (13,), (12, 14), 0.951, 20))
+        '13 (12-14)'
+        """
+        low, high = self.interval
+        return f"{self.neurons} ({low}-{high})"
+
     def to_json(self) -> dict[str, Any]:
         """Return the answer as `fewest answer --format json` prints it."""
         return {**asdict(self), "widths": list(self.widths), "interval": list(self.interval)}
@@ -246,7 +260,7 @@ def _smallest(outcomes: Sequence[Outcome]) -> Outcome:
     if not outcomes:
         return NoAnswer("needs more seeds", None, 0)
     answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
-    low = min(_at_least(outcome) for outcome in [*filterfalse(_excludes_softmax, outcomes)] or outcomes)
+    low = min(outcome.at_least for outcome in [*filterfalse(_excludes_softmax, outcomes)] or outcomes)
     if not answers:
         misses = [outcome for outcome in outcomes if isinstance(outcome, NoAnswer)]
         tested = [miss.up_to for miss in misses if miss.up_to is not None]
@@ -260,10 +274,6 @@ def _smallest(outcomes: Sequence[Outcome]) -> Outcome:
 def _excludes_softmax(outcome: Outcome) -> bool:
     """Say whether softmax alone is shown to fall short: depth 0 has no larger size that might reach the target."""
     return isinstance(outcome, NoAnswer) and outcome.status == "not reached" and outcome.up_to == 0
-
-
-def _at_least(outcome: Outcome) -> int:
-    return outcome.interval[0] if isinstance(outcome, Answer) else outcome.at_least
 
 
 def _outcomes_json(outcomes: Outcomes) -> dict[str, Any]:
