@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.figure import save_png
 from fewest.dashboards.depth import plot_depth
 from fewest.read_commands import found
-from fewest.storage.database.urls import DEFAULT_URL
+from fewest.storage import DEFAULT_URL
 
 PICTURE = Path(__file__).parents[1] / "docs" / "front.png"
 

@@ -15,6 +15,7 @@ import click
 
 from fewest import __version__
 from fewest.ending import Program, discard_results, ending_of, prepare_streams, tell
+from fewest.storage import DEFAULT_URL
 
 if TYPE_CHECKING:
     from fewest.search.settings.config import StudyConfig
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-DEFAULT_STORAGE = "sqlite:///fewest.db"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -55,7 +55,7 @@ def _storage_option(command: Command) -> Command:
         "url",
         metavar="URL",
         envvar="FEWEST_STORAGE",
-        default=DEFAULT_STORAGE,
+        default=DEFAULT_URL,
         show_default=True,
         help="Database with the studies; also read from FEWEST_STORAGE.",
     )(command)

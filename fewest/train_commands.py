@@ -19,7 +19,7 @@ from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import Override, command_on, continued, is_finished, overridden
 from fewest.search.settings.stored import our_study
 from fewest.search.study.pace import USUAL, Pace
-from fewest.storage.database.urls import DEFAULT_URL
+from fewest.storage import DEFAULT_URL
 from fewest.storage.errors import MisuseError, NotFoundError
 from fewest.storage.trials.records import StudyRecord
 

@@ -6,15 +6,20 @@ verification and export call and nothing before them does; `tests/search/data/te
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Images", "SealedTest", "SearchData", "TestData"]
+__all__ = ["Images", "SealedTest", "SearchData", "TestData", "rows_of"]
 
 Images = NDArray[np.uint8] | NDArray[np.float32]
 """Inputs: uint8 pixels or float32 features, `(samples, *input_shape)`."""
+
+
+def rows_of(x: NDArray[Any]) -> NDArray[Any]:
+    """Reshape samples to rows, `(samples, features)`: a view where `x` is contiguous."""
+    return x.reshape(len(x), -1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
+from fewest.storage import DEFAULT_URL
 from fewest.storage.database import optuna_private
 from fewest.storage.database.dialects import dialect_of
 from fewest.storage.database.driver_errors import clear_errors
 from fewest.storage.database.tables import HEAD_REVISION, REVISIONS, VERSION_TABLE
 from fewest.storage.database.transactions import reading, write
-from fewest.storage.database.urls import DEFAULT_URL, parse_url, shown
+from fewest.storage.database.urls import parse_url, shown
 from fewest.storage.errors import StorageError, no_studies
 
 __all__ = ["is_writable", "open_database"]

@@ -6,12 +6,11 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from fewest.storage import DEFAULT_URL
 from fewest.storage.database.dialects import dialect_of
 from fewest.storage.errors import MisuseError
 
-__all__ = ["DEFAULT_URL", "folder_beside", "parse_url", "shown"]
-
-DEFAULT_URL = "sqlite:///fewest.db"
+__all__ = ["folder_beside", "parse_url", "shown"]
 
 
 def parse_url(url: str) -> URL:

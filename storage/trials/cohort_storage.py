@@ -29,6 +29,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection
 from sqlalchemy.orm import scoped_session, sessionmaker
 
+from fewest.storage import DEFAULT_URL
 from fewest.storage.database import optuna_private
 from fewest.storage.database.database import is_writable, open_database
 from fewest.storage.database.dialects import dialect_of
@@ -36,7 +37,6 @@ from fewest.storage.database.driver_errors import clear_errors
 from fewest.storage.database.sql import insert_new, upsert
 from fewest.storage.database.tables import leases as leases_table
 from fewest.storage.database.transactions import reading, write
-from fewest.storage.database.urls import DEFAULT_URL
 from fewest.storage.trials import rows as rows_of
 from fewest.storage.trials.curves import insert_curves
 from fewest.storage.trials.leases import Leases, lost_trials

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fewest.search.data.samples import Images, SearchData
+from fewest.search.data.samples import Images, SearchData, rows_of
 from fewest.search.settings.keras_settings import keras, tf
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.training.population.layout import HIDDEN_KINDS, Layout
 
-__all__ = ["DeviceData", "FusedAdam", "Program", "Shard", "flat"]
+__all__ = ["DeviceData", "FusedAdam", "Program", "Shard"]
 
 SCORE_CHUNK = 1024
 """Most samples scored at once: bounds the memory of validation."""
@@ -49,7 +49,7 @@ class DeviceData:
         tf.config.experimental.enable_tensor_float_32_execution(False)
         self.data = data
         scale, offset = (np.asarray(value, np.float32).reshape(-1) for value in (data.scale, data.offset))
-        x = flat(data.x_train)
+        x = rows_of(data.x_train)
         live = np.any(x, 0) if not offset.any() else np.any(x * scale + offset, 0)
         # A stable sort keeps the order of live features, so sums round alike on any machine.
         self.order = np.argsort(~live, kind="stable")
@@ -60,7 +60,7 @@ class DeviceData:
         )
         self.x_train, self.y_train = tf.constant(self.placed(x)[:, : self.n_live]), tf.constant(data.y_train)
         self.x_validation, self.y_validation = (
-            tf.constant(self.placed(flat(data.x_validation))),
+            tf.constant(self.placed(rows_of(data.x_validation))),
             tf.constant(data.y_validation),
         )
 
@@ -73,11 +73,6 @@ class DeviceData:
         scale, offset = (value[features] if value.size > 1 else value for value in (self._scale, self._offset))
         scaled = tf.cast(x, tf.float32) * scale
         return scaled + offset if offset.any() else scaled
-
-
-def flat(x: Images) -> Images:
-    """Reshape samples to rows, `(samples, features)`."""
-    return x.reshape(len(x), -1)
 
 
 class Shard(NamedTuple):
