@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Images", "SealedTest", "SearchData", "TestData", "rows_of"]
+__all__ = ["Images", "SealedTest", "SearchData", "TestData", "flat"]
 
 Images = NDArray[np.uint8] | NDArray[np.float32]
 """Inputs: uint8 pixels or float32 features, `(samples, *input_shape)`."""
 
 
-def rows_of(x: NDArray[Any]) -> NDArray[Any]:
+def flat(x: NDArray[Any]) -> NDArray[Any]:
     """Reshape samples to rows, `(samples, features)`: a view where `x` is contiguous."""
     return x.reshape(len(x), -1)
 

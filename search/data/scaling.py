@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.errors import DataError
-from fewest.search.data.samples import Images, rows_of
+from fewest.search.data.samples import Images, flat
 
 __all__ = ["Features", "features", "scaling"]
 
@@ -90,14 +90,14 @@ def _cast(x: NDArray[Any]) -> NDArray[np.float32]:
 def _spoilt(x: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
     """Features that a cast alone would spoil, and what to take away from each, and to divide it by."""
     suspects = np.flatnonzero(_loses(_cast(x), exact=x.dtype.kind == "f" and x.dtype.itemsize <= 4))
-    shift, divisor = _centre_and_spread(rows_of(x)[:, suspects])
+    shift, divisor = _centre_and_spread(flat(x)[:, suspects])
     moved = (shift != 0) | (divisor != 1)
     return suspects[moved], shift[moved], divisor[moved]
 
 
 def _loses(x: NDArray[np.float32], *, exact: bool) -> NDArray[np.bool_]:
     """For each feature: whether the cast, if not exact, keeps too little, or its scale would be no ordinary float32."""
-    rows = rows_of(x)
+    rows = flat(x)
     with np.errstate(all="ignore"):  # what the cast made infinite compares as lost
         deviation = rows.std(axis=0, dtype=np.float64)
         step = np.zeros(1) if exact else np.spacing(np.abs(rows).max(axis=0))
@@ -131,7 +131,7 @@ def _cast_after(
     """Cast samples to float32, after standardising the `lost` features."""
     cast = _cast(x)
     with np.errstate(all="ignore"):  # what does not fit is infinite, and refused
-        rows_of(cast)[:, lost] = (_wide(rows_of(x)[:, lost]) - shift) / divisor
+        flat(cast)[:, lost] = (_wide(flat(x)[:, lost]) - shift) / divisor
     return cast
 
 
@@ -142,9 +142,9 @@ def _wide(x: NDArray[Any]) -> NDArray[Any]:
 
 
 def _require_fit(train: NDArray[np.float32], test: NDArray[np.float32], x_train: NDArray[Any], name: str) -> None:
-    bad = np.flatnonzero(~np.isfinite(rows_of(train)).all(axis=0))
+    bad = np.flatnonzero(~np.isfinite(flat(train)).all(axis=0))
     if len(bad):
-        values = rows_of(x_train)[:, bad[0]]
+        values = flat(x_train)[:, bad[0]]
         raise DataError(
             f"Every feature of {name} must have a finite mean and spread, but feature {bad[0]} of `x_train` has not: "
             f"it goes from {values.min():.3g} to {values.max():.3g}. Divide it by a power of ten, or leave it out."

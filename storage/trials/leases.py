@@ -27,102 +27,27 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
-from fewest.storage.database.sql import has_table, insert, insert_new
+from fewest.storage.database.sql import insert, insert_new
 from fewest.storage.database.tables import leases, trials, workers
 from fewest.storage.database.transactions import reading, write
 from fewest.storage.trials.processes import Process, ProcessState, state_of, this_process
+from fewest.storage.trials.silence import Sighting, is_gone, observe
 
-__all__ = [
-    "BEATS_PER_LEASE",
-    "LEASE_SECONDS",
-    "Leases",
-    "Sighting",
-    "foreign_hosts",
-    "is_gone",
-    "lost_trials",
-    "observe",
-]
+__all__ = ["LEASE_SECONDS", "Leases", "lost_trials"]
 
 LEASE_SECONDS = 30.0
 """Seconds that a worker on another host may be silent."""
-
-BEATS_PER_LEASE = 3
-"""Heartbeats that an observer stores itself before another worker's silence counts."""
-
-PATIENCE_WITH_RUNNING = 10
-"""Factor by which a silent worker's lease is longer while its process runs on this host."""
 
 _logger = logging.getLogger(__name__)
 
 _living: set[str] = set()
 """This process's workers that are not stopped; a living process alone does not show that a worker lives."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """An observer's first sight of a worker's present count of heartbeats.
-
-    Attributes:
-        beat: The worker's count of heartbeats.
-        at_seconds: The observer's monotonic clock at that time.
-        own_beats: Heartbeats that the observer itself had stored by that time.
-    """
-
-    beat: int
-    at_seconds: float
-    own_beats: int
-
-
-def observe(
-    seen: Mapping[str, Sighting], beats: Mapping[str, int], at_seconds: float, own_beats: int
-) -> dict[str, Sighting]:
-    """Update sightings with the counts just read; workers missing from `beats` keep theirs."""
-    fresh = {
-        worker: Sighting(beat, at_seconds, own_beats)
-        for worker, beat in beats.items()
-        if worker not in seen or seen[worker].beat != beat
-    }
-    return {**seen, **fresh}
-
-
-def is_gone(
-    sighting: Sighting,
-    at_seconds: float,
-    own_beats: int,
-    *,
-    lease_seconds: float,
-    process: ProcessState,
-) -> bool:
-    """Say whether a worker's trials may be taken over.
-
-    Args:
-        sighting: The observer's first sight of the worker's present count.
-        at_seconds: The observer's monotonic clock now.
-        own_beats: The heartbeats the observer has stored by now.
-        lease_seconds: Seconds that the worker may be silent.
-        process: The state of the worker's process.
-
-    >>> is_gone(Sighting(7, 0.0, 0), 31.0, 4, lease_seconds=30.0, process="unknown")
-    True
-    >>> is_gone(Sighting(7, 0.0, 0), 31.0, 1, lease_seconds=30.0, process="unknown")  # Slow for us too.
-    False
-    >>> is_gone(Sighting(7, 0.0, 0), 0.0, 0, lease_seconds=30.0, process="gone")
-    True
-    """
-    if process == "gone":
-        return True
-    patience = PATIENCE_WITH_RUNNING if process == "running" else 1
-    return (
-        at_seconds - sighting.at_seconds >= patience * lease_seconds
-        and own_beats - sighting.own_beats >= patience * BEATS_PER_LEASE
-    )
 
 
 class _Leased(NamedTuple):
@@ -469,22 +394,6 @@ class Leases:
         if trial.process == self._process:
             return "running" if trial.worker_id in _living else "gone"
         return state_of(trial.process)
-
-
-def foreign_hosts(database: Database) -> list[str]:
-    """Return the names of other machines with workers at this storage; on SQLite a reason to warn.
-
-    Containers on this machine are not foreign. Machines without a known kernel boot are never named.
-
-    Raises:
-        StorageError: The database cannot be read.
-    """
-    here = this_process().boot.partition(" ")[0]
-    with reading(database) as connection:
-        if not here or not has_table(connection, workers):
-            return []
-        rows = connection.execute(sa.select(workers.c.host, workers.c.boot).distinct())
-        return sorted({host for host, boot in rows if boot and boot.partition(" ")[0] != here})
 
 
 def lost_trials(connection: Connection, trial_ids: Iterable[int], fences: Mapping[int, int] | None) -> frozenset[int]:

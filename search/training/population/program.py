@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fewest.search.data.samples import Images, SearchData, rows_of
+from fewest.search.data.samples import Images, SearchData, flat
 from fewest.search.settings.keras_settings import keras, tf
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.training.population.layout import HIDDEN_KINDS, Layout
@@ -49,7 +49,7 @@ class DeviceData:
         tf.config.experimental.enable_tensor_float_32_execution(False)
         self.data = data
         scale, offset = (np.asarray(value, np.float32).reshape(-1) for value in (data.scale, data.offset))
-        x = rows_of(data.x_train)
+        x = flat(data.x_train)
         live = np.any(x, 0) if not offset.any() else np.any(x * scale + offset, 0)
         # A stable sort keeps the order of live features, so sums round alike on any machine.
         self.order = np.argsort(~live, kind="stable")
@@ -60,7 +60,7 @@ class DeviceData:
         )
         self.x_train, self.y_train = tf.constant(self.placed(x)[:, : self.n_live]), tf.constant(data.y_train)
         self.x_validation, self.y_validation = (
-            tf.constant(self.placed(rows_of(data.x_validation))),
+            tf.constant(self.placed(flat(data.x_validation))),
             tf.constant(data.y_validation),
         )
 

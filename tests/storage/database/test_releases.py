@@ -10,9 +10,10 @@ from fewest.search.settings.files import stored_config
 from fewest.storage.database.database import open_database
 from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.curves import read_curves
-from fewest.storage.trials.leases import BEATS_PER_LEASE, Leases
+from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.records import VerifiedNetwork
 from fewest.storage.trials.results import read_results
+from fewest.storage.trials.silence import BEATS_PER_LEASE
 from fewest.storage.trials.studies import read_study, read_trials
 
 RELEASES = sorted(Path(__file__).with_name("releases").glob("*.sql"))

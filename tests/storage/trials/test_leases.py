@@ -18,17 +18,11 @@ from sqlalchemy import Engine as Database
 
 from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
 from fewest.storage.trials.curves import read_curves, write_curves
-from fewest.storage.trials.leases import (
-    BEATS_PER_LEASE,
-    PATIENCE_WITH_RUNNING,
-    Leases,
-    Sighting,
-    foreign_hosts,
-    is_gone,
-    observe,
-)
+from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.processes import Process, ProcessState, state_of, this_process
 from fewest.storage.trials.records import CurvePoint
+from fewest.storage.trials.sharing import foreign_hosts
+from fewest.storage.trials.silence import BEATS_PER_LEASE, PATIENCE_WITH_RUNNING, Sighting, is_gone, observe
 
 NewStudy = Callable[..., int]
 
