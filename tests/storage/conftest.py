@@ -91,3 +91,17 @@ def template(state: TrialState = TrialState.RUNNING) -> FrozenTrial:
         values=[4.0, 0.5] if state == TrialState.COMPLETE else None,
         user_attrs={"widths": [4]},
     )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "studies.db"
+
+
+@pytest.fixture
+def opened(path: Path) -> Iterator[CohortStorage]:
+    """A storage in use."""
+    storage = CohortStorage(f"sqlite:///{path}")
+    yield storage
+    storage.remove_session()
+    storage.engine.dispose()

@@ -1,62 +1,19 @@
 """A SQLite file and its log: kept whole, kept small, and watched."""
 
 import os
-import resource
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from optuna.trial import TrialState
+from storage_helpers import COHORT, at_most, complete, make_study, train
 
 from fewest.storage.database.database import open_database
 from fewest.storage.database.transactions import reading, write
 from fewest.storage.errors import NotFoundError, StorageError
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
-from fewest.storage.trials.studies import read_studies
-
-COHORT = 16
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "studies.db"
-
-
-@pytest.fixture
-def opened(path: Path) -> Iterator[CohortStorage]:
-    """A storage in use."""
-    storage = CohortStorage(f"sqlite:///{path}")
-    yield storage
-    storage.remove_session()
-    storage.engine.dispose()
-
-
-def make_study(storage: CohortStorage, name: str = "study") -> int:
-    from optuna.study import StudyDirection
-
-    directions = [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE]
-    return storage.create_whole_study(
-        name, directions, [], attributes={"settings": 1}, metric_names=["neurons", "accuracy"]
-    )
-
-
-def train(storage: CohortStorage, study_id: int) -> None:
-    ids = storage.create_trials(study_id, [None] * COHORT)
-    storage.finish_trials([FinishedTrial(trial_id, TrialState.COMPLETE, [4.0, 0.5]) for trial_id in ids])
-
-
-def complete(path: Path) -> dict[str, int]:
-    """How many trials of each study a file has."""
-    database = open_database(f"sqlite:///{path}", create=False)
-    try:
-        with reading(database) as connection:
-            return {study.name: study.n_trials.get("complete", 0) for study in read_studies(connection)}
-    finally:
-        database.dispose()
-
+from fewest.storage.trials.cohort_storage import CohortStorage
 
 # The log
 
@@ -170,17 +127,6 @@ def test_the_next_transaction_notices_that_the_file_is_gone(
             pass
     opened.close()
     assert path.exists() == (path in there)
-
-
-@contextmanager
-def at_most(n_bytes: int) -> Iterator[None]:
-    """A disk on which no file can grow beyond so many bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("n_bytes", [0, 4096, 8192, 50_000])

@@ -1,73 +1,17 @@
 """Backups: whole, made while others write, and never in the place of another file."""
 
 import os
-import resource
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from optuna.trial import TrialState
+from storage_helpers import COHORT, at_most, complete, make_study, train
 
-from fewest.storage.database.database import open_database
-from fewest.storage.database.transactions import reading
 from fewest.storage.errors import MisuseError, NotFoundError, StorageError
 from fewest.storage.files.atomic import STDOUT
 from fewest.storage.files.backup import back_up
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
-from fewest.storage.trials.studies import read_studies
-
-COHORT = 16
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "studies.db"
-
-
-@pytest.fixture
-def opened(path: Path) -> Iterator[CohortStorage]:
-    """A storage in use."""
-    storage = CohortStorage(f"sqlite:///{path}")
-    yield storage
-    storage.remove_session()
-    storage.engine.dispose()
-
-
-def make_study(storage: CohortStorage, name: str = "study") -> int:
-    from optuna.study import StudyDirection
-
-    directions = [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE]
-    return storage.create_whole_study(
-        name, directions, [], attributes={"settings": 1}, metric_names=["neurons", "accuracy"]
-    )
-
-
-def train(storage: CohortStorage, study_id: int) -> None:
-    ids = storage.create_trials(study_id, [None] * COHORT)
-    storage.finish_trials([FinishedTrial(trial_id, TrialState.COMPLETE, [4.0, 0.5]) for trial_id in ids])
-
-
-def complete(path: Path) -> dict[str, int]:
-    """How many trials of each study a file has."""
-    database = open_database(f"sqlite:///{path}", create=False)
-    try:
-        with reading(database) as connection:
-            return {study.name: study.n_trials.get("complete", 0) for study in read_studies(connection)}
-    finally:
-        database.dispose()
-
-
-@contextmanager
-def at_most(n_bytes: int) -> Iterator[None]:
-    """A disk on which no file can grow beyond so many bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+from fewest.storage.trials.cohort_storage import CohortStorage
 
 
 def test_a_backup_has_all_that_was_written_while_it_is_made(opened: CohortStorage, path: Path) -> None:

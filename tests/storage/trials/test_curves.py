@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine as Database
 from sqlalchemy import event
+from storage_helpers import count, same
 
 from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.curves import read_curves, write_curves
@@ -24,15 +25,6 @@ points = st.builds(CurvePoint, st.integers(0, 10_000), metrics, metrics, metrics
 
 def trial_ids(database: Database, study_id: int) -> list[int]:
     return [trial.trial_id for trial in read_trials(database, study_id)]
-
-
-def count(database: Database, table: str) -> int:
-    with database.connect() as connection:
-        return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
-
-
-def same(left: object, right: object) -> bool:
-    return repr(left) == repr(right)  # NaN is not equal to itself, but written alike.
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine as Database
+from storage_helpers import same
 
 from fewest.storage.errors import StorageError
 from fewest.storage.trials.cohort_storage import CohortStorage
@@ -16,10 +17,6 @@ from fewest.storage.trials.results import read_results, write_results
 NewStudy = Callable[..., int]
 
 metrics = st.floats(width=64).map(lambda number: number + 0.0)  # SQLite keeps no minus zero.
-
-
-def same(left: object, right: object) -> bool:
-    return repr(left) == repr(right)  # NaN is not equal to itself, but written alike.
 
 
 networks = st.builds(

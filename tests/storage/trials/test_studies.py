@@ -10,6 +10,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import Engine as Database
 from sqlalchemy import event
+from storage_helpers import count
 
 from fewest.storage.database.database import open_database
 from fewest.storage.errors import NotFoundError
@@ -20,11 +21,6 @@ from fewest.storage.trials.results import read_results, write_results
 from fewest.storage.trials.studies import read_studies, read_study, read_trials
 
 NewStudy = Callable[..., int]
-
-
-def count(database: Database, table: str) -> int:
-    with database.connect() as connection:
-        return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
 
 
 def test_nothing_is_read_from_a_database_without_our_tables(tmp_path: Path) -> None:
