@@ -37,7 +37,10 @@ SPREAD = 0.35
 """Standard deviation of the natural logarithm of a width's change."""
 
 ATTEMPTS = 64
-"""Most draws for a new architecture. After that, one that has a trial is accepted again, with another seed."""
+"""Most draws for a new architecture around the front, and then from the whole space alone.
+
+After that, one that has a trial is accepted again, with another seed.
+"""
 
 
 def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
@@ -66,12 +69,13 @@ def propose(
         rng: Generator of every random choice.
 
     Returns:
-        Architectures that differ from each other and from all tried, as far as `ATTEMPTS` draws each find such.
+        Architectures that differ from each other and from all tried, as far as twice `ATTEMPTS` draws each find such.
     """
     proposals: list[Architecture] = []
     for _ in range(n):
-        for _ in range(ATTEMPTS):
-            proposal = _draw(space, front, rng)
+        for attempt in range(2 * ATTEMPTS):
+            # Around a small front all may be tried already; then only the whole space has others.
+            proposal = _draw(space, front if attempt < ATTEMPTS else (), rng)
             if proposal not in tried and proposal not in proposals:
                 break
         proposals.append(proposal)

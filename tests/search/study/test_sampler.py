@@ -2,7 +2,7 @@
 
 import numpy as np
 import optuna
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fewest.search.settings.space import SearchSpace, width_name
@@ -12,6 +12,8 @@ SPACE = SearchSpace(max_depth=2, min_width=1, max_width=16)
 FRONTS = st.lists(st.lists(st.integers(1, 16), max_size=2).map(tuple), max_size=5)
 
 
+@example(front=[()], n=30, seed=62)
+@example(front=[(), ()], n=19, seed=0)
 @given(front=FRONTS, n=st.integers(0, 30), seed=st.integers(0, 99))
 def test_proposals_lie_in_the_space_and_are_all_new(front, n, seed):
     proposals = propose(SPACE, front, front, n, np.random.default_rng(seed))
