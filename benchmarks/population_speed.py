@@ -25,7 +25,7 @@ from fewest.search.data.loading import load
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.settings.seeds import search_order
-from fewest.search.settings.space import Network, n_parameters
+from fewest.search.settings.space import Network
 from fewest.search.training.network import build, initial_weights, optimizer
 from fewest.search.training.population.cohort_size import pays_to_compile
 from fewest.search.training.population.layout import deal
@@ -133,7 +133,7 @@ def sides_of(row: str, ours: bool) -> tuple[dict[str, Callable[[], None]], float
         train, first = population_epoch(networks, data, protocol, validate=False)
         validated, _ = population_epoch(networks, data, protocol, validate=True)
         return {"train": train, "validate": validated}, first
-    median = sorted(networks, key=lambda n: n_parameters(n.architecture, data.n_features, data.n_classes))[count // 2]
+    median = sorted(networks, key=lambda n: data.n_parameters(n.architecture))[count // 2]
     return {
         "stock": stock_epoch(median, data, protocol, validate=False),
         "stock validate": stock_epoch(median, data, protocol, validate=True),

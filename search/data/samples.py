@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.settings.space import Architecture, n_parameters
+
 __all__ = ["Images", "SealedTest", "SearchData", "TestData", "flat"]
 
 Images = NDArray[np.uint8] | NDArray[np.float32]
@@ -67,6 +69,10 @@ class SearchData:
     def n_features(self) -> int:
         """Numbers in one sample."""
         return int(np.prod(self.input_shape))
+
+    def n_parameters(self, architecture: Architecture) -> int:
+        """Count the trainable weights and biases of an architecture on these data."""
+        return n_parameters(architecture, self.n_features, self.n_classes)
 
 
 class TestData(NamedTuple):

@@ -27,6 +27,7 @@ __all__ = [
     "checked_config",
     "our_study",
     "plausible",
+    "shortened",
     "stored_config",
     "trouble_with",
 ]
@@ -149,7 +150,7 @@ def stored_config(name: str, attributes: Mapping[str, Any]) -> StudyConfig:
         raise ForeignStudyError(f"Study '{name}' was not made by fewest: it {has}. Choose another.")
     settings = attributes.get("settings")
     if not isinstance(settings, Mapping):
-        raise DamagedStudyError(name, f"`settings` must be a table of settings, got {_short(settings)}.")
+        raise DamagedStudyError(name, f"`settings` must be a table of settings, got {shortened(settings)}.")
     try:
         return checked_config(settings, name)
     except SettingsError as error:
@@ -198,6 +199,15 @@ def plausible(
     return replace(trial, widths=widths, neurons=neurons, parameters=parameters, validation_accuracy=accuracy)
 
 
+def shortened(value: Any, length: int = 60) -> str:
+    """Return a value that somebody else stored as text for an error: at most about `length` characters of it."""
+    try:
+        text = repr(value)
+    except ValueError:  # A number of thousands of digits.
+        text = "a number of thousands of digits"
+    return text if len(text) <= length else f"{text[:length]}..."
+
+
 def _is_ours(attributes: Mapping[str, Any]) -> bool:
     """Say whether any attribute is as fewest writes it: it is unlikely that all were overwritten."""
     values = ((attributes.get(name), mark) for name, mark in _MARKS.items())
@@ -210,9 +220,4 @@ def _sentence(error: ValidationError) -> str:
     name = ".".join(["data", *map(str, problem["loc"])])
     if problem["type"] == "missing":
         return f"`{name}` must be there."
-    return f"`{name}` {problem['msg'].replace('Input should be', 'must be')}, got {_short(problem['input'])}."
-
-
-def _short(value: Any, length: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= length else f"{text[:length]}..."
+    return f"`{name}` {problem['msg'].replace('Input should be', 'must be')}, got {shortened(problem['input'])}."

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fewest.search.settings.space import Architecture, SearchSpace, architecture_of, width_name
+from fewest.search.settings.stored import shortened
 
 __all__ = ["is_whole", "requested_architecture"]
 
@@ -32,21 +33,13 @@ def requested_architecture(parameters: Mapping[str, Any], space: SearchSpace) ->
     ranges |= {width_name(layer): (space.min_width, space.max_width) for layer in range(1, space.max_depth + 1)}
     for name, value in parameters.items():
         if name not in ranges:
-            return f"Parameters must be among {', '.join(ranges)}, got {_short(name)}."
+            return f"Parameters must be among {', '.join(ranges)}, got {shortened(name)}."
         least, most = ranges[name]
         if type(value) is not int or not least <= value <= most:
-            return f"`{name}` must be a whole number in {least}..{most}, got {_short(value)}."
+            return f"`{name}` must be a whole number in {least}..{most}, got {shortened(value)}."
     return architecture_of(parameters) if is_whole(parameters) else ()
 
 
 def is_whole(parameters: Mapping[str, Any]) -> bool:
     """Say whether valid parameters name a whole architecture, so that the sampler need not suggest any."""
     return "depth" in parameters and all(width_name(layer) in parameters for layer in range(1, parameters["depth"] + 1))
-
-
-def _short(value: Any, length: int = 60) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # A number of thousands of digits.
-        text = "a number of thousands of digits"
-    return text if len(text) <= length else f"{text[:length]}..."

@@ -29,7 +29,6 @@ from fewest.search.settings.space import (
     Architecture,
     Network,
     n_neurons,
-    n_parameters,
     width_name,
 )
 from fewest.search.settings.stored import plausible
@@ -131,7 +130,7 @@ class OpenStudy:
         """Count what the study minimizes: neurons or parameters."""
         if self.config.space.size == "neurons":
             return n_neurons(architecture)
-        return n_parameters(architecture, self.data.n_features, self.data.n_classes)
+        return self.data.n_parameters(architecture)
 
     # Reading
 
@@ -297,10 +296,7 @@ class OpenStudy:
 
     def _plausible(self, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
         space = self.config.space.search_space()
-        return [
-            plausible(trial, space, lambda widths: n_parameters(widths, self.data.n_features, self.data.n_classes))
-            for trial in trials
-        ]
+        return [plausible(trial, space, self.data.n_parameters) for trial in trials]
 
     def _checkpoints_under(self, key: str, trial_ids: Sequence[int], networks: Sequence[Network]) -> CohortCheckpoints:
         """Open checkpoints under a key of this study, with the latest fence of this worker's leases on the trials."""

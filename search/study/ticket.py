@@ -12,7 +12,6 @@ from fewest.search.settings.space import (
     Network,
     SearchSpace,
     n_neurons,
-    n_parameters,
     parameters_of,
 )
 from fewest.search.study.sampler import distributions
@@ -54,7 +53,7 @@ def facts_of(network: Network, data: SearchData) -> dict[str, Any]:
     return {
         "widths": list(network.architecture),
         "neurons": n_neurons(network.architecture),
-        "parameters": n_parameters(network.architecture, data.n_features, data.n_classes),
+        "parameters": data.n_parameters(network.architecture),
         "seed": network.seed,
     }
 
