@@ -6,6 +6,8 @@ import optuna
 import pytest
 from helpers import command
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     *("--set", "training.epochs=2", "--set", "space.max_depth=1", "--set", "space.max_width=4"),
     *("--set", "budget.verification_seeds=0", "--trials", 4),

@@ -127,6 +127,7 @@ def test_a_full_disk_behind_stdout_is_one_line(url):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
@@ -149,6 +150,7 @@ def test_a_reader_that_leaves_is_no_error(line, url, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_backup_takes_a_home_and_no_stream(url, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert process("backup", "~/copy.db", "--storage", url).returncode == 0
@@ -209,6 +211,7 @@ ENVIRONMENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", ENVIRONMENTS.values(), ids=ENVIRONMENTS.keys())
 def test_the_quick_commands_work_in_odd_environments(env, url, tmp_path):
     report = tmp_path / "r[1].html"

@@ -16,6 +16,8 @@ from fewest.search.export.record import Record, RecordError, may_differ
 from fewest.search.export.selection import Recorded
 from fewest.search.training.network import save
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, tiny_arrays: dict[str, np.ndarray]) -> Path:

@@ -13,6 +13,8 @@ from fewest.search.answers.evidence import bound, evidence
 from fewest.search.answers.failures import NothingTrainedError, reasons_of_failure
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("engine", ["population", "keras"])
 def test_a_study_whose_networks_all_fail_has_no_answer(engine, url, tiny_file, capsys):

@@ -9,6 +9,8 @@ from helpers import command
 
 from fewest.read_commands import found
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     *("--set", "training.epochs=2", "--set", "space.max_depth=0", "--set", "budget.verification_seeds=0"),
     *("--trials", 1, "--quiet"),

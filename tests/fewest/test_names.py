@@ -11,6 +11,8 @@ from fewest.read_commands import all_studies, found
 from fewest.search.study.next_study import next_study
 from fewest.storage.trials.records import StudyRecord
 
+pytestmark = pytest.mark.slow
+
 
 def database_of(url: str) -> str:
     return url.removeprefix("sqlite:///")

@@ -13,6 +13,8 @@ from fewest.search.training.population.engine import PopulationEngine
 from fewest.search.watch import StudyWatch
 from fewest.train_commands import Manner
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     *("--set", "training.epochs=2", "--set", "space.max_depth=1", "--set", "space.max_width=8"),
     *("--set", "budget.targets=[0.5]", "--quiet"),

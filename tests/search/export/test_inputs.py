@@ -15,6 +15,8 @@ from fewest.search.settings.space import Network
 from fewest.search.training.network import build
 from fewest.storage.errors import MisuseError
 
+pytestmark = pytest.mark.slow
+
 NAMES = {"keras": "a.keras", "tflite": "a.tflite", "tflite-int8": "a.int8.tflite", "onnx": "a.onnx"}
 
 

@@ -79,6 +79,7 @@ def begun(url, tiny_config, tiny_data) -> optuna.Study:
     return optuna.load_study(storage=url, study_name="tiny")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["population", "keras"])
 def test_wrong_requests_fail_and_the_study_goes_on(engine, url, tiny_config, tiny_data):
     config = overridden(tiny_config, [f"engine={engine}", "budget.trials=5"])
