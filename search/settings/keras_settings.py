@@ -40,6 +40,10 @@ def _own_variables() -> Iterator[None]:
         os.environ.update(users)
 
 
+# oneDNN's shared cache may give a thread another's primitive, made for more scratch memory than the thread has. It then
+# damages the heap (docs/decisions/0027-onednn-shares-no-primitives.md).
+os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = "0"
+
 with _own_variables():
     import keras
     import tensorflow as tf

@@ -182,3 +182,21 @@ def test_data_sets_of_keras_lie_where_they_always_do(
         monkeypatch.setenv(name, value)
     keras_settings._restore_home()
     assert config_.keras_home() == home
+
+
+ALIKE = """
+from fewest.search.settings.keras_settings import tf
+row = tf.ones((1, 1, 128))
+tf.matmul(tf.ones((1, 4, 1)), row)
+tf.matmul(tf.ones((1, 1, 4)), row, transpose_a=True)
+"""
+
+
+def test_onednn_takes_no_matrix_for_another_that_needs_other_memory():
+    environment = {**os.environ, "ONEDNN_VERBOSE": "2", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024"}
+    done = subprocess.run([sys.executable, "-c", ALIKE], env=environment, capture_output=True, text=True, check=True)
+    created = [line for line in done.stdout.splitlines() if ",create:" in line]
+    if not created:
+        pytest.skip("TensorFlow does not use oneDNN here")
+    assert len(created) == 2
+    assert not [line for line in created if "cache_hit" in line]
