@@ -7,6 +7,7 @@ ARGS ?=
 PYTHON ?= python3
 
 FEWEST = FEWEST_STORAGE=$(STORAGE) .venv/bin/fewest
+TEST = .venv/bin/python -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help install study resume worker answer report dashboard test quick package torture check lock clean
@@ -35,10 +36,10 @@ dashboard: .venv/installed  ## Serve optuna-dashboard over the storage
 	$(FEWEST) dashboard $(ARGS)
 
 test: .venv/developed  ## Run all tests
-	.venv/bin/python -m pytest $(ARGS)
+	$(TEST) $(ARGS)
 
 quick: .venv/developed  ## Run the tests that are not marked slow
-	.venv/bin/python -m pytest -m "not slow" $(ARGS)
+	$(TEST) -m "not slow" $(ARGS)
 
 package: .venv/developed  ## Build wheel and sdist, install each into an empty environment, and run it
 	.venv/bin/python tests/check_package.py

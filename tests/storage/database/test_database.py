@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -186,8 +187,9 @@ def as_nobody(action: Callable[[], None]) -> str:
 def open_to_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that any user can get at."""
     folder = tmp_path_factory.mktemp("open")
-    for searchable in (folder, tmp_path_factory.getbasetemp(), tmp_path_factory.getbasetemp().parent):
-        searchable.chmod(0o755)
+    for searchable in (folder, *folder.parents):
+        if not searchable.stat().st_mode & stat.S_IXOTH:
+            searchable.chmod(0o755)
     return folder
 
 
