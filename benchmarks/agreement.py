@@ -29,7 +29,7 @@ from rich.table import Table
 
 from benchmarks.verification_coverage import covers, read_table
 from benchmarks.whole_study import run_whole
-from fewest.search.answers.answer import Answer, Outcome, answer_targets
+from fewest.search.answers.answer import Answer, Finding, answer_targets
 from fewest.search.answers.evidence import SHARES, Quantity
 from fewest.search.answers.results import collect
 from fewest.search.settings.config import StudyConfig
@@ -50,45 +50,45 @@ class Row(NamedTuple):
         target: Target accuracy, in 0..1.
         depth: Number of hidden layers, or `any`.
         quantity: Name of the answer: `possible`, `typical` or `reliable`.
-        outcomes: The answer of each study, in order.
+        findings: The answer of each study, in order.
         truth: The fewest neurons by the table; infinite if none of its widths is enough; None if it has no such depth.
     """
 
     target: float
     depth: str
     quantity: Quantity
-    outcomes: Sequence[Outcome]
+    findings: Sequence[Finding]
     truth: float | None
 
     @property
     def n_pairs(self) -> int:
         """Number of pairs of studies."""
-        return math.comb(len(self.outcomes), 2)
+        return math.comb(len(self.findings), 2)
 
     @property
     def n_agreeing(self) -> int:
         """Number of pairs of studies whose intervals overlap."""
-        pairs = itertools.combinations(map(extent, self.outcomes), 2)
+        pairs = itertools.combinations(map(extent, self.findings), 2)
         return sum(max(a[0], b[0]) <= min(a[1], b[1]) for a, b in pairs)
 
     @property
     def n_within(self) -> tuple[int, int]:
         """Number of answers that lie in another study's interval, and number of answers compared."""
-        pairs = [(a, extent(b)) for a, b in itertools.permutations(self.outcomes, 2) if isinstance(a, Answer)]
+        pairs = [(a, extent(b)) for a, b in itertools.permutations(self.findings, 2) if isinstance(a, Answer)]
         return sum(low <= answer.neurons <= high for answer, (low, high) in pairs), len(pairs)
 
     @property
     def n_true(self) -> int:
         """Number of studies whose interval holds the true answer; all studies if it is unknown."""
         if self.truth is None:
-            return len(self.outcomes)
+            return len(self.findings)
         truth = None if math.isinf(self.truth) else int(self.truth)
-        return sum(covers(outcome, truth) for outcome in self.outcomes)
+        return sum(covers(finding, truth) for finding in self.findings)
 
 
-def extent(outcome: Outcome) -> tuple[float, float]:
+def extent(finding: Finding) -> tuple[float, float]:
     """Return the interval of the number of neurons; without an answer it has no upper end."""
-    return outcome.interval if isinstance(outcome, Answer) else (outcome.at_least, math.inf)
+    return finding.interval if isinstance(finding, Answer) else (finding.at_least, math.inf)
 
 
 def rows(
@@ -142,7 +142,7 @@ def _print(seeds: Sequence[int], found: Sequence[Row]) -> None:
             f"{row.target:g}",
             row.depth,
             row.quantity,
-            *map(str, row.outcomes),
+            *map(str, row.findings),
             f"{row.n_agreeing} of {row.n_pairs}",
             f"{within} of {beside}",
             *truth,

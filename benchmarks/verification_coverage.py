@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fewest.search.answers.answer import Answer, Outcome, TargetAnswer, answer_target
+from fewest.search.answers.answer import Answer, Finding, TargetAnswer, answer_target
 from fewest.search.answers.evidence import CAP, SHARES, Quantity
 from fewest.search.settings.space import Architecture, SearchSpace
 from fewest.search.verification.allocation import Rule, candidates, next_seeds
@@ -130,11 +130,11 @@ def simulate(table: Table, targets: Sequence[float], rule: Rule, n_runs: int, se
     return [verify_once(table, targets, rule, np.random.default_rng([seed, run])) for run in range(n_runs)]
 
 
-def covers(outcome: Outcome, truth: int | None) -> bool:
+def covers(finding: Finding, truth: int | None) -> bool:
     """Say whether an answer's interval holds the truth; an open interval needs only its lower end."""
-    if isinstance(outcome, Answer):
-        return truth is not None and outcome.interval[0] <= truth <= outcome.interval[1]
-    return truth is None or (outcome.status == "needs more seeds" and outcome.at_least <= truth)
+    if isinstance(finding, Answer):
+        return truth is not None and finding.interval[0] <= truth <= finding.interval[1]
+    return truth is None or (finding.status == "needs more seeds" and finding.at_least <= truth)
 
 
 def report(table: Table, targets: Sequence[float], runs: Sequence[Run]) -> bool:
@@ -160,17 +160,17 @@ def report(table: Table, targets: Sequence[float], runs: Sequence[Run]) -> bool:
 
 
 def _row(
-    table: Table, target: float, quantity: Quantity, found: Sequence[Mapping[Quantity, Outcome]]
+    table: Table, target: float, quantity: Quantity, found: Sequence[Mapping[Quantity, Finding]]
 ) -> tuple[str, float]:
     truth = true_answer(table, target, SHARES[quantity])
-    outcomes = [outcomes[quantity] for outcomes in found]
-    coverage = float(np.mean([covers(outcome, truth) for outcome in outcomes]))
-    answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
-    high = sum(truth is not None and outcome.at_least > truth for outcome in outcomes)
+    findings = [findings[quantity] for findings in found]
+    coverage = float(np.mean([covers(finding, truth) for finding in findings]))
+    answers = [finding for finding in findings if isinstance(finding, Answer)]
+    high = sum(truth is not None and finding.at_least > truth for finding in findings)
     low = sum(truth is None or answer.interval[1] < truth for answer in answers)
     exact = Counter(answer.neurons == truth for answer in answers)[True]
     lengths = [answer.interval[1] - answer.interval[0] + 1 for answer in answers] or [0]
-    n = len(outcomes)
+    n = len(findings)
     figures = (
         f"{coverage:8.1%}  {high / n:8.1%}  {low / n:7.1%}  {exact / n:5.0%}  {np.mean(lengths):19.2f}"
         f"  {1 - len(answers) / n:10.1%}"

@@ -133,9 +133,9 @@ def _draw_depth(
     figure: go.Figure, axis: AccuracyAxis, depth: int, architectures: Sequence[VerifiedArchitecture]
 ) -> None:
     colour, group = depth_colour(depth), f"depth {depth}"
-    places = [size_position(sum(seen.widths)) + BESIDE * max(0, depth - 1) for seen in architectures]
+    positions = [size_position(sum(seen.widths)) + BESIDE * max(0, depth - 1) for seen in architectures]
     figure.add_scatter(
-        x=[place for place, seen in zip(places, architectures, strict=True) for _ in seen.seeds],
+        x=[position for position, seen in zip(positions, architectures, strict=True) for _ in seen.seeds],
         y=[axis.position(score) for seen in architectures for score in seen.accuracies],
         mode="markers",
         name=depth_label(depth),
@@ -150,7 +150,7 @@ def _draw_depth(
     )
     medians = [axis.position(seen.median) for seen in architectures]
     figure.add_scatter(
-        x=places,
+        x=positions,
         y=medians,
         mode="markers",
         legendgroup=group,

@@ -115,29 +115,29 @@ def keep_placed(
     from distributed import Event
 
     stop = Event(f"fewest-{uuid.uuid4().hex}", client=client)
-    placed: dict[str, Future[str]] = {}
+    tasks: dict[str, Future[str]] = {}
     ending = False
     try:
-        while placed or not ending:
+        while tasks or not ending:
             living = client.nthreads().keys()
-            for address in [address for address, future in placed.items() if future.done() or address not in living]:
-                ended = _ended(placed.pop(address), address, say)
+            for address in [address for address, future in tasks.items() if future.done() or address not in living]:
+                ended = _ended(tasks.pop(address), address, say)
                 ending = ending or ended
             if should_stop() and not ending:
                 ending = True
                 stop.set()
-            free = [] if ending else sorted(living - placed.keys())[: n_workers - len(placed)]
+            free = [] if ending else sorted(living - tasks.keys())[: n_workers - len(tasks)]
             for address in free:
                 # Pinned, so that each worker has its own process; this loop replaces a worker that is lost.
-                placed[address] = client.submit(task, stop.name, workers=[address], pure=False)
-                say(f"A worker begins on {address}; {len(placed)} of {n_workers}.")
+                tasks[address] = client.submit(task, stop.name, workers=[address], pure=False)
+                say(f"A worker begins on {address}; {len(tasks)} of {n_workers}.")
             time.sleep(poll_seconds)
     finally:
         stop.set()
 
 
 def _ended(future: "Future[str]", address: str, say: Callable[[str], None]) -> bool:
-    """Print the result of a task. Return whether it came to its end; if not, it must be placed again."""
+    """Print the result of a task. Return whether it came to its end; if not, it must be submitted again."""
     from distributed import KilledWorker
 
     if future.status == "finished":

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from fewest.dashboards.console import err, out, say, show
 from fewest.quiet import quiet_libraries
-from fewest.read_commands import read_found, reading
+from fewest.read_commands import read_found, storage_at
 from fewest.search.export.selection import Choice, network_for_target, network_of_trial
 from fewest.search.settings.config import shown
 from fewest.search.settings.files import overridden
@@ -60,7 +60,7 @@ def export_network(
         raise MisuseError("Name one network to export, either with `--target` or with `--trial`.")
     if depth is not None and trial is not None:
         raise MisuseError("`--depth` goes with `--target`: a trial has the depth it has.")
-    with reading(url) as connection:
+    with storage_at(url) as connection:
         known = read_found(connection, name)
         kept = read_kept(connection, known.study.study_id)
     config = known.config if data_path is None else overridden(known.config, [("data.name", data_path)])

@@ -34,7 +34,7 @@ __all__ = [
     "found",
     "print_answer_of",
     "read_found",
-    "reading",
+    "storage_at",
     "stored_study",
     "write_study_report",
 ]
@@ -71,7 +71,7 @@ class Found:
 
 
 @contextmanager
-def reading(url: str) -> Iterator[Connection]:
+def storage_at(url: str) -> Iterator[Connection]:
     """Open a storage to read it as of one moment, and close it afterwards."""
     database = open_database(url, create=False)
     try:
@@ -87,13 +87,13 @@ def stored_study(name: str, url: str) -> StudyRecord:
     Raises:
         NotFoundError: There is none of that name, or no storage yet.
     """
-    with reading(url) as connection:
+    with storage_at(url) as connection:
         return read_study(connection, name)
 
 
 def all_studies(url: str) -> list[StudyRecord]:
     """Read the record of every study in the storage."""
-    with reading(url) as connection:
+    with storage_at(url) as connection:
         return read_studies(connection)
 
 
@@ -103,7 +103,7 @@ def found(name: str, url: str) -> Found:
     Raises:
         NotFoundError: There is none of that name, or no storage yet.
     """
-    with reading(url) as connection:
+    with storage_at(url) as connection:
         return read_found(connection, name)
 
 
@@ -144,7 +144,7 @@ def write_study_report(name: str, url: str, output: Path) -> None:
     """
     from fewest.dashboards.report import ReportData, write_report
 
-    with reading(url) as connection:
+    with storage_at(url) as connection:
         known = read_found(connection, name)
         curves = read_curves(connection, known.study.study_id)
     data = known.ours.data

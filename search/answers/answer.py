@@ -58,9 +58,9 @@ from fewest.search.settings.space import Architecture, n_neurons
 
 __all__ = [
     "Answer",
+    "Finding",
+    "Findings",
     "NoAnswer",
-    "Outcome",
-    "Outcomes",
     "TargetAnswer",
     "answer_target",
     "answer_targets",
@@ -134,9 +134,9 @@ class NoAnswer:
         return f"needs more seeds{at_least}"
 
 
-Outcome: TypeAlias = Answer | NoAnswer
+Finding: TypeAlias = Answer | NoAnswer
 
-Outcomes: TypeAlias = Mapping[Quantity, Outcome]
+Findings: TypeAlias = Mapping[Quantity, Finding]
 """The three answers to one target, over all depths or for one depth."""
 
 
@@ -151,15 +151,15 @@ class TargetAnswer:
     """
 
     accuracy: float
-    overall: Outcomes
-    by_depth: Mapping[int, Outcomes]
+    overall: Findings
+    by_depth: Mapping[int, Findings]
 
     def to_json(self) -> dict[str, Any]:
         """Return one member of `targets`: null where there is no answer, and the reason under `unanswered`."""
         return {
             "accuracy": self.accuracy,
-            **_outcomes_json(self.overall),
-            "by_depth": {str(depth): _outcomes_json(found) for depth, found in self.by_depth.items()},
+            **_findings_json(self.overall),
+            "by_depth": {str(depth): _findings_json(found) for depth, found in self.by_depth.items()},
         }
 
 
@@ -221,7 +221,7 @@ def interval_ends(sizes: Sequence[tuple[int, Verdict]]) -> tuple[int, int]:
     return low, high
 
 
-def _answer_family(depth: int, family: Results, target: float) -> Outcomes:
+def _answer_family(depth: int, family: Results, target: float) -> Findings:
     judged = evidence(family, target)
     return {quantity: _answer_one(depth, family, judged, quantity) for quantity in SHARES}
 
@@ -231,7 +231,7 @@ def _answer_one(
     family: Results,
     judged: Mapping[Architecture, Mapping[Quantity, Evidence]],
     quantity: Quantity,
-) -> Outcome:
+) -> Finding:
     """Answer for one depth, from the chains of verdicts at either end and the first observed share that is enough."""
     sizes = verdicts_by_size(judged, quantity)
     low, high = interval_ends(sizes)
@@ -255,14 +255,14 @@ def _answer_one(
     )
 
 
-def _smallest(outcomes: Sequence[Outcome]) -> Outcome:
+def _smallest(findings: Sequence[Finding]) -> Finding:
     """Combine the depths' answers: the smallest answer, the smallest lower end and the smallest upper end."""
-    if not outcomes:
+    if not findings:
         return NoAnswer("needs more seeds", None, 0)
-    answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
-    low = min(outcome.at_least for outcome in [*filterfalse(_excludes_softmax, outcomes)] or outcomes)
+    answers = [finding for finding in findings if isinstance(finding, Answer)]
+    low = min(finding.at_least for finding in [*filterfalse(_excludes_softmax, findings)] or findings)
     if not answers:
-        misses = [outcome for outcome in outcomes if isinstance(outcome, NoAnswer)]
+        misses = [finding for finding in findings if isinstance(finding, NoAnswer)]
         tested = [miss.up_to for miss in misses if miss.up_to is not None]
         every = all(miss.status == "not reached" for miss in misses)
         return NoAnswer("not reached" if every else "needs more seeds", max(tested, default=None), low)
@@ -271,17 +271,17 @@ def _smallest(outcomes: Sequence[Outcome]) -> Outcome:
     return Answer(best.neurons, best.widths, (low, high), best.test_accuracy, best.seeds)
 
 
-def _excludes_softmax(outcome: Outcome) -> bool:
+def _excludes_softmax(finding: Finding) -> bool:
     """Say whether softmax alone is shown to fall short: depth 0 has no larger size that might reach the target."""
-    return isinstance(outcome, NoAnswer) and outcome.status == "not reached" and outcome.up_to == 0
+    return isinstance(finding, NoAnswer) and finding.status == "not reached" and finding.up_to == 0
 
 
-def _outcomes_json(outcomes: Outcomes) -> dict[str, Any]:
+def _findings_json(findings: Findings) -> dict[str, Any]:
     written: dict[str, Any] = {}
     unanswered: dict[str, str] = {}
     for quantity in SHARES:
-        outcome = outcomes[quantity]
-        written[quantity] = outcome.to_json() if isinstance(outcome, Answer) else None
-        if isinstance(outcome, NoAnswer):
-            unanswered[quantity] = str(outcome)
+        finding = findings[quantity]
+        written[quantity] = finding.to_json() if isinstance(finding, Answer) else None
+        if isinstance(finding, NoAnswer):
+            unanswered[quantity] = str(finding)
     return {**written, "unanswered": unanswered} if unanswered else written

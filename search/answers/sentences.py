@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-from fewest.search.answers.answer import Answer, NoAnswer, Outcome, Outcomes, TargetAnswer
+from fewest.search.answers.answer import Answer, Finding, Findings, NoAnswer, TargetAnswer
 from fewest.search.answers.results import collect, trained
 from fewest.search.answers.summary import Summary
 from fewest.search.answers.wording import WORDING, plural, short_percent
@@ -60,23 +60,23 @@ def statement(target: TargetAnswer, softmax_accuracy: float | None = None, sampl
     return opening + softmax + ("" if one_layer is None else f"; with one hidden layer {_sizes(one_layer)}")
 
 
-def _sizes(outcomes: Outcomes) -> str:
+def _sizes(findings: Findings) -> str:
     """Write the three answers, or a single reason if all three lack an answer for the same reason."""
     typical, *others = WORDING
-    first = outcomes[typical]
-    if isinstance(first, NoAnswer) and len(set(map(str, outcomes.values()))) == 1:
+    first = findings[typical]
+    if isinstance(first, NoAnswer) and len(set(map(str, findings.values()))) == 1:
         return str(first)
-    return ", ".join([_typical(first), *(_other(outcomes[name], WORDING[name].adverb) for name in others)])
+    return ", ".join([_typical(first), *(_other(findings[name], WORDING[name].adverb) for name in others)])
 
 
-def _typical(outcome: Outcome) -> str:
+def _typical(finding: Finding) -> str:
     adverb = WORDING["typical"].adverb
-    if isinstance(outcome, NoAnswer):
-        return f"{adverb} {outcome}"
-    low, high = outcome.interval
+    if isinstance(finding, NoAnswer):
+        return f"{adverb} {finding}"
+    low, high = finding.interval
     interval = f"{low}-{high}" if low < high else str(low)
-    return f"{plural(outcome.neurons, 'neuron', '')} {adverb} (95 % interval {interval})"
+    return f"{plural(finding.neurons, 'neuron', '')} {adverb} (95 % interval {interval})"
 
 
-def _other(outcome: Outcome, adverb: str) -> str:
-    return f"{outcome.neurons} {adverb}" if isinstance(outcome, Answer) else f"{adverb} {outcome}"
+def _other(finding: Finding, adverb: str) -> str:
+    return f"{finding.neurons} {adverb}" if isinstance(finding, Answer) else f"{adverb} {finding}"

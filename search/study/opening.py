@@ -53,7 +53,7 @@ def open_study(
     if config.name not in {study.name for study in read_studies(storage.engine)}:
         # Another process may create the study first; this one then continues it.
         with suppress(optuna.exceptions.DuplicatedStudyError):
-            _create(storage, config, data, n_test)
+            _create_study(storage, config, data, n_test)
     ours = our_study(read_study(storage.engine, config.name))
     study = optuna.load_study(storage=storage, study_name=config.name)
     _check_data(ours, config, data)
@@ -71,7 +71,7 @@ def open_study(
     )
 
 
-def _create(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int) -> None:
+def _create_study(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int) -> None:
     """Create a study with its first trials: the ladder, or the architectures that the settings list."""
     space = config.space.search_space()
     first = space.ladder() if config.space.architectures is None else config.space.architectures

@@ -181,7 +181,7 @@ class OpenStudy:
                 n_first = min(n, waiting.count(waiting[0]))
                 tickets = self._tickets(self._storage.claim_waiting(self._study_id, n_first, leases=self._leases))
             elif not self._has_levelled_off() and self._n_new(n) > 0:
-                tickets = self._create(n)
+                tickets = self._create_trials(n)
             else:
                 return []
             if tickets:  # Else another worker was faster, or all trials were refused: look at the study again.
@@ -348,7 +348,7 @@ class OpenStudy:
         # A cohort at most doubles the study, so that sampler and pruning rule soon have trials to learn from.
         return max(0, min(n, self.history.n_trials, self.config.n_trials - self.history.n_trials))
 
-    def _create(self, n: int) -> list[Ticket]:
+    def _create_trials(self, n: int) -> list[Ticket]:
         """Create running trials in a transaction that excludes other creators, so that no two propose the same."""
         networks: list[Network] = []
         space = self.config.space.search_space()

@@ -22,7 +22,7 @@ from fewest.search.training.network import build, extract, optimizer, predict_la
 from fewest.search.training.outcome import EpochMetrics, Outcome, Weights
 from fewest.search.training.trial import FrontTrial
 
-__all__ = ["NonFiniteLossError", "Record", "RefuseNonFinite"]
+__all__ = ["EpochRecorder", "NonFiniteLossError", "RefuseNonFinite"]
 
 
 class KerasEngine:
@@ -122,7 +122,7 @@ def _train_one(
 def _callbacks(
     protocol: Protocol, record: Callable[[int, EpochMetrics], None], n_validation: int, trial: FrontTrial | None
 ) -> list[keras.callbacks.Callback]:
-    callbacks: list[keras.callbacks.Callback] = [RefuseNonFinite(), Record(record, n_validation)]
+    callbacks: list[keras.callbacks.Callback] = [RefuseNonFinite(), EpochRecorder(record, n_validation)]
     if trial is not None:
         # Imported here because it imports Keras, which `keras_settings` must import first.
         from optuna_integration import KerasPruningCallback
@@ -178,7 +178,7 @@ class RefuseNonFinite(keras.callbacks.Callback):  # type: ignore[misc]  # keras 
             raise NonFiniteLossError(f"loss is {loss} after epoch {epoch}")
 
 
-class Record(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
     """A callback that passes every epoch's metrics to `record`, see `EpochMetrics.of`."""
 
     def __init__(self, record: Callable[[int, EpochMetrics], None], n_validation: int) -> None:

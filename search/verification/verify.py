@@ -32,7 +32,7 @@ from fewest.storage.trials.records import VerifiedNetwork
 
 __all__ = ["verify"]
 
-Results = dict[Architecture, list[float]]
+Accuracies = dict[Architecture, list[float]]
 
 
 def verify(
@@ -71,7 +71,7 @@ def verify(
 
 def _carry_out(
     plan: Mapping[Architecture, int],
-    results: Results,
+    results: Accuracies,
     study: OpenStudy,
     engine: Engine,
     sealed: SealedTest,
@@ -95,7 +95,7 @@ def _carry_out(
         n_finished += len(cohort)
 
 
-def _plan(config: StudyConfig, results: Results) -> dict[Architecture, int]:
+def _plan(config: StudyConfig, results: Accuracies) -> dict[Architecture, int]:
     """Return the next seeds of each architecture: where they decide, or equally for the settings' architectures."""
     cap = config.budget.verification_seeds
     if cap == 0:
@@ -106,7 +106,7 @@ def _plan(config: StudyConfig, results: Results) -> dict[Architecture, int]:
     return {listed: cap - len(results[listed]) for listed in config.space.architectures if len(results[listed]) < cap}
 
 
-def _results(study: OpenStudy) -> Results:
+def _results(study: OpenStudy) -> Accuracies:
     """Read the test accuracies of every candidate; an empty list where there are none yet."""
     space, targets = study.config.space, study.config.budget.targets
     first = space.architectures or candidates(_evidence(study), targets, space.search_space())
@@ -128,7 +128,7 @@ def _evidence(study: OpenStudy) -> list[tuple[Architecture, float]]:
 
 
 def _cohorts(
-    plan: Mapping[Architecture, int], done: Results, config: StudyConfig, n: int
+    plan: Mapping[Architecture, int], done: Accuracies, config: StudyConfig, n: int
 ) -> Iterator[tuple[SampleOrder, list[Network]]]:
     """Group the planned networks into cohorts of at most `n` that share an order of the training samples."""
     by_order: dict[int, list[Network]] = {}

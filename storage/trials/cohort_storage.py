@@ -160,7 +160,7 @@ class CohortStorage(RDBStorage):
         super().delete_study(study_id)
 
     def _create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> FrozenTrial:
-        [(trial_id, number, started)] = self._create(study_id, [template_trial], None)
+        [(trial_id, number, started)] = self._create_in_transaction(study_id, [template_trial], None)
         if template_trial is None:
             return FrozenTrial(
                 number=number,
@@ -249,7 +249,7 @@ class CohortStorage(RDBStorage):
             KeyError: The study does not exist.
             ValueError: A parameter's distribution is incompatible with its distribution elsewhere in the study.
         """
-        return [trial_id for trial_id, _, _ in self._create(study_id, templates, leases)]
+        return [trial_id for trial_id, _, _ in self._create_in_transaction(study_id, templates, leases)]
 
     def claim_waiting(self, study_id: int, n_trials: int, *, leases: Leases | None = None) -> list[int]:
         """Start waiting trials, oldest first; each is handed to one caller only.
@@ -397,7 +397,7 @@ class CohortStorage(RDBStorage):
             leases.forget({trial.trial_id for trial in finished} | refused)
         return refused
 
-    def _create(
+    def _create_in_transaction(
         self,
         study_id: int,
         templates: Templates | Callable[[Connection, int], Templates],

@@ -10,8 +10,8 @@ def answer(neurons: int, low: int, high: int) -> Answer:
     return Answer(neurons, (neurons,), (low, high), 0.95, 20)
 
 
-def row(*outcomes, truth=None) -> Row:
-    return Row(0.95, "1", "typical", outcomes, truth)
+def row(*findings, truth=None) -> Row:
+    return Row(0.95, "1", "typical", findings, truth)
 
 
 def test_answers_agree_where_their_intervals_overlap():

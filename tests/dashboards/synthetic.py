@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fewest.search.answers.answer import Answer, NoAnswer, Outcomes, TargetAnswer
+from fewest.search.answers.answer import Answer, Findings, NoAnswer, TargetAnswer
 from fewest.search.answers.evidence import SHARES
 from fewest.search.answers.front import Size, pareto_front, points_of
 from fewest.search.answers.summary import FrontMember, Summary, TestAccuracy, TrialCounts
@@ -119,13 +119,13 @@ def make_answer(trials: Sequence[TrialRecord], *, verified: bool, size: Size = "
     by_number = {record.number: record for record in trials}
     states = Counter(record.state for record in trials)
     found = {"widths": (13,), "interval": (12, 14), "test_accuracy": 0.9512, "seeds": 20}
-    answers: Outcomes = {
+    answers: Findings = {
         "possible": Answer(neurons=12, **found),
         "typical": Answer(neurons=13, **found),
         "reliable": Answer(neurons=14, **found),
     }
     unreached = NoAnswer("not reached", 32, 33) if verified else NoAnswer("needs more seeds", None, 0)
-    nothing: Outcomes = dict.fromkeys(SHARES, unreached)
+    nothing: Findings = dict.fromkeys(SHARES, unreached)
     spread = TestAccuracy(mean=0.951, sd=0.002, min=0.947, max=0.955, seeds=20) if verified else None
     front = [by_number[point.trial] for point in pareto_front(points_of(trials, size))]
     likely = answers if verified else nothing

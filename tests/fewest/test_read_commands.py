@@ -37,7 +37,7 @@ def add_trial(study: optuna.Study) -> None:
 
 def test_what_is_written_meanwhile_is_not_seen(url: str, study: optuna.Study) -> None:
     network = VerifiedNetwork((4,), 0, 0.9, 0.9, 30, 1.0)
-    with read_commands.reading(url) as connection:
+    with read_commands.storage_at(url) as connection:
         key = read_study(connection, "digits").study_id
         add_trial(study)
         write_results(optuna_storage(url).engine, key, [network])

@@ -90,7 +90,7 @@ class Layout:
         rows = [dict(zip((m for m, _ in widths), _slices(width for _, width in widths), strict=True))]
         for level, kinds in enumerate(self.kinds[:-1]):
             blocks = [(m, kind.outputs) for kind in kinds[:HIDDEN_KINDS] for m in kind.members]
-            starts = [place.start for place in _slices(outputs for _, outputs in blocks)]
+            starts = [span.start for span in _slices(outputs for _, outputs in blocks)]
             widths = [(m, self.architectures[m][level + 1]) for m, _ in blocks]
             rows.append({m: slice(at, at + width) for at, (m, width) in zip(starts, widths, strict=True)})
         return rows
@@ -157,28 +157,28 @@ class Layout:
         """Return float32 `(n_later,)`: 1 where a later weight belongs to a member, 0 where it is padding."""
         mask = np.zeros(self.n_later, np.float32)
         for member in range(len(self.architectures)):
-            for place in self.places(member):
-                if place.later:
-                    place.view(mask)[...] = 1
+            for span in self.spans(member):
+                if span.later:
+                    span.view(mask)[...] = 1
         return mask
 
-    def places(self, member: int) -> list["_Place"]:
+    def spans(self, member: int) -> list["_Span"]:
         """Return the position of each of a member's stock arrays, in stock order."""
         architecture, classes, features = self.architectures[member], self.n_classes, self.n_features
-        output_bias = _Place(True, sum(self.n_rows) + classes * self.scored.index(member), (classes,), (classes,))
+        output_bias = _Span(True, sum(self.n_rows) + classes * self.scored.index(member), (classes,), (classes,))
         if not architecture:
             start = self.n_rows[0] + classes * self._softmax.index(member)
-            return [_Place(False, start, (classes, features), (classes, features)), output_bias]
-        places = [
-            _Place(False, self.rows[0][member].start, (architecture[0], features), (architecture[0], features)),
+            return [_Span(False, start, (classes, features), (classes, features)), output_bias]
+        spans = [
+            _Span(False, self.rows[0][member].start, (architecture[0], features), (architecture[0], features)),
             *self._bias(member, 0),
         ]
         for level, width in enumerate(architecture):
             start, kind = self._blocks[level][member]
             outputs = (*architecture, classes)[level + 1]
-            places.append(_Place(True, start, (kind.outputs, kind.inputs), (outputs, width)))
-            places += self._bias(member, level + 1) if level + 1 < len(architecture) else [output_bias]
-        return places
+            spans.append(_Span(True, start, (kind.outputs, kind.inputs), (outputs, width)))
+            spans += self._bias(member, level + 1) if level + 1 < len(architecture) else [output_bias]
+        return spans
 
     @cached_property
     def _softmax(self) -> list[int]:
@@ -197,10 +197,10 @@ class Layout:
             blocks.append(found)
         return blocks
 
-    def _bias(self, member: int, level: int) -> list["_Place"]:
+    def _bias(self, member: int, level: int) -> list["_Span"]:
         rows = self.rows[level][member]
         n = rows.stop - rows.start
-        return [_Place(True, sum(self.n_rows[:level]) + rows.start, (n,), (n,))]
+        return [_Span(True, sum(self.n_rows[:level]) + rows.start, (n,), (n,))]
 
     def _hidden_kinds(self, level: int) -> list[Kind]:
         if level + 1 == self.n_levels:
@@ -220,14 +220,14 @@ class Layout:
         blocks = [(member, kind.inputs) for kind in self.kinds[level] for member in kind.members]
         forward = np.zeros(sum(inputs for _, inputs in blocks), np.int32)
         backward = np.zeros(self.n_rows[level], np.int32)
-        for (member, _), place in zip(blocks, _slices(inputs for _, inputs in blocks), strict=True):
+        for (member, _), span in zip(blocks, _slices(inputs for _, inputs in blocks), strict=True):
             rows = self.rows[level][member]
             # Padding reads a row of its own member, so that NaN cannot spread to other members.
-            forward[place] = rows.start
-            forward[place][: rows.stop - rows.start] = np.arange(rows.start, rows.stop)
+            forward[span] = rows.start
+            forward[span][: rows.stop - rows.start] = np.arange(rows.start, rows.stop)
             # The same holds for padding rows: their gradient meets only zero kernels and masked weights.
-            backward[self._padded(level, member)] = place.start
-            backward[rows] = np.arange(place.start, place.start + rows.stop - rows.start)
+            backward[self._padded(level, member)] = span.start
+            backward[rows] = np.arange(span.start, span.start + rows.stop - rows.start)
         return forward, backward
 
     def _padded(self, level: int, member: int) -> slice:
@@ -236,7 +236,7 @@ class Layout:
         return slice(rows.start, rows.start + self._blocks[level - 1][member][1].outputs) if level else rows
 
 
-class _Place(NamedTuple):
+class _Span(NamedTuple):
     """The position of one stock array, transposed.
 
     Attributes:
@@ -336,11 +336,11 @@ def pack(layout: Layout, weights: Mapping[int, Weights]) -> list[NDArray[np.floa
     """Pack members' stock arrays into the first kernel and the later weights; all else is zero."""
     arrays = [np.zeros((layout.n_first, layout.n_features), np.float32), np.zeros(layout.n_later, np.float32)]
     for member, stock in weights.items():
-        for place, array in zip(layout.places(member), stock, strict=True):
-            place.view(arrays[place.later])[...] = array.T
+        for span, array in zip(layout.spans(member), stock, strict=True):
+            span.view(arrays[span.later])[...] = array.T
     return arrays
 
 
 def unpack(layout: Layout, arrays: Sequence[NDArray[np.float32]], member: int) -> Weights:
     """Copy a member's stock arrays out of the model's arrays."""
-    return [place.view(arrays[place.later]).T.copy() for place in layout.places(member)]
+    return [span.view(arrays[span.later]).T.copy() for span in layout.spans(member)]

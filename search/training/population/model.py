@@ -164,7 +164,7 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
 
     def score(self, x: Images, y: NDArray[np.int32]) -> NDArray[np.float64]:
         """Return every member's accuracy on raw samples: float64 `(members,)`, the exact share of right samples."""
-        found = self._accuracies(self._data.placed(flat(x)), np.asarray(y, np.int32))
+        found = self._accuracies(self._data.arranged(flat(x)), np.asarray(y, np.int32))
         return np.rint(np.asarray(found.numpy(), np.float64) * len(y)) / len(y)
 
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]  # tensorflow is untyped

@@ -58,13 +58,13 @@ class DeviceData:
             np.broadcast_to(value, (data.n_features,))[self.order] if value.size > 1 else value
             for value in (scale, offset)
         )
-        self.x_train, self.y_train = tf.constant(self.placed(x)[:, : self.n_live]), tf.constant(data.y_train)
+        self.x_train, self.y_train = tf.constant(self.arranged(x)[:, : self.n_live]), tf.constant(data.y_train)
         self.x_validation, self.y_validation = (
-            tf.constant(self.placed(flat(data.x_validation))),
+            tf.constant(self.arranged(flat(data.x_validation))),
             tf.constant(data.y_validation),
         )
 
-    def placed(self, x: Images) -> Images:
+    def arranged(self, x: Images) -> Images:
         """Return raw samples, `(samples, features)`, with the features in `order`."""
         return x[:, self.order]
 
@@ -231,7 +231,7 @@ class Program:
 
         Args:
             shard: The shard to score.
-            x: Samples from `DeviceData.placed`.
+            x: Samples from `DeviceData.arranged`.
             y: Their classes, int32 `(samples,)`.
         """
         n_samples = tf.shape(y)[0]

@@ -158,7 +158,7 @@ class TestIntervals:
     @pytest.mark.parametrize("results", [{}, {(3,): []}, {(3,): [0.97]}, {(): [0.9, 0.9]}])
     def test_too_little_needs_more_seeds(self, results):
         found = answer_target(results, 0.95)
-        assert {outcome.status for outcome in found.overall.values()} == {"needs more seeds"}
+        assert {finding.status for finding in found.overall.values()} == {"needs more seeds"}
 
     def test_softmax_alone_is_an_answer(self):
         found = answer_target({(): [0.925, 0.926, 0.927, 0.926], **rising()}, 0.9)
@@ -217,11 +217,11 @@ class TestProperties:
     @settings(max_examples=200)
     def test_the_interval_contains_the_answer(self, results, target):
         found = answer_target(results, target)
-        for outcomes in (found.overall, *found.by_depth.values()):
-            for outcome in outcomes.values():
-                if isinstance(outcome, Answer):
-                    assert outcome.interval[0] <= outcome.neurons <= outcome.interval[1]
-                    assert outcome.neurons == sum(outcome.widths)
+        for findings in (found.overall, *found.by_depth.values()):
+            for finding in findings.values():
+                if isinstance(finding, Answer):
+                    assert finding.interval[0] <= finding.neurons <= finding.interval[1]
+                    assert finding.neurons == sum(finding.widths)
 
     @given(results_strategy, target_strategy)
     def test_json_is_json(self, results, target):

@@ -103,8 +103,8 @@ class TestNextSeeds:
         results, _ = run_to_the_end(mnist_like, targets, SPACE, [(10,), (11,), (12,)], seed=seed)
         assert max(map(len, results.values())) <= Rule().cap
         for target in targets:
-            outcomes = answer_target(results, target).overall
-            assert all(isinstance(out, Answer) or out.status == "not reached" for out in outcomes.values())
+            findings = answer_target(results, target).overall
+            assert all(isinstance(finding, Answer) or finding.status == "not reached" for finding in findings.values())
 
     @pytest.mark.parametrize(
         ("changes", "message"),
