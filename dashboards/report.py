@@ -50,6 +50,7 @@ class ReportData:
         verified: Networks scored on the test set; empty before verification.
         environment: What the study ran on, by what to call it, e.g. `{"Python": "3.11.2"}`.
         samples: Number of samples of each set: training, validation, test; empty if unknown.
+        columns: What was found and made of a table's columns, in sentences.
         generated: When the report was made, with its time zone; None leaves it out.
     """
 
@@ -60,6 +61,7 @@ class ReportData:
     verified: Sequence[VerifiedNetwork] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     samples: Mapping[str, int] = field(default_factory=dict)
+    columns: Sequence[str] = ()
     generated: datetime | None = None
 
 
@@ -167,7 +169,8 @@ def _facts(report: ReportData) -> dict[str, str]:
     if report.verified:
         facts["Training, all of verification"] = _duration(sum(network.seconds for network in report.verified))
     sets = {f"{name.capitalize()} samples": f"{count:,}" for name, count in report.samples.items()}
-    return {**facts, **sets, **report.environment}
+    columns = {"Columns": " ".join(report.columns)} if report.columns else {}
+    return {**facts, **sets, **columns, **report.environment}
 
 
 def _layers(widths: Architecture) -> str:

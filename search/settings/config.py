@@ -53,6 +53,12 @@ class DataConfig(_Settings):
     name: Annotated[str, BeforeValidator(_storable)] = Field(min_length=1)
     validation: Literal["stratified", "tail"] = "stratified"
     validation_share: float = Field(default=0.15, gt=0, lt=1)
+    label: Annotated[str, BeforeValidator(_storable)] | None = None
+    """A table's column of labels; None for its last one."""
+    ignore: tuple[Annotated[str, BeforeValidator(_storable)], ...] = ()
+    """A table's columns that are no inputs."""
+    test: Annotated[float, Field(gt=0, lt=1)] | Annotated[str, BeforeValidator(_storable)] = 0.2
+    """A table's test rows: a share of each class, or the path of another table."""
 
 
 class SpaceConfig(_Settings):

@@ -18,6 +18,7 @@ from fewest.storage.trials.records import StudyRecord
 
 __all__ = [
     "Override",
+    "checked",
     "command_for",
     "command_on",
     "continued",
@@ -57,7 +58,11 @@ def load(study: str, overrides: Sequence[Override] = ()) -> StudyConfig:
     Raises:
         SettingsError: There is no such file, it is not TOML, or a setting is wrong.
     """
-    settings = _read(study)
+    return checked(_read(study), overrides)
+
+
+def checked(settings: dict[str, Any], overrides: Sequence[Override] = ()) -> StudyConfig:
+    """Apply overrides to settings and check them; arguments and errors as for `load`."""
     for override in overrides:
         _override(settings, override)
     return StudyConfig.of(settings)
@@ -165,7 +170,7 @@ def _read(study: str) -> dict[str, Any]:
         names = ", ".join(shipped_studies())
         raise SettingsError(
             f"Unknown study {shown(study)}{did_you_mean(study, shipped_studies()) or '.'} "
-            f"Shipped: {names}; or give a .toml path."
+            f"Shipped: {names}; or give the path of a .toml file, a table, or an .npz file."
         )
     try:
         return tomllib.loads(text)

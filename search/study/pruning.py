@@ -170,7 +170,8 @@ class PruningRule:
         width = np.sqrt(residual * (1 + 1 / n + x_mean**2 / (n * x_variance)))
         least = y_mean - slopes * x_mean - stats.t.isf(self._risks, np.minimum(freedom, TAILS)) * width
         # Bars rise along axis 0, and a higher bar needs no less. A level of 0 is an accuracy of 0: it prunes nothing.
-        return 1.0 - np.exp(-np.maximum.accumulate(np.where(n < FEWEST, 0.0, least), axis=0))
+        known = np.maximum(np.where(n < FEWEST, 0.0, least), 0.0)
+        return 1.0 - np.exp(-np.maximum.accumulate(known, axis=0))
 
     def _level(self, accuracies: NDArray[np.float64]) -> NDArray[np.float64]:
         # An accuracy of 1 has no finite level: it counts as half a wrong sample.

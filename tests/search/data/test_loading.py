@@ -280,7 +280,7 @@ def test_an_unknown_name_is_told_the_nearest_one() -> None:
     message = refusal("mnsit", MisuseError)
     assert message == (
         "Unknown data set 'mnsit'. Did you mean 'mnist'? It must be one of digits, fashion_mnist, mnist, "
-        "or the path of an .npz file."
+        "or the path of a table or an .npz file."
     )
     assert MisuseError.exit_status == 2 and DataError.exit_status == 1
 

@@ -1,0 +1,145 @@
+"""A table -> the four arrays of a data set: the column of labels, rows set aside for the test, and inputs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewest.search.data.columns import as_inputs
+from fewest.search.data.errors import DataError, listed, one_line
+from fewest.search.data.npz import Arrays
+from fewest.search.data.splitting import stratified_split
+from fewest.search.data.tables import Table, read_table
+from fewest.search.settings.config import DataConfig, did_you_mean, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Labelled", "read_labelled"]
+
+LEAST_PER_CLASS: Final = 3
+"""Rows of a class: one to train on, one to validate, one to test."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A table's arrays.
+
+    Attributes:
+        arrays: Float64 inputs and labels of both parts.
+        words: What was found and made of the table, in lines for the user.
+    """
+
+    arrays: Arrays
+    words: tuple[str, ...]
+
+
+def read_labelled(path: Path, choice: DataConfig) -> Labelled:
+    """Read a table and choose its labels, its test rows and its inputs.
+
+    The test rows are a share of each class, always the same rows of the same file, or another file's.
+
+    Args:
+        path: A regular file.
+        choice: The column of the labels, the columns to leave out, and the test rows.
+
+    Raises:
+        DataError: The file is no table, or a column cannot be what it is asked to be.
+    """
+    table, name = read_table(path), one_line(path.name)
+    label, said = _label_of(table.frame, choice, name)
+    train, y_train = _parted(table.frame, label, choice, name)
+    if isinstance(choice.test, str):
+        other = Path(choice.test).expanduser()
+        x_test, y_test = _parted(_test_table(other, train, label).frame, label, choice, one_line(other.name))
+        test = x_test[list(train.columns)]
+    else:
+        kept, held_out = _split(y_train, choice.test, name)
+        test, y_test = train.iloc[held_out], y_train[held_out]
+        train, y_train = train.iloc[kept], y_train[kept]
+    inputs = as_inputs(train, test, name)
+    words = (*table.notes, f"{said} {_classes(y_train)}", *inputs.words)
+    return Labelled(Arrays(inputs.x_train, y_train, inputs.x_test, y_test), words)
+
+
+def _label_of(frame: "pd.DataFrame", choice: DataConfig, name: str) -> tuple[str, str]:
+    """Return the column of the labels, and a sentence that says which it is."""
+    columns = list(map(str, frame.columns))
+    for wanted, option in ((choice.label, "--label"), *((ignored, "--ignore") for ignored in choice.ignore)):
+        if wanted is not None and wanted not in columns:
+            hint = did_you_mean(wanted, columns) or "."
+            raise DataError(
+                f"`{option}` must name a column of {name}, got {shown(wanted)}{hint} It has {listed(columns)}."
+            )
+    if choice.label is not None:
+        return choice.label, f"Label: {one_line(choice.label)}."
+    last = [column for column in columns if column not in choice.ignore][-1:]
+    if not last:
+        raise DataError(f"A column of {name} must be left for the labels, but `--ignore` names all of them.")
+    return last[0], f"Label: {one_line(last[0])}, the last column, since `--label` names none."
+
+
+def _parted(frame: "pd.DataFrame", label: str, choice: DataConfig, name: str) -> tuple["pd.DataFrame", NDArray[Any]]:
+    """Return the columns that become inputs, and the labels."""
+    inputs = frame.drop(columns=[label, *(c for c in choice.ignore if c != label and c in frame.columns)])
+    if inputs.shape[1] == 0:
+        raise DataError(f"A column of {name} besides the labels must be left as an input; `--ignore` fewer.")
+    return inputs, _labels(frame[label], label, name)
+
+
+def _labels(column: "pd.Series[Any]", label: str, name: str) -> NDArray[Any]:
+    """Return labels as integers or text."""
+    from pandas.api import types
+
+    n_missing = int(column.isna().sum())
+    if n_missing:
+        raise DataError(
+            f"Every row of {name} must have a label, but column {shown(label)} has none in {n_missing:,} of "
+            f"{len(column):,} rows; take those rows out."
+        )
+    if types.is_bool_dtype(column.dtype) or not types.is_numeric_dtype(column.dtype):
+        return np.asarray(column.astype(str).to_numpy(dtype=str))
+    numbers = np.asarray(column.to_numpy())
+    if types.is_float_dtype(column.dtype):
+        if not (np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all()):
+            raise DataError(
+                f"Column {shown(label)} of {name} must hold classes, got numbers such as {numbers[0]:g}: to predict "
+                "numbers is not what fewest does. Name another column with `--label`."
+            )
+        return numbers.astype(np.int64)
+    return numbers
+
+
+def _test_table(path: Path, train: "pd.DataFrame", label: str) -> Table:
+    if not path.is_file():
+        raise DataError(f"The test rows must be a file or a share such as 0.2, got {shown(str(path))}.")
+    table = read_table(path)
+    missing = [column for column in (*train.columns, label) if column not in table.frame.columns]
+    if missing:
+        raise DataError(f"{shown(path.name)} must have the columns of the training rows; {listed(missing)} missing.")
+    return table
+
+
+def _split(y: NDArray[Any], share: float, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    classes, counts = np.unique(y, return_counts=True)
+    rare = classes[counts < LEAST_PER_CLASS]
+    if len(rare):
+        words = listed([str(label) for label in rare], 4)
+        hint = " Is the column one of classes? `--label` names another." if len(classes) > len(y) / 4 else ""
+        raise DataError(
+            f"Every class of {name} must have at least {LEAST_PER_CLASS} rows, one each to train, validate and test; "
+            f"too few have {words}.{hint}"
+        )
+    n_test = max(round(len(y) * share), len(classes))
+    if len(y) - n_test < 2 * len(classes):
+        raise DataError(
+            f"{name} must have more rows for {len(classes)} classes, got {len(y):,}; a smaller test share helps."
+        )
+    return stratified_split(y, n_test, seed=0)
+
+
+def _classes(y: NDArray[Any]) -> str:
+    counts = np.unique(y, return_counts=True)[1]
+    return f"{len(counts)} classes; the largest has {counts.max() / len(y):.1%} of the rows."

@@ -1,0 +1,264 @@
+"""Tables: read in many formats, prepared on training rows alone, and refused in one line."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fewest.search.data.columns import as_inputs
+from fewest.search.data.errors import DataError
+from fewest.search.data.labelled import read_labelled
+from fewest.search.data.loading import load
+from fewest.search.data.own_data import settings_for
+from fewest.search.data.samples import SealedTest, SearchData
+from fewest.search.data.tables import read_table
+from fewest.search.settings.config import DataConfig
+from fewest.storage.errors import FewestError
+
+pd = pytest.importorskip("pandas")
+pyarrow = pytest.importorskip("pyarrow")
+
+N = 60
+
+
+@pytest.fixture
+def frame() -> Any:
+    """A number with gaps, a category with gaps, a date, yes or no, and three classes of labels."""
+    rng = np.random.default_rng(4)
+    number = rng.normal(size=N).round(3)
+    number[::7] = np.nan
+    return pd.DataFrame(
+        {
+            "größe": number,
+            "colour": rng.choice(["red", "green", None], N),
+            "day": [f"2024-02-{1 + i % 28:02d}" for i in range(N)],
+            "big": rng.random(N) < 0.5,
+            "kind": np.tile(["a", "b", "c"], N // 3),
+        }
+    )
+
+
+WRITERS: dict[str, Callable[[Any, Path], Any]] = {
+    "a.csv": lambda frame, path: frame.to_csv(path, index=False),
+    "semicolons.csv": lambda frame, path: frame.to_csv(path, index=False, sep=";", decimal=","),
+    "bars.csv": lambda frame, path: frame.to_csv(path, index=False, sep="|"),
+    "a.tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
+    "latin.csv": lambda frame, path: frame.to_csv(path, index=False, encoding="cp1252"),
+    "mark.csv": lambda frame, path: frame.to_csv(path, index=False, encoding="utf-8-sig"),
+    "wide.csv": lambda frame, path: frame.to_csv(path, index=False, encoding="utf-16"),
+    "question.csv": lambda frame, path: frame.to_csv(path, index=False, na_rep="?"),
+    "A.CSV.GZ": lambda frame, path: path.write_bytes(gzip.compress(frame.to_csv(index=False).encode())),
+    "a.csv.bz2": lambda frame, path: frame.to_csv(path, index=False),
+    "a.parquet": lambda frame, path: frame.to_parquet(path),
+    "a.feather": lambda frame, path: frame.to_feather(path),
+}
+
+
+def loaded(path: Path, **choice: Any) -> tuple[SearchData, SealedTest]:
+    chosen = DataConfig(name=str(path), **choice)
+    return load(str(path), validation="stratified", validation_share=0.2, seed=0, choice=chosen)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_table_is_the_same_in_every_format(name: str, frame: Any, tmp_path: Path) -> None:
+    plain, other = tmp_path / "plain.csv", tmp_path / name
+    frame.to_csv(plain, index=False)
+    WRITERS[name](frame, other)
+    (data, sealed), (expected, expected_test) = loaded(other), loaded(plain)
+    assert data.fingerprint == expected.fingerprint
+    np.testing.assert_array_equal(data.x_train, expected.x_train)
+    np.testing.assert_array_equal(sealed.unseal().x, expected_test.unseal().x)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("semicolons.csv", "columns separated by ';', decimal commas"), ("latin.csv", "text in cp1252")],
+)
+def test_an_unusual_format_is_said(name: str, words: str, frame: Any, tmp_path: Path) -> None:
+    WRITERS[name](frame, tmp_path / name)
+    assert read_table(tmp_path / name).notes == (f"Read {name} with {words}.",)
+
+
+def test_a_late_character_that_is_no_utf_8_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "late.csv"
+    path.write_bytes(b"x,y\n" + b"1,a\n" * 30_000 + b"1,\xe4\n")
+    assert read_table(path).frame["y"].iloc[-1] == "ä"
+
+
+def test_columns_become_inputs_fitted_on_training_rows_alone() -> None:
+    train = pd.DataFrame(
+        {
+            "n": [1.0, np.nan, 3.0, 8.0],
+            "c": ["red", "blue", None, "red"],
+            "b": [True, False, True, True],
+            "d": ["1970-01-02", "1970-01-01", "1970-01-01", "1970-01-03"],
+        }
+    )
+    test = pd.DataFrame({"n": [np.nan, 5.0], "c": ["green", "red"], "b": [False, True], "d": ["1970-01-01", None]})
+    inputs = as_inputs(train, test, "a table")
+    # n filled by the median of 1, 3, 8; b; d in seconds; whether n was missing; blue, missing, red.
+    day = 86_400.0
+    np.testing.assert_array_equal(
+        inputs.x_train,
+        [
+            [1, 1, day, 0, 0, 0, 1],
+            [3, 0, 0, 1, 1, 0, 0],
+            [3, 1, 0, 0, 0, 1, 0],
+            [8, 1, 2 * day, 0, 0, 0, 1],
+        ],
+    )
+    # A value that training lacks sets none of its inputs, a missing date is the median.
+    np.testing.assert_array_equal(inputs.x_test, [[3, 0, 0, 1, 0, 0, 0], [5, 1, day / 2, 0, 0, 0, 1]])
+    assert inputs.words == (
+        "Numbers: n, b; missing ones are the median, and an input says so: n (1).",
+        "Dates, as seconds: d.",
+        "Categories, one input a value: c (3).",
+    )
+
+
+def test_nothing_of_the_test_rows_reaches_the_search(frame: Any, tmp_path: Path) -> None:
+    frame.to_csv(train := tmp_path / "train.csv", index=False)
+    frame.to_csv(test := tmp_path / "test.csv", index=False)
+    before, sealed = loaded(train, test=str(test))
+    assert sealed.n_samples == N
+    noise = frame.assign(größe=1e9, colour="never seen", big=True, day="1950-01-01")[list(frame.columns[::-1])]
+    noise.to_csv(test, index=False)
+    after, sealed = loaded(train, test=str(test), label="kind")
+    assert after.fingerprint == before.fingerprint
+    for name in ("x_train", "y_train", "x_validation", "y_validation", "scale", "offset"):
+        np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
+    assert sealed.unseal().x[0, 0] == 1e9
+
+
+def test_a_share_of_every_class_is_set_aside_and_always_the_same(frame: Any, tmp_path: Path) -> None:
+    frame.to_csv(path := tmp_path / "a.csv", index=False)
+    arrays = read_labelled(path, DataConfig(name="a", test=0.3)).arrays
+    again = read_labelled(path, DataConfig(name="a", test=0.3)).arrays
+    assert np.unique(arrays.y_test, return_counts=True)[1].tolist() == [6, 6, 6]
+    np.testing.assert_array_equal(arrays.x_test, again.x_test)
+    assert len(arrays.y_train) + len(arrays.y_test) == N
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [([1.0, 2.0], np.int64), ([True, False], "<U5"), (["x", "y"], "<U1"), ([10, 7], np.int64)],
+)
+def test_labels_of_any_type_are_classes(labels: list[Any], expected: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"x": rng.normal(size=40), "label": labels * 20}).to_csv(path, index=False)
+    labelled = read_labelled(path, DataConfig(name="a"))
+    assert labelled.arrays.y_train.dtype == expected
+    assert labelled.words[0] == (
+        "Label: label, the last column, since `--label` names none. 2 classes; the largest has 50.0% of the rows."
+    )
+
+
+def rows(header: str, *lines: str, n: int = 12) -> bytes:
+    return "\n".join([header, *lines * n, ""]).encode()
+
+
+GOOD = rows("x,z,y", "0.5,2.5,a", "1.5,0.25,b")
+
+BAD: dict[str, tuple[bytes, dict[str, Any], str]] = {
+    "empty": (b"", {}, "must hold a table, got an empty file"),
+    "blank": (b"\n \n", {}, "got an empty file"),
+    "a header only": (b"x,y\n", {}, "must hold rows, got only the names of its columns"),
+    "bytes": (b"x,y\n\0\0\0", {}, "must be text, got other bytes"),
+    "no header": (rows("1,2,3", "4,5,6"), {}, "must name its columns, got numbers: 1, 2, 3"),
+    "one column": (rows("x", "1", "2"), {}, "must have a column of labels and at least one other"),
+    "a name twice": (rows("x,x,y", "1,2,a", "3,4,b"), {}, "must have names of their own, got x twice"),
+    "a row too long": (GOOD + b"1,2,3,4\n", {}, "cannot be read as a table: Expected 3 columns, got 4"),
+    "a row too short": (GOOD + b"1,2\n", {}, "cannot be read as a table: Expected 3 columns, got 2"),
+    "no such label": (
+        GOOD,
+        {"label": "yy"},
+        "must name a column of it.csv, got 'yy'; did you mean 'y'? It has x, z, y.",
+    ),
+    "no such column": (GOOD, {"ignore": ["w"]}, "`--ignore` must name a column of it.csv, got 'w'"),
+    "all ignored": (GOOD, {"ignore": ["x", "y", "z"]}, "must be left for the labels"),
+    "no input left": (GOOD, {"ignore": ["x", "z"]}, "besides the labels must be left as an input"),
+    "a missing label": (GOOD + b"1,2,\n", {}, "must have a label, but column 'y' has none in 1 of 25 rows"),
+    "labels as numbers": (rows("x,y", "1,0.5", "2,0.25"), {}, "must hold classes, got numbers such as 0.5"),
+    "infinite labels": (rows("x,y", "1,1.0", "2,inf"), {}, "must hold classes, got numbers such as"),
+    "one class": (rows("x,y", "1,a", "2,a"), {}, "at least 2 classes, got only a"),
+    "a rare class": (GOOD + b"1,2,c\n", {}, "at least 3 rows, one each to train, validate and test; too few have c"),
+    "a label a row": (
+        rows("x,y", *(f"{i % 7},l{i}" for i in range(50)), n=1),
+        {},
+        "Is the column one of classes? `--label` names another.",
+    ),
+    "row numbers": (
+        rows("id,x,y", *(f"{i},{i % 5}.5,{'ab'[i % 2]}" for i in range(50)), n=1),
+        {},
+        "Column 'id' of it.csv cannot be an input: it numbers its rows. Therefore leave it out with `--ignore id`.",
+    ),
+    "free text": (
+        rows("t,x,y", *(f"word {i * i} and more,{i % 5}.5,{'ab'[i % 2]}" for i in range(50)), n=1),
+        {},
+        "it holds text: 40 different values in 40 rows",
+    ),
+    "text in a number": (
+        rows("x,y", *(f"{'oops' if i == 1 else i / 7:},{'ab'[i % 2]}" for i in range(50)), n=1),
+        {},
+        "it holds numbers but for 1 values such as 'oops'",
+    ),
+    "no value": (rows("x,z,y", ",1,a", ",2,b"), {}, "'x' of it.csv cannot be an input: it has no value"),
+    "an infinite number": (rows("x,y", "inf,a", "2,b"), {}, "must hold finite numbers, got infinite ones"),
+    "no test file": (GOOD, {"test": "nowhere.csv"}, "must be a file or a share such as 0.2, got 'nowhere.csv'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_table_gets_one_line(case: str, tmp_path: Path) -> None:
+    content, choice, said = BAD[case]
+    path = tmp_path / "it.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as refused:
+        loaded(path, **choice)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["cut.parquet", "cut.feather", "cut.csv.gz", "cut.csv.zst"])
+def test_a_truncated_file_gets_one_line(name: str, frame: Any, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if name.endswith("zst"):
+        with pyarrow.CompressedOutputStream(str(path), "zstd") as stream:
+            stream.write(frame.to_csv(index=False).encode())
+    else:
+        WRITERS[name.replace("cut.", "a.").replace("a.csv.gz", "A.CSV.GZ")](frame, path)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError, match="cannot be read as a table"):
+        loaded(path)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    suffix=st.sampled_from([".csv", ".tsv", ".csv.gz", ".csv.zst", ".parquet", ".feather"]),
+    content=st.one_of(
+        st.binary(max_size=200),
+        st.text(alphabet='ab1.,;\t\n"\r\0 -?é', max_size=200).map(str.encode),
+        st.binary(max_size=40).map(lambda more: GOOD + more),
+        st.binary(max_size=80).map(lambda more: b"PAR1" + more + b"PAR1"),
+        st.binary(max_size=80).map(lambda more: b"ARROW1\0\0" + more + b"ARROW1"),
+    ),
+)
+def test_any_bytes_are_data_or_one_line(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = tmp_path / f"it{suffix}"
+    path.write_bytes(content)
+    try:
+        loaded(path)
+    except FewestError as refused:
+        assert "\n" not in str(refused)
+    settings_for(str(path))
+
+
+def test_options_for_tables_are_refused_for_other_data() -> None:
+    with pytest.raises(FewestError, match=r"`data.label` is for tables \(\.csv, "):
+        loaded(Path("digits"), label="y")
