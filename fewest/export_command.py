@@ -109,4 +109,4 @@ def _print(choice: Choice, report: "ExportReport", n_test: int) -> None:
     say(console, f"{choice.words}.")
     show(console, table)
     if report.inputs is not None:
-        say(console, f"It takes features as (x - shift) / divisor; both are in '{report.inputs}'.")
+        say(console, f"It takes your data as '{report.inputs}' says.")

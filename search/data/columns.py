@@ -6,13 +6,14 @@ Yes and no become 1 and 0, a date its seconds since 1970. Row numbers, free text
 by name, since a network that is given them learns nothing that holds for other rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.errors import DataError, listed, one_line
+from fewest.search.data.samples import InputRule
 from fewest.search.settings.config import shown
 
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ class Inputs(NamedTuple):
     Attributes:
         x_train: float64 `(rows, inputs)`.
         x_test: Like `x_train`.
+        rules: How each input follows from a column.
         words: What was made of the columns, a line for each kind; for the user.
     """
 
     x_train: NDArray[np.float64]
     x_test: NDArray[np.float64]
+    rules: tuple[InputRule, ...]
     words: tuple[str, ...]
 
 
@@ -74,7 +77,24 @@ def as_inputs(train: "pd.DataFrame", test: "pd.DataFrame", name: str) -> Inputs:
     )
     x_train = transformer.fit_transform(_converted(train, kinds, name))
     x_test = transformer.transform(_converted(test, kinds, name))
-    return Inputs(np.asarray(x_train), np.asarray(x_test), tuple(_words(train, by_kind)))
+    rules = tuple(_rules(transformer, kinds))
+    return Inputs(np.asarray(x_train), np.asarray(x_test), rules, tuple(_words(train, by_kind)))
+
+
+def _rules(transformer: Any, kinds: Mapping[str, ColumnKind]) -> Iterator[InputRule]:
+    """List the inputs of a fitted transformer, in its order."""
+    fitted = {name: (step, columns) for name, step, columns in transformer.transformers_}
+    imputer, columns = fitted["numbers"]
+    if columns:
+        for column, median in zip(columns, imputer.statistics_, strict=True):
+            yield InputRule(column, "date" if kinds[column] == "date" else "number", float(median))
+        for index in imputer.indicator_.features_:
+            yield InputRule(columns[index], "missing")
+    encoder, columns = fitted["categories"]
+    if columns:
+        for column, values in zip(columns, encoder.categories_, strict=True):
+            for value in values:
+                yield InputRule(column, "category", value if isinstance(value, str) else None)
 
 
 def _kind_of(column: "pd.Series[Any]", label: str, name: str) -> ColumnKind:
@@ -124,7 +144,9 @@ def _converted(frame: "pd.DataFrame", kinds: Mapping[str, ColumnKind], name: str
     for label, kind in kinds.items():
         column = frame[label]
         if kind == "category":
-            columns[label] = column.astype(object).where(column.notna(), "missing").astype(str).to_numpy(object)
+            columns[label] = np.array(
+                [None if missing else str(v) for v, missing in zip(column, column.isna(), strict=True)], object
+            )
             continue
         try:
             columns[label] = (

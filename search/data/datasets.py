@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from fewest.search.data.errors import DataError, listed, reason
 from fewest.search.data.labelled import read_labelled
 from fewest.search.data.npz import Arrays, read_npz, write_npz
+from fewest.search.data.samples import TableInputs
 from fewest.search.data.splitting import stratified_split
 from fewest.search.data.tables import TABLE_SUFFIXES, is_table
 from fewest.search.settings.config import DataConfig, shown
@@ -64,18 +65,18 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "fewest"
 
 
-def find(name_or_path: str, choice: DataConfig) -> tuple[str, Arrays, tuple[str, ...]]:
+def find(name_or_path: str, choice: DataConfig) -> tuple[str, Arrays, TableInputs | None]:
     """Find a data set: its name, its arrays, and what was made of a table's columns; errors as for `loading.load`."""
     source = _SOURCES.get(name_or_path)
     path = None if source else _regular_file(name_or_path)
     if path and is_table(path.name):
         labelled = read_labelled(path, choice)
-        return path.name, labelled.arrays, labelled.words
+        return path.name, labelled.arrays, labelled.table
     _require_no_columns(choice, name_or_path)
     if source:
-        return name_or_path, source(), ()
+        return name_or_path, source(), None
     assert path
-    return path.name, read_npz(path), ()
+    return path.name, read_npz(path), None
 
 
 def _require_no_columns(choice: DataConfig, name: str) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fewest.search.data.columns import as_inputs
 from fewest.search.data.errors import DataError, listed, one_line
 from fewest.search.data.npz import Arrays
+from fewest.search.data.samples import TableInputs
 from fewest.search.data.splitting import stratified_split
 from fewest.search.data.tables import Table, read_table
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
@@ -29,11 +30,11 @@ class Labelled:
 
     Attributes:
         arrays: Float64 inputs and labels of both parts.
-        words: What was found and made of the table, in lines for the user.
+        table: What was made of the table's columns.
     """
 
     arrays: Arrays
-    words: tuple[str, ...]
+    table: TableInputs
 
 
 def read_labelled(path: Path, choice: DataConfig) -> Labelled:
@@ -61,7 +62,8 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
         train, y_train = train.iloc[kept], y_train[kept]
     inputs = as_inputs(train, test, name)
     words = (*table.notes, f"{said} {_classes(y_train)}", *inputs.words)
-    return Labelled(Arrays(inputs.x_train, y_train, inputs.x_test, y_test), words)
+    made = TableInputs(inputs.rules, tuple(np.unique(y_train).tolist()), words)
+    return Labelled(Arrays(inputs.x_train, y_train, inputs.x_test, y_test), made)
 
 
 def _label_of(frame: "pd.DataFrame", choice: DataConfig, name: str) -> tuple[str, str]:

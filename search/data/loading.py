@@ -68,7 +68,7 @@ def load(
         raise MisuseError(f"`validation` must be 'stratified' or 'tail', got {validation!r}.")
     if not 0.0 < validation_share < 1.0:
         raise MisuseError(f"`validation_share` must be above 0 and below 1, got {validation_share}.")
-    file_name, arrays, words = find(name_or_path, choice or _ANY_COLUMNS)
+    file_name, arrays, table = find(name_or_path, choice or _ANY_COLUMNS)
     name = one_line(file_name)
     x_train, x_test, shift, divisor = _as_images(arrays.x_train, arrays.x_test, name)
     y_train, y_test, classes = _as_classes(arrays.y_train, arrays.y_test, name)
@@ -88,7 +88,7 @@ def load(
         fingerprint=_fingerprint(x_train, y_train, *_arrays(shift, divisor)),
         shift=shift,
         divisor=divisor,
-        words=words,
+        table=table,
     )
     return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test))
 

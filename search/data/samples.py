@@ -6,14 +6,14 @@ verification and export call and nothing before them does; `tests/search/data/te
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.settings.space import Architecture, n_parameters
 
-__all__ = ["Images", "SealedTest", "SearchData", "TestData", "flat"]
+__all__ = ["Images", "InputRule", "SealedTest", "SearchData", "TableInputs", "TestData", "flat"]
 
 Images = NDArray[np.uint8] | NDArray[np.float32]
 """Inputs: uint8 pixels or float32 features, `(samples, *input_shape)`."""
@@ -22,6 +22,35 @@ Images = NDArray[np.uint8] | NDArray[np.float32]
 def flat(x: NDArray[Any]) -> NDArray[Any]:
     """Reshape samples to rows, `(samples, features)`: a view where `x` is contiguous."""
     return x.reshape(len(x), -1)
+
+
+class InputRule(NamedTuple):
+    """How one input follows from a column of a table.
+
+    Attributes:
+        column: The column's name.
+        kind: `number` takes the value, 1 for yes and 0 for no; `date` takes its seconds since 1970, in UTC; `missing`
+            is 1 where there is no value, else 0; `category` is 1 where the value is `value`, else 0.
+        value: For `number` and `date` what stands for a missing value. For `category` its value; None is a missing one.
+    """
+
+    column: str
+    kind: Literal["number", "date", "missing", "category"]
+    value: float | str | None = None
+
+
+class TableInputs(NamedTuple):
+    """A table's columns as inputs.
+
+    Attributes:
+        rules: How each input follows from a column, in the inputs' order.
+        classes: The label of each class, as integer or text.
+        words: What was found and made of the columns, in sentences for the user.
+    """
+
+    rules: tuple[InputRule, ...]
+    classes: tuple[int | str, ...]
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +75,7 @@ class SearchData:
             `divisor` where they change a feature.
         shift: What the loader took away: 0 where it changed nothing, else float64 `input_shape`.
         divisor: What the loader then divided by: 1 where it changed nothing, else float64 `input_shape`.
-        words: What was found and made of a table's columns, in lines for the user.
+        table: What was made of a table's columns; None for arrays.
     """
 
     name: str
@@ -60,7 +89,7 @@ class SearchData:
     fingerprint: str
     shift: float | NDArray[np.float64] = 0.0
     divisor: float | NDArray[np.float64] = 1.0
-    words: tuple[str, ...] = ()
+    table: TableInputs | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:

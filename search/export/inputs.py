@@ -6,7 +6,8 @@ Files compute in float32. A feature of which float32 keeps too little is standar
     inputs = json.loads(Path("small.onnx.inputs.json").read_text())
     sample = ((x - np.array(inputs["shift"])) / np.array(inputs["divisor"])).astype(np.float32)
 
-Where nothing was changed at loading, there is no such file.
+For a table it also says how `x` follows from a row: `columns` has a rule for each input, see `samples.InputRule`, and
+`classes` the label of each output. For arrays that the loader did not change there is no such file.
 """
 
 import json
@@ -27,9 +28,17 @@ ABOUT = (
 )
 
 
+ABOUT_COLUMNS = (
+    "x has a number for each entry of columns, computed from a row of the table. kind 'number': the column's value, 1 "
+    "for yes and 0 for no; 'date': its seconds since 1970 in UTC; in both, value replaces a missing one. 'missing': 1 "
+    "where the column has no value, else 0. 'category': 1 where the column's value is value, else 0; null stands for a "
+    "missing one. classes has the label of each output."
+)
+
+
 def beside(path: Path, data: SearchData) -> Path | None:
-    """Name the file that goes with an exported one; None where the data's numbers are taken as they are."""
-    if not (np.any(np.asarray(data.shift) != 0) or np.any(np.asarray(data.divisor) != 1)):
+    """Name the file that goes with an exported one; None where it takes the numbers of the data as they are."""
+    if data.table is None and not (np.any(np.asarray(data.shift) != 0) or np.any(np.asarray(data.divisor) != 1)):
         return None
     return path.with_name(f"{path.name}.inputs.json")
 
@@ -56,6 +65,10 @@ def write_inputs(path: Path, data: SearchData) -> None:
     target = beside(path, data)
     if target is not None:
         values = {name: np.asarray(getattr(data, name)).tolist() for name in ("shift", "divisor", "scale", "offset")}
-        write_whole(target, json.dumps({"about": ABOUT, "input_shape": data.input_shape, **values}).encode())
+        about = {"about": ABOUT, "input_shape": data.input_shape, **values}
+        if data.table is not None:
+            columns = [rule._asdict() for rule in data.table.rules]
+            about |= {"about_columns": ABOUT_COLUMNS, "columns": columns, "classes": data.table.classes}
+        write_whole(target, json.dumps(about, ensure_ascii=False).encode())
     elif not is_stream(path):
         path.with_name(f"{path.name}.inputs.json").unlink(missing_ok=True)

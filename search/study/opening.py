@@ -108,5 +108,5 @@ def _description(data: SearchData, n_test: int) -> dict[str, Any]:
         "n_validation": len(data.y_validation),
         "n_test": n_test,
         "fingerprint": data.fingerprint,
-        "columns": list(data.words),
+        "columns": list(data.table.words) if data.table else [],
     }

@@ -101,19 +101,19 @@ def test_columns_become_inputs_fitted_on_training_rows_alone() -> None:
     )
     test = pd.DataFrame({"n": [np.nan, 5.0], "c": ["green", "red"], "b": [False, True], "d": ["1970-01-01", None]})
     inputs = as_inputs(train, test, "a table")
-    # n filled by the median of 1, 3, 8; b; d in seconds; whether n was missing; blue, missing, red.
+    # n filled by the median of 1, 3, 8; b; d in seconds; whether n was missing; blue, red, missing.
     day = 86_400.0
     np.testing.assert_array_equal(
         inputs.x_train,
         [
-            [1, 1, day, 0, 0, 0, 1],
+            [1, 1, day, 0, 0, 1, 0],
             [3, 0, 0, 1, 1, 0, 0],
-            [3, 1, 0, 0, 0, 1, 0],
-            [8, 1, 2 * day, 0, 0, 0, 1],
+            [3, 1, 0, 0, 0, 0, 1],
+            [8, 1, 2 * day, 0, 0, 1, 0],
         ],
     )
     # A value that training lacks sets none of its inputs, a missing date is the median.
-    np.testing.assert_array_equal(inputs.x_test, [[3, 0, 0, 1, 0, 0, 0], [5, 1, day / 2, 0, 0, 0, 1]])
+    np.testing.assert_array_equal(inputs.x_test, [[3, 0, 0, 1, 0, 0, 0], [5, 1, day / 2, 0, 0, 1, 0]])
     assert inputs.words == (
         "Numbers: n, b; missing ones are the median, and an input says so: n (1).",
         "Dates, as seconds: d.",
@@ -154,7 +154,7 @@ def test_labels_of_any_type_are_classes(labels: list[Any], expected: Any, tmp_pa
     pd.DataFrame({"x": rng.normal(size=40), "label": labels * 20}).to_csv(path, index=False)
     labelled = read_labelled(path, DataConfig(name="a"))
     assert labelled.arrays.y_train.dtype == expected
-    assert labelled.words[0] == (
+    assert labelled.table.words[0] == (
         "Label: label, the last column, since `--label` names none. 2 classes; the largest has 50.0% of the rows."
     )
 

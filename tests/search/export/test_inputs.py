@@ -1,7 +1,10 @@
 """Features that are standardised at loading: what lies beside an exported file makes its inputs."""
 
+import csv
 import json
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +14,7 @@ from fewest.search.data.loading import load
 from fewest.search.data.samples import SearchData
 from fewest.search.data.samples import TestData as HeldOut
 from fewest.search.export.export import FORMATS, export
+from fewest.search.settings.config import DataConfig
 from fewest.search.settings.space import Network
 from fewest.search.training.network import build
 from fewest.storage.errors import MisuseError
@@ -98,3 +102,43 @@ def test_an_output_that_nothing_can_lie_beside_is_refused(tmp_path: Path) -> Non
     data, test, _ = loaded("offset", tmp_path)
     with pytest.raises(MisuseError, match=r"^'/dev/null' must be a regular file: .* Name a file with `--output`\.$"):
         export(trained(data), "onnx", "/dev/null", data, test)
+
+
+def test_a_tables_rows_become_inputs_by_the_file_alone(tmp_path: Path) -> None:
+    """Somebody with a CSV reader and a JSON reader, in any language, gets what the network was trained on."""
+    pytest.importorskip("pyarrow")
+    rng = np.random.default_rng(0)
+    lines = ["size,on,colour,day,kind"]
+    for row in range(90):
+        size = "" if row % 11 == 5 else f"{rng.normal(3 * (row % 2)) + 1e9 * (row % 3 == 0):.3f}"
+        colour = ("red", "blue", "")[rng.integers(3)]
+        lines.append(
+            f"{size},{('true', 'false')[row % 3 % 2]},{colour},2024-01-{1 + row % 30:02d},{('b', 'a')[row % 2]}"
+        )
+    train, test = tmp_path / "train.csv", tmp_path / "test.csv"
+    train.write_text("\n".join(lines[:70]))
+    test.write_text("\n".join([lines[0], *lines[70:]]))
+    choice = DataConfig(name=str(train), test=str(test))
+    data, sealed = load(str(train), validation="stratified", validation_share=0.2, seed=0, choice=choice)
+    report = export(build(Network((2,), 1), data, "relu"), "keras", tmp_path / "a.keras", data, sealed.unseal())
+    assert report.inputs is not None
+    given = json.loads(report.inputs.read_text("utf-8"))
+
+    def number_of(row: dict[str, str], column: str, kind: str, value: Any) -> float:
+        text = row[column]
+        if kind == "missing":
+            return float(text == "")
+        if kind == "category":
+            return float(text == (value or ""))
+        if text == "":
+            return float(value)
+        if kind == "date":
+            return (datetime.fromisoformat(text) - datetime(1970, 1, 1)).total_seconds()
+        return float({"true": 1, "false": 0}.get(text, text))
+
+    with test.open() as file:
+        rows = list(csv.DictReader(file))
+    x = np.array([[number_of(row, **rule) for rule in given["columns"]] for row in rows])
+    inputs = ((x - np.array(given["shift"])) / np.array(given["divisor"])).astype(np.float32)
+    np.testing.assert_array_equal(inputs, sealed.unseal().x)
+    assert [given["classes"][label] for label in sealed.unseal().y] == [row["kind"] for row in rows]
