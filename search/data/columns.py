@@ -2,32 +2,48 @@
 
 Numbers stay numbers: a missing one becomes the median of its column, and a column that lacks some gets a second input
 that says so. A category becomes one input for each of its values; a value that no training row has sets none of them.
-Yes and no become 1 and 0, a date its seconds since 1970. Row numbers, free text and columns without values are refused
-by name, since a network that is given them learns nothing that holds for other rows.
+True and false become 1 and 0, a date its seconds since 1970. Row numbers, free text and columns without values are
+refused by name, since a network that is given them learns nothing that holds for other rows.
 """
 
+import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fewest.search.data.errors import DataError, listed, one_line
+from fewest.search.data.errors import DataError, listed, one_line, reason
+from fewest.search.data.npz import require_memory
 from fewest.search.data.samples import InputRule
 from fewest.search.settings.config import shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Inputs", "as_inputs"]
+__all__ = ["MISSING", "Inputs", "as_inputs"]
 
-ColumnKind: TypeAlias = Literal["number", "category", "date"]
+MISSING: Final = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-")
+"""Text that stands for a missing value."""
 
 MOST_CATEGORIES: Final = 100
 """Values of a category beyond which its column is taken for text."""
 
 NUMBERS_SHARE: Final = 0.9
 """Share of a text column's values that are numbers, above which the others are taken for faults."""
+
+LEAST_NUMBERED: Final = 20
+"""Rows, at most so many of which may have different whole numbers that are no row numbers."""
+
+BOOLEANS: Final = {"true": 1.0, "false": 0.0}
+
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?"
+_COMMA_NUMBER = r"[+-]?\d+(?:,\d+)?(?:[eE][+-]?\d+)?"
+_THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+"
+_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ].*)?"
+
+ColumnKind: TypeAlias = Literal["number", "decimal comma", "boolean", "date", "category"]
 
 
 class Inputs(NamedTuple):
@@ -46,13 +62,14 @@ class Inputs(NamedTuple):
     words: tuple[str, ...]
 
 
-def as_inputs(train: "pd.DataFrame", test: "pd.DataFrame", name: str) -> Inputs:
+def as_inputs(train: "pd.DataFrame", test: "pd.DataFrame", name: str, test_name: str | None = None) -> Inputs:
     """Turn the columns of a table into inputs.
 
     Args:
-        train: The training rows, without the labels; they alone decide.
+        train: The training rows, without the labels, indexed by their place in the file; they alone decide.
         test: The test rows, with the same columns.
         name: The data set's name, for errors.
+        test_name: The name of the test rows' file, for errors; None if it is the same.
 
     Raises:
         DataError: A column cannot be an input, or the test rows hold what it cannot take.
@@ -62,23 +79,20 @@ def as_inputs(train: "pd.DataFrame", test: "pd.DataFrame", name: str) -> Inputs:
     from sklearn.preprocessing import OneHotEncoder
 
     kinds = {column: _kind_of(train[column], column, name) for column in train.columns}
-    by_kind = {kind: [c for c, found in kinds.items() if found == kind] for kind in ("number", "date", "category")}
+    categories = [column for column, kind in kinds.items() if kind == "category"]
+    numbers = [column for column, kind in kinds.items() if kind not in ("category", "date")]
+    dates = [column for column, kind in kinds.items() if kind == "date"]
+    n_inputs = 2 * len(numbers + dates) + sum(train[column].nunique() + 1 for column in categories)
+    require_memory(3 * 8 * (len(train) + len(test)) * n_inputs, name)
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float64)
     median = SimpleImputer(strategy="median", add_indicator=True)
     transformer = ColumnTransformer(
-        [
-            ("numbers", median, [*by_kind["number"], *by_kind["date"]]),
-            (
-                "categories",
-                OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float64),
-                by_kind["category"],
-            ),
-        ],
-        sparse_threshold=0,
+        [("numbers", median, [*numbers, *dates]), ("categories", encoder, categories)], sparse_threshold=0
     )
     x_train = transformer.fit_transform(_converted(train, kinds, name))
-    x_test = transformer.transform(_converted(test, kinds, name))
+    x_test = transformer.transform(_converted(test, kinds, test_name or name))
     rules = tuple(_rules(transformer, kinds))
-    return Inputs(np.asarray(x_train), np.asarray(x_test), rules, tuple(_words(train, by_kind)))
+    return Inputs(np.asarray(x_train), np.asarray(x_test), rules, tuple(_words(rules, train, kinds)))
 
 
 def _rules(transformer: Any, kinds: Mapping[str, ColumnKind]) -> Iterator[InputRule]:
@@ -98,42 +112,102 @@ def _rules(transformer: Any, kinds: Mapping[str, ColumnKind]) -> Iterator[InputR
 
 
 def _kind_of(column: "pd.Series[Any]", label: str, name: str) -> ColumnKind:
-    import pandas as pd
+    """Say what the training rows of a column hold."""
     from pandas.api import types
 
-    values = column.dropna()
+    objects = column.dropna().infer_objects()
+    odd = [value for value in objects if not isinstance(value, str)] if objects.dtype.kind == "O" else []
+    if odd:
+        raise _refused(label, name, f"holds values of the type {type(odd[0]).__name__}")
+    values = _present(column)
     if values.empty:
         raise _refused(label, name, "has no value in any training row")
-    if types.is_bool_dtype(values.dtype) or types.is_numeric_dtype(values.dtype):
-        if types.is_integer_dtype(values.dtype) and _counts_rows(values.to_numpy()):
-            raise _refused(label, name, "numbers its rows")
+    kind: ColumnKind
+    if values.dtype.kind == "O":
+        kind = _kind_of_text(values, label, name)
+    elif types.is_datetime64_any_dtype(values.dtype):
+        return "date"
+    elif types.is_numeric_dtype(values.dtype) or types.is_bool_dtype(values.dtype):
+        kind = "number"
+    else:
+        raise _refused(label, name, f"holds values of the type {values.dtype}")
+    whole = kind == "number" and not types.is_bool_dtype(values.dtype)
+    if whole and _counts_rows(_numbers(values, kind), values.index):
+        raise _refused(label, name, "numbers its rows")
+    return kind
+
+
+def _kind_of_text(values: "pd.Series[Any]", label: str, name: str) -> ColumnKind:
+    if values.str.fullmatch(_NUMBER, flags=re.IGNORECASE).all():
         return "number"
-    if types.is_datetime64_any_dtype(values.dtype) or all(hasattr(value, "toordinal") for value in values[:100]):
+    if values.str.fullmatch(_THOUSANDS).any() and values.str.fullmatch(rf"{_THOUSANDS}|[+-]?\d{{1,3}}").all():
+        example = values[values.str.contains(",")].iloc[0]
+        fault = f"holds {shown(example)}, which may be thousands or a decimal"
+        raise _refused(label, name, fault, "write its numbers without commas, or ")
+    if values.str.fullmatch(_COMMA_NUMBER).all():
+        return "decimal comma"
+    if values.str.fullmatch(_DATE).all() and _seconds(values).notna().all():
         return "date"
-    text = values.astype(str)
-    if pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True).notna().all() and text.str.contains("-").all():
-        return "date"
-    faults = text[pd.to_numeric(text, errors="coerce").isna()]
-    if len(faults) < (1 - NUMBERS_SHARE) * len(text):
-        words = listed([shown(value) for value in faults.unique()[:3]])
+    if values.str.lower().isin(BOOLEANS).all():
+        return "boolean"
+    faults = values[~values.str.fullmatch(_NUMBER)]
+    if len(faults) < (1 - NUMBERS_SHARE) * len(values):
+        words = listed([shown(str(value)[:40]) for value in faults.unique()[:3]])
         raise _refused(label, name, f"holds numbers but for {len(faults):,} values such as {words}", "mend them, or ")
-    n_values = text.nunique()
-    if n_values > MOST_CATEGORIES or (n_values > 10 and n_values > len(text) / 2):
-        raise _refused(label, name, f"holds text: {n_values:,} different values in {len(text):,} rows")
+    n_values = values.nunique()
+    if n_values > MOST_CATEGORIES or (n_values > 10 and n_values > len(values) / 2):
+        raise _refused(label, name, f"holds text: {n_values:,} different values in {len(values):,} rows")
     return "category"
 
 
+def _present(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return the values that are there."""
+    values = column.dropna().infer_objects()
+    return values[~values.isin(MISSING)] if values.dtype.kind == "O" else values
+
+
 def _refused(label: str, name: str, fault: str, otherwise: str = "") -> DataError:
+    ignore = shlex.quote(label) if label.isprintable() else shown(label)
     return DataError(
         f"Column {shown(label)} of {name} cannot be an input: it {fault}. Therefore {otherwise}leave it out with "
-        f"`--ignore {one_line(label)}`."
+        f"`--ignore {ignore}`."
     )
 
 
-def _counts_rows(values: NDArray[Any]) -> bool:
-    """Whether integers are all different and close together, as row numbers are, even where some rows are set aside."""
-    n = len(values)
-    return n > 20 and len(np.unique(values)) == n and int(values.max()) - int(values.min()) < 2 * n
+def _counts_rows(numbers: NDArray[np.float64], index: Any) -> bool:
+    """Whether numbers are whole, all different, and either grow from row to row of the file or lie close together."""
+    n = len(numbers)
+    if n <= LEAST_NUMBERED or not np.all(numbers == np.rint(numbers)) or len(np.unique(numbers)) < n:
+        return False
+    in_file_order = numbers[np.argsort(np.asarray(index))]
+    return bool(np.all(np.diff(in_file_order) > 0) or np.ptp(numbers) < 2 * n)
+
+
+def _numbers(column: "pd.Series[Any]", kind: ColumnKind) -> NDArray[np.float64]:
+    """Convert a column to float64, NaN where a value is missing.
+
+    Raises:
+        ValueError: It holds something else.
+    """
+    if column.dtype.kind != "O":
+        return np.asarray(column.astype("Float64").to_numpy(np.float64, na_value=np.nan))
+    present = _present(column).astype(str)
+    if kind == "boolean":
+        unknown = present[~present.str.lower().isin(BOOLEANS)]
+        if len(unknown):
+            raise ValueError(f"got {shown(unknown.iloc[0][:40])}")
+        converted = present.str.lower().map(BOOLEANS)
+    else:
+        converted = (present.str.replace(",", ".", regex=False) if kind == "decimal comma" else present).astype(float)
+    return np.asarray(converted.reindex(column.index).to_numpy(np.float64))
+
+
+def _seconds(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Convert dates to seconds since 1970, NaN where one is missing or is none."""
+    import pandas as pd
+
+    times = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
+    return (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
 
 
 def _converted(frame: "pd.DataFrame", kinds: Mapping[str, ColumnKind], name: str) -> "pd.DataFrame":
@@ -144,41 +218,34 @@ def _converted(frame: "pd.DataFrame", kinds: Mapping[str, ColumnKind], name: str
     for label, kind in kinds.items():
         column = frame[label]
         if kind == "category":
-            columns[label] = np.array(
-                [None if missing else str(v) for v, missing in zip(column, column.isna(), strict=True)], object
-            )
+            present = _present(column)
+            columns[label] = present.astype(str).reindex(column.index).astype(object)
             continue
         try:
-            columns[label] = (
-                _seconds(column) if kind == "date" else column.astype("Float64").to_numpy(float, na_value=np.nan)
-            )
+            numbers = _seconds(column).to_numpy(np.float64) if kind == "date" else _numbers(column, kind)
         except (TypeError, ValueError, OverflowError) as error:
             raise DataError(
-                f"Column {shown(label)} of {name} must hold {kind}s in every row, as in the training rows: "
-                f"{one_line(str(error))[:100]}."
+                f"Column {shown(label)} of {name} must hold a {kind} in every row, as in the training rows: "
+                f"{reason(error)[:100]}."
             ) from error
-        if np.isinf(columns[label]).any():
+        if np.isinf(numbers).any():
             raise DataError(f"Column {shown(label)} of {name} must hold finite numbers, got infinite ones.")
+        columns[label] = pd.Series(numbers, column.index)
     return pd.DataFrame(columns)
 
 
-def _seconds(column: "pd.Series[Any]") -> NDArray[np.float64]:
-    import pandas as pd
-
-    times = pd.to_datetime(column, format="ISO8601", utc=True)
-    since = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
-    return np.asarray(since.to_numpy(np.float64, na_value=np.nan))
-
-
-def _words(train: "pd.DataFrame", by_kind: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a line for each kind of column."""
-    words = []
+def _words(rules: Sequence[InputRule], train: "pd.DataFrame", kinds: Mapping[str, ColumnKind]) -> Iterator[str]:
+    """Yield a line for each kind of column."""
+    missing = {rule.column for rule in rules if rule.kind == "missing"}
     for kind, plural in (("number", "Numbers"), ("date", "Dates, as seconds")):
-        if by_kind[kind]:
-            lacking = [f"{one_line(c)} ({n:,})" for c in by_kind[kind] if (n := int(train[c].isna().sum()))]
-            filled = f"; missing ones are the median, and an input says so: {listed(lacking)}" if lacking else ""
-            words.append(f"{plural}: {listed(list(by_kind[kind]))}{filled}.")
-    if by_kind["category"]:
-        values = [f"{one_line(c)} ({train[c].nunique(dropna=False)})" for c in by_kind["category"]]
-        words.append(f"Categories, one input a value: {listed(values)}.")
-    return words
+        columns = [rule.column for rule in rules if rule.kind == kind]
+        lacking = [f"{one_line(c)} ({len(train) - len(_present(train[c])):,})" for c in columns if c in missing]
+        filled = f"; missing ones are the median, and an input says so: {listed(lacking)}" if lacking else ""
+        if columns:
+            yield f"{plural}: {listed(columns)}{filled}."
+    if commas := [column for column, kind in kinds.items() if kind == "decimal comma"]:
+        yield f"Decimal commas: {listed(commas)}."
+    categories = [rule.column for rule in rules if rule.kind == "category"]
+    if categories:
+        counted = [f"{one_line(column)} ({categories.count(column)})" for column in dict.fromkeys(categories)]
+        yield f"Categories, one input a value: {listed(counted)}."

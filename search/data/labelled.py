@@ -8,17 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.columns import as_inputs
-from fewest.search.data.errors import DataError, listed, one_line
+from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.npz import Arrays
 from fewest.search.data.samples import TableInputs
 from fewest.search.data.splitting import stratified_split
-from fewest.search.data.tables import Table, read_table
+from fewest.search.data.tables import Table, is_table, read_table
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Labelled", "read_labelled"]
+
+LARGEST_LABEL: Final = 2**53
+"""Whole numbers beyond it are not all different as float64."""
+
+LONGEST_LABEL: Final = 200
+"""Characters of a label, beyond which it is taken for text."""
+
+_LABEL_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf"
 
 LEAST_PER_CLASS: Final = 3
 """Rows of a class: one to train on, one to validate, one to test."""
@@ -51,16 +59,23 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
     """
     table, name = read_table(path), one_line(path.name)
     label, said = _label_of(table.frame, choice, name)
-    train, y_train = _parted(table.frame, label, choice, name)
+    train, labels = _parted(table.frame, label, choice, name)
+    y_train = _as_labels(labels, label, name)
+    test_name = None
     if isinstance(choice.test, str):
         other = Path(choice.test).expanduser()
-        x_test, y_test = _parted(_test_table(other, train, label).frame, label, choice, one_line(other.name))
-        test = x_test[list(train.columns)]
+        test_name = one_line(other.name)
+        test_table = _test_table(other, path, train, label)
+        test, labels = _parted(test_table.frame, label, choice, test_name)
+        test, y_test = test[list(train.columns)], _as_labels(labels, label, test_name, like=y_train)
     else:
         kept, held_out = _split(y_train, choice.test, name)
         test, y_test = train.iloc[held_out], y_train[held_out]
         train, y_train = train.iloc[kept], y_train[kept]
-    inputs = as_inputs(train, test, name)
+    try:
+        inputs = as_inputs(train, test, name, test_name)
+    except MemoryError as error:
+        raise DataError(f"{shown(path.name)} does not fit into memory ({reason(error)}).") from error
     words = (*table.notes, f"{said} {_classes(y_train)}", *inputs.words)
     made = TableInputs(inputs.rules, tuple(np.unique(y_train).tolist()), words)
     return Labelled(Arrays(inputs.x_train, y_train, inputs.x_test, y_test), made)
@@ -83,40 +98,77 @@ def _label_of(frame: "pd.DataFrame", choice: DataConfig, name: str) -> tuple[str
     return last[0], f"Label: {one_line(last[0])}, the last column, since `--label` names none."
 
 
-def _parted(frame: "pd.DataFrame", label: str, choice: DataConfig, name: str) -> tuple["pd.DataFrame", NDArray[Any]]:
-    """Return the columns that become inputs, and the labels."""
+def _parted(
+    frame: "pd.DataFrame", label: str, choice: DataConfig, name: str
+) -> tuple["pd.DataFrame", "pd.Series[Any]"]:
+    """Return the columns that become inputs, and that of the labels."""
     inputs = frame.drop(columns=[label, *(c for c in choice.ignore if c != label and c in frame.columns)])
     if inputs.shape[1] == 0:
         raise DataError(f"A column of {name} besides the labels must be left as an input; `--ignore` fewer.")
-    return inputs, _labels(frame[label], label, name)
+    return inputs, frame[label]
 
 
-def _labels(column: "pd.Series[Any]", label: str, name: str) -> NDArray[Any]:
-    """Return labels as integers or text."""
+def _as_labels(column: "pd.Series[Any]", label: str, name: str, like: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return labels as integers where all are whole numbers, or else as text.
+
+    Args:
+        column: The labels as the file holds them. Only an empty value is a missing one: `NA` and `-` may be classes.
+        label: The column's name.
+        name: The data set's name, for errors.
+        like: Labels whose type these must have; None lets the column decide.
+    """
     from pandas.api import types
 
-    n_missing = int(column.isna().sum())
+    odd = [value for value in column.dropna() if not isinstance(value, str)] if column.dtype.kind == "O" else []
+    if odd:
+        raise DataError(
+            f"Column {shown(label)} of {name} must hold classes, got values of the type {type(odd[0]).__name__}. "
+            "Name another column with `--label`."
+        )
+    n_missing = int((column.isna() | (column == "")).sum())
     if n_missing:
         raise DataError(
             f"Every row of {name} must have a label, but column {shown(label)} has none in {n_missing:,} of "
             f"{len(column):,} rows; take those rows out."
         )
-    if types.is_bool_dtype(column.dtype) or not types.is_numeric_dtype(column.dtype):
-        return np.asarray(column.astype(str).to_numpy(dtype=str))
-    numbers = np.asarray(column.to_numpy())
-    if types.is_float_dtype(column.dtype):
-        if not (np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all()):
-            raise DataError(
-                f"Column {shown(label)} of {name} must hold classes, got numbers such as {numbers[0]:g}: to predict "
-                "numbers is not what fewest does. Name another column with `--label`."
-            )
-        return numbers.astype(np.int64)
-    return numbers
+    if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
+        return _whole(column.to_numpy(), label, name)
+    if column.dtype.kind != "O":
+        column = column.astype(str)
+    numbers = column.str.fullmatch(_LABEL_NUMBER)
+    if numbers.all() and (like is None or like.dtype.kind in "iu"):
+        return _whole(column.astype(float).to_numpy(), label, name)
+    longest = int(column.str.len().max())
+    if longest > LONGEST_LABEL:
+        raise DataError(
+            f"Column {shown(label)} of {name} must hold classes, got text of up to {longest:,} characters. Name "
+            "another column with `--label`."
+        )
+    return np.asarray(column.to_numpy(dtype=str))
 
 
-def _test_table(path: Path, train: "pd.DataFrame", label: str) -> Table:
-    if not path.is_file():
-        raise DataError(f"The test rows must be a file or a share such as 0.2, got {shown(str(path))}.")
+def _whole(numbers: NDArray[Any], label: str, name: str) -> NDArray[np.int64]:
+    """Return numbers as integers."""
+    wide = np.asarray(numbers, np.float64)
+    fractions = wide[~(np.isfinite(wide) & (wide == np.rint(wide)))]
+    if len(fractions):
+        raise DataError(
+            f"Column {shown(label)} of {name} must hold classes, got numbers such as {fractions[0]:g}: to predict "
+            "numbers is not what fewest does. Name another column with `--label`."
+        )
+    if np.abs(wide).max() > LARGEST_LABEL:
+        raise DataError(
+            f"Column {shown(label)} of {name} must hold classes, got numbers of up to {np.abs(wide).max():g}: beyond "
+            "2**53 they run together. Write them as text."
+        )
+    return wide.astype(np.int64)
+
+
+def _test_table(path: Path, training: Path, train: "pd.DataFrame", label: str) -> Table:
+    if not is_table(path.name) or not path.is_file():
+        raise DataError(f"The test rows must be the path of a table or a share such as 0.2, got {shown(str(path))}.")
+    if path.samefile(training):
+        raise DataError(f"The test rows must be others than the training rows, got {shown(str(path))} for both.")
     table = read_table(path)
     missing = [column for column in (*train.columns, label) if column not in table.frame.columns]
     if missing:

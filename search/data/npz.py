@@ -19,7 +19,7 @@ from fewest.search.data.errors import DataError, listed, reason
 from fewest.search.settings.config import shown
 from fewest.storage.files.atomic import replacing
 
-__all__ = ["ARRAY_NAMES", "Arrays", "n_samples", "read_npz", "write_npz"]
+__all__ = ["ARRAY_NAMES", "Arrays", "n_samples", "read_npz", "require_memory", "write_npz"]
 
 ARRAY_NAMES: Final = ("x_train", "y_train", "x_test", "y_test")
 
@@ -83,6 +83,24 @@ def read_npz(path: Path) -> Arrays:
         ) from error
 
 
+def require_memory(n_bytes: int, name: str) -> None:
+    """Refuse a data set whose arrays do not fit into memory.
+
+    Args:
+        n_bytes: Bytes that they take.
+        name: The data set's name, for the error.
+
+    Raises:
+        DataError: Fewer are free.
+    """
+    available = _available_memory()
+    if n_bytes > available:
+        raise DataError(
+            f"{shown(name)} must fit into memory; its arrays say that they take {n_bytes / 1e9:,.1f} GB, and "
+            f"{available / 1e9:,.1f} GB are free. Store fewer samples, or smaller types."
+        )
+
+
 def n_samples(path: Path) -> int:
     """Return the number of training labels that an archive says it holds, without loading them.
 
@@ -112,7 +130,7 @@ def _read_archive(file: BinaryIO, path: Path) -> Arrays:
     with zipfile.ZipFile(file) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         _require_arrays(list(members), path)
-        _require_memory(sum(members[name].file_size for name in ARRAY_NAMES), path)
+        require_memory(sum(members[name].file_size for name in ARRAY_NAMES), path.name)
         return Arrays(*(_read_member(archive, members[name], name, path) for name in ARRAY_NAMES))
 
 
@@ -164,15 +182,6 @@ def _nearest(missing: list[str], found: list[str]) -> list[tuple[str, str]]:
         if likeness[new, old] >= 0.6 and new not in pairs and old not in pairs.values():
             pairs[new] = old
     return [(new, pairs[new]) for new in missing if new in pairs]
-
-
-def _require_memory(n_bytes: int, path: Path) -> None:
-    available = _available_memory()
-    if n_bytes > available:
-        raise DataError(
-            f"{shown(path.name)} must fit into memory; its arrays say that they take {n_bytes / 1e9:,.1f} GB, and "
-            f"{available / 1e9:,.1f} GB are free. Store fewer samples, or smaller types."
-        )
 
 
 def _available_memory() -> int:

@@ -28,7 +28,7 @@ def settings_for(path: str) -> dict[str, Any]:
         path: Path of a table or an `.npz` file. If it cannot be read, the settings are those of a small one: loading
             the data then says what is wrong.
     """
-    batch_size, epochs = schedule(_n_rows(Path(path).expanduser()))
+    batch_size, epochs = schedule(_n_rows(path))
     return {
         "name": _name_of(path),
         "data": {"name": path, "validation_share": 0.2},
@@ -52,8 +52,11 @@ def schedule(n_rows: int) -> tuple[int, int]:
     return batch_size, min(60, max(15, -(-LEAST_STEPS // steps)))
 
 
-def _n_rows(path: Path) -> int:
+def _n_rows(name: str) -> int:
     try:
+        path = Path(name).expanduser()
+        if not path.is_file():  # A pipe might never end.
+            return 0
         return npz.n_samples(path) if path.suffix.lower() == ".npz" else tables.n_rows(path)
     except (OSError, ValueError, RuntimeError):  # Whatever is wrong, loading the data says it.
         return 0

@@ -1,10 +1,12 @@
 """A table in a file -> a data frame: CSV and TSV, also compressed, Parquet and Feather. Apache Arrow reads them all.
 
-A CSV file says little of itself: its separator, its decimal mark and its encoding are found, and said where they are
-not the usual ones.
+A CSV file says little of itself. Its separator and its encoding are found, and said where they are not the usual ones.
+Its values stay text here: what a column holds, only its training rows decide (see `columns`).
 """
 
+import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -31,22 +33,15 @@ SEPARATORS: Final = ",;\t|"
 SAMPLE_BYTES: Final = 65_536
 """The beginning of a text, from which its format is found."""
 
-SAMPLE_LINES: Final = 200
-"""Lines at the beginning of a text whose values are looked at."""
-
-MISSING: Final = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-")
-"""What stands for a missing value in text."""
-
-_WHOLE = re.compile(r"[+-]?\d+")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
-_DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_EXCEL_SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 
 
 class Table(NamedTuple):
     """A table as its file holds it.
 
     Attributes:
-        frame: A column for each of the file's, a row for each of its rows.
+        frame: A column for each of the file's, a row for each of its rows; from text files all values are text.
         notes: What was found of the file's format, where it is not the usual one; for the user.
     """
 
@@ -55,20 +50,18 @@ class Table(NamedTuple):
 
 
 class _TextFormat(NamedTuple):
+    """How a text holds a table: its encoding, its separator, and the lines above the names of columns."""
+
     encoding: str
     separator: str
-    decimal: str
+    n_skipped: int
 
-    def notes(self, name: str) -> tuple[str, ...]:
-        found = [
-            f"columns separated by {'tabs' if self.separator == chr(9) else repr(self.separator)}"
-            if self.separator != ("\t" if ".tsv" in name else ",")
-            else "",
-            "decimal commas" if self.decimal == "," else "",
-            f"text in {self.encoding}" if self.encoding != "utf8" else "",
-        ]
-        words = ", ".join(word for word in found if word)
-        return (f"Read {one_line(name)} with {words}.",) if words else ()
+    def notes(self, path: Path) -> tuple[str, ...]:
+        usual = "\t" if _suffix(path.name)[0] == ".tsv" else ","
+        separator = "tabs" if self.separator == "\t" else shown(self.separator)
+        found = [f"columns separated by {separator}"] if self.separator != usual else []
+        found += [f"text in {self.encoding}"] if self.encoding != "utf8" else []
+        return (f"Read {one_line(path.name)} with {', '.join(found)}.",) if found else ()
 
 
 def is_table(name: str) -> bool:
@@ -92,11 +85,10 @@ def read_table(path: Path) -> Table:
         if suffix in TEXT_SUFFIXES:
             found, notes = _read_text(path, suffix, compression)
         else:
-            found, notes = _arrow(f"pyarrow.{suffix[1:]}").read_table(str(path)), ()
-        _require_columns(found.column_names, path)
-        if found.num_rows == 0:
-            raise DataError(f"{shown(path.name)} must hold rows, got only the names of its columns.")
-        frame = found.to_pandas()
+            found, notes = _plain(_arrow(f"pyarrow.{suffix[1:]}").read_table(str(path))), ()
+        found = _named(found, path)
+        # What pandas has written beside the columns would make names of other types, and columns into an index.
+        frame = found.to_pandas(ignore_metadata=True, date_as_object=False)
     except DataError:
         raise
     except MemoryError as error:
@@ -140,69 +132,120 @@ def _arrow(module: str) -> ModuleType:
 
 
 def _read_text(path: Path, suffix: str, compression: str | None) -> tuple[Any, tuple[str, ...]]:
-    arrow = _arrow("pyarrow")
-    with arrow.input_stream(str(path), compression=compression) as stream:
+    with _arrow("pyarrow").input_stream(str(path), compression=compression) as stream:
         start = stream.read(SAMPLE_BYTES)
     encoding = _encoding_of(start)
     if b"\0" in start and encoding != "utf16":
         raise DataError(f"{shown(path.name)} must be text, got other bytes. Is its suffix right?")
-    lines = start.decode(encoding, "replace").removeprefix("\ufeff").splitlines()[:SAMPLE_LINES]
+    lines = start.decode(encoding, "replace").removeprefix("\ufeff").splitlines()
     if not any(map(str.strip, lines)):
         raise DataError(f"{shown(path.name)} must hold a table, got an empty file.")
-    text = _format_of(lines, encoding, suffix)
-    found = _parse(path, text, compression)
-    if text.encoding == "utf8" and any(map(arrow.types.is_binary, found.schema.types)):
-        # A byte after the sample is no UTF-8, so Arrow left its column undecoded.
-        text = text._replace(encoding="cp1252")
+    text = _format_of(lines if len(start) < SAMPLE_BYTES else lines[:-1] or lines, encoding, suffix)
+    try:
         found = _parse(path, text, compression)
-    return found, text.notes(path.name)
+    except ValueError as error:
+        if "UTF8" not in str(error) or encoding != "utf8":
+            raise
+        text = text._replace(encoding="cp1252")  # A byte after the sample is no UTF-8.
+        found = _parse(path, text, compression)
+    _require_header(found.column_names, path)
+    return found, text.notes(path)
+
+
+def _plain(found: Any) -> Any:
+    """Return a table without types that pandas would make into Python objects."""
+    arrow = _arrow("pyarrow")
+    for index, field in enumerate(found.schema):
+        column, kind = found.column(index), field.type
+        if arrow.types.is_dictionary(kind):
+            column = column.cast(kind.value_type)
+        elif arrow.types.is_decimal(kind):
+            column = column.cast(arrow.float64())
+        elif arrow.types.is_boolean(kind) and column.null_count:
+            column = column.cast(arrow.int8())
+        found = found.set_column(index, field.name, column)
+    return found
 
 
 def _parse(path: Path, text: _TextFormat, compression: str | None) -> Any:
-    arrow, csv = _arrow("pyarrow"), _arrow("pyarrow.csv")
-    with arrow.input_stream(str(path), compression=compression) as stream:
-        return csv.read_csv(
-            stream,
-            read_options=csv.ReadOptions(encoding=text.encoding),
-            parse_options=csv.ParseOptions(delimiter=text.separator, newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                decimal_point=text.decimal, null_values=MISSING, strings_can_be_null=True
-            ),
-        )
+    """Read all columns as text without blanks around it."""
+    arrow, reader, compute = _arrow("pyarrow"), _arrow("pyarrow.csv"), _arrow("pyarrow.compute")
+    reading = reader.ReadOptions(encoding=text.encoding, skip_rows=text.n_skipped)
+    parsing = reader.ParseOptions(delimiter=text.separator, newlines_in_values=True)
+
+    def opened() -> Any:
+        return arrow.input_stream(str(path), compression=compression)
+
+    with opened() as stream, reader.open_csv(stream, read_options=reading, parse_options=parsing) as head:
+        types = dict.fromkeys(head.schema.names, arrow.string())
+    converting = reader.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
+    with opened() as stream:
+        found = reader.read_csv(stream, read_options=reading, parse_options=parsing, convert_options=converting)
+    return arrow.table([compute.utf8_trim_whitespace(column) for column in found.columns], found.column_names)
 
 
 def _format_of(lines: Sequence[str], encoding: str, suffix: str) -> _TextFormat:
-    separator = "\t" if suffix == ".tsv" else max(SEPARATORS, key=lines[0].count)
-    values = [value.strip(' "') for line in lines[1:] for value in line.split(separator)]
-    commas = separator != "," and any(map(_DECIMAL_COMMA.fullmatch, values))
-    decimal = "," if commas and not any(map(_DECIMAL_POINT.fullmatch, values)) else "."
-    return _TextFormat(encoding, separator, decimal)
+    """Find the separator: with it most lines have as many values as there are names, and there are most of these."""
+    n_blank = next(index for index, line in enumerate(lines) if line.strip())
+    if named := _EXCEL_SEPARATOR.fullmatch(lines[n_blank]):
+        return _TextFormat(encoding, named[1], n_blank + 1)
+    if suffix == ".tsv":
+        return _TextFormat(encoding, "\t", n_blank)
+    sample = [line for line in lines[n_blank : n_blank + 200] if line.strip()]
+    return _TextFormat(encoding, max(SEPARATORS, key=lambda separator: _fit(sample, separator)), n_blank)
+
+
+def _fit(lines: Sequence[str], separator: str) -> tuple[float, int, int]:
+    """Return how well a separator fits: the share of lines like the first, the values in it, the numbers in all."""
+    try:
+        rows = list(csv.reader(lines, delimiter=separator))
+    except csv.Error:
+        return 0.0, 0, 0
+    n_names = len(rows[0])
+    if n_names == 1:
+        return 0.0, 0, 0
+    n_numbers = sum(bool(_NUMBER.fullmatch(value.strip().replace(",", "."))) for row in rows[1:] for value in row)
+    return sum(len(row) == n_names for row in rows) / len(rows), n_names, n_numbers
 
 
 def _encoding_of(start: bytes) -> str:
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf16"
     try:
-        start[:-4].decode("utf-8") if len(start) == SAMPLE_BYTES else start.decode("utf-8")
+        start.decode("utf-8")
     except UnicodeDecodeError as error:
-        cut = len(start) == SAMPLE_BYTES and error.start >= len(start) - 8  # a character cut by the sample's end
+        cut = len(start) == SAMPLE_BYTES and error.start > len(start) - 4  # a character cut by the sample's end
         return "utf8" if cut else "cp1252"
     return "utf8"
 
 
-def _require_columns(names: list[str], path: Path) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+def _require_header(names: Sequence[str], path: Path) -> None:
+    """Refuse a first line of values, which would be taken for names; pandas and NumPy may count columns from 0."""
+    names = [name.strip() for name in names]
+    numbers = [name for name in names if _NUMBER.fullmatch(name)]
+    if numbers and numbers != [str(index) for index in range(len(names))][: len(numbers)]:
+        raise DataError(
+            f"The first line of {shown(path.name)} must name its columns, got values: {listed(names, 4)}. "
+            "Write a line of names above it."
+        )
+
+
+def _named(found: Any, path: Path) -> Any:
+    """Return the table without columns that have neither a name nor a value; refuse what is no table."""
+    if found.num_rows == 0:
+        raise DataError(f"{shown(path.name)} must hold rows, got only the names of its columns.")
+    names = [name.strip() for name in found.column_names]
+    kept = [index for index, name in enumerate(names) if name or found.column(index).null_count < found.num_rows]
+    found = found.rename_columns(names).select(kept)
+    names = [names[index] for index in kept]
+    twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
         raise DataError(f"The columns of {shown(path.name)} must have names of their own, got {listed(twice)} twice.")
     if len(names) < 2:
         raise DataError(
-            f"{shown(path.name)} must have a column of labels and at least one other, got only {listed(names)!r}."
+            f"{shown(path.name)} must have a column of labels and at least one other, got only {shown(listed(names))}."
         )
-    if all(_WHOLE.fullmatch(name) or _DECIMAL_POINT.fullmatch(name) for name in names):
-        raise DataError(
-            f"The first line of {shown(path.name)} must name its columns, got numbers: {listed(names, 4)}. "
-            "Write a line of names above it."
-        )
+    return found
 
 
 def _words(error: BaseException) -> str:

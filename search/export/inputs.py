@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fewest.search.data.columns import MISSING
 from fewest.search.data.samples import SearchData
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.atomic import is_stream, write_whole
@@ -32,7 +33,8 @@ ABOUT_COLUMNS = (
     "x has a number for each entry of columns, computed from a row of the table. kind 'number': the column's value, 1 "
     "for yes and 0 for no; 'date': its seconds since 1970 in UTC; in both, value replaces a missing one. 'missing': 1 "
     "where the column has no value, else 0. 'category': 1 where the column's value is value, else 0; null stands for a "
-    "missing one. classes has the label of each output."
+    "missing one. Blanks around a value do not count, and one of missing_values is a missing value. classes has the "
+    "label of each output."
 )
 
 
@@ -68,7 +70,8 @@ def write_inputs(path: Path, data: SearchData) -> None:
         about = {"about": ABOUT, "input_shape": data.input_shape, **values}
         if data.table is not None:
             columns = [rule._asdict() for rule in data.table.rules]
-            about |= {"about_columns": ABOUT_COLUMNS, "columns": columns, "classes": data.table.classes}
+            about |= {"about_columns": ABOUT_COLUMNS, "columns": columns, "missing_values": MISSING}
+            about["classes"] = data.table.classes
         write_whole(target, json.dumps(about, ensure_ascii=False).encode())
     elif not is_stream(path):
         path.with_name(f"{path.name}.inputs.json").unlink(missing_ok=True)

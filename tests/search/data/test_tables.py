@@ -1,7 +1,10 @@
 """Tables: read in many formats, prepared on training rows alone, and refused in one line."""
 
 import gzip
+import os
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fewest.search.data import npz
 from fewest.search.data.columns import as_inputs
 from fewest.search.data.errors import DataError
 from fewest.search.data.labelled import read_labelled
@@ -77,7 +81,7 @@ def test_a_table_is_the_same_in_every_format(name: str, frame: Any, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("semicolons.csv", "columns separated by ';', decimal commas"), ("latin.csv", "text in cp1252")],
+    [("semicolons.csv", "columns separated by ';'"), ("latin.csv", "text in cp1252")],
 )
 def test_an_unusual_format_is_said(name: str, words: str, frame: Any, tmp_path: Path) -> None:
     WRITERS[name](frame, tmp_path / name)
@@ -144,6 +148,12 @@ def test_a_share_of_every_class_is_set_aside_and_always_the_same(frame: Any, tmp
     assert len(arrays.y_train) + len(arrays.y_test) == N
 
 
+def test_dates_may_be_classes(tmp_path: Path) -> None:
+    day = pd.to_datetime(["2020-01-01", "2021-06-01"] * 20)
+    pd.DataFrame({"x": np.random.default_rng(0).normal(size=40), "day": day}).to_parquet(path := tmp_path / "a.parquet")
+    assert read_labelled(path, DataConfig(name="a")).table.classes == ("2020-01-01", "2021-06-01")
+
+
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [([1.0, 2.0], np.int64), ([True, False], "<U5"), (["x", "y"], "<U1"), ([10, 7], np.int64)],
@@ -170,7 +180,7 @@ BAD: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "blank": (b"\n \n", {}, "got an empty file"),
     "a header only": (b"x,y\n", {}, "must hold rows, got only the names of its columns"),
     "bytes": (b"x,y\n\0\0\0", {}, "must be text, got other bytes"),
-    "no header": (rows("1,2,3", "4,5,6"), {}, "must name its columns, got numbers: 1, 2, 3"),
+    "no header": (rows("1,2,3", "4,5,6"), {}, "must name its columns, got values: 1, 2, 3"),
     "one column": (rows("x", "1", "2"), {}, "must have a column of labels and at least one other"),
     "a name twice": (rows("x,x,y", "1,2,a", "3,4,b"), {}, "must have names of their own, got x twice"),
     "a row too long": (GOOD + b"1,2,3,4\n", {}, "cannot be read as a table: Expected 3 columns, got 4"),
@@ -210,7 +220,29 @@ BAD: dict[str, tuple[bytes, dict[str, Any], str]] = {
     ),
     "no value": (rows("x,z,y", ",1,a", ",2,b"), {}, "'x' of it.csv cannot be an input: it has no value"),
     "an infinite number": (rows("x,y", "inf,a", "2,b"), {}, "must hold finite numbers, got infinite ones"),
-    "no test file": (GOOD, {"test": "nowhere.csv"}, "must be a file or a share such as 0.2, got 'nowhere.csv'"),
+    "values as names": (rows("5.1,3.5,iris", "4.9,3.0,iris"), {}, "must name its columns, got values: 5.1, 3.5, iris"),
+    "thousands": (
+        rows("p\tx\ty", *(f"{500 + 137 * i:,}\t{i % 4}.5\t{'ab'[i % 2]}" for i in range(50)), n=1).replace(b"\t", b";"),
+        {},
+        "which may be thousands or a decimal",
+    ),
+    "labels that run together": (
+        rows("x,y", "1,18446744073709551615", "2,28446744073709551615"),
+        {},
+        "beyond 2**53 they run together. Write them as text.",
+    ),
+    "long labels": (rows("x,y", f"1,{'a' * 300}", "2,b"), {}, "got text of up to 300 characters"),
+    "an index of pandas": (
+        rows(",x,y", *(f"{2 * i},{i % 7}.5,{'ab'[i % 2]}" for i in range(50)), n=1),
+        {},
+        "Column '' of it.csv cannot be an input: it numbers its rows. Therefore leave it out with `--ignore ''`.",
+    ),
+    "a test file of another kind": (GOOD, {"test": "/dev/null"}, "must be the path of a table or a share such as 0.2"),
+    "no test file": (
+        GOOD,
+        {"test": "nowhere.csv"},
+        "must be the path of a table or a share such as 0.2, got 'nowhere.csv'",
+    ),
 }
 
 
@@ -223,6 +255,135 @@ def test_a_bad_table_gets_one_line(case: str, tmp_path: Path) -> None:
         loaded(path, **choice)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def made(tmp_path: Path, content: bytes, test: bytes | None = None, **choice: Any) -> Any:
+    """What is made of a CSV file, and of another with the test rows."""
+    (tmp_path / "it.csv").write_bytes(content)
+    if test is not None:
+        (tmp_path / "test.csv").write_bytes(test)
+        choice["test"] = str(tmp_path / "test.csv")
+    return read_labelled(tmp_path / "it.csv", DataConfig(name="it", **choice))
+
+
+def test_blanks_around_values_mean_nothing(tmp_path: Path) -> None:
+    spaced = made(tmp_path, rows("x, z , y", "0.5, NA, a", "1.5, 2.5,b ", "1.5, 4,b", "2.5,?,a "))
+    plain = made(tmp_path, rows("x,z,y", "0.5,NA,a", "1.5,2.5,b", "1.5,4,b", "2.5,?,a"))
+    np.testing.assert_array_equal(spaced.arrays.x_train, plain.arrays.x_train)
+    assert spaced.table == plain.table
+    assert plain.table.classes == ("a", "b")
+    assert [rule.kind for rule in plain.table.rules] == ["number", "number", "missing"]
+
+
+def test_each_column_has_a_decimal_mark_of_its_own(tmp_path: Path) -> None:
+    lines = [f"{i % 9},{i % 2};{i % 7}.{i % 3};{'1.0.3' if i % 2 else '2.1'};{'ab'[i % 2]}" for i in range(300)]
+    found = made(tmp_path, rows("comma;point;version;y", *lines, n=1))
+    assert found.table.words[2:] == (
+        "Numbers: comma, point.",
+        "Decimal commas: comma.",
+        "Categories, one input a value: version (2).",
+    )
+    assert set(np.unique(found.arrays.x_train[:, 0])) == {i + half for i in range(9) for half in (0.0, 0.1)}
+
+
+@pytest.mark.parametrize(
+    ("training", "test", "inputs"),
+    [
+        (("1", "2", "x"), ("1", "", "2"), [[1, 0, 0], [0, 0, 0], [0, 1, 0]]),
+        (("01234", "02345", "N/K"), ("02345", "01234", "1234"), [[0, 1, 0], [1, 0, 0], [0, 0, 0]]),
+        (("true", "false", "maybe"), ("true", "false", "true"), [[0, 0, 1], [1, 0, 0], [0, 0, 1]]),
+        (("1", "2", "4"), ("1", "2.5", "?"), [[1], [2.5], [2]]),
+    ],
+)
+def test_test_rows_are_read_as_the_training_rows_are(training: Any, test: Any, inputs: Any, tmp_path: Path) -> None:
+    lines = [f"{value},{label}" for value in training for label in "ab"]
+    others = [f"{value},{label}" for value, label in zip(test, "aba", strict=True)]
+    found = made(tmp_path, rows("c,y", *lines, n=3), rows("c,y", *others, n=1))
+    np.testing.assert_array_equal(found.arrays.x_test, inputs)
+
+
+def test_test_rows_that_do_not_fit_are_refused_by_their_own_name(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^Column 'c' of test\.csv must hold a number in every row, .*'oops'"):
+        made(tmp_path, rows("c,y", "1,a", "2,b"), rows("c,y", "1,a", "oops,b", n=1))
+
+
+def test_labels_are_missing_only_where_nothing_is_written(tmp_path: Path) -> None:
+    found = made(tmp_path, rows("x,y", "0.5,-", "1.5,+", "2.5,None", "3.5,NA"))
+    assert found.table.classes == ("+", "-", "NA", "None")
+
+
+def test_labels_of_test_rows_have_the_type_of_the_training_rows(tmp_path: Path) -> None:
+    found = made(tmp_path, rows("x,y", "1,1", "2,2", "3,x"), rows("x,y", "1,1", "2,2", n=1))
+    assert found.arrays.y_test.tolist() == ["1", "2"]
+    found = made(tmp_path, rows("x,y", "1,1", "2,2"), rows("x,y", "1,1.0", "2,2", n=1))
+    assert found.arrays.y_test.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        rows("Länge, cm;Breite, cm;Art", "0,5;1,5;a", "1,5;0,25;b", "2,5;0,25;b"),
+        rows('"w;x,y",z,Art', "0.5,1.5,a", "1.5,0.25,b", "2.5,0.25,b"),
+        b"\n" + rows("x;z;Art", "0.5;1.5;a", "1.5;0.25;b", "2.5;0.25;b"),
+        rows("sep=;\nx;z;Art", "0.5;1.5;a", n=1) + rows("1.5;0.25;b", "2.5;0.25;b", "0.5;1.5;a"),
+        rows("x,z,Art,", "0.5,1.5,a,", "1.5,0.25,b,", "2.5,0.25,b,"),
+        rows("0,1,Art", "0.5,1.5,a", "1.5,0.25,b", "2.5,0.25,b"),
+    ],
+)
+def test_the_names_of_columns_are_found(content: bytes, tmp_path: Path) -> None:
+    found = made(tmp_path, content)
+    assert found.table.classes == ("a", "b")
+    assert found.arrays.x_train.shape[1] == 2
+    assert any("Label: Art" in words for words in found.table.words)
+
+
+def test_parquet_keeps_what_is_data_and_refuses_what_is_none(tmp_path: Path) -> None:
+    number = np.random.default_rng(0).normal(size=N)
+    y = pd.Categorical(np.tile(["a", "b"], N // 2))
+    flag = pd.array([None, True, False] * (N // 3), "boolean")
+    price = [Decimal(f"{i % 7}.25") for i in range(N)]
+    day = [date(2020, 1, 1 + i % 28) for i in range(N)]
+    frame = pd.DataFrame({"x": number, "flag": flag, "price": price, "day": day, "y": y}).set_index("x")
+    frame.to_parquet(path := tmp_path / "it.parquet")
+    # What pandas notes as its index is a column like any other, at the end of the file.
+    found = read_labelled(path, DataConfig(name="it", label="y"))
+    assert [(rule.column, rule.kind) for rule in found.table.rules] == [
+        ("flag", "number"), ("price", "number"), ("x", "number"), ("day", "date"), ("flag", "missing")
+    ]  # fmt: skip
+    for odd in ([[1, 2]] * N, [{"a": 1}] * N, [b"a\xff"] * N):
+        pd.DataFrame({"odd": odd, "x": number, "y": y}).to_parquet(path)
+        with pytest.raises(DataError, match=r"^Column 'odd' of it\.parquet cannot be an input: it holds values of the"):
+            read_labelled(path, DataConfig(name="it"))
+        assert read_labelled(path, DataConfig(name="it", ignore=("odd",))).arrays.x_train.shape[1] == 1
+        with pytest.raises(DataError, match=r"^Column 'odd' of it\.parquet must hold classes, got values of the type"):
+            read_labelled(path, DataConfig(name="it", label="odd"))
+
+
+def test_a_gap_in_a_test_row_changes_nothing_of_the_training_rows(tmp_path: Path) -> None:
+    content = rows("b,y", "true,a", "false,b", "true,b")
+    whole, gap = (made(tmp_path, content, rows("b,y", more, n=1)) for more in ("true,a", ",a"))
+    np.testing.assert_array_equal(whole.arrays.x_train, gap.arrays.x_train)
+    assert whole.table == gap.table
+    assert [rule.kind for rule in gap.table.rules] == ["number"]
+
+
+def test_the_training_rows_are_no_test_rows(tmp_path: Path) -> None:
+    (tmp_path / "it.csv").write_bytes(GOOD)
+    with pytest.raises(DataError, match="must be others than the training rows"):
+        loaded(tmp_path / "it.csv", test=str(tmp_path / "it.csv"))
+
+
+def test_what_cannot_fit_into_memory_is_refused_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npz, "_available_memory", lambda: 1_000)
+    with pytest.raises(DataError, match=r"^'it\.csv' must fit into memory"):
+        made(tmp_path, GOOD)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "it.csv")
+    assert settings_for(str(tmp_path / "it.csv"))["training"]["batch_size"] == 8
+    with pytest.raises(FewestError, match="got the named pipe"):
+        loaded(tmp_path / "it.csv")
 
 
 @pytest.mark.parametrize("name", ["cut.parquet", "cut.feather", "cut.csv.gz", "cut.csv.zst"])
