@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from fewest.search.settings.config import EngineName
 from fewest.storage import DEFAULT_URL
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def with_study(command: Command) -> Command:
             "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Override any setting; repeatable."
         ),
         click.option("--seed", type=int, help="Seed of every random number in the study."),
-        click.option("--engine", type=click.Choice(["population", "keras"]), help="How networks are trained."),
+        click.option("--engine", type=click.Choice(get_args(EngineName)), help="How networks are trained."),
         click.option("--data", metavar="PATH", help="A table, or an .npz file with x_train, y_train, x_test, y_test."),
         click.option("--label", metavar="COLUMN", help="A table's column of labels; the last one by default."),
         click.option(

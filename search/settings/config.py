@@ -5,7 +5,7 @@ A study file is TOML. Every setting has a dotted name (`training.epochs`) that e
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -17,6 +17,7 @@ from fewest.storage.errors import MisuseError
 __all__ = [
     "BudgetConfig",
     "DataConfig",
+    "EngineName",
     "OutputConfig",
     "PruningConfig",
     "ReferenceConfig",
@@ -28,6 +29,9 @@ __all__ = [
 ]
 
 Accuracy = Annotated[float, Field(gt=0, lt=1)]
+
+EngineName: TypeAlias = Literal["population", "keras"]
+"""The engines; `search.training.engines` has what each is."""
 
 
 class SettingsError(MisuseError):
@@ -145,7 +149,7 @@ class StudyConfig(_Settings):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     seed: int = Field(default=0, ge=0, lt=2**32)
-    engine: Literal["keras", "population"] = "population"
+    engine: EngineName = "population"
     data: DataConfig
     space: SpaceConfig = SpaceConfig()
     training: Protocol = Protocol()

@@ -7,11 +7,12 @@ data and batch seed, both engines train the same networks up to rounding.
 
 from collections.abc import Callable
 
+from fewest.search.settings.config import EngineName
 from fewest.search.training.interface import Engine
 from fewest.search.training.population.engine import PopulationEngine
 from fewest.search.training.stock import KerasEngine
 
 __all__ = ["ENGINES"]
 
-ENGINES: dict[str, Callable[[], Engine]] = {"keras": KerasEngine, "population": PopulationEngine}
+ENGINES: dict[EngineName, Callable[[], Engine]] = {"keras": KerasEngine, "population": PopulationEngine}
 """Engines by their name in a study file."""
