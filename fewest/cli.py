@@ -299,6 +299,40 @@ def export(
 
 
 @cli.command()
+@click.argument("name")
+@click.argument("rows")
+@click.option("--target", type=float, help="Use the typical answer for this test accuracy; by default the highest.")
+@click.option("--depth", type=click.IntRange(min=0), help="Number of hidden layers of the answer.")
+@click.option("--trial", type=int, help="Use this trial's network.")
+@click.option("--output", metavar="FILE", default="-", help="CSV file to write; by default stdout.")
+@with_moved_data
+@with_artifacts
+@with_storage
+def predict(
+    name: str,
+    rows: str,
+    target: float | None,
+    depth: int | None,
+    trial: int | None,
+    output: str,
+    data: str | None,
+    artifacts: str | None,
+    url: str,
+) -> None:
+    """Label ROWS, another table, with a network of study NAME: write them as CSV, with label and probability.
+
+    Example: fewest predict iris new.csv --target 0.95 --output labelled.csv
+    """
+    from fewest.export_command import Request
+    from fewest.predict_command import predict_rows
+    from fewest.storage.files.atomic import output_path
+
+    if target is not None and trial is not None:
+        raise click.UsageError("Name one network, either with --target or with --trial.")
+    predict_rows(Request(name, url, target, depth, trial, artifacts, data), rows, output_path(output))
+
+
+@cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
 @with_artifacts

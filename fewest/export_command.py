@@ -2,13 +2,13 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.table import Table
 
 from fewest.dashboards.console import err, out, say, show
 from fewest.quiet import quiet_libraries
-from fewest.read_commands import read_found, storage_at
+from fewest.read_commands import Found, read_found, storage_at
 from fewest.search.export.selection import Choice, network_for_target, network_of_trial
 from fewest.search.settings.config import shown
 from fewest.search.settings.files import overridden
@@ -18,9 +18,75 @@ from fewest.storage.files.atomic import is_stdout
 from fewest.storage.files.places import place_for
 
 if TYPE_CHECKING:
+    from fewest.search.data.samples import SealedTest, SearchData
     from fewest.search.export.export import ExportReport
+    from fewest.search.export.recovery import Recovered
 
-__all__ = ["export_network"]
+__all__ = ["Request", "export_network"]
+
+
+class Request(NamedTuple):
+    """A network of a study, as a user names it.
+
+    Attributes:
+        name: Name of the study.
+        url: URL of the storage, which is only read.
+        target: Target accuracy, 0..1: its answer is meant; None for a trial.
+        depth: Number of hidden layers of the answer; None for any.
+        trial: Number of the trial; None for a target.
+        artifacts: Place of the study's artifacts; None for the storage's usual place.
+        data_path: Path of the study's data, if they have moved.
+    """
+
+    name: str
+    url: str
+    target: float | None
+    depth: int | None
+    trial: int | None
+    artifacts: str | None
+    data_path: str | None
+
+    def chosen(self) -> tuple[Found, Choice]:
+        """Read the study and choose the network.
+
+        Raises:
+            MisuseError: There is no such study or network, or the options do not fit together.
+        """
+        if self.depth is not None and self.trial is not None:
+            raise MisuseError("`--depth` goes with `--target`: a trial has the depth it has.")
+        with storage_at(self.url) as connection:
+            known = read_found(connection, self.name)
+        if self.trial is not None:
+            choice = network_of_trial(known.config, known.trials, self.trial)
+        else:
+            target = max(known.config.budget.targets) if self.target is None else self.target
+            choice = network_for_target(known.config, known.trials, known.verified, target, self.depth)
+        if choice.caution is not None:
+            say(err(), choice.caution)
+        return known, choice
+
+    def had(self, known: Found, choice: Choice) -> "tuple[Recovered, SearchData, SealedTest]":
+        """Load the study's data, and have the network again.
+
+        Raises:
+            MisuseError: The data have changed.
+            RecoveryError: The network had to be trained again, and that failed.
+        """
+        from fewest.search.data.loading import load_for
+        from fewest.search.export.recovery import recover
+
+        moved = [] if self.data_path is None else [("data.name", self.data_path)]
+        config = overridden(known.config, moved)
+        data, sealed = load_for(config)
+        if data.fingerprint != known.ours.data.fingerprint:
+            raise MisuseError(
+                f"Study '{self.name}' was made on other data than {shown(config.data.name)} holds. "
+                "Say with `--data PATH` where its data are."
+            )
+        with storage_at(self.url) as connection:
+            kept = read_kept(connection, known.study.study_id)
+        artifacts = Artifacts(place_for(self.url, "artifacts", self.artifacts))
+        return recover(choice, config, data, kept, artifacts, partial(say, err())), data, sealed
 
 
 def export_network(
@@ -58,37 +124,17 @@ def export_network(
     """
     if (target is None) == (trial is None):
         raise MisuseError("Name one network to export, either with `--target` or with `--trial`.")
-    if depth is not None and trial is not None:
-        raise MisuseError("`--depth` goes with `--target`: a trial has the depth it has.")
-    with storage_at(url) as connection:
-        known = read_found(connection, name)
-        kept = read_kept(connection, known.study.study_id)
-    config = known.config if data_path is None else overridden(known.config, [("data.name", data_path)])
-    if trial is not None:
-        choice = network_of_trial(config, known.trials, trial)
-    else:
-        assert target is not None
-        choice = network_for_target(config, known.trials, known.verified, target, depth)
-    announce = partial(say, err())
-    if choice.caution is not None:
-        announce(choice.caution)
+    request = Request(name, url, target, depth, trial, artifacts, data_path)
+    known, choice = request.chosen()
 
     quiet_libraries()
-    from fewest.search.data.loading import load_for
     from fewest.search.export.export import DEFAULT_TOLERANCE, check_request, export
     from fewest.search.export.record import Record
-    from fewest.search.export.recovery import recover
     from fewest.search.study.environment import changed_versions
 
     tolerance = DEFAULT_TOLERANCE if tolerance is None else tolerance
     fmt = check_request(output, fmt, tolerance)
-    data, sealed = load_for(config)
-    if data.fingerprint != known.ours.data.fingerprint:
-        raise MisuseError(
-            f"Study '{name}' was made on other data than {shown(config.data.name)} holds. "
-            "Say with `--data PATH` where its data are."
-        )
-    network, had = recover(choice, config, data, kept, Artifacts(place_for(url, "artifacts", artifacts)), announce)
+    (network, had), data, sealed = request.had(known, choice)
     record = Record(choice.words, choice.recorded, had, changed_versions(known.ours.environment))
     report = export(network, fmt, output, data, sealed.unseal(), tolerance=tolerance, record=record)
     _print(choice, report, sealed.n_samples)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.npz import require_memory
-from fewest.search.data.samples import InputRule
+from fewest.search.data.samples import InputRule, Preparation
 from fewest.search.settings.config import shown
 
 if TYPE_CHECKING:
@@ -54,12 +54,14 @@ class Inputs(NamedTuple):
         x_test: Like `x_train`.
         rules: How each input follows from a column.
         words: What was made of the columns, a line for each kind; for the user.
+        prepare: Turns other rows into inputs in the same way; errors as for `as_inputs`.
     """
 
     x_train: NDArray[np.float64]
     x_test: NDArray[np.float64]
     rules: tuple[InputRule, ...]
     words: tuple[str, ...]
+    prepare: Preparation
 
 
 def as_inputs(train: "pd.DataFrame", test: "pd.DataFrame", name: str, test_name: str | None = None) -> Inputs:
@@ -90,9 +92,16 @@ def as_inputs(train: "pd.DataFrame", test: "pd.DataFrame", name: str, test_name:
         [("numbers", median, [*numbers, *dates]), ("categories", encoder, categories)], sparse_threshold=0
     )
     x_train = transformer.fit_transform(_converted(train, kinds, name))
-    x_test = transformer.transform(_converted(test, kinds, test_name or name))
+
+    def prepare(rows: "pd.DataFrame", file_name: str) -> NDArray[np.float64]:
+        missing = [column for column in kinds if column not in rows.columns]
+        if missing:
+            raise DataError(f"{file_name} must have the columns of the training rows; {listed(missing)} missing.")
+        return np.asarray(transformer.transform(_converted(rows, kinds, file_name)))
+
+    x_test = prepare(test, test_name or name)
     rules = tuple(_rules(transformer, kinds))
-    return Inputs(np.asarray(x_train), np.asarray(x_test), rules, tuple(_words(rules, train, kinds)))
+    return Inputs(np.asarray(x_train), x_test, rules, tuple(_words(rules, train, kinds)), prepare)
 
 
 def _rules(transformer: Any, kinds: Mapping[str, ColumnKind]) -> Iterator[InputRule]:

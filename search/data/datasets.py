@@ -29,7 +29,7 @@ from fewest.search.data.tables import TABLE_SUFFIXES, is_table
 from fewest.search.settings.config import DataConfig, shown
 from fewest.storage.errors import MisuseError
 
-__all__ = ["cache_folder", "data_sets", "find"]
+__all__ = ["cache_folder", "data_sets", "find", "regular_file"]
 
 DOWNLOAD_TIMEOUT_SECONDS: Final = 20.0
 """How long Keras's loaders may wait for a silent server."""
@@ -68,7 +68,7 @@ def cache_folder() -> Path:
 def find(name_or_path: str, choice: DataConfig) -> tuple[str, Arrays, TableInputs | None]:
     """Find a data set: its name, its arrays, and what was made of a table's columns; errors as for `loading.load`."""
     source = _SOURCES.get(name_or_path)
-    path = None if source else _regular_file(name_or_path)
+    path = None if source else regular_file(name_or_path)
     if path and is_table(path.name):
         labelled = read_labelled(path, choice)
         return path.name, labelled.arrays, labelled.table
@@ -86,8 +86,13 @@ def _require_no_columns(choice: DataConfig, name: str) -> None:
             raise MisuseError(f"`data.{option}` is for tables ({listed(TABLE_SUFFIXES)}), not for {shown(name)}.")
 
 
-def _regular_file(name_or_path: str) -> Path:
-    """Find the file that a path leads to, without opening what might never end."""
+def regular_file(name_or_path: str) -> Path:
+    """Find the data file that a path leads to, without opening what might never end.
+
+    Raises:
+        MisuseError: The path leads nowhere, or to what is no file.
+        DataError: It cannot be read.
+    """
     try:
         path = Path(name_or_path).expanduser()
         mode = path.stat().st_mode

@@ -77,7 +77,7 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
     except MemoryError as error:
         raise DataError(f"{shown(path.name)} does not fit into memory ({reason(error)}).") from error
     words = (*table.notes, f"{said} {_classes(y_train)}", *inputs.words)
-    made = TableInputs(inputs.rules, tuple(np.unique(y_train).tolist()), words)
+    made = TableInputs(inputs.rules, tuple(np.unique(y_train).tolist()), words, label, inputs.prepare)
     return Labelled(Arrays(inputs.x_train, y_train, inputs.x_test, y_test), made)
 
 
@@ -104,7 +104,7 @@ def _parted(
     """Return the columns that become inputs, and that of the labels."""
     inputs = frame.drop(columns=[label, *(c for c in choice.ignore if c != label and c in frame.columns)])
     if inputs.shape[1] == 0:
-        raise DataError(f"A column of {name} besides the labels must be left as an input; `--ignore` fewer.")
+        raise DataError(f"A column of {name} besides the labels must be left as an input.")
     return inputs, frame[label]
 
 

@@ -6,14 +6,14 @@ verification and export call and nothing before them does; `tests/search/data/te
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.settings.space import Architecture, n_parameters
 
-__all__ = ["Images", "InputRule", "SealedTest", "SearchData", "TableInputs", "TestData", "flat"]
+__all__ = ["Images", "InputRule", "Preparation", "SealedTest", "SearchData", "TableInputs", "TestData", "flat"]
 
 Images = NDArray[np.uint8] | NDArray[np.float32]
 """Inputs: uint8 pixels or float32 features, `(samples, *input_shape)`."""
@@ -39,18 +39,27 @@ class InputRule(NamedTuple):
     value: float | str | None = None
 
 
-class TableInputs(NamedTuple):
+Preparation: TypeAlias = Callable[[Any, str], NDArray[np.float64]]
+"""Turns the rows of a data frame into inputs; the text names their file in errors."""
+
+
+@dataclass(frozen=True)
+class TableInputs:
     """A table's columns as inputs.
 
     Attributes:
         rules: How each input follows from a column, in the inputs' order.
         classes: The label of each class, as integer or text.
         words: What was found and made of the columns, in sentences for the user.
+        label: The column of the labels.
+        prepare: Turns other rows into inputs in the same way.
     """
 
     rules: tuple[InputRule, ...]
     classes: tuple[int | str, ...]
     words: tuple[str, ...]
+    label: str
+    prepare: Preparation = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)

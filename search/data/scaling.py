@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.errors import DataError
-from fewest.search.data.samples import Images, flat
+from fewest.search.data.samples import Images, SearchData, flat
 
-__all__ = ["Features", "features", "scaling"]
+__all__ = ["Features", "features", "scaling", "standardised"]
 
 LEAST_STEPS: Final = 256
 """float32 numbers within a standard deviation, below which casting a feature loses what matters; a byte has as many."""
@@ -54,6 +54,25 @@ def features(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> Features
     shifts, divisors = np.zeros(x_train.shape[1:]), np.ones(x_train.shape[1:])
     shifts.flat[lost], divisors.flat[lost] = shift, divisor
     return Features(train, test, shifts, divisors)
+
+
+def standardised(x: NDArray[np.float64], data: SearchData, name: str) -> NDArray[np.float32]:
+    """Convert other samples of a data set to what its networks take.
+
+    Args:
+        x: Samples as the data set's source has them, `(samples, *input_shape)`.
+        data: The data set.
+        name: The samples' name, for errors.
+
+    Raises:
+        DataError: They hold numbers beyond float32.
+    """
+    with np.errstate(all="ignore"):  # what does not fit is infinite, and refused
+        cast = ((x - data.shift) / data.divisor).astype(np.float32)
+    n_beyond = int(cast.size - np.isfinite(cast).sum())
+    if n_beyond:
+        raise DataError(f"{name} must hold numbers that fit float32 like those of the training rows, got {n_beyond:,}.")
+    return cast
 
 
 def scaling(

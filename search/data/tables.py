@@ -241,10 +241,6 @@ def _named(found: Any, path: Path) -> Any:
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
         raise DataError(f"The columns of {shown(path.name)} must have names of their own, got {listed(twice)} twice.")
-    if len(names) < 2:
-        raise DataError(
-            f"{shown(path.name)} must have a column of labels and at least one other, got only {shown(listed(names))}."
-        )
     return found
 
 

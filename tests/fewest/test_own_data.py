@@ -1,5 +1,6 @@
 """`fewest run` on a file of the user's: answered, resumed and reported, or refused with nothing written."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +58,69 @@ def test_arrays_need_no_study_file(tiny_file: Path, url: str) -> None:
     ours = our_study(stored_study("tiny", url))
     assert ours.config.training.batch_size == 8
     assert ours.data.columns == []
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A table of two classes that a number and a colour tell apart, and the storage of a study on it."""
+    folder = tmp_path_factory.mktemp("answered")
+    rng = np.random.default_rng(0)
+    lines = ["size,colour,kind"]
+    for row in range(80):
+        size = "" if row % 9 == 4 else f"{rng.normal(9 * (row % 2)) + 1e9:.3f}"
+        lines.append(f"{size},{('red', 'blue')[row % 2]},{('small', 'large')[row % 2]}")
+    path, url = folder / "it.csv", f"sqlite:///{folder}/studies.db"
+    path.write_text("\n".join(lines))
+    run = ("--trials", "4", "--quiet", "--target", "0.8", "--set", "budget.verification_seeds=3")
+    assert command("run", path, *run, "--set", "training.epochs=20", "--storage", url) == 0
+    return path, url
+
+
+@pytest.mark.slow
+def test_rows_of_another_table_are_labelled(answered: tuple[Path, str], tmp_path: Path, capsys: Any) -> None:
+    _, url = answered
+    rows, labelled = tmp_path / "new.tsv", tmp_path / "labelled.csv"
+    rows.write_text("note\tcolour\tsize\nfirst\tred\t1e9\nsecond\tblue\t1000000009\nthird\tgreen\t\n")
+    for more in ((), ("--target", "0.8"), ("--trial", "2")):
+        assert command("predict", "it", rows, *more, "--output", labelled, "--storage", url) == 0
+        with labelled.open() as file:
+            found = list(csv.DictReader(file))
+        assert [row["predicted kind"] for row in found][:2] == ["small", "large"]
+        assert [row["note"] for row in found] == ["first", "second", "third"]
+        assert all(0.5 <= float(row["probability"]) <= 1 for row in found)
+    capsys.readouterr()
+    assert command("predict", "it", rows, "--storage", url) == 0
+    heard = capsys.readouterr()
+    assert heard.out.startswith("note,colour,size,predicted kind,probability\nfirst,red,1e9,small,")
+    assert heard.err.strip().endswith(": 3 rows labelled.")
+
+
+@pytest.mark.slow
+def test_predictions_are_those_that_the_study_scored(answered: tuple[Path, str], tmp_path: Path) -> None:
+    """The labels of the study's own rows agree with the accuracy that it measured on its test rows."""
+    path, url = answered
+    assert command("predict", "it", path, "--output", tmp_path / "all.csv", "--storage", url) == 0
+    with (tmp_path / "all.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert np.mean([row["predicted kind"] == row["kind"] for row in rows]) > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("content", "options", "said"),
+    [
+        ("size\n1\n", (), "Error: new.csv must have the columns of the training rows; colour missing."),
+        ("size,colour\noops,red\n", (), "Error: Column 'size' of new.csv must hold a number in every row"),
+        ("size,colour\n1,red\n", ("--target", "0.8", "--trial", "1"), "Error: Name one network, either with --target"),
+        ("size,colour\n1,red\n", ("--target", "0.99999"), "Error: "),
+    ],
+)
+def test_rows_that_cannot_be_labelled_get_one_line(
+    content: str, options: Any, said: str, answered: tuple[Path, str], tmp_path: Path, capsys: Any
+) -> None:
+    _, url = answered
+    (tmp_path / "new.csv").write_text(content)
+    status = command("predict", "it", tmp_path / "new.csv", *options, "--output", tmp_path / "o.csv", "--storage", url)
+    assert status in (1, 2)
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith(said)
+    assert not (tmp_path / "o.csv").exists()

@@ -181,7 +181,7 @@ BAD: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "a header only": (b"x,y\n", {}, "must hold rows, got only the names of its columns"),
     "bytes": (b"x,y\n\0\0\0", {}, "must be text, got other bytes"),
     "no header": (rows("1,2,3", "4,5,6"), {}, "must name its columns, got values: 1, 2, 3"),
-    "one column": (rows("x", "1", "2"), {}, "must have a column of labels and at least one other"),
+    "one column": (rows("x", "1", "2"), {}, "A column of it.csv besides the labels must be left as an input"),
     "a name twice": (rows("x,x,y", "1,2,a", "3,4,b"), {}, "must have names of their own, got x twice"),
     "a row too long": (GOOD + b"1,2,3,4\n", {}, "cannot be read as a table: Expected 3 columns, got 4"),
     "a row too short": (GOOD + b"1,2\n", {}, "cannot be read as a table: Expected 3 columns, got 2"),
