@@ -78,9 +78,7 @@ def searched(x: NDArray[Any], y: NDArray[Any]) -> SearchData:
 
 def schedules(n_rows: int) -> dict[str, tuple[int, int]]:
     """Return batch size and epochs of each schedule."""
-    batch_size, epochs = schedule(n_rows)
-    more = {f"{n:,} steps": (batch_size, min(60, max(15, -(-n // (n_rows // batch_size))))) for n in STEPS}
-    return {"MNIST's": MNIST, "the rule": (batch_size, epochs), **more}
+    return {"MNIST's": MNIST, "the rule": schedule(n_rows), **{f"{n:,} steps": schedule(n_rows, n) for n in STEPS}}
 
 
 if __name__ == "__main__":

@@ -281,21 +281,11 @@ def export(
 
     Example: fewest export mnist --target 0.95 --output mnist.tflite
     """
-    from fewest.export_command import export_network
+    from fewest.export_command import Request, export_network
     from fewest.storage.files.atomic import output_path
 
-    export_network(
-        name,
-        url,
-        output_path(output),
-        target=target,
-        depth=depth,
-        trial=trial,
-        fmt=fmt,
-        tolerance=tolerance,
-        artifacts=artifacts,
-        data_path=data,
-    )
+    request = Request(name, url, target, depth, trial, artifacts, data)
+    export_network(request, output_path(output), fmt=fmt, tolerance=tolerance)
 
 
 @cli.command()

@@ -31,11 +31,11 @@ class Request(NamedTuple):
     Attributes:
         name: Name of the study.
         url: URL of the storage, which is only read.
-        target: Target accuracy, 0..1: its answer is meant; None for a trial.
+        target: Target accuracy, 0..1: its answer is meant; None for a trial, or for the study's highest target.
         depth: Number of hidden layers of the answer; None for any.
-        trial: Number of the trial; None for a target.
+        trial: Number of the trial; None for an answer.
         artifacts: Place of the study's artifacts; None for the storage's usual place.
-        data_path: Path of the study's data, if they have moved.
+        data_path: Path of the study's data, if they have moved. It is not stored, as the storage is only read.
     """
 
     name: str
@@ -89,32 +89,14 @@ class Request(NamedTuple):
         return recover(choice, config, data, kept, artifacts, partial(say, err())), data, sealed
 
 
-def export_network(
-    name: str,
-    url: str,
-    output: Path,
-    *,
-    target: float | None,
-    depth: int | None,
-    trial: int | None,
-    fmt: str | None,
-    tolerance: float | None,
-    artifacts: str | None,
-    data_path: str | None = None,
-) -> None:
+def export_network(request: Request, output: Path, *, fmt: str | None, tolerance: float | None) -> None:
     """Write a network of a study to a file, run the file on the test set, print its accuracy.
 
     Args:
-        name: Name of the study.
-        url: URL of the storage, which is only read.
+        request: The network, by a target or a trial.
         output: Path of the file to write.
-        target: Target accuracy, 0..1: export its answer; None to export by `trial`.
-        depth: Number of hidden layers of the answer; None for any.
-        trial: Number of the trial to export; None to export by `target`.
         fmt: Name in `fewest.search.export.export.FORMATS`; None chooses by the ending of `output`.
         tolerance: Test accuracy that may be lost, 0..1; None for the default.
-        artifacts: Place of the study's artifacts; None for the storage's usual place.
-        data_path: Path of the study's data, if they have moved. It is not stored, as the storage is only read.
 
     Raises:
         MisuseError: There is no such study or network, its data have changed, or the options do not fit together.
@@ -122,9 +104,8 @@ def export_network(
         RecoveryError: The network had to be trained again, and that failed.
         RecordError: The network, or the file, is not as accurate as the study recorded.
     """
-    if (target is None) == (trial is None):
+    if (request.target is None) == (request.trial is None):
         raise MisuseError("Name one network to export, either with `--target` or with `--trial`.")
-    request = Request(name, url, target, depth, trial, artifacts, data_path)
     known, choice = request.chosen()
 
     quiet_libraries()

@@ -32,13 +32,15 @@ def predict_rows(request: Request, rows: str, output: Path) -> None:
     from fewest.search.data.scaling import standardised
     from fewest.search.data.tables import read_table
 
-    (network, _), data, _ = request.had(known, choice)
-    if data.table is None:
+    if not known.ours.data.columns:
+        others = known.ours.data.name
         raise MisuseError(
-            f"`fewest predict` labels tables, and study '{request.name}' is on {data.name}. Export its network."
+            f"`fewest predict` labels tables, and study '{request.name}' is on {others}. Export its network."
         )
     path = regular_file(rows)
     frame = read_table(path).frame
+    (network, _), data, _ = request.had(known, choice)
+    assert data.table is not None  # Its fingerprint is that of the table.
     probabilities = network.predict(standardised(data.table.prepare(frame, path.name), data, path.name), verbose=0)
     labels = np.array(data.table.classes)[probabilities.argmax(1)]
     told = frame.assign(**{f"predicted {data.table.label}": labels, "probability": probabilities.max(1).round(4)})

@@ -8,7 +8,7 @@ refused by name, since a network that is given them learns nothing that holds fo
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.npz import require_memory
 from fewest.search.data.samples import InputRule, Preparation
+from fewest.search.data.tables import NUMBER
 from fewest.search.settings.config import shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MISSING", "Inputs", "as_inputs"]
+__all__ = ["MISSING", "Inputs", "as_inputs", "odd_type", "require_columns"]
 
 MISSING: Final = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-")
 """Text that stands for a missing value."""
@@ -34,11 +35,11 @@ NUMBERS_SHARE: Final = 0.9
 """Share of a text column's values that are numbers, above which the others are taken for faults."""
 
 LEAST_NUMBERED: Final = 20
-"""Rows, at most so many of which may have different whole numbers that are no row numbers."""
+"""In so few rows, whole numbers that all differ are not taken for row numbers."""
 
 BOOLEANS: Final = {"true": 1.0, "false": 0.0}
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?"
+_NUMBER = rf"{NUMBER}|[+-]?inf(?:inity)?"
 _COMMA_NUMBER = r"[+-]?\d+(?:,\d+)?(?:[eE][+-]?\d+)?"
 _THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+"
 _DATE = r"\d{4}-\d{2}-\d{2}(?:[T ].*)?"
@@ -94,14 +95,30 @@ def as_inputs(train: "pd.DataFrame", test: "pd.DataFrame", name: str, test_name:
     x_train = transformer.fit_transform(_converted(train, kinds, name))
 
     def prepare(rows: "pd.DataFrame", file_name: str) -> NDArray[np.float64]:
-        missing = [column for column in kinds if column not in rows.columns]
-        if missing:
-            raise DataError(f"{file_name} must have the columns of the training rows; {listed(missing)} missing.")
+        require_columns(rows, kinds, file_name)
         return np.asarray(transformer.transform(_converted(rows, kinds, file_name)))
 
     x_test = prepare(test, test_name or name)
     rules = tuple(_rules(transformer, kinds))
     return Inputs(np.asarray(x_train), x_test, rules, tuple(_words(rules, train, kinds)), prepare)
+
+
+def require_columns(frame: "pd.DataFrame", columns: Iterable[str], name: str) -> None:
+    """Refuse other rows that lack columns of the training rows.
+
+    Raises:
+        DataError: A column is missing.
+    """
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise DataError(f"{name} must have the columns of the training rows; {listed(missing)} missing.")
+
+
+def odd_type(column: "pd.Series[Any]") -> str | None:
+    """Name the type of the first value that is neither a number, a date nor text; None if there is none."""
+    values = column.dropna().infer_objects()
+    odd = (type(value).__name__ for value in values if not isinstance(value, str))
+    return next(odd, None) if values.dtype.kind == "O" else None
 
 
 def _rules(transformer: Any, kinds: Mapping[str, ColumnKind]) -> Iterator[InputRule]:
@@ -124,10 +141,8 @@ def _kind_of(column: "pd.Series[Any]", label: str, name: str) -> ColumnKind:
     """Say what the training rows of a column hold."""
     from pandas.api import types
 
-    objects = column.dropna().infer_objects()
-    odd = [value for value in objects if not isinstance(value, str)] if objects.dtype.kind == "O" else []
-    if odd:
-        raise _refused(label, name, f"holds values of the type {type(odd[0]).__name__}")
+    if odd := odd_type(column):
+        raise _refused(label, name, f"holds values of the type {odd}")
     values = _present(column)
     if values.empty:
         raise _refused(label, name, "has no value in any training row")
@@ -198,16 +213,18 @@ def _numbers(column: "pd.Series[Any]", kind: ColumnKind) -> NDArray[np.float64]:
     Raises:
         ValueError: It holds something else.
     """
-    if column.dtype.kind != "O":
+    if column.dtype.kind != "O" and kind != "date":
         return np.asarray(column.astype("Float64").to_numpy(np.float64, na_value=np.nan))
-    present = _present(column).astype(str)
-    if kind == "boolean":
-        unknown = present[~present.str.lower().isin(BOOLEANS)]
-        if len(unknown):
-            raise ValueError(f"got {shown(unknown.iloc[0][:40])}")
-        converted = present.str.lower().map(BOOLEANS)
+    present = _present(column)
+    if kind == "date":
+        converted = _seconds(present)
+    elif kind == "boolean":
+        converted = present.astype(str).str.lower().map(BOOLEANS)
     else:
         converted = (present.str.replace(",", ".", regex=False) if kind == "decimal comma" else present).astype(float)
+    unknown = present[converted.isna()]
+    if len(unknown):
+        raise ValueError(f"got {shown(str(unknown.iloc[0])[:40])}")
     return np.asarray(converted.reindex(column.index).to_numpy(np.float64))
 
 
@@ -231,7 +248,7 @@ def _converted(frame: "pd.DataFrame", kinds: Mapping[str, ColumnKind], name: str
             columns[label] = present.astype(str).reindex(column.index).astype(object)
             continue
         try:
-            numbers = _seconds(column).to_numpy(np.float64) if kind == "date" else _numbers(column, kind)
+            numbers = _numbers(column, kind)
         except (TypeError, ValueError, OverflowError) as error:
             raise DataError(
                 f"Column {shown(label)} of {name} must hold a {kind} in every row, as in the training rows: "

@@ -1,5 +1,6 @@
 """A table -> the four arrays of a data set: the column of labels, rows set aside for the test, and inputs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -7,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fewest.search.data.columns import as_inputs
+from fewest.search.data.columns import as_inputs, odd_type, require_columns
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.npz import Arrays
 from fewest.search.data.samples import TableInputs
 from fewest.search.data.splitting import stratified_split
-from fewest.search.data.tables import Table, is_table, read_table
+from fewest.search.data.tables import NUMBER, is_table, read_table
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ LARGEST_LABEL: Final = 2**53
 LONGEST_LABEL: Final = 200
 """Characters of a label, beyond which it is taken for text."""
 
-_LABEL_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf"
+_NUMBER = rf"{NUMBER}|[+-]?inf"
 
-LEAST_PER_CLASS: Final = 3
+LEAST_ROWS: Final = 3
 """Rows of a class: one to train on, one to validate, one to test."""
 
 
@@ -65,9 +66,8 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
     if isinstance(choice.test, str):
         other = Path(choice.test).expanduser()
         test_name = one_line(other.name)
-        test_table = _test_table(other, path, train, label)
-        test, labels = _parted(test_table.frame, label, choice, test_name)
-        test, y_test = test[list(train.columns)], _as_labels(labels, label, test_name, like=y_train)
+        test, labels = _parted(_test_rows(other, path, [*train.columns, label]), label, choice, test_name)
+        y_test = _as_labels(labels, label, test_name, like=y_train)
     else:
         kept, held_out = _split(y_train, choice.test, name)
         test, y_test = train.iloc[held_out], y_train[held_out]
@@ -119,10 +119,9 @@ def _as_labels(column: "pd.Series[Any]", label: str, name: str, like: NDArray[An
     """
     from pandas.api import types
 
-    odd = [value for value in column.dropna() if not isinstance(value, str)] if column.dtype.kind == "O" else []
-    if odd:
+    if odd := odd_type(column):
         raise DataError(
-            f"Column {shown(label)} of {name} must hold classes, got values of the type {type(odd[0]).__name__}. "
+            f"Column {shown(label)} of {name} must hold classes, got values of the type {odd}. "
             "Name another column with `--label`."
         )
     n_missing = int((column.isna() | (column == "")).sum())
@@ -135,7 +134,7 @@ def _as_labels(column: "pd.Series[Any]", label: str, name: str, like: NDArray[An
         return _whole(column.to_numpy(), label, name)
     if column.dtype.kind != "O":
         column = column.astype(str)
-    numbers = column.str.fullmatch(_LABEL_NUMBER)
+    numbers = column.str.fullmatch(_NUMBER)
     if numbers.all() and (like is None or like.dtype.kind in "iu"):
         return _whole(column.astype(float).to_numpy(), label, name)
     longest = int(column.str.len().max())
@@ -164,26 +163,24 @@ def _whole(numbers: NDArray[Any], label: str, name: str) -> NDArray[np.int64]:
     return wide.astype(np.int64)
 
 
-def _test_table(path: Path, training: Path, train: "pd.DataFrame", label: str) -> Table:
+def _test_rows(path: Path, training: Path, columns: Sequence[str]) -> "pd.DataFrame":
     if not is_table(path.name) or not path.is_file():
         raise DataError(f"The test rows must be the path of a table or a share such as 0.2, got {shown(str(path))}.")
     if path.samefile(training):
         raise DataError(f"The test rows must be others than the training rows, got {shown(str(path))} for both.")
-    table = read_table(path)
-    missing = [column for column in (*train.columns, label) if column not in table.frame.columns]
-    if missing:
-        raise DataError(f"{shown(path.name)} must have the columns of the training rows; {listed(missing)} missing.")
-    return table
+    frame = read_table(path).frame
+    require_columns(frame, columns, one_line(path.name))
+    return frame
 
 
 def _split(y: NDArray[Any], share: float, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     classes, counts = np.unique(y, return_counts=True)
-    rare = classes[counts < LEAST_PER_CLASS]
+    rare = classes[counts < LEAST_ROWS]
     if len(rare):
         words = listed([str(label) for label in rare], 4)
         hint = " Is the column one of classes? `--label` names another." if len(classes) > len(y) / 4 else ""
         raise DataError(
-            f"Every class of {name} must have at least {LEAST_PER_CLASS} rows, one each to train, validate and test; "
+            f"Every class of {name} must have at least {LEAST_ROWS} rows, one each to train, validate and test; "
             f"too few have {words}.{hint}"
         )
     n_test = max(round(len(y) * share), len(classes))

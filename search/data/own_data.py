@@ -38,18 +38,18 @@ def settings_for(path: str) -> dict[str, Any]:
     }
 
 
-def schedule(n_rows: int) -> tuple[int, int]:
+def schedule(n_rows: int, n_steps: int = LEAST_STEPS) -> tuple[int, int]:
     """Choose batch size and epochs for a number of rows.
 
     The batch is about half the square root of the rows, a power of two from 8 to 512, so that steps in an epoch grow
-    with the rows, too. Epochs make 1,000 steps, within 15 to 60.
+    with the rows, too. Epochs make `n_steps` steps, within 15 to 60.
 
     >>> schedule(150), schedule(1_800), schedule(60_000), schedule(580_000)
     ((8, 56), (16, 15), (128, 15), (512, 15))
     """
     batch_size = next(size for size in (8, 16, 32, 64, 128, 256, 512) if size == 512 or 2 * size**2 > n_rows / 4)
     steps = max(1, n_rows // batch_size)
-    return batch_size, min(60, max(15, -(-LEAST_STEPS // steps)))
+    return batch_size, min(60, max(15, -(-n_steps // steps)))
 
 
 def _n_rows(name: str) -> int:

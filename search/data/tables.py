@@ -19,7 +19,7 @@ from fewest.storage import extras
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TABLE_SUFFIXES", "Table", "is_table", "n_rows", "read_table"]
+__all__ = ["NUMBER", "TABLE_SUFFIXES", "Table", "is_table", "n_rows", "read_table"]
 
 TEXT_SUFFIXES: Final = (".csv", ".tsv")
 
@@ -30,10 +30,12 @@ TABLE_SUFFIXES: Final = (*TEXT_SUFFIXES, ".parquet", ".feather")
 
 SEPARATORS: Final = ",;\t|"
 
+NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+"""A finite number as text, with a decimal point."""
+
 SAMPLE_BYTES: Final = 65_536
 """The beginning of a text, from which its format is found."""
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _EXCEL_SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 
 
@@ -110,7 +112,7 @@ def n_rows(path: Path) -> int:
         if suffix == ".parquet":
             return int(_arrow("pyarrow.parquet").ParquetFile(str(path)).metadata.num_rows)
         if suffix == ".feather":
-            return int(_arrow("pyarrow.feather").read_table(str(path)).num_rows)
+            return int(_arrow("pyarrow.feather").read_table(str(path), memory_map=True).num_rows)
         with arrow.input_stream(str(path), compression=compression) as stream:
             lines: int = sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
         return max(0, lines - 1)
@@ -204,7 +206,7 @@ def _fit(lines: Sequence[str], separator: str) -> tuple[float, int, int]:
     n_names = len(rows[0])
     if n_names == 1:
         return 0.0, 0, 0
-    n_numbers = sum(bool(_NUMBER.fullmatch(value.strip().replace(",", "."))) for row in rows[1:] for value in row)
+    n_numbers = sum(bool(re.fullmatch(NUMBER, value.strip().replace(",", "."))) for row in rows[1:] for value in row)
     return sum(len(row) == n_names for row in rows) / len(rows), n_names, n_numbers
 
 
@@ -222,7 +224,7 @@ def _encoding_of(start: bytes) -> str:
 def _require_header(names: Sequence[str], path: Path) -> None:
     """Refuse a first line of values, which would be taken for names; pandas and NumPy may count columns from 0."""
     names = [name.strip() for name in names]
-    numbers = [name for name in names if _NUMBER.fullmatch(name)]
+    numbers = [name for name in names if re.fullmatch(NUMBER, name)]
     if numbers and numbers != [str(index) for index in range(len(names))][: len(numbers)]:
         raise DataError(
             f"The first line of {shown(path.name)} must name its columns, got values: {listed(names, 4)}. "

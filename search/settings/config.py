@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails
 
 from fewest.search.settings.protocol import Protocol
@@ -42,26 +42,40 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
-def _storable(name: Any) -> Any:
+def _storable(name: Any, info: ValidationInfo) -> Any:
     """Refuse characters that no database and no file name can hold, with a clearer message than Pydantic's."""
     if isinstance(name, str) and ("\0" in name or any("\ud800" <= character <= "\udfff" for character in name)):
+        what = "column" if info.field_name in ("label", "ignore") else "file"
         raise ValueError(
-            f"`data.name` must be UTF-8 without NUL, since the study keeps it, got {shown(name)}; rename the file."
+            f"`data.{info.field_name}` must be UTF-8 without NUL, since the study keeps it, got {shown(name)}; "
+            f"rename the {what}."
         )
     return name
+
+
+def _share_or_path(test: Any, info: ValidationInfo) -> Any:
+    """Refuse what is neither a share nor a path in one sentence; Pydantic would have one for each type."""
+    if isinstance(test, str):
+        return _storable(test, info)
+    if isinstance(test, (int, float)) and 0 < test < 1:
+        return float(test)
+    raise ValueError(f"`data.test` must be a share above 0 and below 1, or the path of a table, got {test!r}.")
+
+
+Storable: TypeAlias = Annotated[str, BeforeValidator(_storable)]
 
 
 class DataConfig(_Settings):
     """The data set, and the split of its training set into training and validation samples."""
 
-    name: Annotated[str, BeforeValidator(_storable)] = Field(min_length=1)
+    name: Storable = Field(min_length=1)
     validation: Literal["stratified", "tail"] = "stratified"
     validation_share: float = Field(default=0.15, gt=0, lt=1)
-    label: Annotated[str, BeforeValidator(_storable)] | None = None
+    label: Storable | None = None
     """A table's column of labels; None for its last one."""
-    ignore: tuple[Annotated[str, BeforeValidator(_storable)], ...] = ()
+    ignore: tuple[Storable, ...] = ()
     """A table's columns that are no inputs."""
-    test: Annotated[float, Field(gt=0, lt=1)] | Annotated[str, BeforeValidator(_storable)] = 0.2
+    test: Annotated[float | str, BeforeValidator(_share_or_path)] = 0.2
     """A table's test rows: a share of each class, or the path of another table."""
 
 

@@ -53,11 +53,15 @@ def test_a_table_that_is_refused_leaves_nothing(table: Path, tmp_path: Path, url
 
 
 @pytest.mark.slow
-def test_arrays_need_no_study_file(tiny_file: Path, url: str) -> None:
+def test_arrays_need_no_study_file(tiny_file: Path, url: str, capsys: Any) -> None:
     assert command("run", tiny_file, *SHORT, "--storage", url) == 0
     ours = our_study(stored_study("tiny", url))
     assert ours.config.training.batch_size == 8
     assert ours.data.columns == []
+    capsys.readouterr()
+    assert command("predict", "tiny", tiny_file, "--trial", 0, "--storage", url) == 2
+    said = "Error: `fewest predict` labels tables, and study 'tiny' is on tiny.npz. Export its network."
+    assert capsys.readouterr().err.strip().splitlines()[-1] == said
 
 
 @pytest.fixture(scope="module")

@@ -307,6 +307,17 @@ def test_test_rows_that_do_not_fit_are_refused_by_their_own_name(tmp_path: Path)
         made(tmp_path, rows("c,y", "1,a", "2,b"), rows("c,y", "1,a", "oops,b", n=1))
 
 
+@pytest.mark.parametrize(
+    ("training", "other", "kind"),
+    [("2024-01-05", "yesterday", "date"), ("true", "maybe", "boolean"), ("1,5", "oops", "decimal comma")],
+)
+def test_no_value_that_does_not_fit_is_taken_for_a_missing_one(
+    training: str, other: str, kind: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=rf"^Column 'c' of test\.csv must hold a {kind} in every row, .*'{other}'"):
+        made(tmp_path, rows("c;y", f"{training};a", f"{training};b"), rows("c;y", f"{training};a", f"{other};b", n=1))
+
+
 def test_labels_are_missing_only_where_nothing_is_written(tmp_path: Path) -> None:
     found = made(tmp_path, rows("x,y", "0.5,-", "1.5,+", "2.5,None", "3.5,NA"))
     assert found.table.classes == ("+", "-", "NA", "None")

@@ -54,6 +54,14 @@ def test_any_text_arrives_by_a_pair_and_by_the_printed_command(text: str) -> Non
 @pytest.mark.parametrize("path", ["\udcff.npz", "a\ud83c.npz", "a\0.npz"])
 def test_a_file_name_that_no_study_can_keep_is_one_line(path: str) -> None:
     assert refusal("digits", ("data.name", path)).startswith("`data.name` must be UTF-8 without NUL")
+    assert refusal("digits", ("data.test", path)).startswith("`data.test` must be UTF-8 without NUL")
+    assert refusal("digits", ("data.ignore", [path])).endswith("rename the column.")
+
+
+@pytest.mark.parametrize("test", [0, 1.0, 2, -0.1, float("nan"), True, ["a.csv"], None])
+def test_test_rows_are_a_share_or_a_path(test: object) -> None:
+    said = f"`data.test` must be a share above 0 and below 1, or the path of a table, got {test!r}."
+    assert refusal("digits", ("data.test", test)) == said
 
 
 @pytest.mark.parametrize("text", ["1\nseed = 3", "7\n[data]", "1\r\nx.y = 2"])
