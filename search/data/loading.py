@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from fewest.search.data.datasets import find
 from fewest.search.data.errors import DataError, listed, one_line
-from fewest.search.data.samples import Images, SealedTest, SearchData, TestData
+from fewest.search.data.npz import Arrays
+from fewest.search.data.samples import Images, SealedTest, SearchData, TableInputs, TestData
 from fewest.search.data.scaling import features, scaling
 from fewest.search.data.splitting import Validation, refuse_numbers, split
 from fewest.search.settings.config import DataConfig, StudyConfig
 from fewest.search.settings.seeds import split_seed
 from fewest.storage.errors import MisuseError
 
-__all__ = ["load", "load_for"]
+__all__ = ["assembled", "load", "load_for"]
 
 _ANY_COLUMNS = DataConfig(name="any")
 
@@ -69,6 +70,31 @@ def load(
     if not 0.0 < validation_share < 1.0:
         raise MisuseError(f"`validation_share` must be above 0 and below 1, got {validation_share}.")
     file_name, arrays, table = find(name_or_path, choice or _ANY_COLUMNS)
+    return assembled(file_name, arrays, table, validation=validation, validation_share=validation_share, seed=seed)
+
+
+def assembled(
+    file_name: str,
+    arrays: Arrays,
+    table: TableInputs | None,
+    *,
+    validation: Validation,
+    validation_share: float,
+    seed: int,
+) -> tuple[SearchData, SealedTest]:
+    """Check and scale four arrays, set validation samples aside, and seal the test set.
+
+    Args:
+        file_name: The data set's name.
+        arrays: Its samples and labels.
+        table: What was made of a table's columns; None for arrays.
+        validation: As for `load`.
+        validation_share: As for `load`.
+        seed: As for `load`.
+
+    Raises:
+        DataError: The arrays do not hold what they must.
+    """
     name = one_line(file_name)
     x_train, x_test, shift, divisor = _as_images(arrays.x_train, arrays.x_test, name)
     y_train, y_test, classes = _as_classes(arrays.y_train, arrays.y_test, name)
