@@ -1,8 +1,10 @@
 """A study's answer as text for a terminal."""
 
+import io
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 
+from jinja2 import Template
 from rich.console import Console
 from rich.table import Table
 
@@ -16,7 +18,18 @@ from fewest.search.settings.space import Architecture, describe
 from fewest.search.settings.stored import OurStudy, our_study, trouble_with
 from fewest.storage.trials.records import StudyRecord, TrialState
 
-__all__ = ["print_answer", "print_comparison", "print_studies"]
+__all__ = ["answer_html", "answer_text", "print_answer", "print_comparison", "print_studies"]
+
+_TEXT_COLUMNS = 100
+"""Width of an answer as text, as in a notebook."""
+
+_HTML = Template(
+    "<table><caption>{{ title }}</caption>"
+    "<thead><tr>{% for heading in headings %}<th>{{ heading }}</th>{% endfor %}</tr></thead>"
+    "<tbody>{% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</tbody>"
+    "</table>{% for statement in statements %}<p>{{ statement }}.</p>{% endfor %}",
+    autoescape=True,
+)
 
 STATES: tuple[TrialState, ...] = ("complete", "pruned", "fail", "running", "waiting")
 
@@ -37,6 +50,25 @@ def print_answer(console: Console, summary: Summary, statements: Sequence[str]) 
             say(console, f"{statement}.")
     else:
         show(console, _not_yet_verified(summary))
+
+
+def answer_text(summary: Summary, statements: Sequence[str]) -> str:
+    """Return the answer per target as a table, and as sentences below it; arguments as for `print_answer`."""
+    text = io.StringIO()
+    console = Console(file=text, width=_TEXT_COLUMNS, markup=False, emoji=False, highlight=False)
+    console.print(_verified(summary) if statements else _not_yet_verified(summary))
+    for statement in statements:
+        console.print(f"{statement}.")
+    return "\n".join(map(str.rstrip, text.getvalue().splitlines()))
+
+
+def answer_html(summary: Summary, statements: Sequence[str]) -> str:
+    """Return the answer per target as an HTML table, and as sentences below it; arguments as for `print_answer`."""
+    table = _verified(summary) if statements else _not_yet_verified(summary)
+    columns = list(table.columns)
+    rows = zip(*(column.cells for column in columns), strict=True)
+    headings = [column.header for column in columns]
+    return str(_HTML.render(title=table.title, headings=headings, rows=rows, statements=statements))
 
 
 def print_comparison(

@@ -24,7 +24,7 @@ from fewest.storage.errors import MisuseError, NotFoundError
 from fewest.storage.trials.records import StudyRecord
 
 if TYPE_CHECKING:
-    from fewest.search.data.samples import SealedTest
+    from fewest.search.data.samples import SealedTest, SearchData
     from fewest.search.keeper import Keeper
     from fewest.search.study.study import OpenStudy
     from fewest.search.training.interface import Engine
@@ -82,12 +82,16 @@ class Manner:
         places: Places of artifacts and checkpoints.
         pace: Intervals between checkpoints, heartbeats and looks at the storage.
         make_engine: Function that creates the engine for a study's settings.
+        draws: Whether to store figures with the study, for optuna-dashboard.
+        silent: Whether to print nothing at all.
     """
 
     quiet: bool = False
     places: Places = HERE
     pace: Pace = USUAL
     make_engine: Callable[[StudyConfig], "Engine"] = engine_for
+    draws: bool = True
+    silent: bool = False
 
 
 def run_study(config: StudyConfig, url: str, *, manner: Manner) -> None:
@@ -223,20 +227,30 @@ class Job:
         figures = Figures(self.study)
         with following(self.console, quiet=self.manner.quiet) as show:
             echo, poll_seconds = say_to(self.console), self.manner.pace.poll_seconds
-            listener = Listener(show, figures.refresh_if_old, echo, should_stop, should_leave, poll_seconds)
+            on_cohort = figures.refresh_if_old if self.manner.draws else lambda: None
+            listener = Listener(show, on_cohort, echo, should_stop, should_leave, poll_seconds)
             if searching:
                 ending = search(self.study, self.engine, listener, self.keeper)
                 if ending in _EARLY_ENDINGS:
                     listener.echo(_EARLY_ENDINGS[ending].format(patience=self.study.config.budget.patience))
             verify(self.study, self.engine, self.sealed, listener, self.keeper)
-            figures.refresh()
+            if self.manner.draws:
+                figures.refresh()
             if searching:
                 self.study.finish()
 
 
 @contextmanager
-def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
+def opened(
+    config: StudyConfig, url: str, *, manner: Manner, loaded: "tuple[SearchData, SealedTest] | None" = None
+) -> Iterator[Job]:
     """Create or continue a study, and yield it open for work, with its data.
+
+    Args:
+        config: Settings of the study.
+        url: URL of the storage.
+        manner: The command's way of working.
+        loaded: Data of the study that are in memory already; None loads those that the settings name.
 
     Raises:
         MisuseError: The study exists with other settings, or its data cannot be used.
@@ -249,7 +263,8 @@ def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
     from fewest.storage.trials.cohort_storage import optuna_storage
 
     console = err()
-    data, sealed = load_for(config)
+    console.quiet = manner.silent
+    data, sealed = loaded or load_for(config)
     checkpoints = place_for(url, "checkpoints", manner.places.checkpoints)
     artifacts = place_for(url, "artifacts", manner.places.artifacts)
     storage = optuna_storage(url)

@@ -120,6 +120,16 @@ class NoAnswer:
     up_to: int | None
     at_least: int
 
+    @property
+    def neurons(self) -> None:
+        """No number of neurons, where an `Answer` has one."""
+        return None
+
+    @property
+    def interval(self) -> None:
+        """No interval, where an `Answer` has one."""
+        return None
+
     def __str__(self) -> str:
         """Say why there is no answer.
 
@@ -153,6 +163,21 @@ class TargetAnswer:
     accuracy: float
     overall: Findings
     by_depth: Mapping[int, Findings]
+
+    @property
+    def possible(self) -> Finding:
+        """The answer over all depths with luck: one seed in twenty reaches the target."""
+        return self.overall["possible"]
+
+    @property
+    def typical(self) -> Finding:
+        """The answer over all depths: the median seed reaches the target."""
+        return self.overall["typical"]
+
+    @property
+    def reliable(self) -> Finding:
+        """The answer over all depths to be safe: nine seeds in ten reach the target."""
+        return self.overall["reliable"]
 
     def to_json(self) -> dict[str, Any]:
         """Return one member of `targets`: null where there is no answer, and the reason under `unanswered`."""

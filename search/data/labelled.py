@@ -18,7 +18,7 @@ from fewest.search.settings.config import DataConfig, did_you_mean, shown
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Labelled", "labelled", "read_labelled"]
+__all__ = ["LEAST_ROWS", "Labelled", "labelled", "read_labelled", "set_aside"]
 
 LARGEST_LABEL: Final = 2**53
 """Whole numbers beyond it are not all different as float64."""
@@ -88,7 +88,7 @@ def labelled(
         test, labels = _parted(test_table.frame, label, choice, test_name)
         y_test = _as_labels(labels, label, test_name, like=y_train)
     else:
-        kept, held_out = _split(y_train, float(choice.test), name)
+        kept, held_out = set_aside(y_train, float(choice.test), name)
         test, y_test = train.iloc[held_out], y_train[held_out]
         train, y_train = train.iloc[kept], y_train[kept]
     try:
@@ -190,7 +190,20 @@ def _test_table(path: Path, training: Path) -> Table:
     return read_table(path)
 
 
-def _split(y: NDArray[Any], share: float, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def set_aside(y: NDArray[Any], share: float, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Draw the test rows: a share of each class, and at least one row; always the same of the same labels.
+
+    Args:
+        y: Labels `(rows,)`.
+        share: Share of the rows, above 0 and below 1.
+        name: The data set's name, for errors.
+
+    Returns:
+        Positions of the rows to train on, and of the test rows.
+
+    Raises:
+        DataError: A class, or the table, has too few rows.
+    """
     classes, counts = np.unique(y, return_counts=True)
     rare = classes[counts < LEAST_ROWS]
     if len(rare):

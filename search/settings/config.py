@@ -5,7 +5,7 @@ A study file is TOML. Every setting has a dotted name (`training.epochs`) that e
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails
@@ -15,6 +15,7 @@ from fewest.search.settings.space import SearchSpace
 from fewest.storage.errors import MisuseError
 
 __all__ = [
+    "IN_MEMORY",
     "BudgetConfig",
     "DataConfig",
     "EngineName",
@@ -27,6 +28,9 @@ __all__ = [
     "did_you_mean",
     "shown",
 ]
+
+IN_MEMORY: Final = "data from Python"
+"""Name of data that a program gave: no file has them."""
 
 Accuracy = Annotated[float, Field(gt=0, lt=1)]
 
