@@ -127,7 +127,7 @@ def submit_study(config: StudyConfig, url: str) -> str:
     from fewest.storage.trials.cohort_storage import optuna_storage
 
     data, sealed = load_for(config)
-    with open_study(optuna_storage(url), config, data, sealed.n_samples) as study:
+    with open_study(optuna_storage(url), config, data, sealed.n_samples, guessing=sealed.guessing) as study:
         n_trials = study.config.n_trials
     n_left = max(0, n_trials - stored_study(config.name, url).n_ended)
     command = command_on("worker", config.name, storage_option(url))
@@ -254,7 +254,14 @@ def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
     artifacts = place_for(url, "artifacts", manner.places.artifacts)
     storage = optuna_storage(url)
     with open_study(
-        storage, config, data, sealed.n_samples, checkpoints=checkpoints, artifacts=artifacts, pace=manner.pace
+        storage,
+        config,
+        data,
+        sealed.n_samples,
+        guessing=sealed.guessing,
+        checkpoints=checkpoints,
+        artifacts=artifacts,
+        pace=manner.pace,
     ) as study:
         for words in data.table.words if data.table else ():
             say_to(console)(words)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fewest.search.data.datasets import find
 from fewest.search.data.errors import DataError, listed, one_line
+from fewest.search.data.metrics import guessing
 from fewest.search.data.samples import Images, SealedTest, SearchData, TestData
 from fewest.search.data.scaling import features, scaling
 from fewest.search.data.splitting import Validation, refuse_numbers, split
@@ -50,7 +51,8 @@ def load(
             end of the training file in its own order and ignores `seed`.
         validation_share: Share of the training file that validates, above 0 and below 1.
         seed: What a stratified split is drawn from.
-        choice: A table's labels, inputs and test rows; None for its last column, all others, and a fifth of the rows.
+        choice: A table's labels, inputs and test rows, and the metric; None for its last column, all others, a fifth of
+            the rows, and accuracy.
 
     Returns:
         Training and validation samples, and the test set in its seal.
@@ -68,7 +70,8 @@ def load(
         raise MisuseError(f"`validation` must be 'stratified' or 'tail', got {validation!r}.")
     if not 0.0 < validation_share < 1.0:
         raise MisuseError(f"`validation_share` must be above 0 and below 1, got {validation_share}.")
-    file_name, arrays, table = find(name_or_path, choice or _ANY_COLUMNS)
+    choice = choice or _ANY_COLUMNS
+    file_name, arrays, table = find(name_or_path, choice)
     name = one_line(file_name)
     x_train, x_test, shift, divisor = _as_images(arrays.x_train, arrays.x_test, name)
     y_train, y_test, classes = _as_classes(arrays.y_train, arrays.y_test, name)
@@ -89,8 +92,9 @@ def load(
         shift=shift,
         divisor=divisor,
         table=table,
+        metric=choice.metric,
     )
-    return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test))
+    return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test), guessing(y_train, y_test))
 
 
 def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:

@@ -18,6 +18,7 @@ __all__ = [
     "BudgetConfig",
     "DataConfig",
     "EngineName",
+    "Metric",
     "OutputConfig",
     "PruningConfig",
     "ReferenceConfig",
@@ -32,6 +33,9 @@ Accuracy = Annotated[float, Field(gt=0, lt=1)]
 
 EngineName: TypeAlias = Literal["population", "keras"]
 """The engines; `search.training.engines` has what each is."""
+
+Metric: TypeAlias = Literal["accuracy", "balanced_accuracy"]
+"""What an accuracy is: the share of right samples, or the mean over classes of that share; see `search.data.metrics`."""
 
 
 class SettingsError(MisuseError):
@@ -71,6 +75,8 @@ class DataConfig(_Settings):
     name: Storable = Field(min_length=1)
     validation: Literal["stratified", "tail"] = "stratified"
     validation_share: float = Field(default=0.15, gt=0, lt=1)
+    metric: Metric = "accuracy"
+    """What is measured wherever an accuracy is: in search, pruning, verification and answer."""
     label: Storable | None = None
     """A table's column of labels; None for its last one."""
     ignore: tuple[Storable, ...] = ()

@@ -10,11 +10,11 @@ attributes unchanged, and a study may be renamed.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fewest.search.settings.config import SettingsError, StudyConfig
+from fewest.search.settings.config import Metric, SettingsError, StudyConfig
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons, n_parameters
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.records import StudyRecord, TrialRecord
@@ -65,6 +65,7 @@ class DataDescription(BaseModel):
         name: Name of the data set, or of its file.
         fingerprint: SHA-256 of the training arrays. It identifies the data, whatever their path.
         columns: What was found and made of a table's columns, in lines for the user.
+        guessing: What each metric gives to guessing on the test set; empty in a study of an older version.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -77,6 +78,7 @@ class DataDescription(BaseModel):
     n_test: int = Field(ge=0)
     fingerprint: str
     columns: list[str] = Field(default_factory=list)
+    guessing: dict[Metric, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
 
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the trainable weights and biases of an architecture on these data."""
