@@ -28,7 +28,7 @@ class Figures:
     def refresh(self) -> None:
         """Draw the figures again."""
         study, config = self._study, self._study.config
-        drawn_from = (*study.trials_and_curves(), config.budget.targets, config.space.size)
+        drawn_from = (*study.trials_and_curves(), study.targets(), config.space.size)
         save_front_figure(study.optuna, plot_front(*drawn_from))
         save_curves_figure(study.optuna, plot_curves(*drawn_from))
         self._drawn_at = time.monotonic()

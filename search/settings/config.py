@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.space import SearchSpace
+from fewest.search.settings.targets import Asked, in_order, parsed
 from fewest.storage.errors import MisuseError
 
 __all__ = [
@@ -29,7 +30,7 @@ __all__ = [
     "shown",
 ]
 
-Accuracy = Annotated[float, Field(gt=0, lt=1)]
+Accuracy: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 
 EngineName: TypeAlias = Literal["population", "keras"]
 """The engines; `search.training.engines` has what each is."""
@@ -130,13 +131,14 @@ class BudgetConfig(_Settings):
     """Seconds of training in all, summed over workers; None sets no limit."""
     patience: int | None = Field(default=200, ge=1)
     """Number of trials without improvement of the front after which the search ends; None never ends it so."""
-    targets: tuple[Accuracy, ...] = Field(min_length=1)
+    targets: tuple[Annotated[Asked, BeforeValidator(parsed)], ...] = Field(min_length=1)
+    """Accuracies, and those relative to the best such as "best - 0.01"; each once, in order."""
     verification_seeds: int = Field(default=20, ge=0)
     """Most seeds for each candidate in verification; 0 skips verification."""
 
     @model_validator(mode="after")
     def _targets_ascend(self) -> "BudgetConfig":
-        object.__setattr__(self, "targets", tuple(sorted(set(self.targets))))
+        object.__setattr__(self, "targets", in_order(self.targets))
         return self
 
 
