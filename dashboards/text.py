@@ -36,7 +36,8 @@ def print_answer(console: Console, summary: Summary, statements: Sequence[str]) 
         show(console, _verified(summary))
     else:
         show(console, _not_yet_verified(summary))
-        statements = [*filter(None, (guess_caution(target.accuracy, summary) for target in summary.targets))][-1:]
+        cautions = (guess_caution(target.accuracy, summary.guess, summary.metric) for target in summary.targets)
+        statements = [*filter(None, cautions)][:1]
     for statement in (*statements, *filter(None, [best_words(summary)])):
         say(console, f"{statement}.")
 

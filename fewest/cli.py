@@ -15,8 +15,8 @@ import click
 from fewest import __version__
 from fewest.ending import Program, discard_results, ending_of, prepare_streams, tell
 from fewest.options import (
-    TARGET,
     as_overrides,
+    as_target,
     manner_given,
     study_given,
     with_artifacts,
@@ -157,7 +157,7 @@ def resume(
 
 @cli.command()
 @click.argument("name")
-@click.option("--target", "targets", type=TARGET, multiple=True, help="Another target accuracy; repeatable.")
+@click.option("--target", "targets", type=as_target, multiple=True, help="Another target accuracy; repeatable.")
 @click.option("--seeds", type=int, help="Most seeds for each candidate.")
 @with_moved_data
 @with_quiet
@@ -249,7 +249,7 @@ def report(name: str, output: str | None, url: str) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--target", type=TARGET, help="Export the typical answer for this test accuracy.")
+@click.option("--target", type=as_target, help="Export the typical answer for this test accuracy.")
 @click.option("--depth", type=click.IntRange(min=0), help="With --target: number of hidden layers of the answer.")
 @click.option("--trial", type=int, help="Export this trial's network.")
 @click.option("--output", metavar="FILE", required=True, help="File to write, or - for stdout; - needs --format.")
@@ -293,7 +293,7 @@ def export(
 @cli.command()
 @click.argument("name")
 @click.argument("rows")
-@click.option("--target", type=TARGET, help="Use the typical answer for this test accuracy; by default the highest.")
+@click.option("--target", type=as_target, help="Use the typical answer for this test accuracy; by default the highest.")
 @click.option("--depth", type=click.IntRange(min=0), help="Number of hidden layers of the answer.")
 @click.option("--trial", type=int, help="Use this trial's network.")
 @click.option("--output", metavar="FILE", default="-", help="CSV file to write; by default stdout.")

@@ -63,7 +63,7 @@ class Request(NamedTuple):
         if self.trial is not None:
             choice = network_of_trial(known.config, known.trials, self.trial)
         else:
-            best = known.ours.best and known.ours.best.accuracy
+            best = known.ours.best.accuracy if known.ours.best else None
             target = _accuracy_of(self.target, known, best)
             choice = network_for_target(known.config, known.trials, known.verified, target, self.depth, best)
         if choice.caution is not None:

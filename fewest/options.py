@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from fewest.train_commands import Manner
 
 __all__ = [
-    "TARGET",
     "as_overrides",
+    "as_target",
     "manner_given",
     "study_given",
     "with_artifacts",
@@ -34,26 +34,18 @@ __all__ = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class _TargetType(click.ParamType):
-    """An accuracy, or one relative to the best; settings say whether a number can be one."""
-
-    name = "accuracy"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Asked":
-        """Read a target, or say what it must be."""
-        try:
-            return float(value)
-        except ValueError:
-            pass
-        try:
-            return parsed(value)
-        except ValueError:
-            self.fail(
-                f"must be a number such as 0.95, or relative such as 'best - 0.01', got {shown(value)}.", param, ctx
-            )
-
-
-TARGET = _TargetType()
+def as_target(text: str) -> "Asked":
+    """Read a target: an accuracy, of which settings say whether it can be one, or one relative to the best."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return parsed(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"must be a number such as 0.95, or relative such as 'best - 0.01', got {shown(text)}."
+        ) from None
 
 
 def with_storage(command: Command) -> Command:
@@ -121,7 +113,7 @@ def with_study(command: Command) -> Command:
         click.option(
             "--target",
             "targets",
-            type=TARGET,
+            type=as_target,
             multiple=True,
             metavar="ACCURACY",
             help="Accuracy to reach, such as 0.95 or 'best - 0.01'; repeatable.",

@@ -15,6 +15,7 @@ from rich.console import Console
 from fewest.dashboards.console import err, say
 from fewest.quiet import quiet_libraries
 from fewest.read_commands import print_answer_of, stored_study
+from fewest.search.answers.sentences import guess_caution
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import Override, command_on, continued, is_finished, overridden
 from fewest.search.settings.stored import our_study
@@ -265,6 +266,9 @@ def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
     ) as study:
         for words in data.table.words if data.table else ():
             say_to(console)(words)
+        asked, guess = config.budget.targets[0], sealed.guessing.get(config.data.metric)
+        if isinstance(asked, float) and (caution := guess_caution(asked, guess, config.data.metric)):
+            say_to(console)(f"{caution}: a target of {asked:g} asks for no more.")
         if warning := study.sharing_warning():
             say_to(console)(warning)
         yield Job(study, manner.make_engine(config), sealed, Keeper(study, say_to(console)), console, manner)

@@ -30,16 +30,20 @@ def statements(summary: Summary, verified: Sequence[VerifiedNetwork]) -> list[st
     samples = SAMPLES.get(summary.dataset, "test samples")
     of_softmax = fmean(softmax) if softmax else None
     said = [statement(target, of_softmax, samples, summary.metric) for target in summary.targets]
-    cautions = [guess_caution(target.accuracy, summary) for target in summary.targets]
+    cautions = [guess_caution(target.accuracy, summary.guess, summary.metric) for target in summary.targets]
     return [f"{one}. {caution}" if caution else one for one, caution in zip(said, cautions, strict=True)]
 
 
-def guess_caution(accuracy: float, summary: Summary) -> str | None:
-    """Say in a sentence that guessing reaches a target accuracy; None if it does not, or nobody has counted."""
-    if summary.guess is None or summary.guess < accuracy:
+def guess_caution(accuracy: float, guess: float | None, metric: Metric) -> str | None:
+    """Say in a sentence that guessing reaches a target accuracy; None if it does not, or nobody has counted.
+
+    >>> guess_caution(0.6, 0.629, "accuracy")
+    'Guessing the largest class already reaches 62.9 %'
+    """
+    if guess is None or guess < accuracy:
         return None
-    which = "the largest" if summary.metric == "accuracy" else "one"
-    return f"Guessing {which} class already reaches {short_percent(summary.guess, 1)}"
+    which = "the largest" if metric == "accuracy" else "one"
+    return f"Guessing {which} class already reaches {short_percent(guess, 1)}"
 
 
 def best_words(summary: Summary) -> str | None:

@@ -189,9 +189,12 @@ class Summary:
         for target in self.targets:
             yield {"accuracy": target.accuracy, **guessed, **target.to_json()}
         for asked in self.unvalued:
-            none = dict.fromkeys(SHARES)
-            reasons = dict.fromkeys(SHARES, NO_VALUE_YET)
-            yield {"accuracy": None, **guessed, "asked": asked, **none, "by_depth": {}, "unanswered": reasons}
+            none: dict[str, Any] = {
+                **dict.fromkeys(SHARES),
+                "by_depth": {},
+                "unanswered": dict.fromkeys(SHARES, NO_VALUE_YET),
+            }
+            yield {"accuracy": None, **guessed, "asked": asked, **none}
 
 
 def summarise(
@@ -225,9 +228,9 @@ def summarise(
         front=tuple(_front(trials, config.space.size, results)),
         targets=tuple(
             replace(answer_target(results, target.accuracy), asked=target.asked)
-            for target in valued(config.budget.targets, best and best.accuracy)
+            for target in valued(config.budget.targets, best.accuracy if best else None)
         ),
-        unvalued=unvalued(config.budget.targets, best and best.accuracy),
+        unvalued=unvalued(config.budget.targets, best.accuracy if best else None),
         best=best,
         metric=config.data.metric,
         guessing=study.attributes["data"].get("guessing", {}),

@@ -36,7 +36,7 @@ EngineName: TypeAlias = Literal["population", "keras"]
 """The engines; `search.training.engines` has what each is."""
 
 Metric: TypeAlias = Literal["accuracy", "balanced_accuracy"]
-"""What an accuracy is: the share of right samples, or the mean over classes of that share; see `search.data.metrics`."""
+"""What an accuracy is: the share of right samples, or the mean of the classes' shares; see `search.data.metrics`."""
 
 
 class SettingsError(MisuseError):

@@ -8,6 +8,7 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from fewest.search.answers.wording import accuracy_words
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.config import Metric, StudyConfig, shown
 from fewest.search.settings.files import continued
@@ -23,8 +24,8 @@ from fewest.storage.trials.studies import read_studies, read_study
 
 __all__ = ["open_study"]
 
-ACCURACY = "validation_accuracy"
-"""Name of the second objective; the first is `neurons` or `parameters`."""
+ACCURACY = "validation accuracy"
+"""Name of the second objective, with underscores; the first is `neurons` or `parameters`."""
 
 
 def open_study(
@@ -90,7 +91,7 @@ def _create_study(
             "environment": environment(),
             "settings": config.settings(),
         },
-        metric_names=[config.space.size, ACCURACY],
+        metric_names=[config.space.size, accuracy_words(ACCURACY, config.data.metric).replace(" ", "_")],
     )
 
 

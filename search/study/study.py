@@ -152,7 +152,7 @@ class OpenStudy:
     def targets(self) -> list[float]:
         """Return the target accuracies that have a value by now, rising; see `settings.targets`."""
         best = self._best()
-        return [target.accuracy for target in valued(self.config.budget.targets, best and best.accuracy)]
+        return [target.accuracy for target in valued(self.config.budget.targets, best.accuracy if best else None)]
 
     def sharing_warning(self) -> str | None:
         """Warn in one line of a SQLite file that is shared in a way that may damage it; None if all is well."""
@@ -256,7 +256,7 @@ class OpenStudy:
         It has to once the search has ended, where targets are relative to the best and it is not stored yet.
         """
         best = self._best()
-        waits = unvalued(self.config.budget.targets, best and best.accuracy) and self._search_has_ended()
+        waits = unvalued(self.config.budget.targets, best.accuracy if best else None) and self._search_has_ended()
         return self.history.architectures()[-1] if waits and self.history.front else None
 
     def keep_best(self, best: Best) -> None:

@@ -12,7 +12,7 @@ import pytest
 from helpers import command
 
 from fewest.search.export.export import FORMATS
-from fewest.search.export.record import Record, RecordError, may_differ
+from fewest.search.export.record import Measured, Record, RecordError, may_differ
 from fewest.search.export.selection import Recorded
 from fewest.search.training.network import save
 
