@@ -50,7 +50,7 @@ def parsed(asked: Any, name: str = "`budget.targets`") -> Asked:
         accuracy = math.nan if isinstance(asked, bool) else float(asked)
     except (TypeError, ValueError):
         accuracy = math.nan
-    for wrong, limit in ((accuracy <= 0, "greater than 0"), (accuracy >= 1, "less than 1")):
+    for wrong, limit in ((accuracy <= 0, "greater than 0.0"), (accuracy >= 1, "less than 1.0")):
         if wrong:
             raise ValueError(f"{name} must be {limit}, got {asked!r}.")
     if math.isnan(accuracy):

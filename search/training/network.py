@@ -120,7 +120,7 @@ class _BalancedAccuracy(keras.metrics.Metric):  # type: ignore[misc]  # keras is
     """The balanced accuracy of all samples since the last reset, from counts."""
 
     def __init__(self, n_classes: int) -> None:
-        super().__init__("accuracy", dtype="float64")
+        super().__init__(dtype="float64", name="accuracy")
         self._n_classes = n_classes
         self._hits = self.add_weight(shape=(n_classes,), initializer="zeros", name="hits")
         self._seen = self.add_weight(shape=(n_classes,), initializer="zeros", name="seen")
