@@ -26,7 +26,7 @@ def main() -> None:
     known = found(given.name, given.storage)
     if not known.verified:
         raise SystemExit(f"Study '{given.name}' must be verified to be drawn; `fewest verify {given.name}` does that.")
-    figure = plot_depth(known.trials, known.verified, known.config.budget.targets)
+    figure = plot_depth(known.trials, known.verified, [target.accuracy for target in known.summary.targets])
     data_set = {"mnist": "MNIST"}.get(known.config.data.name, known.config.data.name)
     figure.update_layout(
         title=f"{data_set}: test accuracy against hidden neurons, means over seeds with 95 % intervals"

@@ -8,7 +8,7 @@ was measured on validation samples, during the search, or on the sealed test set
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -20,10 +20,11 @@ from fewest.dashboards.depth import plot_depth
 from fewest.dashboards.front import plot_front
 from fewest.dashboards.pruning import plot_pruning, pruning_info
 from fewest.dashboards.seeds import Agreement, agreement, plot_seeds
-from fewest.dashboards.style import depth_label, percent, short_percent
+from fewest.dashboards.style import depth_label, in_metric, percent, short_percent
 from fewest.search.answers.answer import Answer
+from fewest.search.answers.sentences import best_words, guess_caution
 from fewest.search.answers.summary import Summary
-from fewest.search.answers.wording import WORDING, plural
+from fewest.search.answers.wording import WORDING, accuracy_words, plural
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import command_for, flattened
 from fewest.search.settings.space import Architecture, describe
@@ -88,11 +89,14 @@ def write_report(path: Path, report: ReportData) -> None:
 
 def render_report(report: ReportData) -> str:
     """Return the report as HTML."""
-    config = report.config
+    config, answer = report.config, report.answer
     return _template().render(
         report=report,
-        answer=report.answer,
-        targets=config.budget.targets,
+        answer=answer,
+        asked=[short_percent(asked) if isinstance(asked, float) else asked for asked in config.budget.targets],
+        best=best_words(answer),
+        caution=partial(guess_caution, guess=answer.guess, metric=answer.metric),
+        which=partial(accuracy_words, metric=answer.metric),
         size=config.space.size,
         wording=WORDING,
         neuron_headings=[f"neurons {words.adverb}" for words in WORDING.values()],
@@ -133,15 +137,17 @@ def _template() -> Template:
 
 def _figures(report: ReportData) -> dict[str, str]:
     """Draw every figure, as HTML by name."""
-    trials, verified, targets = report.trials, report.verified, report.config.budget.targets
+    trials, verified = report.trials, report.verified
+    targets = [target.accuracy for target in report.answer.targets]
     searched = (trials, report.curves, targets, report.config.space.size)
-    return {
-        "front": _drawn(plot_front(*searched)),
-        "seeds": _drawn(plot_seeds(verified, targets)),
-        "depth": _drawn(plot_depth(trials, verified, targets)),
-        "curves": _drawn(plot_curves(*searched)),
-        "pruning": _drawn(plot_pruning(trials, report.config.training.epochs)),
+    figures = {
+        "front": plot_front(*searched),
+        "seeds": plot_seeds(verified, targets),
+        "depth": plot_depth(trials, verified, targets),
+        "curves": plot_curves(*searched),
+        "pruning": plot_pruning(trials, report.config.training.epochs),
     }
+    return {name: _drawn(in_metric(figure, report.answer.metric)) for name, figure in figures.items()}
 
 
 def _drawn(drawing: go.Figure) -> str:
@@ -153,8 +159,11 @@ def _drawn(drawing: go.Figure) -> str:
 
 
 def _agreement(report: ReportData) -> Agreement | None:
-    """Compare validation and test accuracy of the verified networks; None if the sets' sizes are unknown."""
-    if not {"validation", "test"} <= report.samples.keys():
+    """Compare validation and test accuracy of the verified networks; None if the sets' sizes are unknown.
+
+    How far chance moves a balanced accuracy depends on the sizes of the classes, which nobody has stored.
+    """
+    if report.answer.metric != "accuracy" or not {"validation", "test"} <= report.samples.keys():
         return None
     return agreement(report.verified, report.samples["validation"], report.samples["test"])
 

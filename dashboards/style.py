@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 from fewest.search.answers import wording
 from fewest.search.answers.front import Size
 from fewest.search.answers.wording import plural
+from fewest.search.settings.config import Metric
 from fewest.search.settings.space import Architecture, describe
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "depth_mark",
     "finish",
     "hover_network",
+    "in_metric",
     "level_line",
     "percent",
     "short_percent",
@@ -86,6 +88,17 @@ def short_percent(accuracy: float) -> str:
     ('95\xa0%', '99.5\xa0%')
     """
     return wording.short_percent(accuracy).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def in_metric(figure: go.Figure, metric: Metric) -> go.Figure:
+    """Let a finished figure say which accuracy its axis and the texts of its marks mean; return the figure."""
+    if metric == "accuracy":
+        return figure
+    for trace in figure.select_traces({"type": "scatter"}):
+        trace.text = trace.text and [wording.accuracy_words(text, metric) for text in trace.text]
+    return figure.for_each_yaxis(
+        lambda axis: axis.update(title_text=wording.accuracy_words(axis.title.text or "", metric))
+    )
 
 
 def hover_network(widths: Architecture, *lines: str) -> str:

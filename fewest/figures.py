@@ -5,6 +5,7 @@ import time
 from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.front import plot_front
 from fewest.dashboards.saved import save_curves_figure, save_front_figure
+from fewest.dashboards.style import in_metric
 from fewest.search.study.study import OpenStudy
 
 __all__ = ["Figures"]
@@ -28,7 +29,7 @@ class Figures:
     def refresh(self) -> None:
         """Draw the figures again."""
         study, config = self._study, self._study.config
-        drawn_from = (*study.trials_and_curves(), config.budget.targets, config.space.size)
-        save_front_figure(study.optuna, plot_front(*drawn_from))
-        save_curves_figure(study.optuna, plot_curves(*drawn_from))
+        drawn_from = (*study.trials_and_curves(), study.targets(), config.space.size)
+        save_front_figure(study.optuna, in_metric(plot_front(*drawn_from), config.data.metric))
+        save_curves_figure(study.optuna, in_metric(plot_curves(*drawn_from), config.data.metric))
         self._drawn_at = time.monotonic()

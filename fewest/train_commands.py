@@ -15,6 +15,7 @@ from rich.console import Console
 from fewest.dashboards.console import err, say
 from fewest.quiet import quiet_libraries
 from fewest.read_commands import print_answer_of, stored_study
+from fewest.search.answers.sentences import guess_caution
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import Override, command_on, continued, is_finished, overridden
 from fewest.search.settings.stored import our_study
@@ -131,7 +132,7 @@ def submit_study(config: StudyConfig, url: str) -> str:
     from fewest.storage.trials.cohort_storage import optuna_storage
 
     data, sealed = load_for(config)
-    with open_study(optuna_storage(url), config, data, sealed.n_samples) as study:
+    with open_study(optuna_storage(url), config, data, sealed.n_samples, guessing=sealed.guessing) as study:
         n_trials = study.config.n_trials
     n_left = max(0, n_trials - stored_study(config.name, url).n_ended)
     command = command_on("worker", config.name, storage_option(url))
@@ -269,10 +270,20 @@ def opened(
     artifacts = place_for(url, "artifacts", manner.places.artifacts)
     storage = optuna_storage(url)
     with open_study(
-        storage, config, data, sealed.n_samples, checkpoints=checkpoints, artifacts=artifacts, pace=manner.pace
+        storage,
+        config,
+        data,
+        sealed.n_samples,
+        guessing=sealed.guessing,
+        checkpoints=checkpoints,
+        artifacts=artifacts,
+        pace=manner.pace,
     ) as study:
         for words in data.table.words if data.table else ():
             say_to(console)(words)
+        asked, guess = config.budget.targets[0], sealed.guessing.get(config.data.metric)
+        if isinstance(asked, float) and (caution := guess_caution(asked, guess, config.data.metric)):
+            say_to(console)(f"{caution}: a target of {asked:g} asks for no more.")
         if warning := study.sharing_warning():
             say_to(console)(warning)
         yield Job(study, manner.make_engine(config), sealed, Keeper(study, say_to(console)), console, manner)

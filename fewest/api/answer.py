@@ -58,16 +58,20 @@ class StudyAnswer:
         self.shift, self.divisor = data.data.shift, data.data.divisor
         self._name, self._url, self._data = name, url, data
 
-    def __getitem__(self, target: float) -> TargetAnswer:
+    def __getitem__(self, target: float | str) -> TargetAnswer:
         """Return the answer to a target: its `possible`, `typical` and `reliable` sizes, and those of each depth.
+
+        Args:
+            target: Accuracy in 0..1, or what was asked relative to the best, such as "best - 0.01".
 
         Raises:
             NoTargetError: It is not one of the targets.
         """
         for answer in self.targets:
-            if math.isclose(answer.accuracy, target, abs_tol=1e-9):
+            near = not isinstance(target, str) and math.isclose(answer.accuracy, target, abs_tol=1e-9)
+            if near or answer.asked == target:
                 return answer
-        known = ", ".join(f"{answer.accuracy:g}" for answer in self.targets)
+        known = ", ".join(answer.asked or f"{answer.accuracy:g}" for answer in self.targets)
         raise NoTargetError(f"The target must be one of {known}, got {target!r}. Search with `targets=[{target!r}]`.")
 
     def __repr__(self) -> str:
@@ -142,11 +146,12 @@ class StudyAnswer:
     def figure(self) -> "go.Figure":
         """Draw the front: size against validation accuracy, with every network that was tried."""
         from fewest.dashboards.front import plot_front
+        from fewest.dashboards.style import in_metric
 
         with storage_at(self._url) as connection:
             curves = read_curves(connection, self.known.study.study_id)
-        config = self.known.config
-        return plot_front(self.known.trials, curves, config.budget.targets, config.space.size)
+        config, targets = self.known.config, [target.accuracy for target in self.targets]
+        return in_metric(plot_front(self.known.trials, curves, targets, config.space.size), config.data.metric)
 
     def report(self, path: str | Path) -> None:
         """Write everything that was found as one HTML file, which opens offline.

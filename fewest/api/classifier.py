@@ -39,7 +39,7 @@ class FewestClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     accurate network of the search.
 
     Args:
-        target: Test accuracy to reach, in 0..1.
+        target: Test accuracy to reach, in 0..1, or relative to the best that the space can do: "best - 0.01".
         trials: Networks to train in the search.
         max_depth: Most hidden layers.
         max_width: Most neurons in a layer.
@@ -64,7 +64,7 @@ class FewestClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
     def __init__(
         self,
-        target: float = 0.95,
+        target: float | str = 0.95,
         *,
         trials: int = 60,
         max_depth: int = 2,

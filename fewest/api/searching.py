@@ -18,7 +18,7 @@ def search(
     x: Any,
     y: Any,
     *,
-    targets: Sequence[float] = TARGETS,
+    targets: Sequence[float | str] = TARGETS,
     test: float | tuple[Any, Any] = 0.2,
     name: str = "search",
     storage: str | None = None,
@@ -38,7 +38,7 @@ def search(
             Bytes and whole numbers in three or more axes are taken for pixels; all else is standardised. Columns of a
             data frame become inputs as those of a table in a file.
         y: Labels `(samples,)` of any type that sorts; for a data frame also the name of a column.
-        targets: Test accuracies to reach, in 0..1.
+        targets: Test accuracies to reach, in 0..1, or relative to the best that the space can do: "best - 0.01".
         test: Share of each class that is set aside for the test, or `(x_test, y_test)`.
         name: Name of the study.
         storage: URL of a storage, such as `sqlite:///mine.db`: called again with the same data, the study continues.

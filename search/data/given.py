@@ -147,15 +147,7 @@ def _with_labels(x: "pd.DataFrame", y: Any) -> tuple["pd.DataFrame", str, NDArra
 
 
 def _assembled(arrays: Arrays, table: Any, config: StudyConfig) -> tuple[SearchData, SealedTest]:
-    split = config.data
-    return assembled(
-        IN_MEMORY,
-        arrays,
-        table,
-        validation=split.validation,
-        validation_share=split.validation_share,
-        seed=split_seed(config.seed),
-    )
+    return assembled(IN_MEMORY, arrays, table, config.data, split_seed(config.seed))
 
 
 def _is_frame(x: Any) -> bool:

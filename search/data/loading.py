@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fewest.search.data.datasets import find
 from fewest.search.data.errors import DataError, listed, one_line
+from fewest.search.data.metrics import guessing
 from fewest.search.data.npz import Arrays
 from fewest.search.data.samples import Images, SealedTest, SearchData, TableInputs, TestData
 from fewest.search.data.scaling import features, scaling
@@ -51,7 +52,8 @@ def load(
             end of the training file in its own order and ignores `seed`.
         validation_share: Share of the training file that validates, above 0 and below 1.
         seed: What a stratified split is drawn from.
-        choice: A table's labels, inputs and test rows; None for its last column, all others, and a fifth of the rows.
+        choice: A table's labels, inputs and test rows, and the metric; None for its last column, all others, a fifth of
+            the rows, and accuracy.
 
     Returns:
         Training and validation samples, and the test set in its seal.
@@ -69,18 +71,14 @@ def load(
         raise MisuseError(f"`validation` must be 'stratified' or 'tail', got {validation!r}.")
     if not 0.0 < validation_share < 1.0:
         raise MisuseError(f"`validation_share` must be above 0 and below 1, got {validation_share}.")
-    file_name, arrays, table = find(name_or_path, choice or _ANY_COLUMNS)
-    return assembled(file_name, arrays, table, validation=validation, validation_share=validation_share, seed=seed)
+    choice = (choice or _ANY_COLUMNS).model_copy(
+        update={"validation": validation, "validation_share": validation_share}
+    )
+    return assembled(*find(name_or_path, choice), choice, seed)
 
 
 def assembled(
-    file_name: str,
-    arrays: Arrays,
-    table: TableInputs | None,
-    *,
-    validation: Validation,
-    validation_share: float,
-    seed: int,
+    file_name: str, arrays: Arrays, table: TableInputs | None, choice: DataConfig, seed: int
 ) -> tuple[SearchData, SealedTest]:
     """Check and scale four arrays, set validation samples aside, and seal the test set.
 
@@ -88,8 +86,7 @@ def assembled(
         file_name: The data set's name.
         arrays: Its samples and labels.
         table: What was made of a table's columns; None for arrays.
-        validation: As for `load`.
-        validation_share: As for `load`.
+        choice: How validation samples are chosen, and what accuracy means.
         seed: As for `load`.
 
     Raises:
@@ -101,7 +98,7 @@ def assembled(
     _require_same_length("train", x_train, y_train, name)
     _require_same_length("test", x_test, y_test, name)
     scale, offset = scaling(x_train, shift, divisor)
-    kept, held_out = split(y_train, classes, name, validation, validation_share, seed)
+    kept, held_out = split(y_train, classes, name, choice.validation, choice.validation_share, seed)
     data = SearchData(
         name=file_name,
         x_train=x_train[kept],
@@ -115,8 +112,9 @@ def assembled(
         shift=shift,
         divisor=divisor,
         table=table,
+        metric=choice.metric,
     )
-    return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test))
+    return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test), guessing(y_train, y_test))
 
 
 def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:

@@ -143,3 +143,9 @@ def test_every_public_name_is_there() -> None:
     assert all(hasattr(fewest, name) for name in fewest.__all__)
     with pytest.raises(AttributeError, match="module 'fewest' has no attribute 'serch'"):
         _ = fewest.serch
+
+
+@pytest.mark.slow
+def test_a_target_may_be_relative_to_the_best() -> None:
+    answer = search(targets=["best - 0.05"])
+    assert answer["best - 0.05"].accuracy == answer.targets[0].accuracy > 0.8
