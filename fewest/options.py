@@ -93,6 +93,8 @@ def with_study(command: Command) -> Command:
             "--ignore", multiple=True, metavar="COLUMN", help="A table's column that is no input; repeatable."
         ),
         click.option("--test", metavar="SHARE|PATH", help="A table's test rows; by default a fifth of each class."),
+        click.option("--group", metavar="COLUMN", help="A table's column of groups, none of which is split."),
+        click.option("--order", metavar="COLUMN", help="A table's column of times: its last rows are the test."),
         click.option(
             "--target", "targets", type=float, multiple=True, metavar="ACCURACY", help="Accuracy to reach; repeatable."
         ),
@@ -153,6 +155,8 @@ def study_given(
     label: str | None,
     ignore: tuple[str, ...],
     test: str | None,
+    group: str | None,
+    order: str | None,
     targets: tuple[float, ...],
     trials: int | None,
     timeout: float | None,
@@ -169,6 +173,8 @@ def study_given(
         "data.label": label,
         "data.ignore": list(ignore) or None,
         "data.test": _share_or_path(test),
+        "data.group": group,
+        "data.order": order,
         "budget.targets": list(targets) or None,
         "budget.trials": trials,
         "budget.timeout": timeout,

@@ -128,6 +128,7 @@ def submit_study(config: StudyConfig, url: str) -> str:
 
     data, sealed = load_for(config)
     with open_study(optuna_storage(url), config, data, sealed.n_samples) as study:
+        _tell_columns(study, err())
         n_trials = study.config.n_trials
     n_left = max(0, n_trials - stored_study(config.name, url).n_ended)
     command = command_on("worker", config.name, storage_option(url))
@@ -256,11 +257,16 @@ def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
     with open_study(
         storage, config, data, sealed.n_samples, checkpoints=checkpoints, artifacts=artifacts, pace=manner.pace
     ) as study:
-        for words in data.table.words if data.table else ():
-            say_to(console)(words)
+        _tell_columns(study, console)
         if warning := study.sharing_warning():
             say_to(console)(warning)
         yield Job(study, manner.make_engine(config), sealed, Keeper(study, say_to(console)), console, manner)
+
+
+def _tell_columns(study: "OpenStudy", console: Console) -> None:
+    """Print what was made of a table's columns, once, when the study is created; the report has it, too."""
+    for words in study.data.table.words if study.created and study.data.table else ():
+        say_to(console)(words)
 
 
 def say_to(console: Console) -> Callable[[str], None]:

@@ -81,7 +81,7 @@ def find(name_or_path: str, choice: DataConfig) -> tuple[str, Arrays, TableInput
 
 def _require_no_columns(choice: DataConfig, name: str) -> None:
     usual = DataConfig(name=choice.name)
-    for option in ("label", "ignore", "test"):
+    for option in ("label", "ignore", "test", "group", "order"):
         if getattr(choice, option) != getattr(usual, option):
             raise MisuseError(f"`data.{option}` is for tables ({listed(TABLE_SUFFIXES)}), not for {shown(name)}.")
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.data.blocks import read_blocks, split_blocks, words_of
 from fewest.search.data.columns import as_inputs, odd_type, require_columns
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.npz import Arrays
-from fewest.search.data.samples import TableInputs
+from fewest.search.data.samples import Blocks, TableInputs
 from fewest.search.data.splitting import stratified_split
 from fewest.search.data.tables import NUMBER, is_table, read_table
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
@@ -62,6 +63,7 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
     label, said = _label_of(table.frame, choice, name)
     train, labels = _parted(table.frame, label, choice, name)
     y_train = _as_labels(labels, label, name)
+    blocks = read_blocks(table.frame, choice, name)
     test_name = None
     if isinstance(choice.test, str):
         other = Path(choice.test).expanduser()
@@ -69,32 +71,38 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
         test, labels = _parted(_test_rows(other, path, [*train.columns, label]), label, choice, test_name)
         y_test = _as_labels(labels, label, test_name, like=y_train)
     else:
-        kept, held_out = _split(y_train, choice.test, name)
+        kept, held_out = _split(y_train, choice.test, name, blocks)
         test, y_test = train.iloc[held_out], y_train[held_out]
         train, y_train = train.iloc[kept], y_train[kept]
+        blocks = blocks and blocks.of(kept)
     try:
         inputs = as_inputs(train, test, name, test_name)
     except MemoryError as error:
         raise DataError(f"{shown(path.name)} does not fit into memory ({reason(error)}).") from error
-    words = (*table.notes, f"{said} {_classes(y_train)}", *inputs.words)
-    made = TableInputs(inputs.rules, tuple(np.unique(y_train).tolist()), words, label, inputs.prepare)
+    kept_together = (words_of(blocks, tested_elsewhere=test_name is not None),) if blocks else ()
+    words = (*table.notes, f"{said} {_classes(y_train)}", *kept_together, *inputs.words)
+    made = TableInputs(inputs.rules, tuple(np.unique(y_train).tolist()), words, label, inputs.prepare, blocks)
     return Labelled(Arrays(inputs.x_train, y_train, inputs.x_test, y_test), made)
 
 
 def _label_of(frame: "pd.DataFrame", choice: DataConfig, name: str) -> tuple[str, str]:
     """Return the column of the labels, and a sentence that says which it is."""
     columns = list(map(str, frame.columns))
-    for wanted, option in ((choice.label, "--label"), *((ignored, "--ignore") for ignored in choice.ignore)):
+    splitting = ((choice.group, "--group"), (choice.order, "--order"))
+    ignoring = ((ignored, "--ignore") for ignored in choice.ignore)
+    for wanted, option in ((choice.label, "--label"), *ignoring, *splitting):
         if wanted is not None and wanted not in columns:
             hint = did_you_mean(wanted, columns) or "."
             raise DataError(
                 f"`{option}` must name a column of {name}, got {shown(wanted)}{hint} It has {listed(columns)}."
             )
+        if wanted is not None and wanted == choice.label and (wanted, option) in splitting:
+            raise DataError(f"`{option}` must name another column than the labels, got {shown(wanted)} for both.")
     if choice.label is not None:
         return choice.label, f"Label: {one_line(choice.label)}."
-    last = [column for column in columns if column not in choice.ignore][-1:]
+    last = [column for column in columns if column not in (*choice.ignore, choice.group, choice.order)][-1:]
     if not last:
-        raise DataError(f"A column of {name} must be left for the labels, but `--ignore` names all of them.")
+        raise DataError(f"A column of {name} must be left for the labels, but other options name all of them.")
     return last[0], f"Label: {one_line(last[0])}, the last column, since `--label` names none."
 
 
@@ -102,7 +110,8 @@ def _parted(
     frame: "pd.DataFrame", label: str, choice: DataConfig, name: str
 ) -> tuple["pd.DataFrame", "pd.Series[Any]"]:
     """Return the columns that become inputs, and that of the labels."""
-    inputs = frame.drop(columns=[label, *(c for c in choice.ignore if c != label and c in frame.columns)])
+    others = {*choice.ignore, choice.group, choice.order} - {label}
+    inputs = frame.drop(columns=[label, *(column for column in frame.columns if column in others)])
     if inputs.shape[1] == 0:
         raise DataError(f"A column of {name} besides the labels must be left as an input.")
     return inputs, frame[label]
@@ -173,8 +182,10 @@ def _test_rows(path: Path, training: Path, columns: Sequence[str]) -> "pd.DataFr
     return frame
 
 
-def _split(y: NDArray[Any], share: float, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    classes, counts = np.unique(y, return_counts=True)
+def _split(
+    y: NDArray[Any], share: float, name: str, blocks: Blocks | None
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     rare = classes[counts < LEAST_ROWS]
     if len(rare):
         words = listed([str(label) for label in rare], 4)
@@ -183,6 +194,8 @@ def _split(y: NDArray[Any], share: float, name: str) -> tuple[NDArray[np.intp], 
             f"Every class of {name} must have at least {LEAST_ROWS} rows, one each to train, validate and test; "
             f"too few have {words}.{hint}"
         )
+    if blocks is not None:
+        return split_blocks(blocks, codes, classes, share, seed=0, part="test", then=2, name=name)
     n_test = max(round(len(y) * share), len(classes))
     if len(y) - n_test < 2 * len(classes):
         raise DataError(
