@@ -95,6 +95,7 @@ def with_study(command: Command) -> Command:
         click.option("--test", metavar="SHARE|PATH", help="A table's test rows; by default a fifth of each class."),
         click.option("--group", metavar="COLUMN", help="A table's column of groups, none of which is split."),
         click.option("--order", metavar="COLUMN", help="A table's column of times: its last rows are the test."),
+        click.option("--rows", type=int, help="Use a sample of so many rows, with every class's share."),
         click.option(
             "--target", "targets", type=float, multiple=True, metavar="ACCURACY", help="Accuracy to reach; repeatable."
         ),
@@ -157,6 +158,7 @@ def study_given(
     test: str | None,
     group: str | None,
     order: str | None,
+    rows: int | None,
     targets: tuple[float, ...],
     trials: int | None,
     timeout: float | None,
@@ -175,12 +177,13 @@ def study_given(
         "data.test": _share_or_path(test),
         "data.group": group,
         "data.order": order,
+        "data.rows": rows,
         "budget.targets": list(targets) or None,
         "budget.trials": trials,
         "budget.timeout": timeout,
     }
     changes = [*overrides, *as_overrides(given)]
-    return checked(settings_for(study), changes) if is_data(study) else load(study, changes)
+    return checked(settings_for(study, rows), changes) if is_data(study) else load(study, changes)
 
 
 def _share_or_path(test: str | None) -> float | str | None:

@@ -87,7 +87,7 @@ def as_inputs(train: "pd.DataFrame", test: "pd.DataFrame", name: str, test_name:
     numbers = [column for column, kind in kinds.items() if kind not in ("category", "date")]
     dates = [column for column, kind in kinds.items() if kind == "date"]
     n_inputs = 2 * len(numbers + dates) + sum(train[column].nunique() + 1 for column in categories)
-    require_memory(3 * 8 * (len(train) + len(test)) * n_inputs, name)
+    require_memory(3 * 8 * (len(train) + len(test)) * n_inputs, name, len(train) + len(test))
     encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float64)
     median = SimpleImputer(strategy="median", add_indicator=True)
     transformer = ColumnTransformer(

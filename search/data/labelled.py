@@ -13,6 +13,7 @@ from fewest.search.data.columns import as_inputs, odd_type, require_columns
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.npz import Arrays
 from fewest.search.data.samples import Blocks, TableInputs
+from fewest.search.data.sampling import LEAST_ROWS, require_table_fits, sample_of
 from fewest.search.data.splitting import stratified_split
 from fewest.search.data.tables import NUMBER, is_table, read_table
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
@@ -29,9 +30,6 @@ LONGEST_LABEL: Final = 200
 """Characters of a label, beyond which it is taken for text."""
 
 _NUMBER = rf"{NUMBER}|[+-]?inf"
-
-LEAST_ROWS: Final = 3
-"""Rows of a class: one to train on, one to validate, one to test."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +57,13 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
     Raises:
         DataError: The file is no table, or a column cannot be what it is asked to be.
     """
+    require_table_fits(path, choice.rows)
     table, name = read_table(path), one_line(path.name)
     label, said = _label_of(table.frame, choice, name)
-    train, labels = _parted(table.frame, label, choice, name)
+    frame, drawn = _sampled(table.frame, label, choice.rows, name)
+    train, labels = _parted(frame, label, choice, name)
     y_train = _as_labels(labels, label, name)
-    blocks = read_blocks(table.frame, choice, name)
+    blocks = read_blocks(frame, choice, name)
     test_name = None
     if isinstance(choice.test, str):
         other = Path(choice.test).expanduser()
@@ -80,7 +80,7 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
     except MemoryError as error:
         raise DataError(f"{shown(path.name)} does not fit into memory ({reason(error)}).") from error
     kept_together = (words_of(blocks, tested_elsewhere=test_name is not None),) if blocks else ()
-    words = (*table.notes, f"{said} {_classes(y_train)}", *kept_together, *inputs.words)
+    words = (*table.notes, *drawn, f"{said} {_classes(y_train)}", *kept_together, *inputs.words)
     made = TableInputs(inputs.rules, tuple(np.unique(y_train).tolist()), words, label, inputs.prepare, blocks)
     return Labelled(Arrays(inputs.x_train, y_train, inputs.x_test, y_test), made)
 
@@ -104,6 +104,14 @@ def _label_of(frame: "pd.DataFrame", choice: DataConfig, name: str) -> tuple[str
     if not last:
         raise DataError(f"A column of {name} must be left for the labels, but other options name all of them.")
     return last[0], f"Label: {one_line(last[0])}, the last column, since `--label` names none."
+
+
+def _sampled(frame: "pd.DataFrame", label: str, n: int | None, name: str) -> tuple["pd.DataFrame", tuple[str, ...]]:
+    """Return a sample of the rows, and a sentence that says so; None takes all."""
+    if n is None or n >= len(frame) or odd_type(frame[label]):
+        return frame, ()
+    rows = sample_of(frame[label].astype(str).to_numpy(dtype=str), n, name)
+    return frame.iloc[rows], (f"Rows: a sample of {n:,} of {len(frame):,}, with every class's share.",)
 
 
 def _parted(

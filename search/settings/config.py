@@ -81,6 +81,8 @@ class DataConfig(_Settings):
     """A table's column of groups, each of which stays on one side of every split; no input."""
     order: Storable | None = None
     """A table's column of times: the last rows are the test, the end of the rest validates; no input."""
+    rows: int | None = Field(default=None, ge=1)
+    """Rows of a table, or samples of the training arrays, to draw a sample of; None takes all."""
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> "DataConfig":
