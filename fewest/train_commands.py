@@ -24,6 +24,7 @@ from fewest.storage.errors import MisuseError, NotFoundError
 from fewest.storage.trials.records import StudyRecord
 
 if TYPE_CHECKING:
+    from fewest.progress import Show
     from fewest.search.data.samples import SealedTest
     from fewest.search.keeper import Keeper
     from fewest.search.study.study import OpenStudy
@@ -223,6 +224,8 @@ class Job:
 
         figures = Figures(self.study)
         with following(self.console, quiet=self.manner.quiet) as show:
+            if not self.manner.quiet:
+                show = self._forecasting(show, searching)
             echo, poll_seconds = say_to(self.console), self.manner.pace.poll_seconds
             listener = Listener(show, figures.refresh_if_old, echo, should_stop, should_leave, poll_seconds)
             if searching:
@@ -233,6 +236,16 @@ class Job:
             figures.refresh()
             if searching:
                 self.study.finish()
+
+    def _forecasting(self, show: "Show", searching: bool) -> "Show":
+        """Print how long the work will take, and return a function that shows progress with the time left."""
+        from fewest.progress import duration
+        from fewest.time_left import forecast_for, with_time_left
+
+        forecast, seconds = forecast_for(self.study, self.engine, searching=searching)
+        if seconds:
+            say_to(self.console)(f"The answer will take {duration(seconds)} on this machine, as a first guess.")
+        return with_time_left(show, forecast)
 
 
 @contextmanager
