@@ -110,6 +110,9 @@ def with_study(command: Command) -> Command:
             "--ignore", multiple=True, metavar="COLUMN", help="A table's column that is no input; repeatable."
         ),
         click.option("--test", metavar="SHARE|PATH", help="A table's test rows; by default a fifth of each class."),
+        click.option("--group", metavar="COLUMN", help="A table's column of groups, none of which is split."),
+        click.option("--order", metavar="COLUMN", help="A table's column of times: its last rows are the test."),
+        click.option("--rows", type=int, help="Use a sample of so many rows, with every class's share."),
         click.option(
             "--target",
             "targets",
@@ -176,6 +179,9 @@ def study_given(
     label: str | None,
     ignore: tuple[str, ...],
     test: str | None,
+    group: str | None,
+    order: str | None,
+    rows: int | None,
     targets: "tuple[Asked, ...]",
     metric: str | None,
     trials: int | None,
@@ -194,12 +200,15 @@ def study_given(
         "data.ignore": list(ignore) or None,
         "data.test": _share_or_path(test),
         "data.metric": metric,
+        "data.group": group,
+        "data.order": order,
+        "data.rows": rows,
         "budget.targets": list(targets) or None,
         "budget.trials": trials,
         "budget.timeout": timeout,
     }
     changes = [*overrides, *as_overrides(given)]
-    return checked(settings_for(study), changes) if is_data(study) else load(study, changes)
+    return checked(settings_for(study, rows), changes) if is_data(study) else load(study, changes)
 
 
 def _share_or_path(test: str | None) -> float | str | None:

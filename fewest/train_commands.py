@@ -25,6 +25,7 @@ from fewest.storage.errors import MisuseError, NotFoundError
 from fewest.storage.trials.records import StudyRecord
 
 if TYPE_CHECKING:
+    from fewest.progress import Show
     from fewest.search.data.samples import SealedTest, SearchData
     from fewest.search.keeper import Keeper
     from fewest.search.study.study import OpenStudy
@@ -133,6 +134,7 @@ def submit_study(config: StudyConfig, url: str) -> str:
 
     data, sealed = load_for(config)
     with open_study(optuna_storage(url), config, data, sealed.n_samples, guessing=sealed.guessing) as study:
+        _tell_columns(study, err())
         n_trials = study.config.n_trials
     n_left = max(0, n_trials - stored_study(config.name, url).n_ended)
     command = command_on("worker", config.name, storage_option(url))
@@ -227,6 +229,8 @@ class Job:
 
         figures = Figures(self.study)
         with following(self.console, quiet=self.manner.quiet) as show:
+            if not self.manner.quiet:
+                show = self._forecasting(show, searching)
             echo, poll_seconds = say_to(self.console), self.manner.pace.poll_seconds
             on_cohort = figures.refresh_if_old if self.manner.draws else lambda: None
             listener = Listener(show, on_cohort, echo, should_stop, should_leave, poll_seconds)
@@ -239,6 +243,16 @@ class Job:
                 figures.refresh()
             if searching:
                 self.study.finish()
+
+    def _forecasting(self, show: "Show", searching: bool) -> "Show":
+        """Print how long the work will take, and return a function that shows progress with the time left."""
+        from fewest.progress import duration
+        from fewest.time_left import forecast_for, with_time_left
+
+        forecast, seconds = forecast_for(self.study, self.engine, searching=searching)
+        if seconds:
+            say_to(self.console)(f"The answer will take {duration(seconds)} on this machine, as a first guess.")
+        return with_time_left(show, forecast)
 
 
 @contextmanager
@@ -279,14 +293,19 @@ def opened(
         artifacts=artifacts,
         pace=manner.pace,
     ) as study:
-        for words in data.table.words if data.table else ():
-            say_to(console)(words)
+        _tell_columns(study, console)
         asked, guess = config.budget.targets[0], sealed.guessing.get(config.data.metric)
         if isinstance(asked, float) and (caution := guess_caution(asked, guess, config.data.metric)):
             say_to(console)(f"{caution}: a target of {asked:g} asks for no more.")
         if warning := study.sharing_warning():
             say_to(console)(warning)
         yield Job(study, manner.make_engine(config), sealed, Keeper(study, say_to(console)), console, manner)
+
+
+def _tell_columns(study: "OpenStudy", console: Console) -> None:
+    """Print what was made of a table's columns, once, when the study is created; the report has it, too."""
+    for words in study.data.table.words if study.created and study.data.table else ():
+        say_to(console)(words)
 
 
 def say_to(console: Console) -> Callable[[str], None]:

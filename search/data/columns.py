@@ -6,6 +6,7 @@ True and false become 1 and 0, a date its seconds since 1970. Row numbers, free 
 refused by name, since a network that is given them learns nothing that holds for other rows.
 """
 
+import contextlib
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from fewest.search.settings.config import shown
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MISSING", "Inputs", "as_inputs", "odd_type", "require_columns"]
+__all__ = ["MISSING", "Inputs", "as_inputs", "as_times", "odd_type", "require_columns"]
 
 MISSING: Final = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-")
 """Text that stands for a missing value."""
@@ -86,7 +87,7 @@ def as_inputs(train: "pd.DataFrame", test: "pd.DataFrame", name: str, test_name:
     numbers = [column for column, kind in kinds.items() if kind not in ("category", "date")]
     dates = [column for column, kind in kinds.items() if kind == "date"]
     n_inputs = 2 * len(numbers + dates) + sum(train[column].nunique() + 1 for column in categories)
-    require_memory(3 * 8 * (len(train) + len(test)) * n_inputs, name)
+    require_memory(3 * 8 * (len(train) + len(test)) * n_inputs, name, len(train) + len(test))
     encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float64)
     median = SimpleImputer(strategy="median", add_indicator=True)
     transformer = ColumnTransformer(
@@ -112,6 +113,37 @@ def require_columns(frame: "pd.DataFrame", columns: Iterable[str], name: str) ->
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise DataError(f"{name} must have the columns of the training rows; {listed(missing)} missing.")
+
+
+def as_times(column: "pd.Series[Any]", label: str, name: str) -> NDArray[np.float64]:
+    """Read a column of times: numbers, or dates as their seconds since 1970; errors name the option `--order`.
+
+    Raises:
+        DataError: A row has no time, or the values are neither numbers nor dates.
+    """
+    from pandas.api import types
+
+    values = _present(column)
+    if len(values) < len(column):
+        raise DataError(
+            f"Every row of {name} must have a time, but column {shown(label)} has none in "
+            f"{len(column) - len(values):,} of {len(column):,} rows; take those rows out."
+        )
+    kind: ColumnKind | None = None
+    if types.is_datetime64_any_dtype(values.dtype):
+        kind = "date"
+    elif types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype):
+        kind = "number"
+    elif odd_type(values) is None and values.dtype.kind == "O":
+        with contextlib.suppress(DataError):
+            kind = _kind_of_text(values, label, name)
+    times = None if kind not in ("number", "decimal comma", "date") else _numbers(values, kind)
+    if times is None or not np.isfinite(times).all():
+        raise DataError(
+            f"`--order` must name a column of finite numbers or of dates such as 2024-12-31, but {shown(label)} of "
+            f"{name} holds values such as {shown(str(values.iloc[0])[:40])}."
+        )
+    return times
 
 
 def odd_type(column: "pd.Series[Any]") -> str | None:

@@ -20,10 +20,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fewest.search.data.errors import DataError, listed, reason
+from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.labelled import read_labelled
 from fewest.search.data.npz import Arrays, read_npz, write_npz
 from fewest.search.data.samples import TableInputs
+from fewest.search.data.sampling import sampled
 from fewest.search.data.splitting import stratified_split
 from fewest.search.data.tables import TABLE_SUFFIXES, is_table
 from fewest.search.settings.config import IN_MEMORY, DataConfig, shown
@@ -79,14 +80,14 @@ def find(name_or_path: str, choice: DataConfig) -> tuple[str, Arrays, TableInput
         return path.name, labelled.arrays, labelled.table
     _require_no_columns(choice, name_or_path)
     if source:
-        return name_or_path, source(), None
+        return name_or_path, sampled(source(), choice.rows, name_or_path), None
     assert path
-    return path.name, read_npz(path), None
+    return path.name, sampled(read_npz(path), choice.rows, one_line(path.name)), None
 
 
 def _require_no_columns(choice: DataConfig, name: str) -> None:
     usual = DataConfig(name=choice.name)
-    for option in ("label", "ignore", "test"):
+    for option in ("label", "ignore", "test", "group", "order"):
         if getattr(choice, option) != getattr(usual, option):
             raise MisuseError(f"`data.{option}` is for tables ({listed(TABLE_SUFFIXES)}), not for {shown(name)}.")
 

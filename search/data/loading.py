@@ -49,7 +49,7 @@ def load(
     Args:
         name_or_path: One of `data_sets()`, or the path of a table or an `.npz` file. A name wins over a file called so.
         validation: `"stratified"` draws the same share of every class, shuffled by `seed`; `"tail"` takes the
-            end of the training file in its own order and ignores `seed`.
+            end of the training file in its own order and ignores `seed`. A table's groups or order overrule both.
         validation_share: Share of the training file that validates, above 0 and below 1.
         seed: What a stratified split is drawn from.
         choice: A table's labels, inputs and test rows, and the metric; None for its last column, all others, a fifth of
@@ -98,7 +98,8 @@ def assembled(
     _require_same_length("train", x_train, y_train, name)
     _require_same_length("test", x_test, y_test, name)
     scale, offset = scaling(x_train, shift, divisor)
-    kept, held_out = split(y_train, classes, name, choice.validation, choice.validation_share, seed)
+    blocks = table.blocks if table else None
+    kept, held_out = split(y_train, classes, name, choice.validation, choice.validation_share, seed, blocks)
     data = SearchData(
         name=file_name,
         x_train=x_train[kept],
@@ -108,7 +109,7 @@ def assembled(
         n_classes=len(classes),
         scale=scale,
         offset=offset,
-        fingerprint=_fingerprint(x_train, y_train, *_arrays(shift, divisor)),
+        fingerprint=_fingerprint(x_train, y_train, *_arrays(shift, divisor), *([blocks.ids] if blocks else [])),
         shift=shift,
         divisor=divisor,
         table=table,

@@ -19,7 +19,16 @@ from fewest.search.data.errors import DataError, listed, reason
 from fewest.search.settings.config import shown
 from fewest.storage.files.atomic import replacing
 
-__all__ = ["ARRAY_NAMES", "Arrays", "n_samples", "read_npz", "require_memory", "write_npz"]
+__all__ = [
+    "ARRAY_NAMES",
+    "Arrays",
+    "available_memory",
+    "n_samples",
+    "read_npz",
+    "require_memory",
+    "rounded_down",
+    "write_npz",
+]
 
 ARRAY_NAMES: Final = ("x_train", "y_train", "x_test", "y_test")
 
@@ -83,22 +92,35 @@ def read_npz(path: Path) -> Arrays:
         ) from error
 
 
-def require_memory(n_bytes: int, name: str) -> None:
+def require_memory(n_bytes: int, name: str, n_rows: int | None = None) -> None:
     """Refuse a data set whose arrays do not fit into memory.
 
     Args:
         n_bytes: Bytes that they take.
         name: The data set's name, for the error.
+        n_rows: Rows of which a sample can be taken; None if it cannot.
 
     Raises:
         DataError: Fewer are free.
     """
-    available = _available_memory()
+    available = available_memory()
     if n_bytes > available:
+        fitting = rounded_down(0.9 * (n_rows or 0) * available / n_bytes)
+        advice = f"Take a sample with `--rows {fitting}`" if fitting else "Store fewer samples, or smaller types"
         raise DataError(
-            f"{shown(name)} must fit into memory; its arrays say that they take {n_bytes / 1e9:,.1f} GB, and "
-            f"{available / 1e9:,.1f} GB are free. Store fewer samples, or smaller types."
+            f"{shown(name)} must fit into memory; its arrays would take {n_bytes / 1e9:,.1f} GB, and "
+            f"{available / 1e9:,.1f} GB are free. {advice}."
         )
+
+
+def rounded_down(n: float) -> int:
+    """Round a number down to two digits.
+
+    >>> rounded_down(43_999.0), rounded_down(7), rounded_down(0.5)
+    (43000, 7, 0)
+    """
+    digits: int = 10 ** max(0, len(str(int(n))) - 2)
+    return int(n) // digits * digits
 
 
 def n_samples(path: Path) -> int:
@@ -184,7 +206,7 @@ def _nearest(missing: list[str], found: list[str]) -> list[tuple[str, str]]:
     return [(new, pairs[new]) for new in missing if new in pairs]
 
 
-def _available_memory() -> int:
+def available_memory() -> int:
     """Bytes that the machine and its container can give; many where neither says, and NumPy's refusal decides."""
     available = [2**63]
     with contextlib.suppress(OSError, ValueError, IndexError):

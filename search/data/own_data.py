@@ -21,14 +21,16 @@ def is_data(study: str) -> bool:
     return tables.is_table(study) or study.lower().endswith(".npz")
 
 
-def settings_for(path: str) -> dict[str, Any]:
+def settings_for(path: str, rows: int | None = None) -> dict[str, Any]:
     """Return the settings of a study on a data file, named after it.
 
     Args:
         path: Path of a table or an `.npz` file. If it cannot be read, the settings are those of a small one: loading
             the data then says what is wrong.
+        rows: Size of the sample that is used; None if all rows are.
     """
-    return settings_of(_name_of(path), path, _n_rows(path))
+    n_rows = _n_rows(path)
+    return settings_of(_name_of(path), path, n_rows if rows is None else min(rows, n_rows))
 
 
 def settings_of(study: str, data: str, n_rows: int) -> dict[str, Any]:

@@ -15,7 +15,17 @@ from fewest.search.data.metrics import steps
 from fewest.search.settings.config import Metric
 from fewest.search.settings.space import Architecture, n_parameters
 
-__all__ = ["Images", "InputRule", "Preparation", "SealedTest", "SearchData", "TableInputs", "TestData", "flat"]
+__all__ = [
+    "Blocks",
+    "Images",
+    "InputRule",
+    "Preparation",
+    "SealedTest",
+    "SearchData",
+    "TableInputs",
+    "TestData",
+    "flat",
+]
 
 Images = NDArray[np.uint8] | NDArray[np.float32]
 """Inputs: uint8 pixels or float32 features, `(samples, *input_shape)`."""
@@ -45,6 +55,24 @@ Preparation: TypeAlias = Callable[[Any, str], NDArray[np.float64]]
 """Turns the rows of a data frame into inputs; the text names their file in errors."""
 
 
+class Blocks(NamedTuple):
+    """Rows of a table that no split tears apart.
+
+    Attributes:
+        column: The column that says so.
+        ids: int64 `(rows,)` from 0: rows with the same number stay together.
+        ordered: Whether the numbers are ranks in time, and parts are cut from their end; else they are groups.
+    """
+
+    column: str
+    ids: NDArray[np.int64]
+    ordered: bool
+
+    def of(self, rows: NDArray[np.intp]) -> "Blocks":
+        """Return the blocks of some rows."""
+        return self._replace(ids=np.unique(self.ids[rows], return_inverse=True)[1].astype(np.int64))
+
+
 @dataclass(frozen=True)
 class TableInputs:
     """A table's columns as inputs.
@@ -55,6 +83,7 @@ class TableInputs:
         words: What was found and made of the columns, in sentences for the user.
         label: The column of the labels.
         prepare: Turns other rows into inputs in the same way.
+        blocks: Training rows that stay together when some of them validate; None if any may part.
     """
 
     rules: tuple[InputRule, ...]
@@ -62,6 +91,7 @@ class TableInputs:
     words: tuple[str, ...]
     label: str
     prepare: Preparation = field(compare=False, repr=False)
+    blocks: Blocks | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)

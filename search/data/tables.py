@@ -19,7 +19,7 @@ from fewest.storage import extras
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["NUMBER", "TABLE_SUFFIXES", "Table", "is_table", "n_rows", "read_table"]
+__all__ = ["NUMBER", "TABLE_SUFFIXES", "Extent", "Table", "extent_of", "is_table", "n_rows", "read_table"]
 
 TEXT_SUFFIXES: Final = (".csv", ".tsv")
 
@@ -49,6 +49,14 @@ class Table(NamedTuple):
 
     frame: "pd.DataFrame"
     notes: tuple[str, ...]
+
+
+class Extent(NamedTuple):
+    """How much a table's file holds, from a short look: for text, rows and columns as its first lines suggest."""
+
+    n_rows: int
+    n_columns: int
+    n_bytes: int
 
 
 class _TextFormat(NamedTuple):
@@ -118,6 +126,33 @@ def n_rows(path: Path) -> int:
         return max(0, lines - 1)
     except (arrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{shown(str(path))} cannot be read as a table: {_words(error)}.") from error
+
+
+def extent_of(path: Path) -> Extent:
+    """Estimate how much a table holds without reading it; the text of a compressed one is counted.
+
+    Raises:
+        DataError: As for `read_table`.
+    """
+    arrow = _arrow("pyarrow")
+    suffix, compression = _suffix(path.name)
+    try:
+        if suffix == ".parquet":
+            about = _arrow("pyarrow.parquet").ParquetFile(str(path)).metadata
+            groups = (about.row_group(index).total_byte_size for index in range(about.num_row_groups))
+            return Extent(about.num_rows, max(1, about.num_columns), sum(groups))
+        if suffix == ".feather":
+            found = _arrow("pyarrow.feather").read_table(str(path), memory_map=True)
+            return Extent(found.num_rows, max(1, found.num_columns), found.nbytes)
+        with arrow.input_stream(str(path), compression=compression) as stream:
+            start = stream.read(SAMPLE_BYTES)
+            rest = iter(lambda: len(stream.read(1 << 20)), 0)
+            n_bytes = len(start) + sum(rest) if compression else path.stat().st_size
+    except (arrow.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{shown(str(path))} cannot be read as a table: {_words(error)}.") from error
+    lines = start.splitlines() or [b""]
+    n_columns = 1 + max(lines[-2:][0].count(separator.encode()) for separator in SEPARATORS)
+    return Extent(max(1, round(n_bytes * len(lines) / max(1, len(start)))), n_columns, n_bytes)
 
 
 def _suffix(name: str) -> tuple[str, str | None]:

@@ -54,7 +54,7 @@ class _Settings(BaseModel):
 def _storable(name: Any, info: ValidationInfo) -> Any:
     """Refuse characters that no database and no file name can hold, with a clearer message than Pydantic's."""
     if isinstance(name, str) and ("\0" in name or any("\ud800" <= character <= "\udfff" for character in name)):
-        what = "column" if info.field_name in ("label", "ignore") else "file"
+        what = "column" if info.field_name in ("label", "ignore", "group", "order") else "file"
         raise ValueError(
             f"`data.{info.field_name}` must be UTF-8 without NUL, since the study keeps it, got {shown(name)}; "
             f"rename the {what}."
@@ -88,6 +88,20 @@ class DataConfig(_Settings):
     """A table's columns that are no inputs."""
     test: Annotated[float | str, BeforeValidator(_share_or_path)] = 0.2
     """A table's test rows: a share of each class, or the path of another table."""
+    group: Storable | None = None
+    """A table's column of groups, each of which stays on one side of every split; no input."""
+    order: Storable | None = None
+    """A table's column of times: the last rows are the test, the end of the rest validates; no input."""
+    rows: int | None = Field(default=None, ge=1)
+    """Rows of a table, or samples of the training arrays, to draw a sample of; None takes all."""
+
+    @model_validator(mode="after")
+    def _one_way_to_split(self) -> "DataConfig":
+        if self.group is not None and self.order is not None:
+            raise ValueError("`data.group` and `data.order` exclude each other; give one of them.")
+        if self.validation == "tail" and self.group is not None:
+            raise ValueError("`data.validation` must be 'stratified' with `data.group`, got 'tail'.")
+        return self
 
 
 class SpaceConfig(_Settings):

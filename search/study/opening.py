@@ -54,10 +54,12 @@ def open_study(
     Raises:
         MisuseError: A study of that name has other settings or other data, or another program made it.
     """
+    created = False
     if config.name not in {study.name for study in read_studies(storage.engine)}:
         # Another process may create the study first; this one then continues it.
         with suppress(optuna.exceptions.DuplicatedStudyError):
             _create_study(storage, config, data, _description(data, n_test, guessing or {}))
+            created = True
     ours = our_study(read_study(storage.engine, config.name))
     study = optuna.load_study(storage=storage, study_name=config.name)
     _check_data(ours, config, data)
@@ -72,6 +74,7 @@ def open_study(
         checkpoints=checkpoints or place_for(storage.url, "checkpoints"),
         artifacts=artifacts or place_for(storage.url, "artifacts"),
         pace=pace,
+        created=created,
     )
 
 

@@ -74,10 +74,12 @@ class OpenStudy:
         checkpoints: Place of checkpoints.
         artifacts: Place of trained networks.
         pace: Intervals between this worker's checkpoints, heartbeats and looks.
+        created: Whether this worker has just created it.
 
     Attributes:
         config: Settings of the study.
         data: Training and validation samples.
+        created: Whether this worker has just created the study.
         optuna: The Optuna study.
         n_told: Number of trials that this worker has trained and told.
         history: History of the trials, as of the last look.
@@ -93,8 +95,9 @@ class OpenStudy:
         checkpoints: Place,
         artifacts: Place,
         pace: Pace,
+        created: bool = False,
     ) -> None:
-        self.config, self.data = config, data
+        self.config, self.data, self.created = config, data, created
         self.optuna = study
         self.optuna.sampler = FrontSampler(config.space.search_space(), config.seed)
         self.n_told = 0

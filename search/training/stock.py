@@ -18,12 +18,16 @@ from fewest.search.settings.keras_settings import keras, settle
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network, SearchSpace
+from fewest.search.training.cost import Cost
 from fewest.search.training.interface import Watcher
 from fewest.search.training.network import accuracy_of, build, extract, optimizer, predict_labels
 from fewest.search.training.outcome import EpochMetrics, Outcome, Weights
 from fewest.search.training.trial import FrontTrial
 
-__all__ = ["EpochRecorder", "NonFiniteLossError", "RefuseNonFinite"]
+__all__ = ["EpochRecorder", "NonFiniteLossError", "RefuseNonFinite", "stock_cost"]
+
+STEP_SECONDS = 1.2e-3
+"""Approximate seconds of an optimizer step of Keras's `fit`, however small the network."""
 
 
 class KerasEngine:
@@ -60,6 +64,12 @@ class KerasEngine:
         """See `Engine.score`."""
         trained = (extract(network, arrays, data, protocol) for network, arrays in zip(networks, weights, strict=True))
         return np.array([score(data.metric, y, predict_labels(model, x)) for model in trained], np.float64)
+
+
+def stock_cost(data: SearchData, protocol: Protocol) -> Cost:
+    """Return what networks cost one after another, roughly (docs/measurements/training-speed.md)."""
+    n_steps = n_batches(len(data.y_train), protocol.batch_size)
+    return Cost(start=1.5, cohort=0.7, epoch=n_steps * STEP_SECONDS, network_epoch=0.0)
 
 
 class _EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped

@@ -135,7 +135,7 @@ def test_each_missing_name_gets_a_name_of_its_own(tmp_path: Path, names: tuple[s
 
 
 def test_more_than_fits_memory_is_refused_before_it_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npz, "_available_memory", lambda: 999_999)
+    monkeypatch.setattr(npz, "available_memory", lambda: 999_999)
     bomb = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1000, 1000), }\n", bytes(1_000_000))
     path = zipped(tmp_path, x_train=bomb)
     assert Path(path).stat().st_size < 9_000
@@ -144,7 +144,7 @@ def test_more_than_fits_memory_is_refused_before_it_is_loaded(tmp_path: Path, mo
 
 
 def test_this_machine_says_how_much_memory_is_free() -> None:
-    assert 1e6 < npz._available_memory() <= 2**63
+    assert 1e6 < npz.available_memory() <= 2**63
 
 
 FLAT = "{'descr': '<f8', 'fortran_order': False, 'shape': (8,), }\n"

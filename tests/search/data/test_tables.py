@@ -385,7 +385,7 @@ def test_the_training_rows_are_no_test_rows(tmp_path: Path) -> None:
 
 
 def test_what_cannot_fit_into_memory_is_refused_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npz, "_available_memory", lambda: 1_000)
+    monkeypatch.setattr(npz, "available_memory", lambda: 1_000)
     with pytest.raises(DataError, match=r"^'it\.csv' must fit into memory"):
         made(tmp_path, GOOD)
 
