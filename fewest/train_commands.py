@@ -256,7 +256,7 @@ def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
     with open_study(
         storage, config, data, sealed.n_samples, checkpoints=checkpoints, artifacts=artifacts, pace=manner.pace
     ) as study:
-        for words in data.table.words if data.table else ():
+        for words in (*(data.table.words if data.table else ()), *data.notes):
             say_to(console)(words)
         if warning := study.sharing_warning():
             say_to(console)(warning)

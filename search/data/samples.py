@@ -85,6 +85,7 @@ class SearchData:
         shift: What the loader took away: 0 where it changed nothing, else float64 `input_shape`.
         divisor: What the loader then divided by: 1 where it changed nothing, else float64 `input_shape`.
         table: What was made of a table's columns; None for arrays.
+        notes: What was found of arrays and images, in sentences for the user.
     """
 
     name: str
@@ -99,6 +100,7 @@ class SearchData:
     shift: float | NDArray[np.float64] = 0.0
     divisor: float | NDArray[np.float64] = 1.0
     table: TableInputs | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:

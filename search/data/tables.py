@@ -1,10 +1,13 @@
-"""A table in a file -> a data frame: CSV and TSV, also compressed, Parquet and Feather. Apache Arrow reads them all.
+"""A table in a file -> a data frame: CSV, TSV, ARFF and JSON lines, also compressed, Parquet and Feather.
+
+Apache Arrow reads them, but for JSON lines (see `json_lines`).
 
 A CSV file says little of itself. Its separator and its encoding are found, and said where they are not the usual ones.
 Its values stay text here: what a column holds, only its training rows decide (see `columns`).
 """
 
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +15,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fewest.search.data import arff
 from fewest.search.data.errors import DataError, listed, one_line, reason
+from fewest.search.data.json_lines import read_json_lines
 from fewest.search.settings.config import shown
 from fewest.storage import extras
 
@@ -26,7 +31,7 @@ TEXT_SUFFIXES: Final = (".csv", ".tsv")
 COMPRESSIONS: Final = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 """Suffixes of compressed text, and Arrow's names of the compressions."""
 
-TABLE_SUFFIXES: Final = (*TEXT_SUFFIXES, ".parquet", ".feather")
+TABLE_SUFFIXES: Final = (*TEXT_SUFFIXES, ".parquet", ".feather", ".arff", ".jsonl")
 
 SEPARATORS: Final = ",;\t|"
 
@@ -35,6 +40,9 @@ NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 
 SAMPLE_BYTES: Final = 65_536
 """The beginning of a text, from which its format is found."""
+
+ARFF_HEADER_BYTES: Final = 8 << 20
+"""The beginning of an ARFF file, in which its header must end; thousands of columns take less."""
 
 _EXCEL_SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 
@@ -86,6 +94,11 @@ def read_table(path: Path) -> Table:
     try:
         if suffix in TEXT_SUFFIXES:
             found, notes = _read_text(path, suffix, compression)
+        elif suffix == ".arff":
+            found, notes = _read_arff(path, compression), ()
+        elif suffix == ".jsonl":
+            with arrow.input_stream(str(path), compression=compression) as stream:
+                found, notes = _plain(read_json_lines(io.BufferedReader(stream))), ()
         else:
             found, notes = _plain(_arrow(f"pyarrow.{suffix[1:]}").read_table(str(path))), ()
         found = _named(found, path)
@@ -154,6 +167,28 @@ def _read_text(path: Path, suffix: str, compression: str | None) -> tuple[Any, t
     return found, text.notes(path)
 
 
+def _read_arff(path: Path, compression: str | None) -> Any:
+    """Read the rows of an ARFF file as text, under the names in its header."""
+    arrow, reader, compute = _arrow("pyarrow"), _arrow("pyarrow.csv"), _arrow("pyarrow.compute")
+    with arrow.input_stream(str(path), compression=compression) as stream:
+        start = stream.read(ARFF_HEADER_BYTES)
+    encoding = _encoding_of(start, ARFF_HEADER_BYTES)
+    header = arff.header_of(start.decode(encoding, "replace").removeprefix("\ufeff").splitlines())
+    reading = reader.ReadOptions(encoding=encoding, skip_rows=header.n_lines, column_names=list(header.names))
+    parsing = reader.ParseOptions(quote_char=header.quote, escape_char="\\", invalid_row_handler=_skipped_comment)
+    types = dict.fromkeys(header.names, arrow.string())
+    converting = reader.ConvertOptions(
+        column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=["", arff.MISSING]
+    )
+    with arrow.input_stream(str(path), compression=compression) as stream:
+        found = reader.read_csv(stream, read_options=reading, parse_options=parsing, convert_options=converting)
+    return arrow.table([compute.utf8_trim_whitespace(column) for column in found.columns], found.column_names)
+
+
+def _skipped_comment(row: Any) -> str:
+    return "skip" if row.text.startswith("%") else "error"
+
+
 def _plain(found: Any) -> Any:
     """Return a table without types that pandas would make into Python objects."""
     arrow = _arrow("pyarrow")
@@ -210,13 +245,13 @@ def _fit(lines: Sequence[str], separator: str) -> tuple[float, int, int]:
     return sum(len(row) == n_names for row in rows) / len(rows), n_names, n_numbers
 
 
-def _encoding_of(start: bytes) -> str:
+def _encoding_of(start: bytes, size: int = SAMPLE_BYTES) -> str:
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf16"
     try:
         start.decode("utf-8")
     except UnicodeDecodeError as error:
-        cut = len(start) == SAMPLE_BYTES and error.start > len(start) - 4  # a character cut by the sample's end
+        cut = len(start) == size and error.start > len(start) - 4  # a character cut by the sample's end
         return "utf8" if cut else "cp1252"
     return "utf8"
 

@@ -65,6 +65,7 @@ class DataDescription(BaseModel):
         name: Name of the data set, or of its file.
         fingerprint: SHA-256 of the training arrays. It identifies the data, whatever their path.
         columns: What was found and made of a table's columns, in lines for the user.
+        notes: What was found of other data, in lines for the user.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -77,6 +78,7 @@ class DataDescription(BaseModel):
     n_test: int = Field(ge=0)
     fingerprint: str
     columns: list[str] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
 
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the trainable weights and biases of an architecture on these data."""

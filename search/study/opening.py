@@ -109,4 +109,5 @@ def _description(data: SearchData, n_test: int) -> dict[str, Any]:
         "n_test": n_test,
         "fingerprint": data.fingerprint,
         "columns": list(data.table.words) if data.table else [],
+        "notes": list(data.notes),
     }
