@@ -14,6 +14,7 @@ from fewest.search.data.npz import Arrays
 from fewest.search.data.samples import TableInputs
 from fewest.search.data.splitting import stratified_split
 from fewest.search.data.tables import NUMBER, is_table, read_table
+from fewest.search.data.text_columns import with_numbers
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
     table, name = read_table(path), one_line(path.name)
     label, said = _label_of(table.frame, choice, name)
     train, labels = _parted(table.frame, label, choice, name)
+    train = with_numbers(train)
     y_train = _as_labels(labels, label, name)
     test_name = None
     if isinstance(choice.test, str):

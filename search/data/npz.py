@@ -6,6 +6,7 @@ A data file is a stranger's: nothing in it is unpickled, and nothing is loaded t
 import contextlib
 import difflib
 import errno
+import io
 import os
 import warnings
 import zipfile
@@ -157,12 +158,13 @@ def array_length(file: IO[bytes]) -> int:
     Raises:
         ValueError: There is no such header, or no such axis.
     """
-    version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape = read(file)[0]
-    if not shape:
-        raise ValueError("the array has no axis")
-    return int(shape[0])
+    start = io.BytesIO(file.read(MOST_HEADER_BYTES + 12))
+    try:
+        version = np.lib.format.read_magic(start)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        return int(read(start)[0][0])
+    except Exception as error:  # NumPy parses the header with Python's own parser, which fails in many ways
+        raise ValueError(reason(error)) from error
 
 
 def write_npz(path: Path, arrays: Arrays) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fewest.search.data import arff
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.json_lines import read_json_lines
+from fewest.search.data.text_columns import trimmed
 from fewest.search.settings.config import shown
 from fewest.storage import extras
 
@@ -169,7 +170,7 @@ def _read_text(path: Path, suffix: str, compression: str | None) -> tuple[Any, t
 
 def _read_arff(path: Path, compression: str | None) -> Any:
     """Read the rows of an ARFF file as text, under the names in its header."""
-    arrow, reader, compute = _arrow("pyarrow"), _arrow("pyarrow.csv"), _arrow("pyarrow.compute")
+    arrow, reader = _arrow("pyarrow"), _arrow("pyarrow.csv")
     with arrow.input_stream(str(path), compression=compression) as stream:
         start = stream.read(ARFF_HEADER_BYTES)
     encoding = _encoding_of(start, ARFF_HEADER_BYTES)
@@ -182,7 +183,7 @@ def _read_arff(path: Path, compression: str | None) -> Any:
     )
     with arrow.input_stream(str(path), compression=compression) as stream:
         found = reader.read_csv(stream, read_options=reading, parse_options=parsing, convert_options=converting)
-    return arrow.table([compute.utf8_trim_whitespace(column) for column in found.columns], found.column_names)
+    return arrow.table(list(map(trimmed, found.columns)), found.column_names)
 
 
 def _skipped_comment(row: Any) -> str:
@@ -206,7 +207,7 @@ def _plain(found: Any) -> Any:
 
 def _parse(path: Path, text: _TextFormat, compression: str | None) -> Any:
     """Read all columns as text without blanks around it."""
-    arrow, reader, compute = _arrow("pyarrow"), _arrow("pyarrow.csv"), _arrow("pyarrow.compute")
+    arrow, reader = _arrow("pyarrow"), _arrow("pyarrow.csv")
     reading = reader.ReadOptions(encoding=text.encoding, skip_rows=text.n_skipped)
     parsing = reader.ParseOptions(delimiter=text.separator, newlines_in_values=True)
 
@@ -218,7 +219,7 @@ def _parse(path: Path, text: _TextFormat, compression: str | None) -> Any:
     converting = reader.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
     with opened() as stream:
         found = reader.read_csv(stream, read_options=reading, parse_options=parsing, convert_options=converting)
-    return arrow.table([compute.utf8_trim_whitespace(column) for column in found.columns], found.column_names)
+    return arrow.table(list(map(trimmed, found.columns)), found.column_names)
 
 
 def _format_of(lines: Sequence[str], encoding: str, suffix: str) -> _TextFormat:
