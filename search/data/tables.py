@@ -9,6 +9,7 @@ Its values stay text here: what a column holds, only its training rows decide (s
 import csv
 import io
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -247,7 +248,7 @@ def _fit(lines: Sequence[str], separator: str) -> tuple[float, int, int]:
 
 
 def _encoding_of(start: bytes, size: int = SAMPLE_BYTES) -> str:
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) and not start.startswith(BOM_UTF32_LE):
         return "utf16"
     try:
         start.decode("utf-8")
@@ -284,4 +285,5 @@ def _named(found: Any, path: Path) -> Any:
 
 def _words(error: BaseException) -> str:
     """Return Arrow's reason in one line, without the text of a row."""
-    return reason(error).removeprefix("CSV parse error: ").split(": ", 1)[0][:200]
+    words = re.sub(r"^(CSV parse error|Could not open Parquet input source '.*?'): ", "", reason(error))
+    return words.split(": ", 1)[0][:200]
