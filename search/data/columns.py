@@ -88,10 +88,13 @@ def as_inputs(train: "pd.DataFrame", test: "pd.DataFrame", name: str, test_name:
     values = {column: _values_of(train[column]) for column in categories}
     coded = [np.arange(len(values[column])) for column in categories]
     encoder = OneHotEncoder(categories=coded, handle_unknown="ignore", sparse_output=False, dtype=np.float64)
-    median = SimpleImputer(strategy=np.median, add_indicator=True)  # "median" sorts masked arrays: ten times as long
-    transformer = ColumnTransformer(
-        [("numbers", median, [*numbers, *dates]), ("categories", encoder, categories)], sparse_threshold=0
-    )
+    # The strategy "median" sorts masked arrays, which takes ten times as long.
+    median = SimpleImputer(strategy=np.median, add_indicator=True, copy=False)
+    n_numbers = len(numbers) + len(dates)
+    kinds = {column: kinds[column] for column in (*numbers, *dates, *categories)}
+    steps = [("numbers", median, slice(n_numbers))] * bool(n_numbers)
+    steps += [("categories", encoder, slice(n_numbers, None))] * bool(categories)
+    transformer = ColumnTransformer(steps, sparse_threshold=0)
     x_train = transformer.fit_transform(_converted(train, kinds, values, name))
 
     def prepare(rows: "pd.DataFrame", file_name: str) -> NDArray[np.float64]:
@@ -99,7 +102,7 @@ def as_inputs(train: "pd.DataFrame", test: "pd.DataFrame", name: str, test_name:
         return np.asarray(transformer.transform(_converted(rows, kinds, values, file_name)))
 
     x_test = prepare(test, test_name or name)
-    rules = tuple(_rules(transformer, kinds, values))
+    rules = tuple(_rules(transformer.named_transformers_.get("numbers"), kinds, values))
     return Inputs(np.asarray(x_train), x_test, rules, tuple(_words(rules, train, kinds)), prepare)
 
 
@@ -126,18 +129,17 @@ def odd_type(column: "pd.Series[Any]") -> str | None:
 
 
 def _rules(
-    transformer: Any, kinds: Mapping[str, ColumnKind], values: Mapping[str, Sequence[str | None]]
+    imputer: Any, kinds: Mapping[str, ColumnKind], values: Mapping[str, Sequence[str | None]]
 ) -> Iterator[InputRule]:
-    """List the inputs of a fitted transformer, in its order."""
-    fitted = {name: (step, columns) for name, step, columns in transformer.transformers_}
-    imputer, columns = fitted["numbers"]
-    if columns:
+    """List the inputs in their order: numbers and dates with the imputer's medians, gaps, then categories."""
+    columns = [column for column in kinds if column not in values]
+    if imputer is not None:
         for column, median in zip(columns, imputer.statistics_, strict=True):
             yield InputRule(column, "date" if kinds[column] == "date" else "number", float(median))
         for index in imputer.indicator_.features_:
             yield InputRule(columns[index], "missing")
-    for column in fitted["categories"][1]:
-        for value in values[column]:
+    for column, different in values.items():
+        for value in different:
             yield InputRule(column, "category", value)
 
 
@@ -261,16 +263,14 @@ def _seconds(column: "pd.Series[Any]") -> "pd.Series[Any]":
 
 def _converted(
     frame: "pd.DataFrame", kinds: Mapping[str, ColumnKind], values: Mapping[str, Sequence[str | None]], name: str
-) -> "pd.DataFrame":
-    """Return the columns as float64 numbers, or as the places of categories among their values, -1 for others."""
-    import pandas as pd
-
-    columns: dict[str, Any] = {}
-    for label, kind in kinds.items():
+) -> NDArray[np.float64]:
+    """Return the columns as numbers: of categories the places among their values, -1 for others."""
+    columns = np.empty((len(frame), len(kinds)), order="F")  # So that a column, and some beside, are no copies.
+    for index, (label, kind) in enumerate(kinds.items()):
         column = frame[label]
         if kind == "category":
             present = _present(column)
-            columns[label] = places(present.astype(str).reindex(column.index), values[label])
+            columns[:, index] = places(present.astype(str).reindex(column.index), values[label])
             continue
         try:
             numbers = _numbers(column, kind)
@@ -281,8 +281,8 @@ def _converted(
             ) from error
         if np.isinf(numbers).any():
             raise DataError(f"Column {shown(label)} of {name} must hold finite numbers, got infinite ones.")
-        columns[label] = numbers
-    return pd.DataFrame(columns, frame.index, copy=False)
+        columns[:, index] = numbers
+    return columns
 
 
 def _words(rules: Sequence[InputRule], train: "pd.DataFrame", kinds: Mapping[str, ColumnKind]) -> Iterator[str]:

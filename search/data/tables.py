@@ -43,6 +43,9 @@ NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 SAMPLE_BYTES: Final = 65_536
 """The beginning of a text, from which its format is found."""
 
+BLOCK_BYTES: Final = 8 << 20
+"""A text is read in pieces of this size, each by a thread."""
+
 ARFF_HEADER_BYTES: Final = 8 << 20
 """The beginning of an ARFF file, in which its header must end; thousands of columns take less."""
 
@@ -209,7 +212,7 @@ def _plain(found: Any) -> Any:
 def _parse(path: Path, text: _TextFormat, compression: str | None) -> Any:
     """Read all columns as text without blanks around it."""
     arrow, reader = _arrow("pyarrow"), _arrow("pyarrow.csv")
-    reading = reader.ReadOptions(encoding=text.encoding, skip_rows=text.n_skipped)
+    reading = reader.ReadOptions(encoding=text.encoding, skip_rows=text.n_skipped, block_size=BLOCK_BYTES)
     parsing = reader.ParseOptions(delimiter=text.separator, newlines_in_values=True)
 
     def opened() -> Any:

@@ -1,6 +1,7 @@
 """Columns of text at the speed of Arrow: numbers among them, blanks around values, and the places of categories."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,8 +26,13 @@ def with_numbers(frame: "pd.DataFrame") -> "pd.DataFrame":
     decide. If all rows are numbers, these are, too, and each number is the same. Text such as `nan` beside numbers is
     left to a closer look.
     """
-    floats = {column: numbers for column in frame.columns if (numbers := _floats(frame[column])) is not None}
-    return frame.assign(**floats) if floats else frame
+    import pandas as pd
+
+    columns = {column: frame[column] for column in frame.columns}
+    with ThreadPoolExecutor() as threads:  # Arrow lets other threads run.
+        found = dict(zip(columns, threads.map(_floats, columns.values()), strict=True))
+    floats = {column: numbers for column, numbers in found.items() if numbers is not None}
+    return pd.DataFrame(columns | floats, frame.index, copy=False) if floats else frame
 
 
 def _floats(column: "pd.Series[Any]") -> NDArray[np.float64] | None:
