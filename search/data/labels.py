@@ -61,12 +61,14 @@ def _of_one_hot(y: NDArray[Any], which: str, name: str) -> tuple[NDArray[np.intp
 
 
 def _whole(y: NDArray[Any], which: str, name: str) -> NDArray[np.int64]:
-    bad = y[~(np.isfinite(y) & (y == np.rint(y)))]
+    with np.errstate(all="ignore"):  # bytes from a stranger may be no numbers at all
+        bad = y[~(np.isfinite(y) & (y == np.rint(y)))].astype(np.float64)
+        large = np.abs(y.astype(np.float64)).max() > LARGEST_LABEL
     if len(bad):
         raise DataError(
             f"`{which}` of {name} must hold classes, got numbers such as {bad[0]:g}: to predict numbers is not what "
             "fewest does. Group them into a few classes first, for example with `numpy.digitize`."
         )
-    if np.abs(y).max() > LARGEST_LABEL:
+    if large:
         raise DataError(f"`{which}` of {name} must hold classes, got numbers beyond 2**53. Store them as text.")
     return y.astype(np.int64)

@@ -1,65 +1,21 @@
-"""Arrays, IDX files and folders of images: read as what they are, parted, and said; test samples reach nothing."""
+"""Arrays and IDX files: read as what they are, parted, and said; in no format do test samples reach the search."""
 
-import gzip
-import os
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from data_helpers import FUZZ, labels, loaded, pixels, refused_or_read, write_idx, write_image_parts, write_images
+from hypothesis import given
 from hypothesis import strategies as st
 
-from fewest.search.data import datasets, npz, openml
-from fewest.search.data.errors import DataError, FetchError
+from fewest.search.data.errors import DataError
 from fewest.search.data.labels import flat_labels
-from fewest.search.data.loading import load
-from fewest.search.data.own_data import is_data, settings_for
-from fewest.search.data.samples import SealedTest, SearchData
-from fewest.search.settings.config import DataConfig
-from fewest.storage.errors import FewestError, MisuseError
+from fewest.search.data.own_data import settings_for
+from fewest.storage.errors import MisuseError
 
-Image = pytest.importorskip("PIL.Image")
-
-N = 60
-
-
-def pixels(n: int = N, seed: int = 0, shape: tuple[int, ...] = (4, 5)) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (n, *shape)).astype(np.uint8)
-
-
-def labels(n: int = N) -> np.ndarray:
-    return np.arange(n) % 3
-
-
-def loaded(path: Path | str, **choice: Any) -> tuple[SearchData, SealedTest]:
-    chosen = DataConfig(name=str(path), **choice)
-    return load(str(path), validation="stratified", validation_share=0.2, seed=0, choice=chosen)
-
-
-def as_idx(array: np.ndarray) -> bytes:
-    kinds = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
-    start = struct.pack(f">BBBB{array.ndim}I", 0, 0, kinds[array.dtype.str[1:]], array.ndim, *array.shape)
-    return start + array.astype(array.dtype.newbyteorder(">")).tobytes()
-
-
-def write_idx(folder: Path, part: str, x: np.ndarray, y: np.ndarray, end: str = "") -> Path:
-    pack: Callable[[bytes], bytes] = gzip.compress if end else bytes
-    (folder / f"{part}-labels-idx1-ubyte{end}").write_bytes(pack(as_idx(y.astype(np.uint8))))
-    path = folder / f"{part}-images-idx3-ubyte{end}"
-    path.write_bytes(pack(as_idx(x)))
-    return path
-
-
-def write_images(folder: Path, x: np.ndarray, y: np.ndarray, suffix: str = ".png") -> Path:
-    for index, (image, label) in enumerate(zip(x, y, strict=True)):
-        path = folder / f"class {label}" / f"{index:04d}{suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(path)
-    return folder
-
+pytest.importorskip("PIL.Image")
 
 # The same samples in every format
 
@@ -115,12 +71,6 @@ def write_four(folder: Path, x: np.ndarray, y: np.ndarray, x_test: np.ndarray, y
 def write_idx_parts(folder: Path, x: np.ndarray, y: np.ndarray, x_test: np.ndarray, y_test: np.ndarray) -> Path:
     write_idx(folder, "t10k", x_test, y_test, ".gz")
     return write_idx(folder, "train", x, y)
-
-
-def write_image_parts(folder: Path, x: np.ndarray, y: np.ndarray, x_test: np.ndarray, y_test: np.ndarray) -> Path:
-    write_images(folder / "it" / "Train", x, y)
-    write_images(folder / "it" / "test", x_test, y_test)
-    return folder / "it"
 
 
 WITH_TEST: dict[str, Callable[..., Path]] = {
@@ -255,173 +205,7 @@ def test_a_folder_of_several_data_sets_is_asked_about(tmp_path: Path) -> None:
     assert loaded(path)[0].n_classes == 3
 
 
-# Images
-
-
-def test_colour_images_have_three_channels_and_grey_ones_join_them(tmp_path: Path) -> None:
-    folder = write_images(tmp_path / "it", pixels(shape=(4, 5, 3)), labels())
-    Image.fromarray(pixels(1)[0]).save(folder / "class 0" / "0000.png")
-    data, _ = loaded(folder, test=0.1)
-    assert data.input_shape == (4, 5, 3)
-    assert data.notes == ("60 images of 5 x 4, colour.", "1 grey images are read as colour, as others are.")
-
-
-@pytest.mark.parametrize("suffix", [".bmp", ".gif", ".tif", ".webp", ".PGM", ".jpg"])
-def test_images_come_in_many_formats(suffix: str, tmp_path: Path) -> None:
-    x = np.repeat(np.repeat(pixels(shape=(1, 1)), 4, 1), 5, 2)  # of one grey each: no format loses much
-    data, _ = loaded(write_images(tmp_path / "it", x, labels(), suffix))
-    assert data.input_shape in ((4, 5), (4, 5, 3))
-
-
-def test_transparent_pixels_are_put_on_white(tmp_path: Path) -> None:
-    x = np.zeros((N, 2, 2, 4), np.uint8)
-    x[..., 0], x[:, 0, 0, 3], x[:, 1, 1, 3] = labels()[:, None, None] * 100, 255, 51
-    data, _ = loaded(write_images(tmp_path / "it", x, labels()))
-    assert data.notes[1] == "60 images have transparent pixels: these are put on white."
-    assert sorted(np.unique(data.x_train[..., 1])) == [0, 204, 255]
-
-
-def test_a_palette_of_greys_and_two_colours_are_grey(tmp_path: Path) -> None:
-    folder = write_images(tmp_path / "it", pixels(), labels())
-    for index, path in enumerate(sorted(folder.glob("*/*.png"))):
-        with Image.open(path) as image:
-            changed = image.convert("1") if index % 2 else image.convert("P")
-        changed.save(path)
-    data, _ = loaded(folder)
-    assert data.input_shape == (4, 5)
-
-
-def test_images_of_sixteen_bits_keep_them(tmp_path: Path) -> None:
-    x = pixels().astype(np.uint16) * 200
-    data, _ = loaded(write_images(tmp_path / "it", x, labels()))
-    assert data.x_train.max() > 40_000
-    assert data.notes == ("60 images of 5 x 4, grey of 16 bits.",)
-
-
-def test_a_validation_part_joins_the_training_images_and_is_said(tmp_path: Path) -> None:
-    folder = write_image_parts(tmp_path, pixels(), labels(), pixels(9), labels(9))
-    write_images(folder / "val", pixels(15, 5), labels(15))
-    data, sealed = loaded(folder)
-    assert (len(data.y_train) + len(data.y_validation), sealed.n_samples) == (75, 9)
-    assert "The 15 images in val join the training images, of which a share validates." in data.notes
-
-
-def test_another_folder_may_hold_the_test_images(tmp_path: Path) -> None:
-    write_image_parts(tmp_path, pixels(), labels(), pixels(9), labels(9))
-    _, sealed = loaded(tmp_path / "it" / "Train", test=str(tmp_path / "it" / "test"))
-    assert sealed.n_samples == 9
-
-
-def test_a_class_may_be_called_train(tmp_path: Path) -> None:
-    folder = write_images(tmp_path / "it", pixels(), labels())
-    (folder / "class 0").rename(folder / "train")
-    assert loaded(folder)[0].n_classes == 3
-
-
-def test_hidden_files_are_not_seen_and_other_files_are_said(tmp_path: Path) -> None:
-    folder = write_images(tmp_path / "it", pixels(), labels())
-    for name in (".DS_Store", "class 0/Thumbs.db", "class 1/.hidden.png", "README.md", "class 2/notes.txt"):
-        (folder / name).write_text("no image")
-    (folder / ".cache").mkdir()
-    os.mkfifo(folder / "class 0" / "pipe.png")
-    data, _ = loaded(folder)
-    assert data.notes[1] == "Left out as no images: README.md, pipe.png, notes.txt."
-
-
-def test_images_that_cannot_fit_into_memory_are_refused_before(tmp_path: Path, monkeypatch: Any) -> None:
-    folder = write_images(tmp_path / "it", pixels(), labels())
-    monkeypatch.setattr(npz, "_available_memory", lambda: 1_000)
-    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda *_: pytest.fail("loaded"))
-    with pytest.raises(DataError, match=r"^'it' must fit into memory"):
-        loaded(folder)
-
-
-def test_pillow_is_asked_for_in_one_line(tmp_path: Path, monkeypatch: Any) -> None:
-    folder = write_images(tmp_path / "it", pixels(), labels())
-    monkeypatch.setitem(__import__("sys").modules, "PIL.Image", None)
-    with pytest.raises(DataError, match=r"^Reading images needs 'PIL\.Image', .*\[images\]"):
-        loaded(folder)
-
-
-# Names
-
-
-@pytest.mark.parametrize(("name", "n", "n_classes"), [("iris", 150, 3), ("wine", 178, 3), ("breast_cancer", 569, 2)])
-def test_data_sets_of_scikit_learn_have_names(name: str, n: int, n_classes: int) -> None:
-    data, sealed = loaded(name)
-    assert len(data.y_train) + len(data.y_validation) + sealed.n_samples == n
-    assert data.n_classes == n_classes
-    assert is_data(name) and settings_for(name)["name"] == name
-    assert loaded(name, test=0.5)[1].n_samples == round(n / 2)
-
-
-def test_a_name_wins_over_a_folder_and_a_path_says_so(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_images(tmp_path / "iris", pixels(), labels())
-    assert loaded("iris")[0].input_shape == (4,)
-    assert loaded("./iris")[0].input_shape == (4, 5)
-    assert is_data("./iris") and not is_data("digits") and not is_data("nowhere")
-
-
-@pytest.fixture
-def openml_frame(tmp_path: Path, monkeypatch: Any) -> Any:
-    """What OpenML gives, and an empty cache."""
-    pandas = pytest.importorskip("pandas")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    kinds = pandas.Categorical(np.array(["a", "b", "c"])[labels()])
-    return pandas.DataFrame({"kind": kinds, "x": np.random.default_rng(0).normal(size=N)})
-
-
-def test_a_data_set_of_openml_is_fetched_once(openml_frame: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    import sklearn.datasets
-    from sklearn.utils import Bunch
-
-    asked = []
-
-    def fetch(**which: Any) -> Any:
-        asked.append(which)
-        return Bunch(frame=openml_frame, target_names=["kind"])
-
-    monkeypatch.setattr(sklearn.datasets, "fetch_openml", fetch)
-    assert settings_for("openml:my set/1")["name"] == "1"
-    data, _ = loaded("openml:my set/1")
-    assert data.table is not None and data.table.label == "kind"
-    assert [(which["name"], which["as_frame"]) for which in asked] == [("my set/1", True)]
-    assert [path.name for path in (tmp_path / "fewest").iterdir()] == ["openml-my%20set%2F1.parquet"]
-    openml.fetched("openml:61")
-    assert asked[1]["data_id"] == 61
-
-
-@pytest.mark.parametrize("error", [OSError("Name or service not known"), ValueError("No active dataset it found.")])
-def test_a_data_set_that_cannot_be_fetched_is_one_line(openml_frame: Any, monkeypatch: Any, error: Exception) -> None:
-    import sklearn.datasets
-
-    def fetch(**_: Any) -> Any:
-        raise error
-
-    monkeypatch.setattr(sklearn.datasets, "fetch_openml", fetch)
-    with pytest.raises(FetchError, match=r"^The data set 'openml:it' could not be fetched from openml\.org: N"):
-        settings_for("openml:it")
-
-
-def test_images_of_keras_have_names(monkeypatch: Any) -> None:
-    x = np.zeros((50_000, 32, 32, 3), np.uint8)
-    y = (np.arange(50_000) % 10)[:, None]
-    monkeypatch.setattr(datasets, "fetched", lambda name: npz.Arrays(x, y, x[:10_000], y[:10_000]))
-    data, sealed = loaded("cifar10")
-    assert (data.input_shape, data.n_classes, sealed.n_samples) == ((32, 32, 3), 10, 10_000)
-
-
 # Any bytes
-
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def refused_or_read(path: Path, **choice: Any) -> None:
-    try:
-        loaded(path, **choice)
-    except FewestError as refused:
-        assert "\n" not in str(refused) and refused.exit_status == 2
 
 
 @FUZZ
@@ -441,56 +225,4 @@ def test_any_bytes_in_an_array_are_data_or_one_line(tmp_path: Path, content: byt
     path, choice = write_pair(tmp_path, pixels(), labels())
     path.write_bytes(path.read_bytes()[:kept] + content)
     refused_or_read(path, **choice)
-    settings_for(str(path))
-
-
-def encoded(suffix: str) -> bytes:
-    import io
-
-    file = io.BytesIO()
-    Image.fromarray(pixels(1)[0]).save(file, {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper()))
-    return file.getvalue()
-
-
-ENCODED = {suffix: encoded(suffix) for suffix in (".png", ".jpg", ".gif", ".bmp", ".tif", ".webp")}
-
-
-@FUZZ
-@given(
-    suffix=st.sampled_from(list(ENCODED)),
-    kept=st.integers(0, 400),
-    put=st.binary(max_size=8),
-    more=st.one_of(st.just(b""), st.binary(max_size=60)),
-)
-def test_any_bytes_in_an_image_are_data_or_one_line(
-    tmp_path: Path, suffix: str, kept: int, put: bytes, more: bytes
-) -> None:
-    folder = tmp_path / "it"
-    if not folder.exists():
-        write_images(folder, pixels(12), labels(12))
-    whole = ENCODED[suffix]
-    path = folder / "class 0" / f"0000{suffix}"
-    path.write_bytes(whole[:kept] + put + (more or whole[kept + len(put) :]))
-    refused_or_read(folder)
-    path.unlink()
-
-
-@FUZZ
-@given(
-    suffix=st.sampled_from([".arff", ".jsonl", ".arff.gz", ".jsonl.zst"]),
-    content=st.one_of(
-        st.binary(max_size=200),
-        st.text(alphabet="@data{}[]:,'\"\\%? \n1a", max_size=200).map(str.encode),
-        st.binary(max_size=60).map(
-            lambda more: b"@relation a\n@attribute x real\n@attribute y {a,b}\n@data\n1,a\n" + more
-        ),
-        st.lists(st.dictionaries(st.text(max_size=2), st.none() | st.integers() | st.text(max_size=3)), max_size=9).map(
-            lambda rows: "\n".join(map(__import__("json").dumps, rows)).encode()
-        ),
-    ),
-)
-def test_any_bytes_in_a_table_are_data_or_one_line(tmp_path: Path, suffix: str, content: bytes) -> None:
-    path = tmp_path / f"it{suffix}"
-    path.write_bytes(content)
-    refused_or_read(path)
     settings_for(str(path))

@@ -1,6 +1,7 @@
 """Tables: read in many formats, prepared on training rows alone, and refused in one line."""
 
 import gzip
+import json
 import os
 from collections.abc import Callable
 from datetime import date
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data_helpers import FUZZ, refused_or_read
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -434,3 +436,24 @@ def test_any_bytes_are_data_or_one_line(tmp_path: Path, suffix: str, content: by
 def test_options_for_tables_are_refused_for_other_data() -> None:
     with pytest.raises(FewestError, match=r"`data.label` is for tables \(\.csv, "):
         loaded(Path("digits"), label="y")
+
+
+@FUZZ
+@given(
+    suffix=st.sampled_from([".arff", ".jsonl", ".arff.gz", ".jsonl.zst"]),
+    content=st.one_of(
+        st.binary(max_size=200),
+        st.text(alphabet="@data{}[]:,'\"\\%? \n1a", max_size=200).map(str.encode),
+        st.binary(max_size=60).map(
+            lambda more: b"@relation a\n@attribute x real\n@attribute y {a,b}\n@data\n1,a\n" + more
+        ),
+        st.lists(st.dictionaries(st.text(max_size=2), st.none() | st.integers() | st.text(max_size=3)), max_size=9).map(
+            lambda rows: "\n".join(map(json.dumps, rows)).encode()
+        ),
+    ),
+)
+def test_any_bytes_in_a_table_are_data_or_one_line(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = tmp_path / f"it{suffix}"
+    path.write_bytes(content)
+    refused_or_read(path)
+    settings_for(str(path))
