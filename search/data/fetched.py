@@ -59,8 +59,9 @@ def fetched(name: str) -> Arrays:
 def _cached(name: str, sources: dict[str, Callable[[], Arrays]]) -> Arrays:
     """Arrays from the cache; else from the first source that works, which are then cached."""
     path = cache_folder() / f"{name}.npz"
-    with contextlib.suppress(DataError):
-        return _checked(Arrays(*read_npz(path)), name)
+    with contextlib.suppress(ValueError):  # a `DataError`, or not four arrays
+        x_train, y_train, x_test, y_test = read_npz(path)
+        return _checked(Arrays(x_train, y_train, x_test, y_test), name)
     failures = []
     for source, fetch in sources.items():
         try:

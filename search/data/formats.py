@@ -62,7 +62,8 @@ def _read_npz(path: Path, choice: DataConfig) -> Arrays:
     if len(arrays) == 2:
         return with_test_part(*arrays, share_asked(choice, name), name)
     require_no_test(choice, name)
-    return Arrays(*arrays)
+    x_train, y_train, x_test, y_test = arrays
+    return Arrays(x_train, y_train, x_test, y_test)
 
 
 def _n_in_npy(path: Path) -> int:

@@ -25,7 +25,7 @@ from fewest.search.settings.config import DataConfig, shown
 
 __all__ = ["images_in", "is_idx", "n_images", "read_idx"]
 
-_IMAGES: Final = re.compile(r"(.*)images?([-.])idx[2-9]-ubyte(?:\.gz)?", re.IGNORECASE)
+_IMAGES: Final = re.compile(r"(.*)images?([-.])(idx[2-9])-ubyte(?:\.gz)?", re.IGNORECASE)
 
 _IDX: Final = re.compile(r".*[-.]idx\d-ubyte(?:\.gz)?", re.IGNORECASE)
 
@@ -87,21 +87,16 @@ def read_idx(path: Path, choice: DataConfig) -> Arrays:
     found = _IMAGES.fullmatch(path.name)
     if not found:
         raise DataError(f"The data must be named by their images, such as train-images-idx3-ubyte, got {name}.")
-    start, mark = found.groups()
-    labels = _beside(path, f"{start}labels{mark}idx1-ubyte")
-    test = [re.sub("train", other, start, flags=re.IGNORECASE) for other in TEST_NAMES if "train" in start.lower()]
-    axes = re.search(r"idx\d", path.name, re.IGNORECASE)
-    assert axes
-    for other in test:
-        images = _beside(path, f"{other}images{mark}{axes[0]}-ubyte", required=False)
+    start, mark, axes = found.groups()
+    labels = _labels(path, start, mark)
+    for other in TEST_NAMES if "train" in start.lower() else ():
+        test = re.sub("train", other, start, flags=re.IGNORECASE)
+        images = _beside(path, f"{test}images{mark}{axes}-ubyte")
         if images:
             require_no_test(choice, name)
-            parts = (path, labels, images, _beside(path, f"{other}labels{mark}idx1-ubyte"))
-            require_memory(sum(_header_of(part).n_bytes for part in parts), name)
-            return Arrays(*(_read(part) for part in parts))
-    share = share_asked(choice, name)
-    require_memory(_header_of(path).n_bytes + _header_of(labels).n_bytes, name)
-    return with_test_part(_read(path), _read(labels), share, name)
+            return Arrays(*_read_all(name, path, labels, images, _labels(path, test, mark)))
+    x, y = _read_all(name, path, labels)
+    return with_test_part(x, y, share_asked(choice, name), name)
 
 
 def n_images(path: Path) -> int:
@@ -109,17 +104,27 @@ def n_images(path: Path) -> int:
     return _header_of(path).shape[0]
 
 
-def _beside(path: Path, name: str, *, required: bool = True) -> Path | None:
+def _beside(path: Path, name: str) -> Path | None:
     """Find a file beside another, compressed or not."""
-    for found in (path.with_name(name), path.with_name(f"{name}.gz")):
-        if found.is_file():
-            return found
-    if required:
+    places = (path.with_name(name), path.with_name(f"{name}.gz"))
+    return next((place for place in places if place.is_file()), None)
+
+
+def _labels(path: Path, start: str, mark: str) -> Path:
+    name = f"{start}labels{mark}idx1-ubyte"
+    found = _beside(path, name)
+    if not found:
         raise DataError(f"{shown(name)} must lie beside {shown(path.name)}, as it is or as .gz, and is missing.")
-    return None
+    return found
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _read_all(name: str, *paths: Path) -> list[Any]:
+    """Read files that fit into memory together."""
+    require_memory(sum(_header_of(path).n_bytes for path in paths), name)
+    return [_read(path) for path in paths]
+
+
+def _opened(path: Path) -> gzip.GzipFile | IO[bytes]:
     """Open a file, whether or not it is compressed: a suffix may have been lost."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
@@ -149,7 +154,7 @@ def _read(path: Path) -> NDArray[Any]:
     return np.frombuffer(content, header.dtype).reshape(header.shape)
 
 
-def _header(file: IO[bytes], path: Path) -> _Header:
+def _header(file: gzip.GzipFile | IO[bytes], path: Path) -> _Header:
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _TYPES or not start[3]:
         raise DataError(f"{shown(path.name)} must be an IDX file, got {kind_of(start + file.read(508))}.")
