@@ -14,7 +14,7 @@ from fewest.search.data.samples import SealedTest, SearchData
 from fewest.search.settings.config import DataConfig
 from fewest.storage.errors import FewestError
 
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 N = 60
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fewest.search.data.columns import as_inputs, odd_type, require_columns
 from fewest.search.data.errors import DataError, listed, one_line, reason
+from fewest.search.data.labels import LARGEST_LABEL
 from fewest.search.data.npz import Arrays
 from fewest.search.data.samples import TableInputs
 from fewest.search.data.splitting import stratified_split
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Labelled", "read_labelled"]
-
-LARGEST_LABEL: Final = 2**53
-"""Whole numbers beyond it are not all different as float64."""
 
 LONGEST_LABEL: Final = 200
 """Characters of a label, beyond which it is taken for text."""

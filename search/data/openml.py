@@ -61,7 +61,7 @@ def _frame(wanted: str) -> "pd.DataFrame":
     which: dict[str, Any] = {"data_id": int(wanted)} if wanted.isdecimal() else {"name": wanted}
     with quiet_and_bounded(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn's, about several versions: it takes the oldest active one
-        found = fetch_openml(**which, as_frame=True, parser="auto", cache=False, n_retries=0)
+        found = fetch_openml(**which, as_frame=True, parser="auto", cache=False, n_retries=1, delay=0.1)
     targets = [column for column in found.target_names if column in found.frame.columns]
     others = [column for column in found.frame.columns if column not in targets]
     return found.frame[[*others, *targets]]

@@ -1,6 +1,6 @@
 """A table in a file -> a data frame: CSV, TSV, ARFF and JSON lines, also compressed, Parquet and Feather.
 
-Apache Arrow reads them, but for JSON lines (see `json_lines`).
+Apache Arrow reads them, but for two (see `arff` and `json_lines`).
 
 A CSV file says little of itself. Its separator and its encoding are found, and said where they are not the usual ones.
 Its values stay text here: what a column holds, only its training rows decide (see `columns`).
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fewest.search.data import arff
+from fewest.search.data.arff import read_arff
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.json_lines import read_json_lines
 from fewest.search.data.text_columns import trimmed
@@ -45,9 +45,6 @@ SAMPLE_BYTES: Final = 65_536
 
 BLOCK_BYTES: Final = 8 << 20
 """A text is read in pieces of this size, each by a thread."""
-
-ARFF_HEADER_BYTES: Final = 8 << 20
-"""The beginning of an ARFF file, in which its header must end; thousands of columns take less."""
 
 _EXCEL_SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 
@@ -173,25 +170,10 @@ def _read_text(path: Path, suffix: str, compression: str | None) -> tuple[Any, t
 
 
 def _read_arff(path: Path, compression: str | None) -> Any:
-    """Read the rows of an ARFF file as text, under the names in its header."""
-    arrow, reader = _arrow("pyarrow"), _arrow("pyarrow.csv")
-    with arrow.input_stream(str(path), compression=compression) as stream:
-        start = stream.read(ARFF_HEADER_BYTES)
-    encoding = _encoding_of(start, ARFF_HEADER_BYTES)
-    header = arff.header_of(start.decode(encoding, "replace").removeprefix("\ufeff").splitlines())
-    reading = reader.ReadOptions(encoding=encoding, skip_rows=header.n_lines, column_names=list(header.names))
-    parsing = reader.ParseOptions(quote_char=header.quote, escape_char="\\", invalid_row_handler=_skipped_comment)
-    types = dict.fromkeys(header.names, arrow.string())
-    converting = reader.ConvertOptions(
-        column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=["", arff.MISSING]
-    )
-    with arrow.input_stream(str(path), compression=compression) as stream:
-        found = reader.read_csv(stream, read_options=reading, parse_options=parsing, convert_options=converting)
-    return arrow.table(list(map(trimmed, found.columns)), found.column_names)
-
-
-def _skipped_comment(row: Any) -> str:
-    return "skip" if row.text.startswith("%") else "error"
+    with _arrow("pyarrow").input_stream(str(path), compression=compression) as stream:
+        content = io.BufferedReader(stream, SAMPLE_BYTES)
+        encoding = _encoding_of(content.peek(SAMPLE_BYTES)[:SAMPLE_BYTES])
+        return read_arff(io.TextIOWrapper(content, "utf-8-sig" if encoding == "utf8" else encoding))
 
 
 def _plain(found: Any) -> Any:
@@ -250,13 +232,13 @@ def _fit(lines: Sequence[str], separator: str) -> tuple[float, int, int]:
     return sum(len(row) == n_names for row in rows) / len(rows), n_names, n_numbers
 
 
-def _encoding_of(start: bytes, size: int = SAMPLE_BYTES) -> str:
+def _encoding_of(start: bytes) -> str:
     if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) and not start.startswith(BOM_UTF32_LE):
         return "utf16"
     try:
         start.decode("utf-8")
     except UnicodeDecodeError as error:
-        cut = len(start) == size and error.start > len(start) - 4  # a character cut by the sample's end
+        cut = len(start) == SAMPLE_BYTES and error.start > len(start) - 4  # a character cut by the sample's end
         return "utf8" if cut else "cp1252"
     return "utf8"
 

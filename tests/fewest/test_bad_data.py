@@ -192,7 +192,11 @@ BAD: dict[str, tuple[Callable[[Path], Path], tuple[str, ...], str]] = {
     ),
     "ARFF without rows": (file("it.arff", b"@relation x\n@attribute y {a}\n"), (), "the line @data is missing"),
     "sparse ARFF": (file("it.arff", b"@attribute x real\n@attribute y {a}\n@data\n{0 1}\n"), (), "write all values."),
-    "a ragged ARFF row": (file("it.arff", b"@attribute x real\n@data\n1,2\n"), (), "Expected 1 columns, got 2"),
+    "a ragged ARFF row": (
+        file("it.arff", b"@attribute x real\n@data\n1,2\n"),
+        (),
+        "row 1 below @data must have 1 values, got 2",
+    ),
     "no JSON": (file("it.jsonl", GOOD), (), "line 1 must be a JSON object and is no JSON."),
     "no object": (file("it.jsonl", b'{"x": 1}\n[1]\n'), (), "line 2 must be a JSON object, got another value."),
     "JSON of two types": (file("it.jsonl", b'{"x": 1}\n{"x": "a"}\n'), (), "column 'x' must hold values of one type"),
