@@ -51,7 +51,7 @@ class ReportData:
         verified: Networks scored on the test set; empty before verification.
         environment: What the study ran on, by what to call it, e.g. `{"Python": "3.11.2"}`.
         samples: Number of samples of each set: training, validation, test; empty if unknown.
-        columns: What was found and made of a table's columns, in sentences.
+        columns: What was found and made of the data, such as a table's columns, in sentences.
         generated: When the report was made, with its time zone; None leaves it out.
     """
 
@@ -178,7 +178,7 @@ def _facts(report: ReportData) -> dict[str, str]:
     if report.verified:
         facts["Training, all of verification"] = _duration(sum(network.seconds for network in report.verified))
     sets = {f"{name.capitalize()} samples": f"{count:,}" for name, count in report.samples.items()}
-    columns = {"Columns": " ".join(report.columns)} if report.columns else {}
+    columns = {"Data as read": " ".join(report.columns)} if report.columns else {}
     return {**facts, **sets, **columns, **report.environment}
 
 

@@ -74,7 +74,11 @@ def cli() -> None:
 @with_places
 @with_storage
 def run(url: str, quiet: bool, artifacts: str | None, checkpoints: str | None, **study: Any) -> None:
-    """Create or continue STUDY: mnist, digits, notebook, a study file (.toml), or data (.csv, .parquet, .npz, ...).
+    """Create or continue STUDY: mnist, digits, notebook, a study file (.toml), or data.
+
+    Data are a path or a name: a table (.csv, .tsv, .parquet, .feather, .arff, .jsonl), arrays (.npz, .npy), IDX
+    files, a folder of images by class, iris, wine, breast_cancer, fashion_mnist, cifar10, cifar100, or openml:NAME.
+    A name wins over a file or folder called so; write ./iris for these.
 
     Example: fewest run iris.csv --label species
     Example: fewest run mnist --trials 200 --set training.epochs=20

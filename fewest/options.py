@@ -104,12 +104,20 @@ def with_study(command: Command) -> Command:
         ),
         click.option("--seed", type=int, help="Seed of every random number in the study."),
         click.option("--engine", type=click.Choice(get_args(EngineName)), help="How networks are trained."),
-        click.option("--data", metavar="PATH", help="A table, or an .npz file with x_train, y_train, x_test, y_test."),
-        click.option("--label", metavar="COLUMN", help="A table's column of labels; the last one by default."),
+        click.option("--data", metavar="PATH", help="The data: a data set's name or a path, as for STUDY."),
+        click.option(
+            "--label",
+            metavar="COLUMN",
+            help="A table's column of labels, by default the last one; or the .npy file with the labels of STUDY.",
+        ),
         click.option(
             "--ignore", multiple=True, metavar="COLUMN", help="A table's column that is no input; repeatable."
         ),
-        click.option("--test", metavar="SHARE|PATH", help="A table's test rows; by default a fifth of each class."),
+        click.option(
+            "--test",
+            metavar="SHARE|PATH",
+            help="The test part, for data without one; by default a fifth of each class.",
+        ),
         click.option("--group", metavar="COLUMN", help="A table's column of groups, none of which is split."),
         click.option("--order", metavar="COLUMN", help="A table's column of times: its last rows are the test."),
         click.option("--rows", type=int, help="Use a sample of so many rows, with every class's share."),
@@ -188,6 +196,7 @@ def study_given(
     timeout: float | None,
 ) -> "StudyConfig":
     """Load the study file, or make settings for a data file, and apply those of `with_study` and `with_budget`."""
+    from fewest.search.data.datasets import data_sets
     from fewest.search.data.own_data import is_data, settings_for
     from fewest.search.settings.files import checked, load
 
@@ -208,7 +217,7 @@ def study_given(
         "budget.timeout": timeout,
     }
     changes = [*overrides, *as_overrides(given)]
-    return checked(settings_for(study, rows), changes) if is_data(study) else load(study, changes)
+    return checked(settings_for(study, rows), changes) if is_data(study) else load(study, changes, data_sets())
 
 
 def _share_or_path(test: str | None) -> float | str | None:

@@ -156,7 +156,7 @@ def write_study_report(name: str, url: str, output: Path) -> None:
         verified=known.verified,
         environment=known.ours.environment,
         samples={"training": data.n_training, "validation": data.n_validation, "test": data.n_test},
-        columns=data.columns,
+        columns=[*data.columns, *data.notes],
         generated=datetime.now(UTC),
     )
     write_report(output, report)

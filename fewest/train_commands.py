@@ -134,7 +134,7 @@ def submit_study(config: StudyConfig, url: str) -> str:
 
     data, sealed = load_for(config)
     with open_study(optuna_storage(url), config, data, sealed.n_samples, guessing=sealed.guessing) as study:
-        _tell_columns(study, err())
+        _tell_found(study, err())
         n_trials = study.config.n_trials
     n_left = max(0, n_trials - stored_study(config.name, url).n_ended)
     command = command_on("worker", config.name, storage_option(url))
@@ -293,7 +293,7 @@ def opened(
         artifacts=artifacts,
         pace=manner.pace,
     ) as study:
-        _tell_columns(study, console)
+        _tell_found(study, console)
         asked, guess = config.budget.targets[0], sealed.guessing.get(config.data.metric)
         if isinstance(asked, float) and (caution := guess_caution(asked, guess, config.data.metric)):
             say_to(console)(f"{caution}: a target of {asked:g} asks for no more.")
@@ -302,9 +302,10 @@ def opened(
         yield Job(study, manner.make_engine(config), sealed, Keeper(study, say_to(console)), console, manner)
 
 
-def _tell_columns(study: "OpenStudy", console: Console) -> None:
-    """Print what was made of a table's columns, once, when the study is created; the report has it, too."""
-    for words in study.data.table.words if study.created and study.data.table else ():
+def _tell_found(study: "OpenStudy", console: Console) -> None:
+    """Print what was found of the data, once, when the study is created; the report has it, too."""
+    found = (*(study.data.table.words if study.data.table else ()), *study.data.notes)
+    for words in found if study.created else ():
         say_to(console)(words)
 
 

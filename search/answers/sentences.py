@@ -13,7 +13,16 @@ from fewest.storage.trials.records import VerifiedNetwork
 
 __all__ = ["best_words", "guess_caution", "statement", "statements"]
 
-SAMPLES = {"mnist": "digits", "digits": "digits", "fashion_mnist": "images"}
+SAMPLES = {
+    "mnist": "digits",
+    "digits": "digits",
+    "fashion_mnist": "images",
+    "cifar10": "images",
+    "cifar100": "images",
+    "iris": "flowers",
+    "wine": "wines",
+    "breast_cancer": "tumours",
+}
 """Words for a data set's samples in a sentence, by the data set's name."""
 
 

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.errors import DataError, listed, reason
-from fewest.search.data.labelled import labelled, set_aside
+from fewest.search.data.held_out import split_off
+from fewest.search.data.labelled import labelled
+from fewest.search.data.labels import flat_labels
 from fewest.search.data.loading import assembled
 from fewest.search.data.npz import Arrays, require_memory
 from fewest.search.data.samples import Images, SealedTest, SearchData
@@ -88,7 +90,7 @@ def _given_array(x: Any, y: Any, config: StudyConfig, test: Test) -> Given:
             raise DataError(
                 f"`x` and `y` must be equally long, got {len(samples):,} samples and {len(labels):,} labels."
             )
-        kept, held_out = set_aside(labels, test, IN_MEMORY)
+        kept, held_out = split_off(labels, test, IN_MEMORY)
         arrays = Arrays(samples[kept], labels[kept], samples[held_out], labels[held_out])
     data, sealed = _assembled(arrays, None, config)
 
@@ -189,8 +191,8 @@ def _labels(y: Any, which: str) -> NDArray[Any]:
         unlike = labels.dtype.kind == "U" and not all(of_text)
     except Exception as error:  # Another library's tensor may refuse in any way.
         raise DataError(f"`{which}` must hold a label a sample, got: {reason(error)}.") from error
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
+    if labels.ndim == 2 and labels.size:
+        labels = labels[:, 0] if labels.shape[1] == 1 else flat_labels(labels, which, IN_MEMORY)[0]
     if labels.ndim != 1 or not labels.size:
         raise DataError(f"`{which}` must be (samples,) and not empty, got shape {labels.shape}.")
     if unlike or labels.dtype.kind not in "biufU":

@@ -10,20 +10,19 @@ from numpy.typing import NDArray
 from fewest.search.data.blocks import read_blocks, split_blocks, words_of
 from fewest.search.data.columns import as_inputs, odd_type, require_columns
 from fewest.search.data.errors import DataError, listed, one_line, reason
+from fewest.search.data.labels import LARGEST_LABEL
 from fewest.search.data.npz import Arrays
 from fewest.search.data.samples import Blocks, TableInputs
 from fewest.search.data.sampling import LEAST_ROWS, require_table_fits, sample_of
 from fewest.search.data.splitting import stratified_split
 from fewest.search.data.tables import NUMBER, Table, is_table, read_table
+from fewest.search.data.text_columns import with_numbers
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Labelled", "labelled", "read_labelled", "set_aside"]
-
-LARGEST_LABEL: Final = 2**53
-"""Whole numbers beyond it are not all different as float64."""
+__all__ = ["Labelled", "labelled", "read_labelled"]
 
 LONGEST_LABEL: Final = 200
 """Characters of a label, beyond which it is taken for text."""
@@ -83,6 +82,7 @@ def labelled(
     label, said = _label_of(table.frame, choice, name)
     frame, drawn = _sampled(table.frame, label, choice.rows, name)
     train, labels = _parted(frame, label, choice, name)
+    train = with_numbers(train)
     y_train = _as_labels(labels, label, name)
     blocks = read_blocks(frame, choice, name)
     if test_table is not None:
@@ -90,7 +90,7 @@ def labelled(
         test, labels = _parted(test_table.frame, label, choice, test_name)
         y_test = _as_labels(labels, label, test_name, like=y_train)
     else:
-        kept, held_out = set_aside(y_train, float(choice.test), name, blocks)
+        kept, held_out = _split(y_train, float(choice.test), name, blocks)
         test, y_test = train.iloc[held_out], y_train[held_out]
         train, y_train = train.iloc[kept], y_train[kept]
         blocks = blocks and blocks.of(kept)
@@ -207,23 +207,9 @@ def _test_table(path: Path, training: Path) -> Table:
     return read_table(path)
 
 
-def set_aside(
-    y: NDArray[Any], share: float, name: str, blocks: Blocks | None = None
+def _split(
+    y: NDArray[Any], share: float, name: str, blocks: Blocks | None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Draw the test rows: a share of each class, and at least one row; always the same of the same labels.
-
-    Args:
-        y: Labels `(rows,)`.
-        share: Share of the rows, above 0 and below 1.
-        name: The data set's name, for errors.
-        blocks: Rows that stay together; None draws each row by itself.
-
-    Returns:
-        Positions of the rows to train on, and of the test rows.
-
-    Raises:
-        DataError: A class, or the table, has too few rows.
-    """
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     rare = classes[counts < LEAST_ROWS]
     if len(rare):

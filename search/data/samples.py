@@ -118,6 +118,7 @@ class SearchData:
         divisor: What the loader then divided by: 1 where it changed nothing, else float64 `input_shape`.
         table: What was made of a table's columns; None for arrays.
         metric: What an accuracy of these data is.
+        notes: What was found of arrays and images, in sentences for the user.
     """
 
     name: str
@@ -133,6 +134,7 @@ class SearchData:
     divisor: float | NDArray[np.float64] = 1.0
     table: TableInputs | None = None
     metric: Metric = "accuracy"
+    notes: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:

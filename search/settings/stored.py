@@ -68,6 +68,7 @@ class DataDescription(BaseModel):
         fingerprint: SHA-256 of the training arrays. It identifies the data, whatever their path.
         columns: What was found and made of a table's columns, in lines for the user.
         guessing: What each metric gives to guessing on the test set; empty in a study of an older version.
+        notes: What was found of other data, in lines for the user.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -81,6 +82,7 @@ class DataDescription(BaseModel):
     fingerprint: str
     columns: list[str] = Field(default_factory=list)
     guessing: dict[Metric, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    notes: list[str] = Field(default_factory=list)
 
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the trainable weights and biases of an architecture on these data."""

@@ -119,4 +119,5 @@ def _description(data: SearchData, n_test: int, guessing: Mapping[Metric, float]
         "fingerprint": data.fingerprint,
         "columns": list(data.table.words) if data.table else [],
         "guessing": dict(guessing),
+        "notes": list(data.notes),
     }

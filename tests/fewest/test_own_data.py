@@ -58,7 +58,7 @@ def test_a_study_that_is_submitted_says_what_became_of_columns_once(table: Path,
 
 
 def test_a_table_that_is_refused_leaves_nothing(table: Path, tmp_path: Path, url: str, capsys: Any) -> None:
-    assert command("run", table, *SHORT, "--storage", url) == 1
+    assert command("run", table, *SHORT, "--storage", url) == 2
     [line] = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("Error: Column 'id' of my table.csv cannot be an input: it numbers its rows.")
     assert list(tmp_path.iterdir()) == [table]

@@ -117,11 +117,9 @@ def test_another_kind_of_zip_lists_some_of_what_it_has(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (("X_train", "Y_train", "x_test", "y_test"), "Rename X_train to x_train, Y_train to y_train?"),
-        (("X_TRAIN", "Y_TRAIN", "X_TEST", "Y_TEST"), "X_TRAIN to x_train, Y_TRAIN to y_train, X_TEST to x_test"),
         (("xtrain", "ytrain", "xtest", "ytest"), "xtrain to x_train, ytrain to y_train, xtest to x_test, ytest to"),
-        (("Y_train", "x_train", "x_test", "y_test"), "Rename Y_train to y_train?"),
-        (("X_train", "y_train", "x_test"), "Rename X_train to x_train?"),
+        (("Ytrain", "x_train", "x_test", "y_test"), "Rename Ytrain to y_train?"),
+        (("X_train", "y_train", "x_test"), "y_test missing, it has X_train, y_train, x_test."),
         (("images", "labels"), "it has images, labels."),
     ],
 )
