@@ -1,15 +1,20 @@
-"""What all figures share: colours, marks, the two axes, the template.
+"""What all figures share: colours, marks, axes, the template.
 
 Colours are Okabe & Ito's, which the colour-blind tell apart ("Color Universal Design", 2008), and every depth
-has its own mark besides. Sizes are drawn at `log2(size + 1)`, so that softmax alone (no hidden neurons) has a
-place; accuracies at `-log10(1 - accuracy)`, so that the steps from 90 % to 99 % to 99.9 % are equally high.
+has its own mark besides. They show on light and on dark paper; greys do not, so `DARK` has others for them.
+Sizes are drawn at `log2(size + 1)`, so that softmax alone (no hidden neurons) has a place; accuracies at
+`-log10(1 - accuracy)`, so that the steps from 90 % to 99 % to 99.9 % are equally high.
+
+A figure's title is a sentence that says what was found; its subtitle says what is drawn.
 """
 
 import html
+import json
 import math
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import plotly.graph_objects as go
 
@@ -19,34 +24,81 @@ from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture, describe
 
 __all__ = [
+    "BLUE",
+    "DARK",
     "FAINT",
+    "FAINT_BLUE",
+    "GREEN",
+    "GREY",
     "INK",
     "LABEL_SHARE",
+    "LEVEL",
+    "MUTED",
+    "ORANGE",
+    "PAPER",
+    "SKY",
+    "VERMILION",
     "AccuracyAxis",
     "depth_colour",
     "depth_label",
     "depth_mark",
+    "drawn_of",
+    "finding_of",
     "finish",
     "hover_network",
+    "in_the_dark",
     "level_line",
     "percent",
     "short_percent",
     "size_axis",
     "size_position",
     "target_lines",
+    "thinned",
+    "whole_percent",
 ]
 
+Item = TypeVar("Item")
+
+BLUE: Final = "#0072B2"
+GREEN: Final = "#009E73"
+ORANGE: Final = "#E69F00"
+PINK: Final = "#CC79A7"
+SKY: Final = "#56B4E9"
+VERMILION: Final = "#D55E00"
+
 INK: Final = "#1f2933"
-MUTED: Final = "#66727f"
+MUTED: Final = "#5f6b78"
 FAINT: Final = "#c3cad2"
+FAINT_BLUE: Final = "#b7d3e8"
 GRID: Final = "#edf0f3"
-DEPTH_COLOURS: Final = ("#4d4d4d", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+GREY: Final = "#4d4d4d"
+LEVEL: Final = "#9aa5b1"
+PAPER: Final = "#ffffff"
+VEIL: Final = "rgba(255,255,255,0.7)"
+"""Behind labels that lie over data."""
+
+DARK: Final = {
+    INK: "#e6eaee",
+    MUTED: "#a9b4bf",
+    FAINT: "#4a545f",
+    FAINT_BLUE: "#2b4a61",
+    GRID: "#262d34",
+    GREY: "#b9bec4",
+    LEVEL: "#6f7b87",
+    PAPER: "#14181d",
+    VEIL: "rgba(20,24,29,0.7)",
+}
+"""What stands on dark paper for each colour that would not show there; all other colours stay."""
+
+DEPTH_COLOURS: Final = (GREY, BLUE, VERMILION, GREEN, PINK, ORANGE, SKY)
 DEPTH_MARKS: Final = ("diamond", "circle", "square", "triangle-up", "cross", "star", "pentagon")
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 ACCURACY_TICKS: Final = (0.0, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
 LABEL_SHARE: Final = 0.15
 """Share of an axis that is left free before its first mark, for the targets' labels."""
+TITLE_COLUMNS: Final = 84
+"""Characters of a title that fit beside each other."""
 FINE_TICKS: Final = tuple(percents / 100 for percents in range(100)) + tuple(mills / 1000 for mills in range(991, 1000))
 """For axes that span little."""
 
@@ -86,6 +138,39 @@ def short_percent(accuracy: float) -> str:
     ('95\xa0%', '99.5\xa0%')
     """
     return wording.short_percent(accuracy).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def whole_percent(share: float) -> str:
+    r"""Write a share in whole per cent; never parted at the end of a line.
+
+    >>> whole_percent(0.567), whole_percent(0.004), whole_percent(0.9999)
+    ('57\xa0%', 'less than 1\xa0%', 'more than 99\xa0%')
+    """
+    if 0 < share < 0.005:
+        return "less than 1\N{NO-BREAK SPACE}%"
+    if 0.995 < share < 1:
+        return "more than 99\N{NO-BREAK SPACE}%"
+    return percent(share, digits=0)
+
+
+def thinned(items: Sequence[Item], most: int) -> Sequence[Item]:
+    """Choose at most so many items, evenly over all, for a figure that would crawl with all of them.
+
+    >>> thinned([0, 1, 2, 3, 4, 5, 6], 3), thinned([0, 1], 3)
+    ([0, 2, 4], [0, 1])
+    """
+    if len(items) <= most:
+        return items
+    return [items[len(items) * place // most] for place in range(most)]
+
+
+def drawn_of(name: str, n_drawn: int, n: int) -> str:
+    """Name marks in a legend, and say where `thinned` left some out.
+
+    >>> drawn_of("pruned", 5, 5), drawn_of("pruned", 400, 3200)
+    ('pruned', 'pruned (400 of 3,200 drawn)')
+    """
+    return name if n_drawn == n else f"{name} ({n_drawn:,} of {n:,} drawn)"
 
 
 def hover_network(widths: Architecture, *lines: str) -> str:
@@ -181,20 +266,29 @@ def target_lines(figure: go.Figure, axis: AccuracyAxis, targets: Iterable[tuple[
             yanchor="bottom",
             showarrow=False,
             font={"size": 12, "color": MUTED},
-            bgcolor="rgba(255,255,255,0.7)",
+            bgcolor=VEIL,
             borderpad=1,
         )
 
 
 def level_line(figure: go.Figure, height: float) -> None:
     """Draw a dashed line across the figure, over the grid and under the data."""
-    line = {"color": "#9aa5b1", "width": 1.2, "dash": "5px,4px"}
+    line = {"color": LEVEL, "width": 1.2, "dash": "5px,4px"}
     figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=height, y1=height, line=line, layer="between")
 
 
-def finish(figure: go.Figure, title: str, *, empty: str | None = None) -> go.Figure:
-    """Give a figure its title and the common template; `empty` is said where there is nothing to draw."""
-    figure.update_layout(template=_TEMPLATE, title={"text": title})
+def finish(figure: go.Figure, finding: str, shown: str, *, empty: str | None = None) -> go.Figure:
+    """Give a figure its title and the common template.
+
+    Args:
+        figure: With its marks and axes.
+        finding: What was found, as a sentence without a full stop: the title.
+        shown: What is drawn: the subtitle.
+        empty: Said in the middle where there is nothing to draw.
+    """
+    lines = textwrap.wrap(finding, TITLE_COLUMNS, break_on_hyphens=False)
+    title = {"text": "<br>".join(lines), "subtitle": {"text": shown}}
+    figure.update_layout(template=_TEMPLATE, title=title, margin={"t": 64 + 22 * len(lines)})
     if empty is not None:
         figure.update_layout(xaxis={"visible": False}, yaxis={"visible": False})
         figure.add_annotation(
@@ -207,6 +301,19 @@ def finish(figure: go.Figure, title: str, *, empty: str | None = None) -> go.Fig
             font={"size": 16, "color": MUTED},
         )
     return figure
+
+
+def finding_of(figure: go.Figure) -> str:
+    """Return the title that `finish` gave a figure, on one line."""
+    return str(figure.layout.title.text).replace("<br>", " ")
+
+
+def in_the_dark(figure: go.Figure) -> go.Figure:
+    """Return the same figure on dark paper, with the colours of `DARK`."""
+    text = figure.to_json()
+    for light, dark in DARK.items():
+        text = text.replace(json.dumps(light), json.dumps(dark))
+    return go.Figure(json.loads(text))
 
 
 _AXIS: Final = {
@@ -228,12 +335,15 @@ _TEMPLATE: Final = go.layout.Template(
             "x": 0,
             "xref": "paper",
             "xanchor": "left",
-            "y": 0.97,
+            "yref": "container",
+            "y": 1,
             "yanchor": "top",
+            "pad": {"t": 18},
             "font": {"size": 17},
+            "subtitle": {"font": {"size": 13, "color": MUTED}},
         },
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
+        "paper_bgcolor": PAPER,
+        "plot_bgcolor": PAPER,
         "xaxis": _AXIS,
         "yaxis": _AXIS,
         "legend": {
@@ -249,7 +359,7 @@ _TEMPLATE: Final = go.layout.Template(
         "margin": {"l": 64, "r": 24, "t": 60, "b": 56},
         "height": 460,
         "hoverlabel": {
-            "bgcolor": "white",
+            "bgcolor": PAPER,
             "bordercolor": FAINT,
             "font": {"family": FONT, "size": 12, "color": INK},
         },
