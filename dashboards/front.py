@@ -76,7 +76,9 @@ class FrontInfo:
         if not reached:
             return f"No network reached a validation accuracy of {short_percent(self.targets[0][0])}"
         target, least = reached[-1]
-        what = "Softmax alone reached" if (self.size, least) == ("neurons", 0) else f"{_count(least, self.size)} reached"
+        what = (
+            "Softmax alone reached" if (self.size, least) == ("neurons", 0) else f"{_count(least, self.size)} reached"
+        )
         missed = [target for target, least in self.targets if least is None]
         more = f"; no network reached {short_percent(missed[0])}" if missed else ""
         return f"{what} a validation accuracy of {short_percent(target)}{more}"

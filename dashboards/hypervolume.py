@@ -1,7 +1,7 @@
 """How fast the front was found: its hypervolume against networks trained, and against time.
 
-The hypervolume is drawn as a share of the largest that the space allows. So it is the mean, over all sizes on their
-logarithmic axis, of the best accuracy known at each size.
+The hypervolume is drawn as a share of the largest possible up to the largest size tried. So it is the mean, over all
+sizes on their logarithmic axis, of the best accuracy known at each size.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import plotly.graph_objects as go
 
 from fewest.dashboards.elapsed import duration, seconds_worked, time_axis
-from fewest.dashboards.style import BLUE, finish, percent
+from fewest.dashboards.style import BLUE, MUTED, finish, percent, short_percent
 from fewest.search.answers.front import FrontPoint, Size, hypervolume, pareto_front, points_of
 from fewest.search.answers.wording import plural
 from fewest.storage.trials.records import TrialRecord
@@ -21,7 +21,7 @@ __all__ = ["Against", "hypervolume_info", "plot_hypervolume"]
 
 Against: TypeAlias = Literal["networks", "time"]
 
-ALMOST_ALL: Final = 0.99
+ALMOST_ALL: Final = 0.999
 """Share of the last hypervolume that a finding speaks of."""
 
 
@@ -53,31 +53,32 @@ class HypervolumeInfo:
 
     @property
     def almost(self) -> Gain | None:
-        """The first gain with which the front had `ALMOST_ALL` of its last hypervolume; None without a front."""
-        least = ALMOST_ALL * self.gains[-1].hypervolume if self.gains else math.inf
-        return next((gain for gain in self.gains if gain.hypervolume >= least), None)
+        """The first gain with which the front had `ALMOST_ALL` of its last hypervolume; None without an area."""
+        last = self.gains[-1].hypervolume if self.gains else 0.0
+        return next((gain for gain in self.gains if gain.hypervolume >= ALMOST_ALL * last > 0), None)
 
     def finding(self, against: Against) -> str:
         """Say after how many networks, or how long, the front was almost the last one."""
         if self.almost is None:
-            return "No network has trained to its end"
+            return "No two sizes have trained to their end"
         after = f"{self.almost.networks:,} of {plural(self.n_networks, 'network')}"
         if against == "time":
             after = f"{duration(self.almost.seconds)} of {duration(self.seconds)}"
-        return f"The front had {percent(ALMOST_ALL, digits=0)} of its hypervolume after {after}"
+        return f"The front had {short_percent(ALMOST_ALL)} of its hypervolume after {after}"
 
 
-def hypervolume_info(trials: Sequence[TrialRecord], size: Size, max_size: int) -> HypervolumeInfo:
+def hypervolume_info(trials: Sequence[TrialRecord], size: Size = "neurons") -> HypervolumeInfo:
     """Gather what the figure shows of a study.
 
     Args:
         trials: The study's trials, in any order; those that ended count.
-        size: What the study minimises.
-        max_size: Size of the largest network of the space: the reference point of the hypervolume.
+        size: What the study minimises. The reference point is the largest size of a trial that ended.
     """
     ended = [trial for trial in trials if trial.state in ("complete", "pruned", "fail")]
     position = seconds_worked(ended)
     ordered = sorted(ended, key=lambda trial: (trial.completed is None, trial.completed or trial.number, trial.number))
+    counts = [trial.neurons if size == "neurons" else trial.parameters for trial in ended]
+    max_size = max((count for count in counts if count is not None), default=0)
     front: list[FrontPoint] = []
     gains: list[Gain] = []
     seconds = 0.0
@@ -91,19 +92,21 @@ def hypervolume_info(trials: Sequence[TrialRecord], size: Size, max_size: int) -
     return HypervolumeInfo(tuple(gains), len(ended), seconds)
 
 
-def plot_hypervolume(trials: Sequence[TrialRecord], size: Size, max_size: int, against: Against) -> go.Figure:
+def plot_hypervolume(
+    trials: Sequence[TrialRecord], size: Size = "neurons", *, against: Against = "networks"
+) -> go.Figure:
     """Draw `hypervolume_info`, which takes the same arguments, against networks or time."""
-    info = hypervolume_info(trials, size, max_size)
+    info = hypervolume_info(trials, size)
     figure, finding = go.Figure(), info.finding(against)
-    shown = "Hypervolume of the front: mean, over all sizes, of the best validation accuracy known"
+    shown = "Hypervolume of the front: the mean, over all sizes, of the best validation accuracy known"
     if info.almost is None:
         return finish(figure, finding, shown, empty="No trial is complete yet.")
-    unit, axis = 1.0, {"title": {"text": "networks that ended"}, "rangemode": "tozero"}
+    unit, axis = 1.0, {"title": {"text": "networks trained or pruned"}, "rangemode": "tozero"}
     if against == "time":
         unit, axis = time_axis(info.seconds, "time of the search, long pauses left out")
     ends = info.n_networks if against == "networks" else info.seconds / unit
     x = [gain.networks if against == "networks" else gain.seconds / unit for gain in info.gains]
-    y = [gain.hypervolume for gain in info.gains]
+    y = [100 * gain.hypervolume for gain in info.gains]
     figure.add_scatter(
         x=[*x, ends],
         y=[*y, y[-1]],
@@ -122,9 +125,19 @@ def plot_hypervolume(trials: Sequence[TrialRecord], size: Size, max_size: int, a
         showlegend=False,
     )
     place = info.gains.index(info.almost)
-    figure.add_annotation(x=x[place], y=y[place], text=f"{percent(ALMOST_ALL, digits=0)} of the last", ax=40, ay=40)
-    figure.update_xaxes(axis)
-    figure.update_yaxes(title={"text": "hypervolume (share of the largest)"}, tickformat=".0%")
+    figure.add_annotation(
+        x=x[place],
+        y=y[place],
+        text=f"{short_percent(ALMOST_ALL)} of the last",
+        font={"color": MUTED},
+        arrowcolor=MUTED,
+        arrowwidth=1,
+        standoff=5,
+        ax=50,
+        ay=40,
+    )
+    figure.update_xaxes(axis, tickformat=",~r")
+    figure.update_yaxes(title={"text": "hypervolume (share of the largest)"}, ticksuffix="\N{NO-BREAK SPACE}%")
     return finish(figure, finding, shown)
 
 

@@ -71,10 +71,13 @@ class ImportanceInfo:
             return f"Importance needs {plural(self.needed, 'complete trial')}, there are {self.n_trials:,}"
         accuracy = max(self.importances, key=lambda one: one.of_accuracy)
         size = max(self.importances, key=lambda one: one.of_size)
-        of_accuracy = f"{accuracy.name} ({whole_percent(accuracy.of_accuracy)})"
+        of_accuracy, of_size = whole_percent(accuracy.of_accuracy), whole_percent(size.of_size)
+        if accuracy is size:
+            share = f"({of_accuracy} and {of_size})"
+            return f"Validation accuracy and the number of {self.size} vary most with the {accuracy.name} {share}"
         return (
-            f"Validation accuracy varies most with {of_accuracy}, "
-            f"the number of {self.size} with {size.name} ({whole_percent(size.of_size)})"
+            f"Validation accuracy varies most with the {accuracy.name} ({of_accuracy}), "
+            f"the number of {self.size} with the {size.name} ({of_size})"
         )
 
 
@@ -87,8 +90,11 @@ def importance_info(trials: Sequence[TrialRecord], size: Size) -> ImportanceInfo
     """
     import numpy as np
 
-    known = [(widths, count, accuracy) for widths, count, accuracy in (_values(trial, size) for trial in trials)
-             if widths is not None and count is not None and accuracy is not None]
+    known = [
+        (widths, count, accuracy)
+        for widths, count, accuracy in (_values(trial, size) for trial in trials)
+        if widths is not None and count is not None and accuracy is not None
+    ]
     columns = _columns([widths for widths, _, _ in known])
     needed = TRIALS_PER_COLUMN * max(1, sum(column.shape[1] for column in columns.values())) + 1
     if len(known) < needed or not columns:
@@ -153,7 +159,7 @@ def plot_importance(trials: Sequence[TrialRecord], size: Size) -> go.Figure:
         (f"of the number of {size}", ORANGE, [one.of_size for one in info.importances]),
     ):
         figure.add_bar(
-            x=explained,
+            x=[100 * share for share in explained],
             y=[one.name for one in info.importances],
             orientation="h",
             name=name,
@@ -165,9 +171,11 @@ def plot_importance(trials: Sequence[TrialRecord], size: Size) -> go.Figure:
         )
     largest = max(max(one.of_accuracy, one.of_size) for one in info.importances)
     figure.update_xaxes(
-        title={"text": "variance explained (share)"}, tickformat=".0%", range=[0, min(1.15, 1.2 * largest + 0.02)]
+        title={"text": "share of the variance"},
+        ticksuffix="\N{NO-BREAK SPACE}%",
+        range=[0, min(112, 120 * largest + 2)],
     )
-    figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True, ticks="")
+    figure.update_yaxes(autorange="reversed", showgrid=False, ticks="")
     figure.update_layout(barmode="group", bargap=0.3, legend={"traceorder": "normal"})
     return finish(figure, info.finding, shown)
 
@@ -193,7 +201,7 @@ def _columns(architectures: Sequence[Architecture]) -> dict[str, "Floats"]:
     for layer in range(max(depths, default=0)):
         width = np.array([math.log2(widths[layer] + 1) if layer < len(widths) else 0.0 for widths in architectures])
         if width.std() > 0:
-            columns[f"the width of layer {layer + 1}"] = np.column_stack([width, width**2])
+            columns[f"width of layer {layer + 1}"] = np.column_stack([width, width**2])
     return columns
 
 

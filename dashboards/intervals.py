@@ -61,13 +61,13 @@ class TargetRanges(NamedTuple):
         reached = f"{short_percent(self.accuracy)} test accuracy"
         if self.one_layer and typical.neurons is not None:
             of_layer = f"{plural(typical.neurons, 'neuron')} in one hidden layer"
-            return f"Softmax alone reaches {reached}; {of_layer} do, too, and {_safely(typical.neurons, reliable)}"
+            return f"Softmax alone reaches {reached}; {of_layer} do, too{_safely(typical.neurons, reliable)}"
         if typical.neurons == 0:
-            return f"Softmax alone reaches {reached}; {_safely(0, reliable)}"
+            return f"Softmax alone reaches {reached}{_safely(0, reliable)}"
         if typical.neurons is None:
             return f"{reached}: {typical.said}"
         verb = "reaches" if typical.neurons == 1 else "reach"
-        return f"{plural(typical.neurons, 'neuron')} {verb} {reached}; {_safely(typical.neurons, reliable)}"
+        return f"{plural(typical.neurons, 'neuron')} {verb} {reached}{_safely(typical.neurons, reliable)}"
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,6 @@ def plot_intervals(targets: Sequence[TargetAnswer]) -> go.Figure:
         ticktext=[_label(target) for target in info.targets],
         range=[-0.8, 4 * len(info.targets) - 1.2],
         showgrid=False,
-        automargin=True,
         ticks="",
     )
     figure.update_layout(height=_BESIDE_ROWS_PIXELS + 4 * _ROW_PIXELS * len(info.targets))
@@ -132,11 +131,11 @@ def _range(quantity: Quantity, found: Finding) -> Range:
 
 def _safely(typical: int, reliable: Range) -> str:
     if reliable.neurons is None:
-        return f"{WORDING['reliable'].adverb}: {reliable.said}"
+        return f"; {WORDING['reliable'].adverb}: {reliable.said}"
     more = reliable.neurons - typical
     if more <= 0:
-        return "nine seeds in ten do"
-    return "one more makes it safe" if more == 1 else f"{more:,} more make it safe"
+        return " with nine seeds in ten"
+    return "; one more makes it safe" if more == 1 else f"; {more:,} more make it safe"
 
 
 def _label(target: TargetRanges) -> str:
@@ -156,7 +155,7 @@ def _draw(figure: go.Figure, quantity: Quantity, rows: Sequence[tuple[int, Range
             line["dash"] = "2px,4px"
         ends = [size_position(one.low), right if one.high is None else size_position(one.high)]
         figure.add_scatter(
-            x=ends, y=[row, row], mode="lines", line=line, opacity=0.45, showlegend=False, hoverinfo="skip"
+            x=ends, y=[row, row], mode="lines", line=line, opacity=0.55, showlegend=False, hoverinfo="skip"
         )
     figure.add_scatter(
         x=[size_position(one.low if one.neurons is None else one.neurons) for _, one in rows],

@@ -64,8 +64,8 @@ class PruningInfo:
         if self.median_pruned_after is None:
             return f"Nothing was pruned: {plural(len(self.bars), 'network')} trained {self.epochs_trained:,} epochs"
         share = whole_percent(self.epochs_saved / max(1, self.epochs_saved + self.epochs_trained))
-        within = f"{self.median_pruned_after:g} of {plural(self.max_epochs, 'epoch')}"
-        return f"Pruning saved {share} of the search's epochs: half of the pruned networks stopped within {within}"
+        within = f"{self.median_pruned_after:g} of {self.max_epochs}"
+        return f"Pruning saved {share} of the search's epochs; half of the cuts came within {within}"
 
 
 def pruning_info(trials: Sequence[TrialRecord], max_epochs: int) -> PruningInfo:

@@ -62,13 +62,14 @@ class SeedsInfo:
 
     @property
     def finding(self) -> str:
-        """Say how far seeds move test accuracy: the median over architectures of the middle 80 %."""
+        """Say how far seeds move test accuracy: the median over architectures of what their middle 80 % span."""
         n_networks = sum(len(seen.seeds) for seen in self.architectures)
         spreads = [seen.ninetieth - seen.tenth for seen in self.architectures if len(seen.seeds) > 1]
         if not spreads:
             return f"{plural(n_networks, 'network')} verified, no architecture from two seeds"
         points = f"{100 * statistics.median(spreads):.2g}"
-        return f"The seed alone moved the test accuracy of {plural(n_networks, 'verified network')} by {points} points"
+        of = "" if len(spreads) == 1 else f", in the median of {len(spreads):,} architectures"
+        return f"From seed to seed, test accuracy differs by {points} points{of}"
 
 
 class Agreement(NamedTuple):
@@ -203,4 +204,4 @@ def _draw_depth(
 
 def _translucent(colour: str) -> str:
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.22)"
+    return f"rgba({red},{green},{blue},0.3)"

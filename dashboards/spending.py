@@ -15,15 +15,22 @@ __all__ = ["plot_spending", "spending_info"]
 
 SAVED: Final = "saved by pruning"
 VERIFICATION: Final = "verification"
-_OF_STATE: Final[dict[TrialState, str]] = {"complete": "trained to the end", "pruned": "pruned later", "fail": "failed"}
+_OF_STATE: Final[dict[TrialState, str]] = {
+    "complete": "trained to the end",
+    "pruned": "trained, then pruned",
+    "fail": "failed",
+}
 COLOURS: Final = {
     "trained to the end": BLUE,
-    "pruned later": ORANGE,
+    "trained, then pruned": ORANGE,
     "failed": INK,
     VERIFICATION: GREEN,
     SAVED: FAINT,
 }
 """Each part and its colour, in the order in which they are drawn."""
+
+_ROW_PIXELS: Final = 44
+_BESIDE_ROWS_PIXELS: Final = 160
 
 
 class Part(NamedTuple):
@@ -59,9 +66,7 @@ class SpendingInfo:
         return f"Verification took {share} of {trained}; {saved}"
 
 
-def spending_info(
-    trials: Sequence[TrialRecord], verified: Sequence[VerifiedNetwork], max_epochs: int
-) -> SpendingInfo:
+def spending_info(trials: Sequence[TrialRecord], verified: Sequence[VerifiedNetwork], max_epochs: int) -> SpendingInfo:
     """Gather what the figure shows of a study.
 
     Args:
@@ -81,9 +86,7 @@ def spending_info(
     return SpendingInfo(tuple(part for part in parts if part.epochs > 0))
 
 
-def plot_spending(
-    trials: Sequence[TrialRecord], verified: Sequence[VerifiedNetwork], max_epochs: int
-) -> go.Figure:
+def plot_spending(trials: Sequence[TrialRecord], verified: Sequence[VerifiedNetwork], max_epochs: int) -> go.Figure:
     """Draw `spending_info`, which takes the same arguments."""
     info = spending_info(trials, verified, max_epochs)
     figure = go.Figure()
@@ -92,22 +95,23 @@ def plot_spending(
         return finish(figure, "No epoch was trained", shown, empty="No trial has ended yet.")
     figure.add_bar(
         x=[part.epochs for part in info.parts],
-        y=[part.name for part in info.parts],
+        y=[_label(part) for part in info.parts],
         orientation="h",
         width=0.7,
         marker={"color": [COLOURS[part.name] for part in info.parts], "line": {"width": 0}},
-        text=[_label(part) for part in info.parts],
+        text=[f"{part.epochs:,}" for part in info.parts],
         textposition="outside",
         cliponaxis=False,
         hoverinfo="skip",
         showlegend=False,
     )
     largest = max(part.epochs for part in info.parts)
-    figure.update_xaxes(title={"text": "epochs"}, range=[0, 1.45 * largest])
-    figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True, ticks="")
+    figure.update_xaxes(title={"text": "epochs"}, range=[0, 1.2 * largest], tickformat=",d")
+    figure.update_yaxes(autorange="reversed", showgrid=False, ticks="")
+    figure.update_layout(height=_BESIDE_ROWS_PIXELS + _ROW_PIXELS * len(info.parts))
     return finish(figure, info.finding, shown)
 
 
 def _label(part: Part) -> str:
     time = "" if part.seconds is None else f", {duration(part.seconds)}"
-    return f"{part.epochs:,} ({plural(part.n_networks, 'network')}{time})"
+    return f"{part.name}<br>{plural(part.n_networks, 'network')}{time}"

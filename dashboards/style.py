@@ -1,7 +1,7 @@
 """What all figures share: colours, marks, axes, the template.
 
 Colours are Okabe & Ito's, which the colour-blind tell apart ("Color Universal Design", 2008), and every depth
-has its own mark besides. They show on light and on dark paper; greys do not, so `DARK` has others for them.
+has its own mark besides. They show on light and on dark paper; greys and blues do not, so `DARK` has others for them.
 Sizes are drawn at `log2(size + 1)`, so that softmax alone (no hidden neurons) has a place; accuracies at
 `-log10(1 - accuracy)`, so that the steps from 90 % to 99 % to 99.9 % are equally high.
 
@@ -86,16 +86,18 @@ DARK: Final = {
     GREY: "#b9bec4",
     LEVEL: "#6f7b87",
     PAPER: "#14181d",
+    BLUE: "#3d98da",
+    SKY: "#a5dbf8",
     VEIL: "rgba(20,24,29,0.7)",
 }
-"""What stands on dark paper for each colour that would not show there; all other colours stay."""
+"""What stands on dark paper for each colour that would not show well there; all other colours stay."""
 
 DEPTH_COLOURS: Final = (GREY, BLUE, VERMILION, GREEN, PINK, ORANGE, SKY)
 DEPTH_MARKS: Final = ("diamond", "circle", "square", "triangle-up", "cross", "star", "pentagon")
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 ACCURACY_TICKS: Final = (0.0, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
-LABEL_SHARE: Final = 0.15
+LABEL_SHARE: Final = 0.17
 """Share of an axis that is left free before its first mark, for the targets' labels."""
 TITLE_COLUMNS: Final = 84
 """Characters of a title that fit beside each other."""
@@ -192,6 +194,8 @@ def size_axis(sizes: Iterable[int], size: Size) -> dict[str, Any]:
     if size == "parameters":
         round_numbers = [lead * 10**power for power in range(len(str(high))) for lead in (1, 2, 5)]
     ticks = [tick for tick in [0, *round_numbers] if low <= tick <= high] or [low, high]
+    if size == "neurons" and len(ticks) <= 4:
+        ticks += [tick for power in range(1, high.bit_length()) if low <= (tick := 3 * 2 ** (power - 1)) <= high]
     left, right = size_position(low), size_position(high)
     margin = 0.03 * (right - left) + 0.02
     return {
@@ -287,7 +291,8 @@ def finish(figure: go.Figure, finding: str, shown: str, *, empty: str | None = N
         empty: Said in the middle where there is nothing to draw.
     """
     lines = textwrap.wrap(finding, TITLE_COLUMNS, break_on_hyphens=False)
-    title = {"text": "<br>".join(lines), "subtitle": {"text": shown}}
+    # Plotly puts the middle of a title where it puts that of a single line.
+    title = {"text": "<br>".join(lines), "subtitle": {"text": shown}, "pad": {"t": 18 + 11 * (len(lines) - 1)}}
     figure.update_layout(template=_TEMPLATE, title=title, margin={"t": 64 + 22 * len(lines)})
     if empty is not None:
         figure.update_layout(xaxis={"visible": False}, yaxis={"visible": False})
@@ -338,14 +343,13 @@ _TEMPLATE: Final = go.layout.Template(
             "yref": "container",
             "y": 1,
             "yanchor": "top",
-            "pad": {"t": 18},
             "font": {"size": 17},
             "subtitle": {"font": {"size": 13, "color": MUTED}},
         },
         "paper_bgcolor": PAPER,
         "plot_bgcolor": PAPER,
         "xaxis": _AXIS,
-        "yaxis": _AXIS,
+        "yaxis": {**_AXIS, "automargin": True},
         "legend": {
             "orientation": "h",
             "x": 0,

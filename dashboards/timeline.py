@@ -125,7 +125,6 @@ def plot_timeline(trials: Sequence[TrialRecord]) -> go.Figure:
         categoryorder="array",
         categoryarray=[f"worker {number}" for number in reversed(range(1, len(info.workers) + 1))],
         showgrid=False,
-        automargin=True,
         ticks="",
     )
     figure.update_layout(barmode="overlay", height=_BESIDE_ROWS_PIXELS + _ROW_PIXELS * len(info.workers))

@@ -34,7 +34,18 @@ ACCURACY_OBJECTIVE = 1
 """Position of the validation accuracy among a trial's values; the size is at 0."""
 
 _STATES: tuple[TrialState, ...] = get_args(TrialState)
-_ATTRIBUTES = ("widths", "neurons", "parameters", "seed", "epochs", "best_epoch", "seconds", "reason", "cohort", "worker")
+_ATTRIBUTES = (
+    "widths",
+    "neurons",
+    "parameters",
+    "seed",
+    "epochs",
+    "best_epoch",
+    "seconds",
+    "reason",
+    "cohort",
+    "worker",
+)
 _N_NAMES_SHOWN = 10
 
 _MOST = 2**53

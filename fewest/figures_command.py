@@ -1,0 +1,37 @@
+"""`fewest figures`: every figure of a study as SVG and PNG files."""
+
+from pathlib import Path
+
+from fewest.read_commands import report_of
+
+__all__ = ["write_figures"]
+
+
+def write_figures(name: str, url: str, folder: Path, *, dark: bool = False) -> list[Path]:
+    """Write every figure of a study to a folder.
+
+    Args:
+        name: Name of the study.
+        url: URL of the storage.
+        folder: The folder, which is created if it is not there.
+        dark: Whether to draw on dark paper.
+
+    Returns:
+        The files: `NAME.svg` and `NAME.png` for each figure, in the order of the report.
+
+    Raises:
+        MisuseError: There is no such study, or it is not ours.
+        PictureError: No figure can be drawn here, or the folder cannot be written.
+    """
+    from fewest.dashboards.pictures import FORMATS, write_pictures
+    from fewest.dashboards.report import draw_figures
+    from fewest.dashboards.style import in_the_dark
+
+    figures = draw_figures(report_of(name, url))
+    pictures = {
+        folder / f"{figure}.{form}": in_the_dark(drawn) if dark else drawn
+        for figure, drawn in figures.items()
+        for form in FORMATS
+    }
+    write_pictures(pictures)
+    return list(pictures)
