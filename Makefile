@@ -73,7 +73,7 @@ PINS = --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-e
 	touch $@
 
 .venv/pictured: .venv/installed requirements-dev.lock
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c requirements-dev.lock 'kaleido>=1'
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c requirements-dev.lock --editable '.[figures]'
 	touch $@
 
 .venv/developed: .venv/installed requirements-dev.lock

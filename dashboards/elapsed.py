@@ -37,7 +37,9 @@ def seconds_worked(trials: Iterable[TrialRecord]) -> Callable[[datetime], float]
     Returns:
         A function that never falls; 0 before the first trial, all seconds worked after the last.
     """
-    known = sorted((trial.started, trial.completed) for trial in trials if trial.started and trial.completed)
+    known = sorted(
+        (trial.started, max(trial.started, trial.completed)) for trial in trials if trial.started and trial.completed
+    )
     spans: list[_Span] = []
     for start, end in known:
         last = spans[-1] if spans else _Span(start, start, 0.0)

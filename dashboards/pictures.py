@@ -6,6 +6,7 @@ the network: Plotly's code comes from the installed package.
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from fewest.storage.errors import FewestError
 from fewest.storage.extras import load
 from fewest.storage.files.atomic import write_whole
 
-__all__ = ["FORMATS", "PictureError", "write_pictures"]
+__all__ = ["FORMATS", "PictureError", "require_folder", "write_pictures"]
 
 FORMATS: Final = ("svg", "png")
 WIDTH: Final = 900
@@ -27,6 +28,18 @@ DENSITY: Final = 2
 
 class PictureError(FewestError, OSError):
     """Figures cannot be drawn as pictures here, or not be written there."""
+
+
+def require_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written, before anything is drawn.
+
+    Raises:
+        PictureError: It, or the nearest folder above it that exists, is no folder or may not be written.
+    """
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        reason = "it may not be written" if existing.is_dir() else f"'{existing}' is no folder"
+        raise _not_there(folder, reason)
 
 
 def write_pictures(figures: Mapping[Path, go.Figure]) -> None:
@@ -44,10 +57,13 @@ def write_pictures(figures: Mapping[Path, go.Figure]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, drawn)
         except OSError as error:
-            raise PictureError(
-                f"Pictures must go to a folder that can be written, got '{path.parent}' ({error.strerror or error}). "
-                "Name another with `--output`."
-            ) from error
+            raise _not_there(path.parent, error.strerror or str(error)) from error
+
+
+def _not_there(folder: Path, reason: str) -> PictureError:
+    return PictureError(
+        f"Pictures must go to a folder that can be written, got '{folder}' ({reason}). Name another with `--output`."
+    )
 
 
 def _drawn(kaleido: Any, figures: Mapping[Path, go.Figure]) -> dict[Path, bytes]:

@@ -111,6 +111,7 @@ def plot_pruning(trials: Sequence[TrialRecord], max_epochs: int) -> go.Figure:
                 hovertemplate="%{hovertext}<extra></extra>",
             )
     level_line(figure, max_epochs)
+    figure.update_layout(barmode="overlay")
     figure.update_xaxes(title={"text": "trial number"}, showgrid=False, tickformat="d")
     figure.update_yaxes(title={"text": "epochs trained"}, rangemode="tozero", tickformat="d")
     return finish(figure, info.finding, shown)

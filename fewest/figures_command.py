@@ -23,11 +23,12 @@ def write_figures(name: str, url: str, folder: Path, *, dark: bool = False) -> l
         MisuseError: There is no such study, or it is not ours.
         PictureError: No figure can be drawn here, or the folder cannot be written.
     """
-    from fewest.dashboards.pictures import FORMATS, write_pictures
+    from fewest.dashboards.pictures import FORMATS, require_folder, write_pictures
     from fewest.dashboards.report import draw_figures
     from fewest.dashboards.style import in_the_dark
 
     figures = draw_figures(report_of(name, url))
+    require_folder(folder)
     pictures = {
         folder / f"{figure}.{form}": in_the_dark(drawn) if dark else drawn
         for figure, drawn in figures.items()

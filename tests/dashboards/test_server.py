@@ -237,7 +237,7 @@ def test_saved_figures_replace_each_other(url: str, study: optuna.Study) -> None
     body = call(make_app(url), f"/api/studies/{study._study_id}")[2]
     saved = {one["id"]: json.loads(one["graph_object"]) for one in json.loads(body)["plotly_graph_objects"]}
     assert sorted(saved) == ["fewest-front", "fewest-learning-curves"]
-    assert saved["fewest-front"]["layout"]["title"]["text"] == "Pareto front"
+    assert saved["fewest-front"]["layout"]["title"]["text"] == plot_front(*drawn_from).layout.title.text
 
 
 # A storage that can only be read
