@@ -70,7 +70,12 @@ def _drawn(kaleido: Any, figures: Mapping[Path, go.Figure]) -> dict[Path, bytes]
     """Draw figures with one browser; what goes wrong with it is said once, by us."""
     for library in ("choreographer", "kaleido"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    from choreographer.errors import BrowserClosedError, BrowserDepsError, BrowserFailedError, ChromeNotFoundError
+    from choreographer.errors import (
+        BrowserClosedError,
+        BrowserFailedError,
+        ChromeNotFoundError,
+        DevtoolsProtocolError,
+    )
 
     try:
         return asyncio.run(_draw_with_browser(kaleido, figures))
@@ -79,10 +84,10 @@ def _drawn(kaleido: Any, figures: Mapping[Path, go.Figure]) -> dict[Path, bytes]
             "Drawing pictures needs Chromium or Chrome, and none was found. Install one, e.g. "
             "`apt install chromium`, or set BROWSER_PATH to it."
         ) from None
-    except (BrowserClosedError, BrowserDepsError, BrowserFailedError, OSError) as error:
+    except (BrowserClosedError, BrowserFailedError, DevtoolsProtocolError, OSError) as error:
         raise PictureError(
-            f"Drawing pictures needs a Chromium or Chrome that starts, got one that does not ({type(error).__name__}). "
-            "Set BROWSER_PATH to another."
+            f"Drawing pictures needs a Chromium or Chrome that works, got {type(error).__name__} from the one found. "
+            "Try again, or set BROWSER_PATH to another."
         ) from error
 
 
