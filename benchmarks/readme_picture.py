@@ -9,8 +9,8 @@ import argparse
 from pathlib import Path
 
 from fewest.dashboards.pictures import write_pictures
-from fewest.dashboards.report import draw_figures
 from fewest.dashboards.style import in_the_dark
+from fewest.figures_command import figures_alone
 from fewest.read_commands import report_of
 from fewest.storage import DEFAULT_URL
 
@@ -29,7 +29,7 @@ def main() -> None:
     study = report_of(given.name, given.storage)
     if not study.verified:
         raise SystemExit(f"Study '{given.name}' must be verified to be drawn; `fewest verify {given.name}` does that.")
-    figures = draw_figures(study)
+    figures = figures_alone(study)
     light = {given.output / f"{name}.png": figures[figure] for name, figure in PICTURES.items()}
     dark = {given.output / f"{name}-dark.png": in_the_dark(figures[figure]) for name, figure in PICTURES.items()}
     write_pictures(light | dark)

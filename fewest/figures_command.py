@@ -1,10 +1,17 @@
 """`fewest figures`: every figure of a study as SVG and PNG files."""
 
+import html
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fewest.read_commands import report_of
 
-__all__ = ["write_figures"]
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from fewest.dashboards.report import ReportData
+
+__all__ = ["figures_alone", "write_figures"]
 
 
 def write_figures(name: str, url: str, folder: Path, *, dark: bool = False) -> list[Path]:
@@ -24,10 +31,9 @@ def write_figures(name: str, url: str, folder: Path, *, dark: bool = False) -> l
         PictureError: No figure can be drawn here, or the folder cannot be written.
     """
     from fewest.dashboards.pictures import FORMATS, require_folder, write_pictures
-    from fewest.dashboards.report import draw_figures
     from fewest.dashboards.style import in_the_dark
 
-    figures = draw_figures(report_of(name, url))
+    figures = figures_alone(report_of(name, url))
     require_folder(folder)
     pictures = {
         folder / f"{figure}.{form}": in_the_dark(drawn) if dark else drawn
@@ -36,3 +42,14 @@ def write_figures(name: str, url: str, folder: Path, *, dark: bool = False) -> l
     }
     write_pictures(pictures)
     return list(pictures)
+
+
+def figures_alone(report: "ReportData") -> "dict[str, go.Figure]":
+    """Draw every figure, by name, as it is seen without its report: the subtitle begins with the study's name."""
+    from fewest.dashboards.report import draw_figures
+
+    figures = draw_figures(report)
+    for figure in figures.values():
+        shown = figure.layout.title.subtitle
+        shown.text = f"{html.escape(report.answer.study)}: {shown.text[0].lower()}{shown.text[1:]}"
+    return figures

@@ -38,6 +38,7 @@ def test_every_figure_is_written_as_svg_and_png(
     named = {path.name for path in asked}
     assert {"intervals.svg", "intervals.png", "front.svg", "timeline.png", "hypervolume-time.svg"} <= named
     assert len(named) == 22
+    assert all(figure.layout.title.subtitle.text.startswith("digits: ") for figure in asked.values())
     assert capsys.readouterr().out.split() == [str(tmp_path / "drawn" / path.name) for path in asked]
 
 
