@@ -10,9 +10,14 @@ from typing import Final, Literal, TypeAlias
 import optuna
 import plotly.graph_objects as go
 
+from fewest.dashboards.style import wrap_title
+
 __all__ = ["SavedName", "save_figures"]
 
 SavedName: TypeAlias = Literal["intervals", "front", "curves", "hypervolume"]
+
+TITLE_COLUMNS: Final = 60
+"""Characters of a title that fit into half a page, which is what optuna-dashboard gives a figure."""
 
 _IDS: Final[dict[SavedName, str]] = {
     "intervals": "fewest-intervals",
@@ -28,4 +33,5 @@ def save_figures(study: optuna.Study, figures: Mapping[SavedName, go.Figure]) ->
     from optuna_dashboard import save_plotly_graph_object
 
     for name, figure in figures.items():
+        wrap_title(figure, TITLE_COLUMNS)
         save_plotly_graph_object(study, figure, graph_object_id=_IDS[name])

@@ -37,6 +37,7 @@ __all__ = [
     "ORANGE",
     "PAPER",
     "SKY",
+    "TITLE_COLUMNS",
     "VERMILION",
     "AccuracyAxis",
     "depth_colour",
@@ -55,6 +56,7 @@ __all__ = [
     "target_lines",
     "thinned",
     "whole_percent",
+    "wrap_title",
 ]
 
 Item = TypeVar("Item")
@@ -290,10 +292,8 @@ def finish(figure: go.Figure, finding: str, shown: str, *, empty: str | None = N
         shown: What is drawn: the subtitle.
         empty: Said in the middle where there is nothing to draw.
     """
-    lines = textwrap.wrap(finding, TITLE_COLUMNS, break_on_hyphens=False)
-    # Plotly puts the middle of a title where it puts that of a single line.
-    title = {"text": "<br>".join(lines), "subtitle": {"text": shown}, "pad": {"t": 18 + 11 * (len(lines) - 1)}}
-    figure.update_layout(template=_TEMPLATE, title=title, margin={"t": 64 + 22 * len(lines)})
+    figure.update_layout(template=_TEMPLATE, title={"text": finding, "subtitle": {"text": shown}})
+    wrap_title(figure, TITLE_COLUMNS)
     if empty is not None:
         figure.update_layout(xaxis={"visible": False}, yaxis={"visible": False})
         figure.add_annotation(
@@ -311,6 +311,27 @@ def finish(figure: go.Figure, finding: str, shown: str, *, empty: str | None = N
 def finding_of(figure: go.Figure) -> str:
     """Return the title that `finish` gave a figure, on one line."""
     return str(figure.layout.title.text).replace("<br>", " ")
+
+
+def wrap_title(figure: go.Figure, columns: int) -> None:
+    """Wrap a figure's title and subtitle, which Plotly does not.
+
+    Args:
+        figure: From `finish`.
+        columns: Characters of the title that fit beside each other; the subtitle is smaller.
+    """
+    shown = str(figure.layout.title.subtitle.text).replace("<br>", " ")
+    title = textwrap.wrap(finding_of(figure), columns, break_on_hyphens=False)
+    subtitle = textwrap.wrap(shown, columns * 4 // 3, break_on_hyphens=False)
+    figure.update_layout(
+        title={
+            "text": "<br>".join(title),
+            "subtitle": {"text": "<br>".join(subtitle)},
+            # Plotly puts the middle of a title where it puts that of a single line.
+            "pad": {"t": 18 + 11 * (len(title) - 1)},
+        },
+        margin={"t": 48 + 22 * len(title) + 16 * len(subtitle)},
+    )
 
 
 def in_the_dark(figure: go.Figure) -> go.Figure:

@@ -47,9 +47,11 @@ def write_figures(name: str, url: str, folder: Path, *, dark: bool = False) -> l
 def figures_alone(report: "ReportData") -> "dict[str, go.Figure]":
     """Draw every figure, by name, as it is seen without its report: the subtitle begins with the study's name."""
     from fewest.dashboards.report import draw_figures
+    from fewest.dashboards.style import TITLE_COLUMNS, wrap_title
 
     figures = draw_figures(report)
     for figure in figures.values():
         shown = figure.layout.title.subtitle
         shown.text = f"{html.escape(report.answer.study)}: {shown.text[0].lower()}{shown.text[1:]}"
+        wrap_title(figure, TITLE_COLUMNS)
     return figures
