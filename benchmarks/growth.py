@@ -21,8 +21,9 @@ from fewest.quiet import quiet_libraries
 
 quiet_libraries()
 
+from fewest.dashboards.colours import FAINT  # noqa: E402
 from fewest.dashboards.pictures import write_pictures  # noqa: E402
-from fewest.dashboards.style import FAINT, depth_colour, finish  # noqa: E402
+from fewest.dashboards.style import depth_colour, finish  # noqa: E402
 from fewest.search import loop  # noqa: E402  # after the libraries were told to be quiet
 from fewest.search.data.loading import load_for  # noqa: E402
 from fewest.search.listener import Listener, Progress  # noqa: E402

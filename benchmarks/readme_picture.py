@@ -8,8 +8,8 @@ Writes answer.png and front.png, and answer-dark.png and front-dark.png for dark
 import argparse
 from pathlib import Path
 
+from fewest.dashboards.colours import in_the_dark
 from fewest.dashboards.pictures import write_pictures
-from fewest.dashboards.style import in_the_dark
 from fewest.figures_command import figures_alone
 from fewest.read_commands import report_of
 from fewest.storage import DEFAULT_URL

@@ -8,12 +8,9 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import plotly.graph_objects as go
 
+from fewest.dashboards.colours import FAINT, FAINT_BLUE, INK, LEVEL
 from fewest.dashboards.style import (
-    FAINT,
-    FAINT_BLUE,
-    INK,
     LABEL_SHARE,
-    LEVEL,
     AccuracyAxis,
     depth_colour,
     depth_label,

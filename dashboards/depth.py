@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
+from fewest.dashboards.colours import PAPER
 from fewest.dashboards.style import (
-    PAPER,
     AccuracyAxis,
     depth_colour,
     depth_label,

@@ -7,10 +7,8 @@ from typing import Final, NamedTuple
 
 import plotly.graph_objects as go
 
+from fewest.dashboards.colours import FAINT, INK, PAPER
 from fewest.dashboards.style import (
-    FAINT,
-    INK,
-    PAPER,
     AccuracyAxis,
     depth_colour,
     depth_label,

@@ -11,8 +11,9 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import plotly.graph_objects as go
 
+from fewest.dashboards.colours import BLUE, MUTED
 from fewest.dashboards.elapsed import duration, seconds_worked, time_axis
-from fewest.dashboards.style import BLUE, MUTED, finish, percent, short_percent
+from fewest.dashboards.style import finish, percent, short_percent
 from fewest.search.answers.front import FrontPoint, Size, hypervolume, pareto_front, points_of
 from fewest.search.answers.wording import plural
 from fewest.storage.trials.records import TrialRecord

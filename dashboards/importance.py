@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import plotly.graph_objects as go
 
-from fewest.dashboards.style import BLUE, ORANGE, finish, whole_percent
+from fewest.dashboards.colours import BLUE, ORANGE
+from fewest.dashboards.style import finish, whole_percent
 from fewest.search.answers.front import Size
 from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture

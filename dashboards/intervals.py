@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 import plotly.graph_objects as go
 
-from fewest.dashboards.style import BLUE, GREEN, PAPER, VERMILION, finish, short_percent, size_axis, size_position
+from fewest.dashboards.colours import BLUE, GREEN, PAPER, VERMILION
+from fewest.dashboards.style import finish, short_percent, size_axis, size_position
 from fewest.search.answers.answer import Answer, Finding, Findings, TargetAnswer
 from fewest.search.answers.evidence import Quantity
 from fewest.search.answers.wording import WORDING, plural

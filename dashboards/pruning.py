@@ -7,17 +7,8 @@ from typing import Final, NamedTuple
 
 import plotly.graph_objects as go
 
-from fewest.dashboards.style import (
-    BLUE,
-    INK,
-    ORANGE,
-    drawn_of,
-    finish,
-    hover_network,
-    level_line,
-    thinned,
-    whole_percent,
-)
+from fewest.dashboards.colours import BLUE, INK, ORANGE
+from fewest.dashboards.style import drawn_of, finish, hover_network, level_line, thinned, whole_percent
 from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import TrialRecord, TrialState

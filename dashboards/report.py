@@ -17,6 +17,7 @@ import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from plotly.offline import get_plotlyjs
 
+from fewest.dashboards.colours import DARK
 from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.depth import plot_depth
 from fewest.dashboards.elapsed import duration
@@ -27,7 +28,7 @@ from fewest.dashboards.intervals import plot_intervals
 from fewest.dashboards.pruning import plot_pruning, pruning_info
 from fewest.dashboards.seeds import Agreement, agreement, plot_seeds
 from fewest.dashboards.spending import plot_spending
-from fewest.dashboards.style import DARK, depth_label, finding_of, percent, short_percent
+from fewest.dashboards.style import depth_label, finding_of, percent, short_percent
 from fewest.dashboards.timeline import plot_timeline
 from fewest.search.answers.answer import Answer
 from fewest.search.answers.summary import Summary

@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 
 import plotly.graph_objects as go
 
+from fewest.dashboards.colours import BLUE, FAINT, GREEN, INK, ORANGE
 from fewest.dashboards.elapsed import duration
-from fewest.dashboards.style import BLUE, FAINT, GREEN, INK, ORANGE, finish, whole_percent
+from fewest.dashboards.style import finish, whole_percent
 from fewest.search.answers.wording import plural
 from fewest.storage.trials.records import TrialRecord, TrialState, VerifiedNetwork
 

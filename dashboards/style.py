@@ -1,15 +1,13 @@
-"""What all figures share: colours, marks, axes, the template.
+"""What all figures share: marks, axes, the template, and how they say what was found.
 
-Colours are Okabe & Ito's, which the colour-blind tell apart ("Color Universal Design", 2008), and every depth
-has its own mark besides. They show on light and on dark paper; greys and blues do not, so `DARK` has others for them.
-Sizes are drawn at `log2(size + 1)`, so that softmax alone (no hidden neurons) has a place; accuracies at
-`-log10(1 - accuracy)`, so that the steps from 90 % to 99 % to 99.9 % are equally high.
+`colours` has the colours; every depth has its own mark besides. Sizes are drawn at `log2(size + 1)`, so that softmax
+alone (no hidden neurons) has a place; accuracies at `-log10(1 - accuracy)`, so that the steps from 90 % to 99 % to
+99.9 % are equally high.
 
 A figure's title is a sentence that says what was found; its subtitle says what is drawn.
 """
 
 import html
-import json
 import math
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -18,27 +16,30 @@ from typing import Any, Final, TypeVar
 
 import plotly.graph_objects as go
 
+from fewest.dashboards.colours import (
+    BLUE,
+    FAINT,
+    GREEN,
+    GREY,
+    GRID,
+    INK,
+    LEVEL,
+    MUTED,
+    ORANGE,
+    PAPER,
+    PINK,
+    SKY,
+    VEIL,
+    VERMILION,
+)
 from fewest.search.answers import wording
 from fewest.search.answers.front import Size
 from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture, describe
 
 __all__ = [
-    "BLUE",
-    "DARK",
-    "FAINT",
-    "FAINT_BLUE",
-    "GREEN",
-    "GREY",
-    "INK",
     "LABEL_SHARE",
-    "LEVEL",
-    "MUTED",
-    "ORANGE",
-    "PAPER",
-    "SKY",
     "TITLE_COLUMNS",
-    "VERMILION",
     "AccuracyAxis",
     "depth_colour",
     "depth_label",
@@ -47,7 +48,6 @@ __all__ = [
     "finding_of",
     "finish",
     "hover_network",
-    "in_the_dark",
     "level_line",
     "percent",
     "short_percent",
@@ -60,39 +60,6 @@ __all__ = [
 ]
 
 Item = TypeVar("Item")
-
-BLUE: Final = "#0072B2"
-GREEN: Final = "#009E73"
-ORANGE: Final = "#E69F00"
-PINK: Final = "#CC79A7"
-SKY: Final = "#56B4E9"
-VERMILION: Final = "#D55E00"
-
-INK: Final = "#1f2933"
-MUTED: Final = "#5f6b78"
-FAINT: Final = "#c3cad2"
-FAINT_BLUE: Final = "#b7d3e8"
-GRID: Final = "#edf0f3"
-GREY: Final = "#4d4d4d"
-LEVEL: Final = "#9aa5b1"
-PAPER: Final = "#ffffff"
-VEIL: Final = "rgba(255,255,255,0.7)"
-"""Behind labels that lie over data."""
-
-DARK: Final = {
-    INK: "#e6eaee",
-    MUTED: "#a9b4bf",
-    FAINT: "#4a545f",
-    FAINT_BLUE: "#2b4a61",
-    GRID: "#262d34",
-    GREY: "#b9bec4",
-    LEVEL: "#6f7b87",
-    PAPER: "#14181d",
-    BLUE: "#3d98da",
-    SKY: "#a5dbf8",
-    VEIL: "rgba(20,24,29,0.7)",
-}
-"""What stands on dark paper for each colour that would not show well there; all other colours stay."""
 
 DEPTH_COLOURS: Final = (GREY, BLUE, VERMILION, GREEN, PINK, ORANGE, SKY)
 DEPTH_MARKS: Final = ("diamond", "circle", "square", "triangle-up", "cross", "star", "pentagon")
@@ -283,13 +250,13 @@ def level_line(figure: go.Figure, height: float) -> None:
     figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=height, y1=height, line=line, layer="between")
 
 
-def finish(figure: go.Figure, finding: str, shown: str, *, empty: str | None = None) -> go.Figure:
+def finish(figure: go.Figure, finding: str, shown: str = "", *, empty: str | None = None) -> go.Figure:
     """Give a figure its title and the common template.
 
     Args:
         figure: With its marks and axes.
         finding: What was found, as a sentence without a full stop: the title.
-        shown: What is drawn: the subtitle.
+        shown: What is drawn: the subtitle; may be left out where the title says it.
         empty: Said in the middle where there is nothing to draw.
     """
     figure.update_layout(template=_TEMPLATE, title={"text": finding, "subtitle": {"text": shown}})
@@ -332,14 +299,6 @@ def wrap_title(figure: go.Figure, columns: int) -> None:
         },
         margin={"t": 48 + 22 * len(title) + 16 * len(subtitle)},
     )
-
-
-def in_the_dark(figure: go.Figure) -> go.Figure:
-    """Return the same figure on dark paper, with the colours of `DARK`."""
-    text = figure.to_json()
-    for light, dark in DARK.items():
-        text = text.replace(json.dumps(light), json.dumps(dark))
-    return go.Figure(json.loads(text))
 
 
 _AXIS: Final = {

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 
 import plotly.graph_objects as go
 
+from fewest.dashboards.colours import BLUE, PAPER
 from fewest.dashboards.elapsed import duration, seconds_worked, time_axis
-from fewest.dashboards.style import BLUE, PAPER, drawn_of, finish, thinned, whole_percent
+from fewest.dashboards.style import drawn_of, finish, thinned, whole_percent
 from fewest.search.answers.wording import plural
 from fewest.storage.trials.records import TrialRecord
 

@@ -30,8 +30,8 @@ def write_figures(name: str, url: str, folder: Path, *, dark: bool = False) -> l
         MisuseError: There is no such study, or it is not ours.
         PictureError: No figure can be drawn here, or the folder cannot be written.
     """
+    from fewest.dashboards.colours import in_the_dark
     from fewest.dashboards.pictures import FORMATS, require_folder, write_pictures
-    from fewest.dashboards.style import in_the_dark
 
     figures = figures_alone(report_of(name, url))
     require_folder(folder)

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import pytest
 from synthetic import make_answer, make_study, make_verified, trial
 
+from fewest.dashboards.colours import DARK, in_the_dark
 from fewest.dashboards.curves import curves_info
 from fewest.dashboards.depth import depth_info
 from fewest.dashboards.front import MAX_DOTS, front_info, plot_front
@@ -14,7 +15,7 @@ from fewest.dashboards.intervals import Range, intervals_info, plot_intervals
 from fewest.dashboards.pruning import MAX_BARS, plot_pruning, pruning_info
 from fewest.dashboards.report import ReportData, draw_figures
 from fewest.dashboards.seeds import MAX_SEEDS, plot_seeds, seeds_info
-from fewest.dashboards.style import DARK, finding_of, in_the_dark
+from fewest.dashboards.style import finding_of
 from fewest.search.answers.answer import Answer, Finding, NoAnswer, TargetAnswer
 from fewest.search.settings.files import load
 from fewest.storage.trials.records import CurvePoint, VerifiedNetwork
