@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,11 +28,12 @@ from fewest.dashboards.intervals import plot_intervals
 from fewest.dashboards.pruning import plot_pruning, pruning_info
 from fewest.dashboards.seeds import Agreement, agreement, plot_seeds
 from fewest.dashboards.spending import plot_spending
-from fewest.dashboards.style import depth_label, finding_of, percent, short_percent
+from fewest.dashboards.style import depth_label, finding_of, in_metric, percent, short_percent
 from fewest.dashboards.timeline import plot_timeline
 from fewest.search.answers.answer import Answer
+from fewest.search.answers.sentences import best_words, guess_caution
 from fewest.search.answers.summary import Summary
-from fewest.search.answers.wording import WORDING, enumerated, plural
+from fewest.search.answers.wording import WORDING, accuracy_words, enumerated, plural
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import command_for, flattened
 from fewest.search.settings.space import Architecture, describe
@@ -97,11 +98,14 @@ def write_report(path: Path, report: ReportData) -> None:
 
 def render_report(report: ReportData) -> str:
     """Return the report as HTML."""
-    config = report.config
+    config, answer = report.config, report.answer
     return _template().render(
         report=report,
-        answer=report.answer,
-        targets=config.budget.targets,
+        answer=answer,
+        asked=[short_percent(asked) if isinstance(asked, float) else asked for asked in config.budget.targets],
+        best=best_words(answer),
+        caution=partial(guess_caution, guess=answer.guess, metric=answer.metric),
+        which=partial(accuracy_words, metric=answer.metric),
         size=config.space.size,
         wording=WORDING,
         neuron_headings=[f"neurons {words.adverb}" for words in WORDING.values()],
@@ -144,9 +148,10 @@ def _template() -> Template:
 def draw_figures(report: ReportData) -> dict[str, go.Figure]:
     """Draw every figure, by name, in the order in which they tell what was found."""
     trials, verified, config = report.trials, report.verified, report.config
-    targets, epochs, size = config.budget.targets, config.training.epochs, config.space.size
+    targets = [target.accuracy for target in report.answer.targets]
+    epochs, size = config.training.epochs, config.space.size
     searched = (trials, report.curves, targets, size)
-    return {
+    figures = {
         "intervals": plot_intervals(report.answer.targets if verified else ()),
         "front": plot_front(*searched),
         "seeds": plot_seeds(verified, targets),
@@ -159,6 +164,7 @@ def draw_figures(report: ReportData) -> dict[str, go.Figure]:
         "pruning": plot_pruning(trials, epochs),
         "timeline": plot_timeline(trials),
     }
+    return {name: in_metric(figure, report.answer.metric) for name, figure in figures.items()}
 
 
 class _Drawn(NamedTuple):
@@ -180,8 +186,11 @@ def _drawn(figure: go.Figure) -> _Drawn:
 
 
 def _agreement(report: ReportData) -> Agreement | None:
-    """Compare validation and test accuracy of the verified networks; None if the sets' sizes are unknown."""
-    if not {"validation", "test"} <= report.samples.keys():
+    """Compare validation and test accuracy of the verified networks; None if the sets' sizes are unknown.
+
+    How far chance moves a balanced accuracy depends on the sizes of the classes, which nobody has stored.
+    """
+    if report.answer.metric != "accuracy" or not {"validation", "test"} <= report.samples.keys():
         return None
     return agreement(report.verified, report.samples["validation"], report.samples["test"])
 

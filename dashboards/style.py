@@ -35,6 +35,7 @@ from fewest.dashboards.colours import (
 from fewest.search.answers import wording
 from fewest.search.answers.front import Size
 from fewest.search.answers.wording import plural
+from fewest.search.settings.config import Metric
 from fewest.search.settings.space import Architecture, describe
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "finding_of",
     "finish",
     "hover_network",
+    "in_metric",
     "level_line",
     "percent",
     "short_percent",
@@ -142,6 +144,27 @@ def drawn_of(name: str, n_drawn: int, n: int) -> str:
     ('pruned', 'pruned (400 of 3,200 drawn)')
     """
     return name if n_drawn == n else f"{name} ({n_drawn:,} of {n:,} drawn)"
+
+
+def in_metric(figure: go.Figure, metric: Metric) -> go.Figure:
+    """Let a finished figure say which accuracy its titles, axis, legend and marks mean; return the figure."""
+    if metric == "accuracy":
+        return figure
+    for trace in figure.data:
+        trace.text = trace.text and [wording.accuracy_words(text, metric) for text in trace.text]
+        trace.name = trace.name and wording.accuracy_words(trace.name, metric)
+    title = figure.layout.title
+    title.text, title.subtitle.text = _sentence_in(title.text, metric), _sentence_in(title.subtitle.text, metric)
+    wrap_title(figure, TITLE_COLUMNS)
+    return figure.for_each_yaxis(
+        lambda axis: axis.update(title_text=wording.accuracy_words(axis.title.text or "", metric))
+    )
+
+
+def _sentence_in(sentence: str, metric: Metric) -> str:
+    """Say which accuracy a sentence means, which may begin with it."""
+    said = wording.accuracy_words(sentence[:1].lower() + sentence[1:], metric)
+    return said[:1].upper() + said[1:]
 
 
 def hover_network(widths: Architecture, *lines: str) -> str:

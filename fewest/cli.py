@@ -16,6 +16,7 @@ from fewest import __version__
 from fewest.ending import Program, discard_results, ending_of, prepare_streams, tell
 from fewest.options import (
     as_overrides,
+    as_target,
     manner_given,
     study_given,
     with_artifacts,
@@ -29,6 +30,7 @@ from fewest.options import (
 )
 
 if TYPE_CHECKING:
+    from fewest.search.settings.targets import Asked
     from fewest.train_commands import Manner
 
 __all__ = ["main"]
@@ -155,7 +157,7 @@ def resume(
 
 @cli.command()
 @click.argument("name")
-@click.option("--target", "targets", type=float, multiple=True, help="Another target accuracy; repeatable.")
+@click.option("--target", "targets", type=as_target, multiple=True, help="Another target accuracy; repeatable.")
 @click.option("--seeds", type=int, help="Most seeds for each candidate.")
 @with_moved_data
 @with_quiet
@@ -163,7 +165,7 @@ def resume(
 @with_storage
 def verify(
     name: str,
-    targets: tuple[float, ...],
+    targets: "tuple[Asked, ...]",
     seeds: int | None,
     data: str | None,
     quiet: bool,
@@ -265,7 +267,7 @@ def figures(name: str, output: str | None, dark: bool, url: str) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--target", type=float, help="Export the typical answer for this test accuracy.")
+@click.option("--target", type=as_target, help="Export the typical answer for this test accuracy.")
 @click.option("--depth", type=click.IntRange(min=0), help="With --target: number of hidden layers of the answer.")
 @click.option("--trial", type=int, help="Export this trial's network.")
 @click.option("--output", metavar="FILE", required=True, help="File to write, or - for stdout; - needs --format.")
@@ -283,7 +285,7 @@ def figures(name: str, output: str | None, dark: bool, url: str) -> None:
 @with_storage
 def export(
     name: str,
-    target: float | None,
+    target: "Asked | None",
     depth: int | None,
     trial: int | None,
     output: str,
@@ -309,7 +311,7 @@ def export(
 @cli.command()
 @click.argument("name")
 @click.argument("rows")
-@click.option("--target", type=float, help="Use the typical answer for this test accuracy; by default the highest.")
+@click.option("--target", type=as_target, help="Use the typical answer for this test accuracy; by default the highest.")
 @click.option("--depth", type=click.IntRange(min=0), help="Number of hidden layers of the answer.")
 @click.option("--trial", type=int, help="Use this trial's network.")
 @click.option("--output", metavar="FILE", default="-", help="CSV file to write; by default stdout.")
@@ -319,7 +321,7 @@ def export(
 def predict(
     name: str,
     rows: str,
-    target: float | None,
+    target: "Asked | None",
     depth: int | None,
     trial: int | None,
     output: str,

@@ -10,6 +10,7 @@ from fewest.dashboards.front import plot_front
 from fewest.dashboards.hypervolume import plot_hypervolume
 from fewest.dashboards.intervals import plot_intervals
 from fewest.dashboards.saved import SavedName, save_figures
+from fewest.dashboards.style import in_metric
 from fewest.search.answers.answer import answer_targets
 from fewest.search.answers.results import collect
 from fewest.search.study.study import OpenStudy
@@ -57,7 +58,7 @@ class Figures:
     def _drawn(self) -> dict[SavedName, go.Figure]:
         config = self._study.config
         trials, curves = self._study.trials_and_curves()
-        targets, size = config.budget.targets, config.space.size
+        targets, size = self._study.targets(), config.space.size
         figures: dict[SavedName, go.Figure] = {
             "front": plot_front(trials, curves, targets, size),
             "curves": plot_curves(trials, curves, targets, size),
@@ -65,4 +66,4 @@ class Figures:
         }
         if results := self._study.results():
             figures["intervals"] = plot_intervals(answer_targets(collect(results), targets))
-        return figures
+        return {name: in_metric(figure, config.data.metric) for name, figure in figures.items()}

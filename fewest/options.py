@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from fewest.search.settings.config import EngineName
+from fewest.search.settings.config import EngineName, Metric, shown
+from fewest.search.settings.targets import parsed
 from fewest.storage import DEFAULT_URL
 
 if TYPE_CHECKING:
     from fewest.search.settings.config import StudyConfig
     from fewest.search.settings.files import Override
+    from fewest.search.settings.targets import Asked
     from fewest.train_commands import Manner
 
 __all__ = [
     "as_overrides",
+    "as_target",
     "manner_given",
     "study_given",
     "with_artifacts",
@@ -29,6 +32,20 @@ __all__ = [
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def as_target(text: str) -> "Asked":
+    """Read a target: an accuracy, of which settings say whether it can be one, or one relative to the best."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return parsed(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"must be a number such as 0.95, or relative such as 'best - 0.01', got {shown(text)}."
+        ) from None
 
 
 def with_storage(command: Command) -> Command:
@@ -94,8 +111,14 @@ def with_study(command: Command) -> Command:
         ),
         click.option("--test", metavar="SHARE|PATH", help="A table's test rows; by default a fifth of each class."),
         click.option(
-            "--target", "targets", type=float, multiple=True, metavar="ACCURACY", help="Accuracy to reach; repeatable."
+            "--target",
+            "targets",
+            type=as_target,
+            multiple=True,
+            metavar="ACCURACY",
+            help="Accuracy to reach, such as 0.95 or 'best - 0.01'; repeatable.",
         ),
+        click.option("--metric", type=click.Choice(get_args(Metric)), help="What an accuracy is; by default accuracy."),
     )
     return _with_all(command, options)
 
@@ -153,7 +176,8 @@ def study_given(
     label: str | None,
     ignore: tuple[str, ...],
     test: str | None,
-    targets: tuple[float, ...],
+    targets: "tuple[Asked, ...]",
+    metric: str | None,
     trials: int | None,
     timeout: float | None,
 ) -> "StudyConfig":
@@ -169,6 +193,7 @@ def study_given(
         "data.label": label,
         "data.ignore": list(ignore) or None,
         "data.test": _share_or_path(test),
+        "data.metric": metric,
         "budget.targets": list(targets) or None,
         "budget.trials": trials,
         "budget.timeout": timeout,

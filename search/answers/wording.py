@@ -1,11 +1,16 @@
 """The words for the three answers to a target, and for the numbers in them: one place for all texts."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from fewest.search.answers.evidence import Quantity
+from fewest.search.settings.config import Metric
 
-__all__ = ["WORDING", "enumerated", "plural", "short_percent"]
+__all__ = ["WORDING", "accuracy_words", "enumerated", "plural", "short_percent"]
+
+
+_ACCURACY = re.compile(r"((validation|test) )?accuracy")
 
 
 class Wording(NamedTuple):
@@ -26,6 +31,15 @@ WORDING: Mapping[Quantity, Wording] = {
     "possible": Wording("with luck", "one seed in twenty reaches it"),
 }
 """The words for each answer, in the order in which texts name them; `answer` defines the answers."""
+
+
+def accuracy_words(words: str, metric: Metric) -> str:
+    """Say in words that name an accuracy which metric it is.
+
+    >>> accuracy_words("test accuracy", "accuracy"), accuracy_words("best test accuracy", "balanced_accuracy")
+    ('test accuracy', 'best balanced test accuracy')
+    """
+    return words if metric == "accuracy" else _ACCURACY.sub(r"balanced \g<0>", words)
 
 
 def plural(count: int, noun: str, separator: str = ",") -> str:

@@ -26,7 +26,7 @@ from fewest.search.data.npz import Arrays, read_npz, write_npz
 from fewest.search.data.samples import TableInputs
 from fewest.search.data.splitting import stratified_split
 from fewest.search.data.tables import TABLE_SUFFIXES, is_table
-from fewest.search.settings.config import DataConfig, shown
+from fewest.search.settings.config import IN_MEMORY, DataConfig, shown
 from fewest.storage.errors import MisuseError
 
 __all__ = ["cache_folder", "data_sets", "find", "regular_file"]
@@ -67,6 +67,11 @@ def cache_folder() -> Path:
 
 def find(name_or_path: str, choice: DataConfig) -> tuple[str, Arrays, TableInputs | None]:
     """Find a data set: its name, its arrays, and what was made of a table's columns; errors as for `loading.load`."""
+    if name_or_path == IN_MEMORY:
+        raise MisuseError(
+            "The data of this study came from Python and are in no file. Continue it there: `fewest.search` with the "
+            "same data, `name` and `storage`."
+        )
     source = _SOURCES.get(name_or_path)
     path = None if source else regular_file(name_or_path)
     if path and is_table(path.name):

@@ -1,6 +1,5 @@
 """A table -> the four arrays of a data set: the column of labels, rows set aside for the test, and inputs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,13 +12,13 @@ from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.npz import Arrays
 from fewest.search.data.samples import TableInputs
 from fewest.search.data.splitting import stratified_split
-from fewest.search.data.tables import NUMBER, is_table, read_table
+from fewest.search.data.tables import NUMBER, Table, is_table, read_table
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Labelled", "read_labelled"]
+__all__ = ["LEAST_ROWS", "Labelled", "labelled", "read_labelled", "set_aside"]
 
 LARGEST_LABEL: Final = 2**53
 """Whole numbers beyond it are not all different as float64."""
@@ -58,24 +57,44 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
     Raises:
         DataError: The file is no table, or a column cannot be what it is asked to be.
     """
-    table, name = read_table(path), one_line(path.name)
+    table = read_table(path)
+    if not isinstance(choice.test, str):
+        return labelled(table, choice, path.name)
+    other = Path(choice.test).expanduser()
+    return labelled(table, choice, path.name, _test_table(other, path), other.name)
+
+
+def labelled(
+    table: Table, choice: DataConfig, file_name: str, test_table: Table | None = None, test_name: str = ""
+) -> Labelled:
+    """Choose a table's labels, its test rows and its inputs.
+
+    Args:
+        table: The rows to train on; without `test_table` a share of each class is set aside as the test rows.
+        choice: The column of the labels, the columns to leave out, and the share of the test rows.
+        file_name: The table's name, for errors.
+        test_table: The test rows, with the columns of `table`; None for a share.
+        test_name: The name of the test rows, for errors.
+
+    Raises:
+        DataError: A column cannot be what it is asked to be.
+    """
+    name, test_name = one_line(file_name), one_line(test_name)
     label, said = _label_of(table.frame, choice, name)
     train, labels = _parted(table.frame, label, choice, name)
     y_train = _as_labels(labels, label, name)
-    test_name = None
-    if isinstance(choice.test, str):
-        other = Path(choice.test).expanduser()
-        test_name = one_line(other.name)
-        test, labels = _parted(_test_rows(other, path, [*train.columns, label]), label, choice, test_name)
+    if test_table is not None:
+        require_columns(test_table.frame, [*train.columns, label], test_name)
+        test, labels = _parted(test_table.frame, label, choice, test_name)
         y_test = _as_labels(labels, label, test_name, like=y_train)
     else:
-        kept, held_out = _split(y_train, choice.test, name)
+        kept, held_out = set_aside(y_train, float(choice.test), name)
         test, y_test = train.iloc[held_out], y_train[held_out]
         train, y_train = train.iloc[kept], y_train[kept]
     try:
-        inputs = as_inputs(train, test, name, test_name)
+        inputs = as_inputs(train, test, name, test_name or None)
     except MemoryError as error:
-        raise DataError(f"{shown(path.name)} does not fit into memory ({reason(error)}).") from error
+        raise DataError(f"{shown(file_name)} does not fit into memory ({reason(error)}).") from error
     words = (*table.notes, f"{said} {_classes(y_train)}", *inputs.words)
     made = TableInputs(inputs.rules, tuple(np.unique(y_train).tolist()), words, label, inputs.prepare)
     return Labelled(Arrays(inputs.x_train, y_train, inputs.x_test, y_test), made)
@@ -163,17 +182,28 @@ def _whole(numbers: NDArray[Any], label: str, name: str) -> NDArray[np.int64]:
     return wide.astype(np.int64)
 
 
-def _test_rows(path: Path, training: Path, columns: Sequence[str]) -> "pd.DataFrame":
+def _test_table(path: Path, training: Path) -> Table:
     if not is_table(path.name) or not path.is_file():
         raise DataError(f"The test rows must be the path of a table or a share such as 0.2, got {shown(str(path))}.")
     if path.samefile(training):
         raise DataError(f"The test rows must be others than the training rows, got {shown(str(path))} for both.")
-    frame = read_table(path).frame
-    require_columns(frame, columns, one_line(path.name))
-    return frame
+    return read_table(path)
 
 
-def _split(y: NDArray[Any], share: float, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def set_aside(y: NDArray[Any], share: float, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Draw the test rows: a share of each class, and at least one row; always the same of the same labels.
+
+    Args:
+        y: Labels `(rows,)`.
+        share: Share of the rows, above 0 and below 1.
+        name: The data set's name, for errors.
+
+    Returns:
+        Positions of the rows to train on, and of the test rows.
+
+    Raises:
+        DataError: A class, or the table, has too few rows.
+    """
     classes, counts = np.unique(y, return_counts=True)
     rare = classes[counts < LEAST_ROWS]
     if len(rare):

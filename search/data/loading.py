@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 
 from fewest.search.data.datasets import find
 from fewest.search.data.errors import DataError, listed, one_line
-from fewest.search.data.samples import Images, SealedTest, SearchData, TestData
+from fewest.search.data.metrics import guessing
+from fewest.search.data.npz import Arrays
+from fewest.search.data.samples import Images, SealedTest, SearchData, TableInputs, TestData
 from fewest.search.data.scaling import features, scaling
 from fewest.search.data.splitting import Validation, refuse_numbers, split
 from fewest.search.settings.config import DataConfig, StudyConfig
 from fewest.search.settings.seeds import split_seed
 from fewest.storage.errors import MisuseError
 
-__all__ = ["load", "load_for"]
+__all__ = ["assembled", "load", "load_for"]
 
 _ANY_COLUMNS = DataConfig(name="any")
 
@@ -50,7 +52,8 @@ def load(
             end of the training file in its own order and ignores `seed`.
         validation_share: Share of the training file that validates, above 0 and below 1.
         seed: What a stratified split is drawn from.
-        choice: A table's labels, inputs and test rows; None for its last column, all others, and a fifth of the rows.
+        choice: A table's labels, inputs and test rows, and the metric; None for its last column, all others, a fifth of
+            the rows, and accuracy.
 
     Returns:
         Training and validation samples, and the test set in its seal.
@@ -68,14 +71,34 @@ def load(
         raise MisuseError(f"`validation` must be 'stratified' or 'tail', got {validation!r}.")
     if not 0.0 < validation_share < 1.0:
         raise MisuseError(f"`validation_share` must be above 0 and below 1, got {validation_share}.")
-    file_name, arrays, table = find(name_or_path, choice or _ANY_COLUMNS)
+    choice = (choice or _ANY_COLUMNS).model_copy(
+        update={"validation": validation, "validation_share": validation_share}
+    )
+    return assembled(*find(name_or_path, choice), choice, seed)
+
+
+def assembled(
+    file_name: str, arrays: Arrays, table: TableInputs | None, choice: DataConfig, seed: int
+) -> tuple[SearchData, SealedTest]:
+    """Check and scale four arrays, set validation samples aside, and seal the test set.
+
+    Args:
+        file_name: The data set's name.
+        arrays: Its samples and labels.
+        table: What was made of a table's columns; None for arrays.
+        choice: How validation samples are chosen, and what accuracy means.
+        seed: As for `load`.
+
+    Raises:
+        DataError: The arrays do not hold what they must.
+    """
     name = one_line(file_name)
     x_train, x_test, shift, divisor = _as_images(arrays.x_train, arrays.x_test, name)
     y_train, y_test, classes = _as_classes(arrays.y_train, arrays.y_test, name)
     _require_same_length("train", x_train, y_train, name)
     _require_same_length("test", x_test, y_test, name)
     scale, offset = scaling(x_train, shift, divisor)
-    kept, held_out = split(y_train, classes, name, validation, validation_share, seed)
+    kept, held_out = split(y_train, classes, name, choice.validation, choice.validation_share, seed)
     data = SearchData(
         name=file_name,
         x_train=x_train[kept],
@@ -89,8 +112,9 @@ def load(
         shift=shift,
         divisor=divisor,
         table=table,
+        metric=choice.metric,
     )
-    return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test))
+    return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test), guessing(y_train, y_test))
 
 
 def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:

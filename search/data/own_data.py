@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fewest.search.data import npz, tables
 
-__all__ = ["DATA_SUFFIXES", "is_data", "schedule", "settings_for"]
+__all__ = ["DATA_SUFFIXES", "is_data", "schedule", "settings_for", "settings_of"]
 
 DATA_SUFFIXES: Final = (*tables.TABLE_SUFFIXES, ".npz")
 
@@ -28,10 +28,21 @@ def settings_for(path: str) -> dict[str, Any]:
         path: Path of a table or an `.npz` file. If it cannot be read, the settings are those of a small one: loading
             the data then says what is wrong.
     """
-    batch_size, epochs = schedule(_n_rows(path))
+    return settings_of(_name_of(path), path, _n_rows(path))
+
+
+def settings_of(study: str, data: str, n_rows: int) -> dict[str, Any]:
+    """Return the settings of a study on data without a study file.
+
+    Args:
+        study: Name of the study.
+        data: Name or path of the data.
+        n_rows: Number of rows, from which batch size and epochs follow.
+    """
+    batch_size, epochs = schedule(n_rows)
     return {
-        "name": _name_of(path),
-        "data": {"name": path, "validation_share": 0.2},
+        "name": study,
+        "data": {"name": data, "validation_share": 0.2},
         "space": {"max_depth": 2, "max_width": 64},
         "training": {"protocol": "one_cycle", "batch_size": batch_size, "epochs": epochs},
         "budget": {"trials": TRIALS, "targets": [0.90, 0.95]},

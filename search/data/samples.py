@@ -4,13 +4,15 @@
 verification and export call and nothing before them does; `tests/search/data/test_samples.py` holds that.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.data.metrics import steps
+from fewest.search.settings.config import Metric
 from fewest.search.settings.space import Architecture, n_parameters
 
 __all__ = ["Images", "InputRule", "Preparation", "SealedTest", "SearchData", "TableInputs", "TestData", "flat"]
@@ -85,6 +87,7 @@ class SearchData:
         shift: What the loader took away: 0 where it changed nothing, else float64 `input_shape`.
         divisor: What the loader then divided by: 1 where it changed nothing, else float64 `input_shape`.
         table: What was made of a table's columns; None for arrays.
+        metric: What an accuracy of these data is.
     """
 
     name: str
@@ -99,6 +102,7 @@ class SearchData:
     shift: float | NDArray[np.float64] = 0.0
     divisor: float | NDArray[np.float64] = 1.0
     table: TableInputs | None = None
+    metric: Metric = "accuracy"
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -109,6 +113,11 @@ class SearchData:
     def n_features(self) -> int:
         """Numbers in one sample."""
         return int(np.prod(self.input_shape))
+
+    @property
+    def resolution(self) -> float:
+        """The least by which one validation sample more raises an accuracy."""
+        return steps(self.metric, self.y_validation)[0]
 
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the trainable weights and biases of an architecture on these data."""
@@ -127,10 +136,19 @@ TestData.__test__ = False  # type: ignore[attr-defined]  # its name would make p
 
 @dataclass(frozen=True, eq=False)
 class SealedTest:
-    """A test set that exists but cannot be read by accident: it has no arrays until `unseal` is called."""
+    """A test set that exists but cannot be read by accident: it has no arrays until `unseal` is called.
+
+    What guessing scores is told without opening it: one count of labels, which no input and no network decides, and
+    on which nothing in the search depends.
+
+    Attributes:
+        n_samples: Number of samples.
+        guessing: What each metric gives to guessing, see `metrics.guessing`; empty where nobody has counted.
+    """
 
     n_samples: int
     _open: Callable[[], TestData] = field(repr=False)
+    guessing: Mapping[Metric, float] = field(default_factory=dict)
 
     def unseal(self) -> TestData:
         """Return the test set; only for scoring networks after their training."""

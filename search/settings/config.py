@@ -5,19 +5,22 @@ A study file is TOML. Every setting has a dotted name (`training.epochs`) that e
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails
 
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.space import SearchSpace
+from fewest.search.settings.targets import Asked, in_order, parsed
 from fewest.storage.errors import MisuseError
 
 __all__ = [
+    "IN_MEMORY",
     "BudgetConfig",
     "DataConfig",
     "EngineName",
+    "Metric",
     "OutputConfig",
     "PruningConfig",
     "ReferenceConfig",
@@ -28,10 +31,16 @@ __all__ = [
     "shown",
 ]
 
-Accuracy = Annotated[float, Field(gt=0, lt=1)]
+IN_MEMORY: Final = "data from Python"
+"""Name of data that a program gave: no file has them."""
+
+Accuracy: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 
 EngineName: TypeAlias = Literal["population", "keras"]
 """The engines; `search.training.engines` has what each is."""
+
+Metric: TypeAlias = Literal["accuracy", "balanced_accuracy"]
+"""What an accuracy is: the share of right samples, or the mean of the classes' shares; see `search.data.metrics`."""
 
 
 class SettingsError(MisuseError):
@@ -71,6 +80,8 @@ class DataConfig(_Settings):
     name: Storable = Field(min_length=1)
     validation: Literal["stratified", "tail"] = "stratified"
     validation_share: float = Field(default=0.15, gt=0, lt=1)
+    metric: Metric = "accuracy"
+    """What is measured wherever an accuracy is: in search, pruning, verification and answer."""
     label: Storable | None = None
     """A table's column of labels; None for its last one."""
     ignore: tuple[Storable, ...] = ()
@@ -124,13 +135,14 @@ class BudgetConfig(_Settings):
     """Seconds of training in all, summed over workers; None sets no limit."""
     patience: int | None = Field(default=200, ge=1)
     """Number of trials without improvement of the front after which the search ends; None never ends it so."""
-    targets: tuple[Accuracy, ...] = Field(min_length=1)
+    targets: tuple[Annotated[Asked, BeforeValidator(parsed)], ...] = Field(min_length=1)
+    """Accuracies, and those relative to the best such as "best - 0.01"; each once, in order."""
     verification_seeds: int = Field(default=20, ge=0)
     """Most seeds for each candidate in verification; 0 skips verification."""
 
     @model_validator(mode="after")
     def _targets_ascend(self) -> "BudgetConfig":
-        object.__setattr__(self, "targets", tuple(sorted(set(self.targets))))
+        object.__setattr__(self, "targets", in_order(self.targets))
         return self
 
 

@@ -31,7 +31,8 @@ from fewest.search.settings.space import (
     n_neurons,
     width_name,
 )
-from fewest.search.settings.stored import plausible
+from fewest.search.settings.stored import Best, plausible, stored_best
+from fewest.search.settings.targets import unvalued, valued
 from fewest.search.study.history import History
 from fewest.search.study.pace import Pace
 from fewest.search.study.request import is_whole, requested_architecture
@@ -51,7 +52,7 @@ from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
 from fewest.storage.trials.results import read_results, write_results
 from fewest.storage.trials.sharing import sharing_warning
-from fewest.storage.trials.studies import read_name, read_trials
+from fewest.storage.trials.studies import read_name, read_study, read_trials
 
 __all__ = ["Ending", "OpenStudy"]
 
@@ -147,6 +148,11 @@ class OpenStudy:
     def results(self) -> list[VerifiedNetwork]:
         """Read all verified networks."""
         return read_results(self._database, self._study_id)
+
+    def targets(self) -> list[float]:
+        """Return the target accuracies that have a value by now, rising; see `settings.targets`."""
+        best = self._best()
+        return [target.accuracy for target in valued(self.config.budget.targets, best.accuracy if best else None)]
 
     def sharing_warning(self) -> str | None:
         """Warn in one line of a SQLite file that is shared in a way that may damage it; None if all is well."""
@@ -245,6 +251,19 @@ class OpenStudy:
         self.history.forget_deleted()
         return all(map(self._leases.claim, self._verifiers_trial()))
 
+    def widths_of_best(self) -> Architecture | None:
+        """Return the most accurate architecture on the front while it has to say what the best is; else None.
+
+        It has to once the search has ended, where targets are relative to the best and it is not stored yet.
+        """
+        best = self._best()
+        waits = unvalued(self.config.budget.targets, best.accuracy if best else None) and self._search_has_ended()
+        return self.history.architectures()[-1] if waits and self.history.front else None
+
+    def keep_best(self, best: Best) -> None:
+        """Store what relative targets are relative to. Whoever computes it gets it from the same stored results."""
+        self.optuna.set_user_attr("best", best.model_dump(mode="json"))
+
     def write_results(self, networks: Sequence[VerifiedNetwork]) -> bool:
         """Write verified networks in one transaction.
 
@@ -317,6 +336,18 @@ class OpenStudy:
             return False
         largest = self.size((space.max_width,) * space.max_depth)
         return levelled_off(self.history.front_before(n_ended - patience), self.history.front, max_size=largest)
+
+    def _search_has_ended(self) -> bool:
+        """Say whether the search has nothing left to train, by the trials in `history`."""
+        if self._is_timeout_spent():
+            return True
+        return not self.history.unfinished and (self._n_new(1) == 0 or self._has_levelled_off())
+
+    def _best(self) -> Best | None:
+        """Read what relative targets are relative to; None where there are none, or it is not known yet."""
+        if not unvalued(self.config.budget.targets, None):
+            return None
+        return stored_best(read_study(self._database, self.config.name))
 
     def _return_orphans(self) -> None:
         """Let the trials of dead workers wait."""

@@ -15,7 +15,7 @@ from fewest.dashboards.intervals import Range, intervals_info, plot_intervals
 from fewest.dashboards.pruning import MAX_BARS, plot_pruning, pruning_info
 from fewest.dashboards.report import ReportData, draw_figures
 from fewest.dashboards.seeds import MAX_SEEDS, plot_seeds, seeds_info
-from fewest.dashboards.style import finding_of
+from fewest.dashboards.style import finding_of, in_metric
 from fewest.search.answers.answer import Answer, Finding, NoAnswer, TargetAnswer
 from fewest.search.settings.files import load
 from fewest.storage.trials.records import CurvePoint, VerifiedNetwork
@@ -167,6 +167,14 @@ def test_every_figure_says_what_is_drawn_and_names_its_axes() -> None:
         titles = [axis.title.text for axis in (figure.layout.xaxis, figure.layout.yaxis)]
         named = {"spending": 1, "importance": 1, "timeline": 1}.get(name, 2)  # Their rows are named themselves.
         assert len(list(filter(None, titles))) == named, name
+
+
+def test_where_accuracies_are_balanced_every_title_says_so() -> None:
+    for figure in drawn(400).values():
+        balanced = in_metric(figure, "balanced_accuracy")
+        said = f"{finding_of(balanced)} {balanced.layout.title.subtitle.text}".replace("<br>", " ")
+        bare = re.findall(r"(?<!balanced )(?<!balanced validation )(?<!balanced test )accuracy", said.lower())
+        assert bare == [], said
 
 
 def test_in_the_dark_no_light_paper_is_left() -> None:

@@ -12,7 +12,7 @@ import pytest
 from helpers import command
 
 from fewest.search.export.export import FORMATS
-from fewest.search.export.record import Record, RecordError, may_differ
+from fewest.search.export.record import Measured, Record, RecordError, may_differ
 from fewest.search.export.selection import Recorded
 from fewest.search.training.network import save
 
@@ -76,9 +76,7 @@ def test_other_test_samples_are_noticed(
     """The fingerprint of a study's data does not tell of its test set: that stays sealed."""
     np.savez("tiny.npz", **{**tiny_arrays, "y_test": (tiny_arrays["y_test"] + 1) % 3})
     line = refusal(capsys, *ANSWER)
-    assert re.search(
-        r"recorded that it labels 0\.\d{4} of the test samples right, but as it was kept it labels 0\.", line
-    )
+    assert re.search(r"recorded a test accuracy of 0\.\d{4}, but as it was kept it has 0\.", line)
     assert line.endswith(
         "Nothing was written. Its data, its kept file or its record has changed: put back the former, or export "
         "another network."
@@ -135,13 +133,13 @@ def test_a_file_that_labels_other_validation_samples_is_noticed(
     tests = np.load("tiny.npz")["x_test"]
     half = FORMATS["onnx"]._replace(run=lambda path, x: run(path, x) * np.array_equal(x, tests))
     monkeypatch.setitem(FORMATS, "onnx", half)
-    assert "of the validation samples right, but as onnx the file labels" in refusal(capsys, *ANSWER)
+    assert "but as onnx the file has" in refusal(capsys, *ANSWER)
     options = (*ANSWER, "--tolerance", 1, "--output", "a.onnx", "--storage", "sqlite:///s.db")
     assert command("export", "tiny", *options) == 0
 
 
-def right(n: int, n_right: int) -> dict[str, np.ndarray]:
-    return {"validation": np.arange(n) < n_right}
+def right(n: int, n_right: int) -> dict[str, Measured]:
+    return {"validation": Measured.of("accuracy", np.ones(n, np.int32), np.arange(n) < n_right)}
 
 
 @pytest.mark.parametrize(("had", "n", "most"), [("kept", 200, 2), ("kept", 20_000, 4), ("trained again", 9_000, 18)])
@@ -158,9 +156,9 @@ def test_a_file_may_lose_the_tolerance_beyond_rounding_and_gain_anything() -> No
     record = Record("It", Recorded(0.5), "kept")
     record.require_file(right(1000, 500 - 100 - 2), "tflite-int8", 0.1)
     record.require_file(right(1000, 1000), "tflite-int8", 0.1)
-    with pytest.raises(RecordError, match=r"as tflite-int8 the file labels 0\.3970 right, and may lose 0\.1\."):
+    with pytest.raises(RecordError, match=r"as tflite-int8 the file has 0\.3970, and may lose 0\.1\."):
         record.require_file(right(1000, 397), "tflite-int8", 0.1)
 
 
 def test_what_was_not_measured_is_not_compared() -> None:
-    Record("It", Recorded(), "kept").require_network({"validation": np.zeros(9, bool), "test": np.zeros(9, bool)})
+    Record("It", Recorded(), "kept").require_network(right(9, 0))

@@ -39,13 +39,13 @@ def test_search_data_holds_no_test_set():
     assert not [name for name in SearchData.__dataclass_fields__ if "test" in name]
 
 
-def test_a_sealed_test_shows_its_size_and_nothing_else():
+def test_a_sealed_test_shows_its_size_and_what_guessing_reaches_alone():
     def broken_seal():
         raise AssertionError("the seal was broken")
 
     sealed = SealedTest(7, broken_seal)
     assert "7" in repr(sealed)
-    assert vars(sealed).keys() == {"n_samples", "_open"}
+    assert vars(sealed).keys() == {"n_samples", "_open", "guessing"}
     with pytest.raises(AssertionError, match="the seal was broken"):
         sealed.unseal()
 
