@@ -253,6 +253,24 @@ def report(name: str, output: str | None, url: str) -> None:
 
 @cli.command()
 @click.argument("name")
+@click.option("--output", metavar="FOLDER", help="Folder to write to; by default NAME-figures.")
+@click.option("--dark", is_flag=True, help="Draw on dark paper.")
+@with_storage
+def figures(name: str, output: str | None, dark: bool, url: str) -> None:
+    """Write every figure of study NAME as SVG and PNG; this needs Chromium or Chrome.
+
+    Example: fewest figures mnist --output docs/figures
+    """
+    from fewest.figures_command import write_figures
+    from fewest.storage.files.atomic import output_path
+
+    folder = output_path(output) if output else Path(f"{name}-figures")
+    for path in write_figures(name, url, folder, dark=dark):
+        click.echo(path)
+
+
+@cli.command()
+@click.argument("name")
 @click.option("--target", type=as_target, help="Export the typical answer for this test accuracy.")
 @click.option("--depth", type=click.IntRange(min=0), help="With --target: number of hidden layers of the answer.")
 @click.option("--trial", type=int, help="Export this trial's network.")

@@ -1,13 +1,13 @@
 """The words for the three answers to a target, and for the numbers in them: one place for all texts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from fewest.search.answers.evidence import Quantity
 from fewest.search.settings.config import Metric
 
-__all__ = ["WORDING", "accuracy_words", "plural", "short_percent"]
+__all__ = ["WORDING", "accuracy_words", "enumerated", "plural", "short_percent"]
 
 
 _ACCURACY = re.compile(r"((validation|test) )?accuracy")
@@ -49,6 +49,16 @@ def plural(count: int, noun: str, separator: str = ",") -> str:
     ('1 neuron', '1,200 neurons', '1200 neurons')
     """
     return f"{count:{separator}} {noun}{'' if count == 1 else 's'}"
+
+
+def enumerated(names: Iterable[str]) -> str:
+    """Put commas between names, and "and" before the last.
+
+    >>> enumerated(["a"]), enumerated(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def short_percent(share: float, digits: int = 6) -> str:

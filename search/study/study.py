@@ -221,7 +221,8 @@ class OpenStudy:
 
     def tell(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
         """Write the outcomes of a cohort's trials in one transaction, except trials that another worker has taken."""
-        ended = [finished_trial(ticket, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)]
+        worker = self._leases.worker_id
+        ended = [finished_trial(ticket, outcome, worker) for ticket, outcome in zip(tickets, outcomes, strict=True)]
         refused = self._storage.finish_trials(ended, leases=self._leases)
         self.n_told += len(tickets) - len(refused)
 
