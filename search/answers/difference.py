@@ -62,16 +62,18 @@ class Difference:
         ('1-3', 'at least 20', '2 fewer to 1 more')
         >>> Difference(None, 1, None).range, Difference(-4, None, None).range, Difference(None, None, None).range
         ('at most 1 more', 'at most 4 fewer', 'unknown')
+        >>> Difference(-1, 0, None).range, Difference(0, 2, None).range
+        ('at most 1 fewer', 'at most 2 more')
         """
         if self.outcome in ("fewer", "more"):
             ends = [abs(end) for end in (self.at_least, self.at_most) if end is not None]
             return f"at least {ends[0]}" if len(ends) == 1 else "-".join(map(str, sorted(set(ends))))
         low, high = self.at_least, self.at_most
-        if low is not None and high is not None:
-            return f"{-low} fewer to {high} more"
-        if low is not None:
-            return f"at most {-low} fewer"
-        return "unknown" if high is None else f"at most {high} more"
+        if low is None and high is None:
+            return "unknown"
+        if low is None or low == 0:
+            return f"at most {high} more"
+        return f"at most {-low} fewer" if high is None or high == 0 else f"{-low} fewer to {high} more"
 
     def __str__(self) -> str:
         """Say what the second study needs.
