@@ -55,8 +55,8 @@ def test_fewer_neurons_are_said_with_how_sure() -> None:
     [sentence] = said(found)
     assert sentence == (
         "At least 90.5 % of test samples right: typically 'tanh' needs 3 neurons fewer than 'relu' (5 against 8; "
-        "99 % sure); to be safe 'tanh' needs 2 to 4 neurons fewer than 'relu' (5 against 8; 99 % sure); with luck 'tanh' "
-        "needs 2 to 4 neurons fewer than 'relu' (5 against 8; 99 % sure)"
+        "99 % sure); to be safe 'tanh' needs 2 to 4 neurons fewer than 'relu' (5 against 8; 99 % sure); with luck "
+        "'tanh' needs 2 to 4 neurons fewer than 'relu' (5 against 8; 99 % sure)"
     )
     assert headline(found) == sentence
 
