@@ -230,6 +230,21 @@ def studies(url: str) -> None:
 
 
 @cli.command()
+@click.argument("name")
+@with_storage
+def watch(name: str, url: str) -> None:
+    """Show study NAME while it runs: front, answer so far, workers, learning curves, what was pruned. q leaves.
+
+    Without a terminal, print how it stands and end.
+
+    Example: fewest watch mnist --storage postgresql://me@server/studies
+    """
+    from fewest.watch_command import watch_study
+
+    watch_study(name, url)
+
+
+@cli.command()
 @click.argument("file")
 @with_storage
 def backup(file: str, url: str) -> None:
