@@ -5,7 +5,8 @@ Each part has a least and a most height. A small terminal shows the first parts,
 
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from rich.text import Text
 
@@ -29,7 +30,8 @@ Line = tuple[str, str]
 """A line of text and its style."""
 
 
-class _Part(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Part:
     """One part of the screen.
 
     Attributes:
@@ -40,7 +42,7 @@ class _Part(NamedTuple):
 
     least: int
     most: int
-    lines: Callable[[int], list[Line]]
+    lines: Callable[[int], Sequence[Line]]
 
 
 def screen(state: LiveState, width: int, height: int, *, plain: bool = False, live: bool = True) -> Text:
@@ -57,40 +59,31 @@ def screen(state: LiveState, width: int, height: int, *, plain: bool = False, li
     if state.trouble is not None:
         head += _wrapped([(state.trouble, "yellow")], width)
     foot: list[Line] = [(_farewell(state), "dim")] if live else []
-    room = height - len(head) - len(foot)
-    parts = [
-        _fixed(_answer_lines(state, width)),
-        _plot(state, width, plain),
-        _fixed(_worker_lines(state)),
-        _growing(_running_lines(state, width, plain)),
-        _growing(_pruned_lines(state, width)),
-    ]
-    body = [line for part, given in zip(parts, _shares(parts, room), strict=True) for line in part.lines(given)]
+    answers, workers = _part(_answer_lines(state), 5), _part(_worker_lines(state), 4)
+    plot = _plot(state, width, plain)
+    running, pruned = _part(_running_lines(state, plain), 3), _part(_pruned_lines(state, width), 3)
+    given = _shares([answers, workers, plot, running, pruned], height - len(head) - len(foot))
+    body = [line for part in (answers, plot, workers, running, pruned) for line in part.lines(given[part])]
     lines = [*head, *body, *foot][: max(height, 1)]
     return Text("\n").join([_cut(text, style, width) for text, style in lines])
 
 
-def _shares(parts: Sequence[_Part], room: int) -> list[int]:
-    """Give each part its least height as long as there is room, then share the rest out, the first parts first."""
-    given = []
+def _shares(parts: Sequence[_Part], room: int) -> dict[_Part, int]:
+    """Give each part its least height as long as there is room, then share the rest out; the first parts come first."""
+    given: dict[_Part, int] = {}
     for part in parts:
-        given.append(part.least if part.least <= room else 0)
-        room -= given[-1]
-    for place, part in enumerate(parts):
-        more = max(min(room, part.most - given[place]), 0) if given[place] else 0
-        given[place] += more
+        given[part] = part.least if part.least <= room else 0
+        room -= given[part]
+    for part in parts:
+        more = min(room, part.most - given[part]) if given[part] else 0
+        given[part] += more
         room -= more
     return given
 
 
-def _fixed(lines: list[Line]) -> _Part:
-    """Make a part of a heading and lines that belong together; a small terminal shows the first of them."""
-    return _Part(min(len(lines), 5), len(lines), lambda height: lines[:height])
-
-
-def _growing(lines: list[Line]) -> _Part:
-    """Make a part of a heading and as many lines as there is room for."""
-    return _Part(min(len(lines), 3), len(lines), lambda height: lines[:height])
+def _part(lines: Sequence[Line], least: int) -> _Part:
+    """Make a part of a heading and as many lines as there is room for, but at least so many if there are as many."""
+    return _Part(min(len(lines), least), len(lines), lambda height: lines[:height])
 
 
 def _opening(state: LiveState) -> Line:
@@ -100,15 +93,16 @@ def _opening(state: LiveState) -> Line:
 def _stage(state: LiveState) -> str:
     """Say what the study is doing.
 
-    A search without running trials has ended, or waits for a worker; a worker that lives then verifies.
+    Running trials without any worker belong to another program. Where nothing runs and a worker lives, it verifies.
     """
+    alone = all(worker.is_gone for worker in state.workers)
     if state.finished:
         return "finished"
-    if state.counts.get("running", 0):
+    if state.counts.get("running", 0) and not (state.workers and alone):
         left = "" if state.seconds_left is None else f", {_duration(state.seconds_left)} left at most"
         return f"searching{left}"
-    if any(not worker.is_gone for worker in state.workers):
-        return "verifying" if state.n_verified or state.points else "starting"
+    if not alone:
+        return "verifying"
     return f"nobody works on it; `{command_on('resume', state.name)}` goes on"
 
 
@@ -128,7 +122,7 @@ def _farewell(state: LiveState) -> str:
     return "Nothing is left to do. q leaves." if state.finished else "q leaves; the study goes on."
 
 
-def _answer_lines(state: LiveState, width: int) -> list[Line]:
+def _answer_lines(state: LiveState) -> list[Line]:
     if not state.answers:
         lines = [_heading("fewest so far, by validation accuracy")]
         for target in state.targets:
@@ -156,7 +150,7 @@ def _plot(state: LiveState, width: int, plain: bool) -> _Part:
         title = f"front: validation accuracy by {'hidden neurons' if state.size == 'neurons' else 'parameters'}"
         return [_heading(title), *((line, "cyan") for line in drawn)] if drawn else []
 
-    return _Part(7, 18, lines) if lines(7) else _Part(0, 0, lambda height: [])
+    return _Part(7, 14, lines) if lines(7) else _part([], 0)
 
 
 def _worker_lines(state: LiveState) -> list[Line]:
@@ -169,7 +163,7 @@ def _worker_line(worker: SeenWorker) -> Line:
     record, silent = worker.record, f"{worker.silent_seconds:.0f} s"
     holds = f"{plural(record.n_running, 'trial')}" if record.n_running else "no trial"
     if record.process == "gone":
-        said, style = "its process has ended; another worker takes its trials", "red"
+        said, style = "its process has ended; another worker may take its trials", "red"
     elif record.process == "stopped":
         said, style = f"stopped, silent for {silent}", "yellow"
     elif worker.is_gone:
@@ -181,7 +175,7 @@ def _worker_line(worker: SeenWorker) -> Line:
     return f"  {one_line(record.host)} process {record.pid}: {holds}, {said}", style
 
 
-def _running_lines(state: LiveState, width: int, plain: bool) -> list[Line]:
+def _running_lines(state: LiveState, plain: bool) -> list[Line]:
     if not state.running:
         return []
     n_running = state.counts.get("running", 0)

@@ -121,13 +121,16 @@ def _draw_steps(grid: list[list[str]], axes: _Axes, front: Sequence[FrontPoint],
 
 
 def sparkline(values: Sequence[float], width: int, *, plain: bool = False) -> str:
-    """Draw a curve as one line of bars, the latest `width` values; NaN is a blank.
+    """Draw a curve as one line of at most `width` bars; a longer one is thinned evenly, and NaN is a blank.
 
     >>> sparkline([0.1, 0.5, 0.8, 0.9, 0.91], 5), sparkline([0.1, 0.9], 5, plain=True), sparkline([], 5)
     ('▁▄▇██', '.@', '')
+    >>> sparkline([0.1, 0.1, 0.2, 0.3, 0.4, 0.9], 3)
+    '▁▂█'
     """
     bars = PLAIN_BARS if plain else BARS
-    shown = values[-width:] if width > 0 else []
+    n = min(len(values), max(width, 0))
+    shown = [values[(place + 1) * len(values) // n - 1] for place in range(n)]
     known = [value for value in shown if math.isfinite(value)]
     low, span = min(known, default=0.0), max(known, default=0.0) - min(known, default=0.0)
 
