@@ -1,14 +1,11 @@
-"""Studies side by side: a figure of their fronts, and tables for a terminal."""
+"""Studies side by side: the fronts of all in one figure, under what their answers say."""
 
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
-from rich.console import Console
-from rich.table import Table
 
-from fewest.dashboards.console import one_line, say, show
 from fewest.dashboards.style import (
     AccuracyAxis,
     depth_colour,
@@ -20,21 +17,15 @@ from fewest.dashboards.style import (
     size_position,
     target_lines,
 )
-from fewest.search.answers.comparison import ComparedAnswer, Comparison
-from fewest.search.answers.evidence import SHARES, Quantity
+from fewest.search.answers.comparison import Comparison
 from fewest.search.answers.front import FrontPoint, Size, staircase
-from fewest.search.answers.verdicts import headline, verdicts
-from fewest.search.answers.wording import WORDING, plural
+from fewest.search.answers.verdicts import headline
+from fewest.search.answers.wording import plural
 
-__all__ = ["ERROR_NOTE", "cell", "comparison_info", "depth_words", "plot_comparison", "print_studies_compared"]
+__all__ = ["comparison_info", "plot_comparison"]
 
 N_COLOURS = 6
 """Studies beyond so many share colours, but not the pair of colour and mark."""
-
-ERROR_NOTE = (
-    "Brackets hold 95 % intervals. 'Fewer' and 'more' are against the first study. Each such difference by itself "
-    "is a mistake in at most 5 % of comparisons, or in at most 1 % where a sentence says 99 % sure."
-)
 
 
 @dataclass(frozen=True)
@@ -115,61 +106,3 @@ def _draw_front(
         ],
         hovertemplate="%{text}<extra></extra>",
     )
-
-
-def print_studies_compared(console: Console, comparison: Comparison) -> None:
-    """Print the settings that differ, the answers, and what they say.
-
-    Args:
-        console: The terminal.
-        comparison: The studies side by side.
-    """
-    if comparison.settings:
-        show(console, _settings(comparison))
-    else:
-        say(console, "The studies have the same settings.")
-    show(console, _answers(comparison))
-    say(console, ERROR_NOTE)
-    for target in comparison.targets:
-        for sentence in verdicts(target):
-            say(console, f"{sentence}.")
-    for remark in comparison.remarks:
-        say(console, f"Note: {remark}")
-
-
-def cell(answer: ComparedAnswer, quantity: Quantity) -> str:
-    """Write an answer, and how it differs from the first study's if it does."""
-    finding = str(answer.findings[quantity])
-    unlike = None if answer.against_first is None else answer.against_first[quantity]
-    return finding if unlike is None or unlike.sure is None else f"{finding}, {unlike.range} {unlike.outcome}"
-
-
-def depth_words(depth: int | None) -> str:
-    """Name a number of hidden layers; None is any."""
-    return "any" if depth is None else str(depth)
-
-
-def _settings(comparison: Comparison) -> Table:
-    table = Table(title="Settings that differ", title_justify="left")
-    for heading in ("setting", *comparison.studies):
-        table.add_column(one_line(heading))
-    for row in comparison.settings:
-        table.add_row(row.words, *map(one_line, row.values))
-    return table
-
-
-def _answers(comparison: Comparison) -> Table:
-    table = Table(title="Fewest hidden neurons, by test accuracy (95 % interval)", title_justify="left")
-    table.add_column("target", justify="right")
-    table.add_column("hidden layers", justify="right")
-    for heading in ("study", *(WORDING[quantity].adverb for quantity in SHARES)):
-        table.add_column(heading)
-    for target in comparison.targets:
-        accuracy, depth = f"{target.accuracy:g}", ""
-        for answer in target.answers:
-            words = depth_words(answer.depth)
-            cells = [cell(answer, quantity) for quantity in SHARES]
-            table.add_row(accuracy, "" if words == depth else words, one_line(answer.study), *cells)
-            accuracy, depth = "", words
-        table.add_section()
-    return table

@@ -5,7 +5,8 @@ from datetime import datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
-from fewest.dashboards.comparison import ERROR_NOTE, cell, depth_words, plot_comparison
+from fewest.dashboards.comparison import plot_comparison
+from fewest.dashboards.comparison_text import ERROR_NOTE, cell, depth_words
 from fewest.dashboards.style import short_percent
 from fewest.search.answers.comparison import Comparison
 from fewest.search.answers.verdicts import headline, verdicts

@@ -65,7 +65,7 @@ def screen(state: LiveState, width: int, height: int, *, plain: bool = False, li
     given = _shares([answers, workers, plot, running, pruned], height - len(head) - len(foot))
     body = [line for part in (answers, plot, workers, running, pruned) for line in part.lines(given[part])]
     lines = [*head, *body, *foot][: max(height, 1)]
-    return Text("\n").join([_cut(text, style, width) for text, style in lines])
+    return Text("\n").join([_cut(text, style, width, plain) for text, style in lines])
 
 
 def _shares(parts: Sequence[_Part], room: int) -> dict[_Part, int]:
@@ -207,9 +207,9 @@ def _wrapped(lines: Sequence[Line], width: int) -> list[Line]:
     return [(part, style) for text, style in lines for part in textwrap.wrap(one_line(text), max(width, 10)) or [""]]
 
 
-def _cut(text: str, style: str, width: int) -> Text:
+def _cut(text: str, style: str, width: int, plain: bool) -> Text:
     line = Text(text, style=style, no_wrap=True, end="")
-    line.truncate(max(width, 1), overflow="ellipsis")
+    line.truncate(max(width, 1), overflow="crop" if plain else "ellipsis")
     return line
 
 

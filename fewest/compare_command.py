@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from fewest.dashboards.comparison import print_studies_compared
+from fewest.dashboards.comparison_text import print_studies_compared
 from fewest.dashboards.console import out
 from fewest.read_commands import found
 from fewest.search.answers.comparison import ComparedStudy, Comparison, compare
