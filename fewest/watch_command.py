@@ -16,7 +16,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import Final
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.live import Live
 
 from fewest.dashboards.console import out
@@ -69,9 +69,19 @@ def _show(console: Console, follower: Follower, state: LiveState) -> None:
         while not left(SECONDS_BETWEEN_LOOKS):
             if time.monotonic() - read_at >= SECONDS_BETWEEN_READS:
                 state, read_at, drawn = _read(follower, state), time.monotonic(), None
+            console.size = _size(console)
             if drawn != console.size:
                 drawn = console.size
                 live.update(screen(state, drawn.width, drawn.height, plain=_is_plain(console)), refresh=True)
+
+
+def _size(console: Console) -> ConsoleDimensions:
+    """Return the terminal's present size; Rich would trust `COLUMNS` and `LINES`, which no resize changes."""
+    try:
+        columns, lines = os.get_terminal_size(console.file.fileno())
+    except OSError:
+        return console.size
+    return ConsoleDimensions(columns, lines) if columns and lines else console.size
 
 
 def _read(follower: Follower, before: LiveState) -> LiveState:

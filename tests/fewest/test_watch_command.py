@@ -66,15 +66,6 @@ def terminal() -> Iterator[Callable[[str], Terminal]]:
         each.do("kill-server")
 
 
-@pytest.mark.slow
-def test_a_pipe_gets_one_screen(worker: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command("watch", "digits", "--storage", sqlite_url(tmp_path / "s.db")) == 0
-    shown = capsys.readouterr()
-    assert shown.out.startswith("digits on digits: searching\n")
-    assert "trial 1     4            epoch 5 of 30" in shown.out
-    assert ("q leaves" in shown.out, "\x1b" in shown.out, shown.err) == (False, False, "")
-
-
 @pytest.mark.parametrize("name", ["digits", "a\nb"])
 def test_a_study_that_is_not_there_is_one_line(name: str, url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("watch", name, "--storage", url) == 2
@@ -83,36 +74,38 @@ def test_a_study_that_is_not_there_is_one_line(name: str, url: str, capsys: pyte
 
 
 @pytest.mark.slow
-def test_a_terminal_follows_a_killed_worker_and_a_resize_and_is_left_as_it_was(
-    worker: "subprocess.Popen[str]", tmp_path: Path, terminal: Callable[[str], Terminal]
+def test_a_study_is_watched_and_the_terminal_left_as_it_was(
+    worker: "subprocess.Popen[str]",
+    tmp_path: Path,
+    terminal: Callable[[str], Terminal],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    python, folder = shlex.quote(sys.executable), shlex.quote(str(tmp_path))
-    watch = f"{python} -m fewest watch digits --storage sqlite:///s.db"
-    shell = terminal(f"cd {folder}; stty -g > before; {watch}; echo status $?; stty -g > after; exec cat")
-    shown = shell.shows(lambda screen: "last heartbeat" in screen)
-    assert shown.startswith("digits on digits: searching")
+    """In a pipe; in a terminal over a resize and a killed worker, left by q; left by Ctrl-C; over a deleted study."""
+    url = sqlite_url(tmp_path / "s.db")
+    assert command("watch", "digits", "--storage", url) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("digits on digits: searching\n")
+    assert "trial 1     4            epoch 5 of 30" in printed.out
+    assert ("q leaves" in printed.out, "\x1b" in printed.out, printed.err) == (False, False, "")
+
+    # These two variables are what the terminal was when the shell began.
+    begin = f"cd {shlex.quote(str(tmp_path))}; export COLUMNS=100 LINES=30; stty -g > before"
+    watch = f"{shlex.quote(sys.executable)} -m fewest watch digits --storage sqlite:///s.db"
+    three = "; ".join(f"{watch}; echo {which} $?; stty -g > {which}" for which in ("first", "second", "third"))
+    shell = terminal(f"{begin}; {three}; exec cat")
+    assert shell.shows(lambda screen: "last heartbeat" in screen).startswith("digits on digits: searching")
     shell.do("resize-window", "-t", "w", "-x", "40", "-y", "9")
     shell.shows(lambda screen: screen.startswith("digits on digits: searching") and "q leaves" in screen)
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
     shell.shows(lambda screen: "nobody works on it" in screen)
     shell.do("send-keys", "-t", "w", "q")
-    left = shell.shows(lambda screen: "status 0" in screen)
-    assert "digits on digits" not in left
-    shell.shows(lambda screen: (tmp_path / "after").exists() and bool((tmp_path / "after").read_text()))
-    assert (tmp_path / "after").read_text() == (tmp_path / "before").read_text()
-
-
-@pytest.mark.slow
-def test_ctrl_c_leaves_with_success_and_a_deleted_study_with_a_line(
-    worker: "subprocess.Popen[str]", tmp_path: Path, terminal: Callable[[str], Terminal]
-) -> None:
-    watch = f"cd {shlex.quote(str(tmp_path))}; {shlex.quote(sys.executable)} -m fewest watch digits --storage sqlite:///s.db"
-    shell = terminal(f"{watch}; echo first $?; {watch}; echo second $?; exec cat")
-    shell.shows(lambda screen: "q leaves" in screen)
+    # The second one has drawn its screen once the first one's end is out of sight.
+    shell.shows(lambda screen: (tmp_path / "first").exists() and "q leaves" in screen)
     shell.do("send-keys", "-t", "w", "C-c")
-    shell.shows(lambda screen: "q leaves" in screen and "first 0" not in screen)
-    optuna.delete_study(study_name="digits", storage=optuna_storage(sqlite_url(tmp_path / "s.db")))
-    left = shell.shows(lambda screen: "second 1" in screen)
-    assert "first 0" in left
-    assert "Error: Study 'digits' must stay in the storage" in left
+    shell.shows(lambda screen: (tmp_path / "second").exists() and "q leaves" in screen)
+    optuna.delete_study(study_name="digits", storage=optuna_storage(url))
+    left = shell.shows(lambda screen: "third" in screen)
+    assert left.startswith("first 0\nsecond 0\nError: Study 'digits' must stay in")
+    assert "third 1" in left
+    assert (tmp_path / "second").read_text() == (tmp_path / "first").read_text() == (tmp_path / "before").read_text()
