@@ -77,7 +77,7 @@ def population(crossing: float, quantity: Quantity) -> dict[Architecture, list[f
 
 def _accuracy(width: float, deviate: float) -> float:
     """Return a quantile of a width's accuracies: so many standard deviations above their mean."""
-    error = 0.021 + 0.42 * width**-1.1
+    error: float = 0.021 + 0.42 * width**-1.1
     return 1.0 - error + SPREAD * error * deviate
 
 
@@ -88,7 +88,7 @@ def verifications(crossing: float, quantity: Quantity, n: int, seed: int) -> lis
     for run in range(n):
         rng = np.random.default_rng([seed, run, round(1000 * crossing)])
         results = verify_once(table, [TARGET], Rule(), rng).results
-        likely, surely = answer_target(results, TARGET), answer_target(results, TARGET, 0.99)
+        likely, surely = answer_target(results, TARGET), answer_target(results, TARGET, 99)
         found.append((likely.by_depth[1][quantity], surely.by_depth[1][quantity]))
     return found
 
@@ -99,7 +99,7 @@ def rates(first: Sequence[Levels], second: Sequence[Levels], truth: int) -> Rate
     for (one, n_one), (other, n_other) in itertools.product(_counted(first), _counted(second)):
         found = difference(one, other)
         apart += n_one * n_other * (found.sure is not None)
-        surely += n_one * n_other * (found.sure == 0.99)
+        surely += n_one * n_other * (found.sure == 99)
         held += n_one * n_other * holds(found, truth)
     n = len(first) * len(second)
     return Rates(apart / n, surely / n, held / n)

@@ -104,7 +104,7 @@ def _keys() -> Iterator[Callable[[float], bool]]:
     does nothing meanwhile: it would leave the screen behind.
     """
     if sys.stdin is None or not sys.stdin.isatty():
-        yield lambda seconds: time.sleep(seconds) or False
+        yield _asleep
         return
     keyboard = sys.stdin.fileno()
     before = termios.tcgetattr(keyboard)
@@ -122,6 +122,12 @@ def _keys() -> Iterator[Callable[[float], bool]]:
         yield left
     finally:
         termios.tcsetattr(keyboard, termios.TCSAFLUSH, before)
+
+
+def _asleep(seconds: float) -> bool:
+    """Wait where there is no keyboard: nobody asks to leave."""
+    time.sleep(seconds)
+    return False
 
 
 @contextlib.contextmanager

@@ -176,7 +176,7 @@ def answer_targets(results: Results, targets: Iterable[float]) -> list[TargetAns
     return [answer_target(results, target) for target in sorted(set(targets))]
 
 
-def answer_target(results: Results, target: float, level: Level = 0.95) -> TargetAnswer:
+def answer_target(results: Results, target: float, level: Level = 95) -> TargetAnswer:
     """Answer one target.
 
     Args:

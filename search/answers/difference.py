@@ -38,7 +38,7 @@ class Difference:
     Attributes:
         at_least: Lower end of the 95 % interval; negative for fewer neurons. None is unbounded.
         at_most: Upper end of the interval. None is unbounded.
-        sure: The highest level at which the answers differ; None if they are not shown to differ.
+        sure: The highest level, in per cent, at which the answers differ; None if they are not shown to differ.
     """
 
     at_least: int | None
@@ -58,7 +58,7 @@ class Difference:
     def range(self) -> str:
         """Write the interval without its sign where it has one, and as far as it is known.
 
-        >>> Difference(-3, -1, 0.95).range, Difference(20, None, 0.99).range, Difference(-2, 1, None).range
+        >>> Difference(-3, -1, 95).range, Difference(20, None, 99).range, Difference(-2, 1, None).range
         ('1-3', 'at least 20', '2 fewer to 1 more')
         >>> Difference(None, 1, None).range, Difference(-4, None, None).range, Difference(None, None, None).range
         ('at most 1 more', 'at most 4 fewer', 'unknown')
@@ -78,7 +78,7 @@ class Difference:
     def __str__(self) -> str:
         """Say what the second study needs.
 
-        >>> str(Difference(-3, -1, 0.95)), str(Difference(1, 1, 0.95)), str(Difference(20, None, 0.99))
+        >>> str(Difference(-3, -1, 95)), str(Difference(1, 1, 95)), str(Difference(20, None, 99))
         ('1 to 3 neurons fewer', '1 neuron more', 'at least 20 neurons more')
         >>> str(Difference(0, 0, None)), str(Difference(-2, 1, None)), str(Difference(None, None, None))
         ('the same', 'not told apart (2 fewer to 1 more)', 'not told apart')
@@ -93,7 +93,8 @@ class Difference:
 
     def to_json(self) -> dict[str, str | float | None]:
         """Return the difference as `fewest compare --format json` prints it."""
-        return {"outcome": self.outcome, "at_least": self.at_least, "at_most": self.at_most, "sure": self.sure}
+        sure = None if self.sure is None else self.sure / 100
+        return {"outcome": self.outcome, "at_least": self.at_least, "at_most": self.at_most, "sure": sure}
 
 
 def difference(first: tuple[Finding, Finding], second: tuple[Finding, Finding]) -> Difference:
@@ -107,13 +108,13 @@ def difference(first: tuple[Finding, Finding], second: tuple[Finding, Finding]) 
         >>> def of(low, high):
         ...     return Answer(high, (high,), (low, high), 0.95, 20)
         >>> difference((of(13, 14), of(12, 14)), (of(10, 12), of(10, 13)))
-        Difference(at_least=-4, at_most=-1, sure=0.95)
+        Difference(at_least=-4, at_most=-1, sure=95)
     """
     low, high = _interval(first[0], second[0])
     if Difference(low, high, None).outcome not in ("fewer", "more"):
         return Difference(low, high, None)
     surely = Difference(*_interval(first[1], second[1]), None).outcome in ("fewer", "more")
-    return Difference(low, high, 0.99 if surely else 0.95)
+    return Difference(low, high, 99 if surely else 95)
 
 
 def _interval(first: Finding, second: Finding) -> tuple[int | None, int | None]:

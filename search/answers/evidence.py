@@ -91,12 +91,12 @@ FEWEST_SEEDS = 3
 Verdict: TypeAlias = Literal["below", "open", "at least"]
 """Judgement of p(n) against the required share."""
 
-Level: TypeAlias = Literal[0.95, 0.99]
-"""Confidence of an interval whose two ends rest on verdicts: each verdict errs to one side with half the rest."""
+Level: TypeAlias = Literal[95, 99]
+"""Confidence of an interval, in per cent; each of the two verdicts at its ends errs with half of what is left."""
 
 _NORMAL = NormalDist()
 
-_BOUNDARY: Mapping[Level, float] = {0.95: 2.35, 0.99: 2.89}
+_BOUNDARY: Mapping[Level, float] = {95: 2.35, 99: 2.89}
 """The bound after `CAP` seeds: with `_FLATNESS`, five looks err to one side with 2.0 % (0.4 %)."""
 
 _FLATNESS = 0.1
@@ -141,22 +141,22 @@ class Evidence(NamedTuple):
     verdict: Verdict
 
 
-def bound(seeds: int, level: Level = 0.95) -> float:
+def bound(seeds: int, level: Level = 95) -> float:
     """Return the bound that |z| must exceed for a verdict after `seeds` seeds; see "Looking more than once".
 
     >>> [round(bound(seeds), 2) for seeds in (4, 8, 12, 16, 20, 40, 80)]
     [2.76, 2.58, 2.47, 2.4, 2.35, 2.81, 3.02]
-    >>> [round(bound(seeds, 0.99), 2) for seeds in (4, 20, 40)]
+    >>> [round(bound(seeds, 99), 2) for seeds in (4, 20, 40)]
     [3.39, 2.89, 3.29]
     """
     if seeds <= CAP:
         return _BOUNDARY[level] * math.pow(CAP / seeds, _FLATNESS)
     doubling = math.ceil(math.log2(seeds / CAP))
-    one_sided = (1.0 - level) / 2.0
+    one_sided = (100 - level) / 200.0
     return -_NORMAL.inv_cdf(_LATER_SHARE * one_sided / 2.0 ** (doubling - 1))
 
 
-def evidence(family: Results, target: float, level: Level = 0.95) -> dict[Architecture, dict[Quantity, Evidence]]:
+def evidence(family: Results, target: float, level: Level = 95) -> dict[Architecture, dict[Quantity, Evidence]]:
     """Judge every architecture of one depth against every share.
 
     Verdicts never contradict each other. A size judged "at least" for a larger share is so for the smaller ones, and a

@@ -25,7 +25,7 @@ def headline(comparison: Comparison) -> str:
         ((sure, target.accuracy), sentence)
         for target in comparison.targets
         for sure, sentence in _judged(target)
-        if sure > 0.0
+        if sure
     ]
     if judged:
         return max(judged)[1]
@@ -35,7 +35,7 @@ def headline(comparison: Comparison) -> str:
     return "There are no answers to compare yet"
 
 
-def _judged(target: ComparedTarget) -> list[tuple[float, str]]:
+def _judged(target: ComparedTarget) -> list[tuple[int, str]]:
     """Return the sentence of each study but the first, after the highest level of its differences, or 0."""
     opening, answers = f"At least {short_percent(target.accuracy)} of test samples right", target.of_depth(None)
     one_layer = target.of_depth(1)
@@ -43,7 +43,7 @@ def _judged(target: ComparedTarget) -> list[tuple[float, str]]:
         opening, answers = f"{opening} with one hidden layer", one_layer
     first, *others = answers
     return [
-        (max(unlike.sure or 0.0 for unlike in other.against_first.values()), f"{opening}: {_sentence(first, other)}")
+        (max(unlike.sure or 0 for unlike in other.against_first.values()), f"{opening}: {_sentence(first, other)}")
         for other in others
         if other.against_first is not None
     ]
@@ -70,9 +70,9 @@ def _typically(first: ComparedAnswer, other: ComparedAnswer, unlike: Difference)
 
 
 def _differs(first: ComparedAnswer, other: ComparedAnswer, quantity: Quantity, unlike: Difference) -> str:
-    sizes, sure = _sizes(first, other, quantity), short_percent(unlike.sure or 0.0)
+    sizes = _sizes(first, other, quantity)
     needs = f"{shown(other.study)} needs {unlike} than {shown(first.study)}"
-    return f"{WORDING[quantity].adverb} {needs} ({sizes}; {sure} sure)"
+    return f"{WORDING[quantity].adverb} {needs} ({sizes}; {unlike.sure} % sure)"
 
 
 def _sizes(first: ComparedAnswer, other: ComparedAnswer, quantity: Quantity) -> str:

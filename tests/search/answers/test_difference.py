@@ -48,8 +48,8 @@ def test_answers_differ_where_their_intervals_share_no_size(first: Finding, seco
 
 
 def test_a_difference_is_as_sure_as_the_highest_level_that_shows_it() -> None:
-    assert difference((of(13, 14), of(13, 14)), (of(10, 12), of(10, 12))).sure == 0.99
-    assert difference((of(13, 14), of(12, 14)), (of(10, 12), of(10, 12))).sure == 0.95
+    assert difference((of(13, 14), of(13, 14)), (of(10, 12), of(10, 12))).sure == 99
+    assert difference((of(13, 14), of(12, 14)), (of(10, 12), of(10, 12))).sure == 95
     assert difference((of(12, 14), of(12, 14)), (of(10, 12), of(10, 12))).sure is None
 
 
@@ -79,7 +79,7 @@ def verified(crossing: float, seed: int) -> tuple[Finding, Finding]:
         for (width,), fresh in plan.items():
             middle = TARGET + 0.004 * (width - crossing)
             results[(width,)] += rng.normal(middle, 0.003, fresh).tolist()
-    levels: tuple[Level, Level] = (0.95, 0.99)
+    levels: tuple[Level, Level] = (95, 99)
     likely, surely = (answer_target(results, TARGET, level).by_depth[1]["typical"] for level in levels)
     return likely, surely
 
@@ -93,7 +93,7 @@ def test_equal_studies_are_told_apart_seldom_and_others_often() -> None:
     false = [difference(one, other) for one, other in itertools.product(first, equal)]
     true = [difference(one, other) for one, other in itertools.product(first, less)]
     assert np.mean([found.sure is not None for found in false]) <= 0.05
-    assert np.mean([found.sure == 0.99 for found in false]) <= 0.01
+    assert np.mean([found.sure == 99 for found in false]) <= 0.01
     assert np.mean([found.outcome in ("same", "not told apart") for found in false]) >= 0.95
     assert np.mean([found.outcome == "fewer" for found in true]) >= 0.5
     assert np.mean([found.outcome == "more" for found in true]) <= 0.025

@@ -30,7 +30,7 @@ def answer(study: str, neurons: int | None, unlike: Difference | None = None) ->
 
 
 def compared(first: str = "relu", second: str = "tanh", remarks: Sequence[str] = ()) -> Comparison:
-    answers = answer(first, 14), answer(second, 12, Difference(-2, -2, 0.99))
+    answers = answer(first, 14), answer(second, 12, Difference(-2, -2, 99))
     return Comparison(
         studies=(first, second),
         settings=(SettingRow("activation", ("relu", second)),),
@@ -61,8 +61,8 @@ def test_studies_without_trials_are_drawn_as_nothing() -> None:
 
 
 def test_a_cell_has_a_difference_only_where_it_is_more_than_chance() -> None:
-    assert cell(answer("b", 12, Difference(-2, -1, 0.95)), "typical") == "12 (12-12), 1-2 fewer"
-    assert cell(answer("b", None, Difference(20, None, 0.99)), "typical") == (
+    assert cell(answer("b", 12, Difference(-2, -1, 95)), "typical") == "12 (12-12), 1-2 fewer"
+    assert cell(answer("b", None, Difference(20, None, 99)), "typical") == (
         "not reached up to 32 neurons, at least 20 more"
     )
     assert cell(answer("b", 12, Difference(-2, 1, None)), "typical") == "12 (12-12)"
