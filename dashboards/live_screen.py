@@ -119,7 +119,7 @@ def _standing(state: LiveState) -> Line:
 
 
 def _farewell(state: LiveState) -> str:
-    return "Nothing is left to do. q leaves." if state.finished else "q leaves; the study goes on."
+    return "Nothing is left to do. q or Ctrl-C leaves." if state.finished else "q or Ctrl-C leaves; the study goes on."
 
 
 def _answer_lines(state: LiveState) -> list[Line]:

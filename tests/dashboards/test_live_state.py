@@ -1,10 +1,12 @@
 """A study read again and again: what changed is seen, what ended is read once, and a study that goes is noticed."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
+from helpers import sqlite_url
 from optuna.trial import TrialState, create_trial
 
 from fewest.dashboards import live_state
@@ -21,6 +23,14 @@ from fewest.storage.trials.results import write_results
 from fewest.storage.trials.studies import read_trials
 
 ELSEWHERE = Process("elsewhere", "another kernel's boot", 7, "1")
+
+
+@pytest.fixture(params=["sqlite"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty storage: a SQLite file, or as a test asks for it a PostgreSQL database."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("empty_postgresql"))
+    return sqlite_url(tmp_path / "s.db")
 
 
 @pytest.fixture
@@ -67,6 +77,7 @@ def tell(storage: CohortStorage, trial_id: int, accuracy: float | None) -> None:
         storage.set_trial_state_values(trial_id, TrialState.COMPLETE, [4.0, accuracy])
 
 
+@pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True)
 def test_each_read_shows_what_has_changed(storage: CohortStorage, study: optuna.Study, follower: Follower) -> None:
     first, second, third = (ask(storage, study, width) for width in (2, 4, 8))
     assert [trial.number for trial in follower.read(0.0).running] == [2, 1, 0]

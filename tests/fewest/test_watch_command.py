@@ -14,6 +14,9 @@ import optuna
 import pytest
 from helpers import command, sqlite_url
 
+from fewest import watch_command
+from fewest.dashboards.live_state import LiveState
+from fewest.storage.errors import StorageError
 from fewest.storage.trials.cohort_storage import optuna_storage
 
 PATIENCE_SECONDS = 60
@@ -29,6 +32,29 @@ def worker(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
         assert process.stdout.readline() == "ready\n"
         yield process
         process.kill()
+
+
+def state(trouble: str | None = None) -> LiveState:
+    """A study that has not begun."""
+    return LiveState(
+        name="digits",
+        dataset="digits",
+        size="neurons",
+        n_trials=9,
+        n_epochs=3,
+        counts={},
+        n_verified=0,
+        finished=False,
+        seconds_left=None,
+        targets=(0.9,),
+        points=(),
+        front=(),
+        answers=(),
+        workers=(),
+        running=(),
+        pruned=(),
+        trouble=trouble,
+    )
 
 
 class Terminal:
@@ -73,6 +99,14 @@ def test_a_study_that_is_not_there_is_one_line(name: str, url: str, capsys: pyte
     assert line.startswith("Error: There are no studies in ")
 
 
+def test_a_storage_out_of_reach_keeps_what_was_known_and_says_why() -> None:
+    class Unreachable:
+        def read(self, now_seconds: float) -> LiveState:
+            raise StorageError("The server must answer.")
+
+    assert watch_command._read(Unreachable(), state()) == state(trouble="The server must answer.")
+
+
 @pytest.mark.slow
 def test_a_study_is_watched_and_the_terminal_left_as_it_was(
     worker: "subprocess.Popen[str]",
@@ -86,7 +120,7 @@ def test_a_study_is_watched_and_the_terminal_left_as_it_was(
     printed = capsys.readouterr()
     assert printed.out.startswith("digits on digits: searching\n")
     assert "trial 1     4            epoch 5 of 30" in printed.out
-    assert ("q leaves" in printed.out, "\x1b" in printed.out, printed.err) == (False, False, "")
+    assert ("Ctrl-C leaves" in printed.out, "\x1b" in printed.out, printed.err) == (False, False, "")
 
     # These two variables are what the terminal was when the shell began.
     begin = f"cd {shlex.quote(str(tmp_path))}; export COLUMNS=100 LINES=30; stty -g > before"
@@ -95,15 +129,15 @@ def test_a_study_is_watched_and_the_terminal_left_as_it_was(
     shell = terminal(f"{begin}; {three}; exec cat")
     assert shell.shows(lambda screen: "last heartbeat" in screen).startswith("digits on digits: searching")
     shell.do("resize-window", "-t", "w", "-x", "40", "-y", "9")
-    shell.shows(lambda screen: screen.startswith("digits on digits: searching") and "q leaves" in screen)
+    shell.shows(lambda screen: screen.startswith("digits on digits: searching") and "Ctrl-C leaves" in screen)
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
     shell.shows(lambda screen: "nobody works on it" in screen)
     shell.do("send-keys", "-t", "w", "q")
     # The second one has drawn its screen once the first one's end is out of sight.
-    shell.shows(lambda screen: (tmp_path / "first").exists() and "q leaves" in screen)
+    shell.shows(lambda screen: (tmp_path / "first").exists() and "Ctrl-C leaves" in screen)
     shell.do("send-keys", "-t", "w", "C-c")
-    shell.shows(lambda screen: (tmp_path / "second").exists() and "q leaves" in screen)
+    shell.shows(lambda screen: (tmp_path / "second").exists() and "Ctrl-C leaves" in screen)
     optuna.delete_study(study_name="digits", storage=optuna_storage(url))
     left = shell.shows(lambda screen: "third" in screen)
     assert left.startswith("first 0\nsecond 0\nError: Study 'digits' must stay in")
