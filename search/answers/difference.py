@@ -11,7 +11,8 @@ that likely, p(n) is all but q, and there the right verdict is just as unlikely.
 with 2.5 % at a size: the other one has to be right there. Two sizes make 5 %. Errors of both studies at once add less
 than 0.1 %. The same holds for the interval of M - N. `benchmarks/comparison_error.py` simulates whole verifications.
 
-The argument asks that the studies' accuracies are independent, or rise together as those from shared seeds do.
+Over all depths an upper end may err once for every depth that is just short of the share, as `answer` says. The
+argument asks that the studies' accuracies are independent, or rise together as those from shared seeds do.
 Answers speak of one test set and one split of the training samples. Studies that do not share them may differ for that
 reason alone; `unlike` says so.
 

@@ -14,7 +14,8 @@ def verdicts(target: ComparedTarget) -> list[str]:
     """Write how the answers to a target differ, one sentence for each study but the first.
 
     It is about typical answers, and about the others where they are shown to differ. Where every study's typical answer
-    is softmax alone, it is about one hidden layer.
+    is softmax alone, it is about one hidden layer. A study that was not verified for the target has a sentence only if
+    its answers are shown to differ all the same.
     """
     return [sentence for _, sentence in _judged(target)]
 
@@ -42,10 +43,15 @@ def _judged(target: ComparedTarget) -> list[tuple[int, str]]:
     if len(one_layer) > 1 and all(_is_softmax(answer) for answer in answers):
         opening, answers = f"{opening} with one hidden layer", one_layer
     first, *others = answers
-    return [
-        (max(unlike.sure or 0 for unlike in other.against_first.values()), f"{opening}: {_sentence(first, other)}")
+    judged = [
+        (max(unlike.sure or 0 for unlike in other.against_first.values()), other)
         for other in others
         if other.against_first is not None
+    ]
+    return [
+        (sure, f"{opening}: {_sentence(first, other)}")
+        for sure, other in judged
+        if sure or {first.study, other.study} <= set(target.asked_by)
     ]
 
 
@@ -81,7 +87,11 @@ def _sizes(first: ComparedAnswer, other: ComparedAnswer, quantity: Quantity) -> 
 
 def _size(answer: ComparedAnswer, quantity: Quantity) -> str:
     finding = answer.findings[quantity]
-    return str(finding.neurons) if isinstance(finding, Answer) else str(finding)
+    if isinstance(finding, Answer):
+        return str(finding.neurons)
+    if finding.status == "not reached":
+        return str(finding)
+    return f"at least {finding.at_least}" if finding.at_least else "unknown"
 
 
 def _is_softmax(answer: ComparedAnswer) -> bool:

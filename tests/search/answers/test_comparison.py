@@ -142,6 +142,13 @@ def test_a_split_by_the_files_end_needs_no_seed() -> None:
     assert compared(study("a", layer(), tail), study("b", layer(), tail, "seed=7")).remarks == ()
 
 
+def test_a_study_not_verified_for_a_target_has_a_sentence_only_if_it_differs() -> None:
+    other = "budget.targets=[0.89]"
+    assert said(compared(study("a", layer()), study("b", layer(), other))) == []
+    found = said(compared(study("a", layer()), study("b", layer(3), other)))
+    assert ["needs 3 neurons more than 'a'" in sentence for sentence in found] == [True, True]
+
+
 def test_targets_are_those_of_any_study_and_their_commands_are_named() -> None:
     found = compared(study("a", layer()), study("b", layer(), "budget.targets=[0.89]"))
     assert [(target.accuracy, target.asked_by) for target in found.targets] == [(0.89, ("b",)), (0.905, ("a",))]
@@ -154,7 +161,7 @@ def test_targets_are_those_of_any_study_and_their_commands_are_named() -> None:
 def test_an_unverified_study_is_said_to_be() -> None:
     found = compared(study("a", layer()), study("b", {}))
     assert "'b' is not verified yet, so it has no answers; `fewest verify b` verifies it." in found.remarks
-    assert said(found)[0].endswith("'b' and 'a' are not told apart (needs more seeds against 5; at most 5 fewer)")
+    assert said(found)[0].endswith("'b' and 'a' are not told apart (unknown against 5; at most 5 fewer)")
     assert headline(compared(study("a", {}), study("b", {}))) == "There are no answers to compare yet"
 
 
