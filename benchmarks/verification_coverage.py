@@ -55,12 +55,14 @@ class Run(NamedTuple):
         seeds: Number of networks that it would have trained.
         candidates: Number of architectures among these networks.
         rounds: Number of cohorts that would have trained them.
+        results: The accuracies drawn, by architecture.
     """
 
     answers: list[TargetAnswer]
     seeds: int
     candidates: int
     rounds: int
+    results: Mapping[Architecture, Sequence[float]]
 
 
 def read_table(path: Path) -> dict[Architecture, list[float]]:
@@ -122,6 +124,7 @@ def verify_once(table: Table, targets: Sequence[float], rule: Rule, rng: np.rand
         seeds=sum(map(len, results.values())),
         candidates=len(results),
         rounds=rounds,
+        results=results,
     )
 
 

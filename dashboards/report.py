@@ -41,7 +41,7 @@ from fewest.storage.errors import FewestError
 from fewest.storage.files.atomic import write_whole
 from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
 
-__all__ = ["ReportData", "ReportError", "draw_figures", "render_report", "write_report"]
+__all__ = ["ReportData", "ReportError", "draw_figures", "render_report", "write_page", "write_report"]
 
 
 class ReportError(FewestError, OSError):
@@ -85,8 +85,17 @@ def write_report(path: Path, report: ReportData) -> None:
     Raises:
         ReportError: The file cannot be written.
     """
+    write_page(path, render_report(report))
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a page of HTML as one file, as `write_report` does.
+
+    Raises:
+        ReportError: The file cannot be written.
+    """
     try:
-        write_whole(path, render_report(report).encode())
+        write_whole(path, page.encode())
     except BrokenPipeError:
         raise  # Whoever read has seen enough.
     except OSError as error:

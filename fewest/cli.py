@@ -204,6 +204,24 @@ def answer(name: str, form: str, url: str) -> None:
 
 
 @cli.command()
+@click.argument("names", metavar="NAME NAME...", nargs=-1)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--output", metavar="FILE", help="HTML file to write instead, with the fronts; or - for stdout.")
+@with_storage
+def compare(names: tuple[str, ...], form: str, output: str | None, url: str) -> None:
+    """Compare studies with the first NAME: settings that differ, and whether answers differ by more than chance.
+
+    NAME@URL names a study in another storage.
+
+    Example: fewest compare relu tanh --output activations.html
+    """
+    from fewest.compare_command import compare_studies
+    from fewest.storage.files.atomic import output_path
+
+    compare_studies(names, url, form, output_path(output) if output else None)
+
+
+@cli.command()
 @with_storage
 def studies(url: str) -> None:
     """List the studies in the storage and their progress.
@@ -215,6 +233,21 @@ def studies(url: str) -> None:
     from fewest.read_commands import all_studies
 
     print_studies(out(), all_studies(url))
+
+
+@cli.command()
+@click.argument("name")
+@with_storage
+def watch(name: str, url: str) -> None:
+    """Show study NAME while it runs: front, answer so far, workers, learning curves, what was pruned. q leaves.
+
+    Without a terminal, print how it stands and end.
+
+    Example: fewest watch mnist --storage postgresql://me@server/studies
+    """
+    from fewest.watch_command import watch_study
+
+    watch_study(name, url)
 
 
 @cli.command()

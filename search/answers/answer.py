@@ -51,7 +51,7 @@ from itertools import filterfalse
 from statistics import fmean
 from typing import Any, Literal, TypeAlias
 
-from fewest.search.answers.evidence import FEWEST_SEEDS, SHARES, Evidence, Quantity, Verdict, evidence
+from fewest.search.answers.evidence import FEWEST_SEEDS, SHARES, Evidence, Level, Quantity, Verdict, evidence
 from fewest.search.answers.results import Results, by_depth, trained
 from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture, n_neurons
@@ -64,6 +64,7 @@ __all__ = [
     "TargetAnswer",
     "answer_target",
     "answer_targets",
+    "findings_json",
     "interval_ends",
     "verdicts_by_size",
 ]
@@ -194,8 +195,8 @@ class TargetAnswer:
         return {
             "accuracy": self.accuracy,
             **({"asked": self.asked} if self.asked else {}),
-            **_findings_json(self.overall),
-            "by_depth": {str(depth): _findings_json(found) for depth, found in self.by_depth.items()},
+            **findings_json(self.overall),
+            "by_depth": {str(depth): findings_json(found) for depth, found in self.by_depth.items()},
         }
 
 
@@ -211,19 +212,20 @@ def answer_targets(results: Results, targets: Iterable[float]) -> list[TargetAns
     return [answer_target(results, target) for target in sorted(set(targets))]
 
 
-def answer_target(results: Results, target: float) -> TargetAnswer:
+def answer_target(results: Results, target: float, level: Level = 95) -> TargetAnswer:
     """Answer one target.
 
     Args:
         results: Test accuracies of architectures of any depths. Without any, the answer needs more seeds.
         target: Test accuracy to reach, in 0..1.
+        level: Confidence of the intervals.
 
     Raises:
         ValueError: The target or an accuracy is outside 0..1.
     """
     if not 0.0 <= target <= 1.0:
         raise ValueError(f"`target` must be an accuracy in 0..1, got {target}.")
-    depths = {depth: _answer_family(depth, family, target) for depth, family in by_depth(results).items()}
+    depths = {depth: _answer_family(depth, family, target, level) for depth, family in by_depth(results).items()}
     overall = {quantity: _smallest([found[quantity] for found in depths.values()]) for quantity in SHARES}
     return TargetAnswer(accuracy=target, overall=overall, by_depth=depths)
 
@@ -257,8 +259,8 @@ def interval_ends(sizes: Sequence[tuple[int, Verdict]]) -> tuple[int, int]:
     return low, high
 
 
-def _answer_family(depth: int, family: Results, target: float) -> Findings:
-    judged = evidence(family, target)
+def _answer_family(depth: int, family: Results, target: float, level: Level) -> Findings:
+    judged = evidence(family, target, level)
     return {quantity: _answer_one(depth, family, judged, quantity) for quantity in SHARES}
 
 
@@ -312,7 +314,8 @@ def _excludes_softmax(finding: Finding) -> bool:
     return isinstance(finding, NoAnswer) and finding.status == "not reached" and finding.up_to == 0
 
 
-def _findings_json(findings: Findings) -> dict[str, Any]:
+def findings_json(findings: Findings) -> dict[str, Any]:
+    """Return the three answers to a target as `fewest answer --format json` prints them."""
     written: dict[str, Any] = {}
     unanswered: dict[str, str] = {}
     for quantity in SHARES:

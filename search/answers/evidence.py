@@ -50,6 +50,8 @@ Five looks at equal distances then err to one side with 2.0 %, by numerical inte
 0.5 % left pays for seeds added later. Between cap and 2 cap the bound is the normal quantile of 0.25 %. Each further
 doubling has half the error of the one before.
 
+At the level 99 %, in place of 95 %, 2.89 stands for 2.35, and all errors are a fifth.
+
 The bound depends on the number of seeds only. So an answer needs no history of looks, and any rule may choose
 what to train next and stop at any time.
 
@@ -73,7 +75,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from fewest.search.answers.results import Results, trained
 from fewest.search.settings.space import Architecture
 
-__all__ = ["CAP", "FEWEST_SEEDS", "SHARES", "Evidence", "Quantity", "Verdict", "bound", "evidence"]
+__all__ = ["CAP", "FEWEST_SEEDS", "SHARES", "Evidence", "Level", "Quantity", "Verdict", "bound", "evidence"]
 
 Quantity: TypeAlias = Literal["possible", "typical", "reliable"]
 
@@ -89,16 +91,19 @@ FEWEST_SEEDS = 3
 Verdict: TypeAlias = Literal["below", "open", "at least"]
 """Judgement of p(n) against the required share."""
 
+Level: TypeAlias = Literal[95, 99]
+"""Confidence of an interval, in per cent; each of the two verdicts at its ends errs with half of what is left."""
+
 _NORMAL = NormalDist()
 
-_BOUNDARY = 2.35
-"""The bound after `CAP` seeds: with `_FLATNESS`, five looks err to one side with 2.0 %."""
+_BOUNDARY: Mapping[Level, float] = {95: 2.35, 99: 2.89}
+"""The bound after `CAP` seeds: with `_FLATNESS`, five looks err to one side with 2.0 % (0.4 %)."""
 
 _FLATNESS = 0.1
 """1/2 - Delta: 0 would be Pocock's level boundary."""
 
-_LATER_ERROR = 0.0025
-"""Error to one side in the first doubling beyond `CAP`; the sum over all doublings is 0.5 %."""
+_LATER_SHARE = 0.1
+"""Share of a verdict's error that the first doubling beyond `CAP` spends; all doublings spend twice as much."""
 
 _SURPRISE = 0.15
 """Most binomial probability of a pass count that agrees with z: the count can object, but cannot decide alone."""
@@ -136,19 +141,22 @@ class Evidence(NamedTuple):
     verdict: Verdict
 
 
-def bound(seeds: int) -> float:
+def bound(seeds: int, level: Level = 95) -> float:
     """Return the bound that |z| must exceed for a verdict after `seeds` seeds; see "Looking more than once".
 
     >>> [round(bound(seeds), 2) for seeds in (4, 8, 12, 16, 20, 40, 80)]
     [2.76, 2.58, 2.47, 2.4, 2.35, 2.81, 3.02]
+    >>> [round(bound(seeds, 99), 2) for seeds in (4, 20, 40)]
+    [3.39, 2.89, 3.29]
     """
     if seeds <= CAP:
-        return _BOUNDARY * math.pow(CAP / seeds, _FLATNESS)
+        return _BOUNDARY[level] * math.pow(CAP / seeds, _FLATNESS)
     doubling = math.ceil(math.log2(seeds / CAP))
-    return -_NORMAL.inv_cdf(_LATER_ERROR / 2.0 ** (doubling - 1))
+    one_sided = (100 - level) / 200.0
+    return -_NORMAL.inv_cdf(_LATER_SHARE * one_sided / 2.0 ** (doubling - 1))
 
 
-def evidence(family: Results, target: float) -> dict[Architecture, dict[Quantity, Evidence]]:
+def evidence(family: Results, target: float, level: Level = 95) -> dict[Architecture, dict[Quantity, Evidence]]:
     """Judge every architecture of one depth against every share.
 
     Verdicts never contradict each other. A size judged "at least" for a larger share is so for the smaller ones, and a
@@ -157,16 +165,19 @@ def evidence(family: Results, target: float) -> dict[Architecture, dict[Quantity
     Args:
         family: Results of one depth, smallest size first, as `by_depth` returns them.
         target: Accuracy to reach, in 0..1.
+        level: Confidence of the intervals that the verdicts make.
     """
     spreads = _spreads(list(family.values()))
     judged: dict[Architecture, dict[Quantity, Evidence]] = {}
     for (architecture, accuracies), spread in zip(family.items(), spreads, strict=True):
-        found = {quantity: _judge(accuracies, spread, target, share) for quantity, share in SHARES.items()}
+        found = {quantity: _judge(accuracies, spread, target, share, level) for quantity, share in SHARES.items()}
         judged[architecture] = _consistent(found)
     return judged
 
 
-def _judge(accuracies: Sequence[float], spread: tuple[float, float], target: float, required: float) -> Evidence:
+def _judge(
+    accuracies: Sequence[float], spread: tuple[float, float], target: float, required: float, level: Level
+) -> Evidence:
     """Judge one architecture against one required share.
 
     Args:
@@ -174,6 +185,7 @@ def _judge(accuracies: Sequence[float], spread: tuple[float, float], target: flo
         spread: Standard deviation of the accuracies, and its degrees of freedom.
         target: Accuracy to reach, in 0..1.
         required: Share of all seeds that must reach the target: q in the derivation above.
+        level: Confidence of the intervals that the verdict makes.
     """
     seeds = len(accuracies)
     if seeds == 0:
@@ -188,9 +200,10 @@ def _judge(accuracies: Sequence[float], spread: tuple[float, float], target: flo
     else:
         z = _z_of_accuracies(accuracies, spread, target, required)
     verdict: Verdict = "open"
-    if z > bound(seeds) and share >= required and _rare(seeds, seeds - passes, 1.0 - required):
+    limit = bound(seeds, level)
+    if z > limit and share >= required and _rare(seeds, seeds - passes, 1.0 - required):
         verdict = "at least"
-    elif z < -bound(seeds) and share < required and _rare(seeds, passes, required):
+    elif z < -limit and share < required and _rare(seeds, passes, required):
         verdict = "below"
     return Evidence(seeds, share, z, verdict)
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fewest.search.settings.config import Metric, SettingsError, StudyConfig
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons, n_parameters
+from fewest.search.settings.targets import valued
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.records import StudyRecord, TrialRecord
 
@@ -122,6 +123,12 @@ class OurStudy:
     data: DataDescription
     environment: Mapping[str, str]
     best: Best | None = None
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """The targets as accuracies in 0..1, rising, without relative ones that have no value yet."""
+        best = None if self.best is None else self.best.accuracy
+        return tuple(target.accuracy for target in valued(self.config.budget.targets, best))
 
     def plausible(self, trial: TrialRecord) -> TrialRecord:
         """Remove impossible values from a trial of this study; see `plausible`."""

@@ -3,7 +3,8 @@
 Optuna's intermediate values are not used: its TPE sampler fails on them in a study with several objectives.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -15,7 +16,7 @@ from fewest.storage.database.transactions import reading, write
 from fewest.storage.trials.leases import lost_trials
 from fewest.storage.trials.records import CurvePoint
 
-__all__ = ["read_curves", "write_curves"]
+__all__ = ["read_curves", "read_curves_of", "write_curves"]
 
 
 def write_curves(
@@ -78,22 +79,37 @@ def read_curves(source: Database | Connection, study_id: int, *, since: int = 0)
         StorageError: The database cannot be read.
     """
     query = (
-        sa.select(
-            curves.c.trial_id,
-            curves.c.epoch,
-            curves.c.loss,
-            curves.c.accuracy,
-            curves.c.val_loss,
-            curves.c.val_accuracy,
-        )
+        _points()
         .join(trials, trials.c.trial_id == curves.c.trial_id)
         .where(trials.c.study_id == study_id, curves.c.trial_id >= since)
-        .order_by(curves.c.trial_id, curves.c.epoch)
     )
-    found: dict[int, list[CurvePoint]] = {}
     with reading(source) as connection:
-        if not has_table(connection, curves):
-            return found
-        for trial_id, epoch, *metrics in connection.execute(query):
-            found.setdefault(trial_id, []).append(CurvePoint(epoch, *map(from_null, metrics)))
+        return _found(connection, query)
+
+
+def read_curves_of(source: Database | Connection, trial_ids: Collection[int]) -> dict[int, list[CurvePoint]]:
+    """Read the curves of some trials, as `read_curves` does.
+
+    Args:
+        source: The storage's database, or a connection in a transaction.
+        trial_ids: The trials' ids.
+
+    Raises:
+        StorageError: The database cannot be read.
+    """
+    with reading(source) as connection:
+        return _found(connection, _points().where(curves.c.trial_id.in_(trial_ids)))
+
+
+def _points() -> sa.Select[Any]:
+    columns = ("trial_id", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+    return sa.select(*(curves.c[name] for name in columns)).order_by(curves.c.trial_id, curves.c.epoch)
+
+
+def _found(connection: Connection, query: sa.Select[Any]) -> dict[int, list[CurvePoint]]:
+    found: dict[int, list[CurvePoint]] = {}
+    if not has_table(connection, curves):
+        return found
+    for trial_id, epoch, *metrics in connection.execute(query):
+        found.setdefault(trial_id, []).append(CurvePoint(epoch, *map(from_null, metrics)))
     return found

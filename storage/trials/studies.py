@@ -5,7 +5,7 @@ Nothing here writes. Databases written by Optuna alone are read as well.
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, TypeVar, cast, get_args
@@ -115,7 +115,9 @@ def unknown_study(name: str, names: list[str], place: str) -> str:
     return f"{said}{hint} It has {', '.join(map(repr, names[:_N_NAMES_SHOWN]))}{more}."
 
 
-def read_trials(source: Database | Connection, study_id: int, *, since: int = 0) -> list[TrialRecord]:
+def read_trials(
+    source: Database | Connection, study_id: int, *, since: int = 0, also: Collection[int] = ()
+) -> list[TrialRecord]:
     """Read all trials of a study, by number.
 
     Values that a trial's attributes lack, or hold in another form or range than ours, are None.
@@ -124,6 +126,7 @@ def read_trials(source: Database | Connection, study_id: int, *, since: int = 0)
         source: The storage's database, or a connection in a transaction.
         study_id: The study's key.
         since: The lowest trial id to read; older trials have lower ids.
+        also: Ids of older trials to read as well.
 
     Returns:
         The trials; `started` and `completed` are in UTC, with their time zone.
@@ -131,8 +134,12 @@ def read_trials(source: Database | Connection, study_id: int, *, since: int = 0)
     Raises:
         StorageError: The database cannot be read.
     """
-    own = (trials.c.study_id == study_id) & (trials.c.trial_id >= since)
     attributes = trial_user_attributes
+
+    def wanted(column: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+        return (column >= since) | column.in_(also) if also else column >= since
+
+    own = (trials.c.study_id == study_id) & wanted(trials.c.trial_id)
     with reading(source) as connection:
         rows = connection.execute(
             sa.select(
@@ -149,7 +156,7 @@ def read_trials(source: Database | Connection, study_id: int, *, since: int = 0)
         for trial_id, key, value_json in connection.execute(
             sa.select(attributes.c.trial_id, attributes.c.key, attributes.c.value_json)
             .join(trials, trials.c.trial_id == attributes.c.trial_id)
-            .where(own, attributes.c.trial_id >= since, attributes.c.key.in_(_ATTRIBUTES))
+            .where(own, wanted(attributes.c.trial_id), attributes.c.key.in_(_ATTRIBUTES))
         ):
             described.setdefault(trial_id, {})[key] = _value(value_json)
         accuracies: dict[int, float | None] = dict(
@@ -159,7 +166,7 @@ def read_trials(source: Database | Connection, study_id: int, *, since: int = 0)
                 .where(
                     own,
                     trials.c.state == "COMPLETE",
-                    trial_values.c.trial_id >= since,
+                    wanted(trial_values.c.trial_id),
                     trial_values.c.objective == ACCURACY_OBJECTIVE,
                 )
             ).all()

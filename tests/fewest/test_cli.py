@@ -206,7 +206,7 @@ def test_every_commands_help_ends_with_an_example(name, capsys):
     assert f"Example: fewest {name}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("answer", "digits"), ("studies",)])
+@pytest.mark.parametrize("arguments", [("--help",), ("answer", "digits"), ("studies",), ("watch", "digits")])
 def test_reading_commands_load_no_heavy_library(arguments, finished):
     """They would take seconds to start: `benchmarks/startup.py` measures what they do take."""
     program = (

@@ -114,21 +114,22 @@ class TestClosedForms:
     def test_deviates(self, share):
         assert answers._quantile_of(share) == pytest.approx(stats.norm.ppf(1 - share))
 
-    def test_five_looks_spend_two_per_cent_and_additions_half_a_per_cent(self):
+    @pytest.mark.parametrize(("level", "error"), [(95, 0.025), (99, 0.005)])
+    def test_five_looks_spend_four_fifths_of_the_error_and_additions_the_rest(self, level, error):
         """Armitage's recursion: the density of the sum of scores that have not crossed yet, look by look."""
         looks = [4, 8, 12, 16, 20]
         spent, grid, density = 0.0, np.zeros(1), np.ones(1)
         for seeds in looks:
-            limit = bound(seeds) * math.sqrt(seeds)
+            limit = bound(seeds, level) * math.sqrt(seeds)
             spent += np.sum(density * stats.norm.sf(limit, loc=grid, scale=2.0))
             fresh = np.linspace(-45.0, limit, 1200)
             width = fresh[1] - fresh[0]
             density = (stats.norm.pdf(fresh[:, None], loc=grid, scale=2.0) * density).sum(axis=1) * width
             density[[0, -1]] /= 2.0
             grid = fresh
-        later = sum(stats.norm.sf(bound(CAP * 2**doubling)) for doubling in range(1, 30))
-        assert spent == pytest.approx(0.0200, abs=2e-4)
-        assert later == pytest.approx(0.005, abs=1e-5)
+        later = sum(stats.norm.sf(bound(CAP * 2**doubling, level)) for doubling in range(1, 30))
+        assert spent == pytest.approx(0.8 * error, rel=0.01)
+        assert later == pytest.approx(0.2 * error, rel=2e-3)
 
 
 class TestIntervals:

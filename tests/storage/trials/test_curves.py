@@ -13,7 +13,7 @@ from sqlalchemy import event
 from storage_helpers import count, same
 
 from fewest.storage.trials.cohort_storage import CohortStorage
-from fewest.storage.trials.curves import read_curves, write_curves
+from fewest.storage.trials.curves import read_curves, read_curves_of, write_curves
 from fewest.storage.trials.records import CurvePoint
 from fewest.storage.trials.studies import read_trials
 
@@ -72,6 +72,16 @@ def test_curves_of_other_studies_are_not_read(database: Database, new_study: New
     for study_id in (first, second):
         write_curves(database, {i: [CurvePoint(0, study_id, 0, 1, 0)] for i in trial_ids(database, study_id)})
     assert [curve[0].loss for curve in read_curves(database, second).values()] == [second]
+
+
+def test_curves_of_some_trials_are_read(database: Database, new_study: NewStudy) -> None:
+    first, second, third = trial_ids(database, new_study(n_trials=3))
+    write_curves(database, {i: [CurvePoint(0, i, 0, 1, 0)] for i in (first, second, third)})
+    assert {i: curve[0].loss for i, curve in read_curves_of(database, [first, third]).items()} == {
+        first: first,
+        third: third,
+    }
+    assert read_curves_of(database, []) == {}
 
 
 def test_ids_given_out_again_after_a_deletion_bring_no_old_curve_back(tmp_path: Path) -> None:

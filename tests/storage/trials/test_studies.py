@@ -149,3 +149,15 @@ def test_reading_never_writes(storage: CohortStorage, new_study: NewStudy, tmp_p
     database.dispose()
     assert hashlib.sha256(file.read_bytes()).hexdigest() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["study.db"]
+
+
+def test_trials_are_read_from_an_id_on_and_some_older_ones_as_well(storage: CohortStorage, new_study: NewStudy) -> None:
+    study_id = new_study(n_trials=4)
+    complete = create_trial(state=TrialState.COMPLETE, values=[4.0, 0.5], user_attrs={"neurons": 4})
+    storage.create_trials(study_id, [complete])
+    ids = [trial.trial_id for trial in read_trials(storage.engine, study_id)]
+    assert [trial.number for trial in read_trials(storage.engine, study_id, since=ids[3], also=[ids[1]])] == [1, 3, 4]
+    [old, _] = read_trials(storage.engine, study_id, since=ids[4], also=[ids[0]])
+    assert (old.number, old.widths) == (0, (4,))
+    [last] = read_trials(storage.engine, study_id, since=ids[4] + 1, also=[ids[4]])
+    assert (last.neurons, last.validation_accuracy) == (4, 0.5)
