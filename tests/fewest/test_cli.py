@@ -172,6 +172,8 @@ def test_the_answer_as_json_has_the_designed_shape(finished, capsys):
             "dataset",
             "protocol",
             "classes",
+            "metric",
+            "best",
             "trials",
             "networks_trained",
             "epochs_trained",
