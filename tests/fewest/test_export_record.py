@@ -160,5 +160,19 @@ def test_a_file_may_lose_the_tolerance_beyond_rounding_and_gain_anything() -> No
         record.require_file(right(1000, 397), "tflite-int8", 0.1)
 
 
+def test_a_sample_of_the_smallest_class_is_the_most_that_rounding_moves() -> None:
+    y = np.repeat([0, 1], [996, 4]).astype(np.int32)
+    record = Record("It", Recorded(1.0), "kept", metric="balanced_accuracy")
+    for n_wrong in (2, 3):
+        now = Measured.of("balanced_accuracy", y, np.where(np.arange(1000) < 1000 - n_wrong, y, 0))
+        assert now.accuracy == 1 - n_wrong / 8
+        if n_wrong == 2:
+            record.require_network({"validation": now})
+    with pytest.raises(
+        RecordError, match=r"a balanced validation accuracy of 1\.0000, but as it was kept it has 0\.62"
+    ):
+        record.require_network({"validation": now})
+
+
 def test_what_was_not_measured_is_not_compared() -> None:
     Record("It", Recorded(), "kept").require_network(right(9, 0))
