@@ -96,7 +96,7 @@ class Request(NamedTuple):
 
 def _accuracy_of(target: Asked | None, known: Found, best: float | None) -> float:
     """Return the accuracy that a target stands for; None stands for the highest."""
-    if isinstance(target, float):
+    if target is not None and not isinstance(target, str):
         return target
     values = valued(known.config.budget.targets, best)
     found = [value.accuracy for value in values if target in (None, value.asked)]
