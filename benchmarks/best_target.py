@@ -8,6 +8,7 @@ architecture's other three seeds says what it is worth. Prints how far three gue
 accuracy, the median of the ten highest, and one fresh seed (so eight have a spread of 1 / sqrt(8) of that).
 """
 
+import argparse
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,6 +21,7 @@ N_SEARCHES, N_NETWORKS, N_SEEDS, N_TOP = 2_000, 400, 4, 10
 
 def main() -> None:
     """Print a line for each data set."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     print("data     single best    median of 10   fresh seed (mean, sd)   validation samples")
     for name in ("mnist", "digits"):
         finals, n_validation = finals_of(name)

@@ -30,7 +30,6 @@ from fewest.options import (
 )
 
 if TYPE_CHECKING:
-    from fewest.search.settings.targets import Asked
     from fewest.train_commands import Manner
 
 __all__ = ["main"]
@@ -161,7 +160,7 @@ def resume(
 
 @cli.command()
 @click.argument("name")
-@click.option("--target", "targets", type=as_target, multiple=True, help="Another target accuracy; repeatable.")
+@click.option("--target", "targets", multiple=True, help="Another target, such as 0.96 or 'best - 0.01'; repeatable.")
 @click.option("--seeds", type=int, help="Most seeds for each candidate.")
 @with_moved_data
 @with_quiet
@@ -169,7 +168,7 @@ def resume(
 @with_storage
 def verify(
     name: str,
-    targets: "tuple[Asked, ...]",
+    targets: tuple[str, ...],
     seeds: int | None,
     data: str | None,
     quiet: bool,
@@ -304,7 +303,7 @@ def figures(name: str, output: str | None, dark: bool, url: str) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--target", type=as_target, help="Export the typical answer for this test accuracy.")
+@click.option("--target", help="Export the typical answer to this target.")
 @click.option("--depth", type=click.IntRange(min=0), help="With --target: number of hidden layers of the answer.")
 @click.option("--trial", type=int, help="Export this trial's network.")
 @click.option("--output", metavar="FILE", required=True, help="File to write, or - for stdout; - needs --format.")
@@ -322,7 +321,7 @@ def figures(name: str, output: str | None, dark: bool, url: str) -> None:
 @with_storage
 def export(
     name: str,
-    target: "Asked | None",
+    target: str | None,
     depth: int | None,
     trial: int | None,
     output: str,
@@ -341,14 +340,14 @@ def export(
     from fewest.export_command import Request, export_network
     from fewest.storage.files.atomic import output_path
 
-    request = Request(name, url, target, depth, trial, artifacts, data)
+    request = Request(name, url, as_target(target), depth, trial, artifacts, data)
     export_network(request, output_path(output), fmt=fmt, tolerance=tolerance)
 
 
 @cli.command()
 @click.argument("name")
 @click.argument("rows")
-@click.option("--target", type=as_target, help="Use the typical answer for this test accuracy; by default the highest.")
+@click.option("--target", help="Use the typical answer to this target; by default the highest.")
 @click.option("--depth", type=click.IntRange(min=0), help="Number of hidden layers of the answer.")
 @click.option("--trial", type=int, help="Use this trial's network.")
 @click.option("--output", metavar="FILE", default="-", help="CSV file to write; by default stdout.")
@@ -358,7 +357,7 @@ def export(
 def predict(
     name: str,
     rows: str,
-    target: "Asked | None",
+    target: str | None,
     depth: int | None,
     trial: int | None,
     output: str,
@@ -376,7 +375,7 @@ def predict(
 
     if target is not None and trial is not None:
         raise click.UsageError("Name one network, either with --target or with --trial.")
-    predict_rows(Request(name, url, target, depth, trial, artifacts, data), rows, output_path(output))
+    predict_rows(Request(name, url, as_target(target), depth, trial, artifacts, data), rows, output_path(output))
 
 
 @cli.command()

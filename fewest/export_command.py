@@ -96,14 +96,18 @@ class Request(NamedTuple):
 
 def _accuracy_of(target: Asked | None, known: Found, best: float | None) -> float:
     """Return the accuracy that a target stands for; None stands for the highest."""
-    if isinstance(target, float):
+    if target is not None and not isinstance(target, str):
         return target
     values = valued(known.config.budget.targets, best)
     found = [value.accuracy for value in values if target in (None, value.asked)]
     if found:
         return found[-1]
     if target in known.config.budget.targets or not values:
-        raise MisuseError(f"`--target` must have a value, and of study '{known.study.name}' it has {NO_VALUE_YET}.")
+        asked = "Relative targets" if target is None else f"Target {target}"
+        have = "have" if target is None else "has"
+        raise MisuseError(
+            f"{asked} of study '{known.study.name}' {have} {NO_VALUE_YET}. Choose a trial with `--trial`."
+        )
     others = ", ".join(value.asked or f"{value.accuracy:g}" for value in values)
     raise MisuseError(f"`--target` must be one that study '{known.study.name}' has, {others}; got {target}.")
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from fewest.search.settings.config import EngineName, Metric, shown
+from fewest.search.settings.config import EngineName, Metric
 from fewest.search.settings.targets import parsed
 from fewest.storage import DEFAULT_URL
+from fewest.storage.errors import MisuseError
 
 if TYPE_CHECKING:
     from fewest.search.settings.config import StudyConfig
@@ -34,18 +35,21 @@ __all__ = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def as_target(text: str) -> "Asked":
-    """Read a target: an accuracy, of which settings say whether it can be one, or one relative to the best."""
+def as_target(text: str | None) -> "Asked | None":
+    """Read a target that a study may have: an accuracy, or one relative to the best.
+
+    Raises:
+        MisuseError: It is neither.
+    """
+    if text is None:
+        return None
     try:
-        return float(text)
+        return float(text)  # Whoever looks for it says whether it can be an accuracy.
     except ValueError:
-        pass
-    try:
-        return parsed(text)
-    except ValueError:
-        raise click.BadParameter(
-            f"must be a number such as 0.95, or relative such as 'best - 0.01', got {shown(text)}."
-        ) from None
+        try:
+            return parsed(text, "`--target`")
+        except ValueError as error:
+            raise MisuseError(str(error)) from None
 
 
 def with_storage(command: Command) -> Command:
@@ -124,7 +128,6 @@ def with_study(command: Command) -> Command:
         click.option(
             "--target",
             "targets",
-            type=as_target,
             multiple=True,
             metavar="ACCURACY",
             help="Accuracy to reach, such as 0.95 or 'best - 0.01'; repeatable.",
@@ -190,7 +193,7 @@ def study_given(
     group: str | None,
     order: str | None,
     rows: int | None,
-    targets: "tuple[Asked, ...]",
+    targets: tuple[str, ...],
     metric: str | None,
     trials: int | None,
     timeout: float | None,

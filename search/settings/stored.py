@@ -96,7 +96,7 @@ class Best(BaseModel):
     Attributes:
         accuracy: The best that the study's networks can do, in 0..1: `targets.level` of the seeds' test accuracies.
         widths: Hidden widths of the most accurate network on the front, which these seeds trained anew.
-        seeds: Number of these seeds.
+        seeds: Number of these seeds, without those that failed to train.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)

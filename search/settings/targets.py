@@ -54,7 +54,7 @@ def parsed(asked: Any, name: str = "`budget.targets`") -> Asked:
         if wrong:
             raise ValueError(f"{name} must be {limit}, got {asked!r}.")
     if math.isnan(accuracy):
-        raise ValueError(f"{name} must be accuracies such as 0.95, or relative such as 'best - 0.01', got {asked!r}.")
+        raise ValueError(f"{name} must be an accuracy such as 0.95, or relative such as 'best - 0.01', got {asked!r}.")
     return accuracy
 
 

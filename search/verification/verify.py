@@ -115,7 +115,7 @@ def _seeds_of_best(study: OpenStudy, results: Accuracies) -> dict[Architecture, 
     if len(accuracies) < n:
         return {widths: n - len(accuracies)}
     if known := trained(accuracies):
-        study.keep_best(Best(accuracy=level(known), widths=list(widths), seeds=n))
+        study.keep_best(Best(accuracy=level(known), widths=list(widths), seeds=len(known)))
     return {}
 
 

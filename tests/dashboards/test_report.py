@@ -137,6 +137,31 @@ def test_accuracy_is_never_said_without_its_set() -> None:
         assert bare == []
 
 
+def test_a_balanced_accuracy_is_never_said_to_be_another() -> None:
+    for verified in (False, True):
+        report = data(verified=verified)
+        report = replace(report, answer=replace(report.answer, metric="balanced_accuracy"))
+        drawn = rendered(report).partition("</head>")[2]
+        assert "balanced test accuracy" in drawn and "reach a balanced accuracy of 90 %" in prose(drawn)
+        assert re.findall(r"(?<!alanced )(?:validation|test) accuracy", drawn) == []
+
+
+def test_a_target_stands_beside_what_guessing_reaches_and_what_was_asked() -> None:
+    report = data("budget.targets=[0.9, 'best - 0.01', 'best']", verified=True)
+    asked, *others = report.answer.targets
+    answer = replace(
+        report.answer,
+        targets=(replace(asked, asked="best - 0.01"), *others),
+        unvalued=("best",),
+        guessing={"accuracy": 0.925, "balanced_accuracy": 0.5},
+    )
+    text = prose(rendered(replace(report, answer=answer)))
+    assert "an accuracy of 90 %, best - 0.01 and best on mnist" in text
+    assert "asked for: best - 0.01 Guessing the largest class already reaches 92.5 %. typically" in text
+    assert text.count("guessing one class reaches 92.50 %") == len(others)
+    assert "Without a value yet: best." in text
+
+
 def test_every_figure_says_its_finding_as_text_and_brings_its_data() -> None:
     report = data(verified=True)
     text = rendered(report)

@@ -93,7 +93,7 @@ def test_another_network_under_the_name_of_a_kept_one_is_noticed(
         network.set_weights([-weight for weight in network.get_weights()])
         save(network, named)
         named.rename(file)
-    assert "of the validation samples right, but as it was kept it labels" in refusal(capsys, *options)
+    assert "a validation accuracy of " in refusal(capsys, *options)
 
 
 RECORDED = (
@@ -114,7 +114,7 @@ def test_another_accuracy_on_record_is_noticed(kept: bool, place: Path, capsys: 
     if not kept:
         shutil.rmtree("s.db.artifacts")
     line = refusal(capsys, *TRIAL, again=not kept)
-    assert f"but as it was {'kept' if kept else 'trained again'} it labels" in line
+    assert f"but as it was {'kept' if kept else 'trained again'} it has" in line
     assert "a library has changed (optuna was 1.0" in line
 
 
@@ -158,6 +158,20 @@ def test_a_file_may_lose_the_tolerance_beyond_rounding_and_gain_anything() -> No
     record.require_file(right(1000, 1000), "tflite-int8", 0.1)
     with pytest.raises(RecordError, match=r"as tflite-int8 the file has 0\.3970, and may lose 0\.1\."):
         record.require_file(right(1000, 397), "tflite-int8", 0.1)
+
+
+def test_a_sample_of_the_smallest_class_is_the_most_that_rounding_moves() -> None:
+    y = np.repeat([0, 1], [996, 4]).astype(np.int32)
+    record = Record("It", Recorded(1.0), "kept", metric="balanced_accuracy")
+    for n_wrong in (2, 3):
+        now = Measured.of("balanced_accuracy", y, np.where(np.arange(1000) < 1000 - n_wrong, y, 0))
+        assert now.accuracy == 1 - n_wrong / 8
+        if n_wrong == 2:
+            record.require_network({"validation": now})
+    with pytest.raises(
+        RecordError, match=r"a balanced validation accuracy of 1\.0000, but as it was kept it has 0\.62"
+    ):
+        record.require_network({"validation": now})
 
 
 def test_what_was_not_measured_is_not_compared() -> None:

@@ -107,7 +107,7 @@ def test_no_seeds_means_no_verification(url, tiny_config, loaded):
 
 
 def relative(config: StudyConfig) -> StudyConfig:
-    return overridden(config, [("budget.targets", [0.5, "best - 0.05"])])
+    return overridden(config, [("budget.targets", [0.5, "best - 0.03"])])
 
 
 def stored_best(study: OpenStudy) -> Best | None:
@@ -132,7 +132,7 @@ def test_a_relative_target_has_the_value_of_fresh_seeds_of_the_best_network(tmp_
         assert widths == study.history.architectures()[-1]
         seeds = [network.test_accuracy for network in study.results() if network.widths == widths][: best.seeds]
         assert (best.seeds, best.accuracy) == (4, level(seeds))
-        assert study.targets() == [0.5, pytest.approx(best.accuracy - 0.05)]
+        assert study.targets() == [0.5, pytest.approx(best.accuracy - 0.03)]
         found.append((best, [(network.widths, network.seed) for network in study.results()]))
     assert found[0] == found[1]
     study.config = overridden(study.config, ["budget.verification_seeds=8"])

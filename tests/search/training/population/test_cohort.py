@@ -4,8 +4,9 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -18,13 +19,19 @@ from sklearn.metrics import balanced_accuracy_score
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.seeds import search_order
-from fewest.search.settings.space import Network
+from fewest.search.settings.space import Network, SearchSpace
 from fewest.search.training.engines import ENGINES
 from fewest.search.training.interface import Bystander, Watcher
 from fewest.search.training.network import build, extract, initial_weights, optimizer, predict_labels
-from fewest.search.training.outcome import Outcome
-from fewest.search.training.population.cohort import Tuning, train_cohort
+from fewest.search.training.outcome import EpochMetrics, Outcome
+from fewest.search.training.population.cohort import Tuning, score_networks, train_cohort
+from fewest.search.training.population.cohort_size import MEMORY_BYTES, cohort_size
+from fewest.search.training.population.layout import deal
+from fewest.search.training.population.model import MAX_MODELS, POPULATIONS, Populations, n_shards
+from fewest.search.training.population.program import SCORE_CHUNK, DeviceData
 from fewest.search.training.snapshot import Snapshot
+from fewest.storage.files.checkpoints import CheckpointStore
+from fewest.storage.files.places import Folder
 
 MIXED = [
     Network((), 1),
@@ -213,6 +220,188 @@ def test_removal_changes_no_other(spare_share: float) -> None:
             assert equal(outcome, other)
         else:
             assert relative(outcome.weights, other.weights) < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compile_seconds", [2.0, 1e-3])
+@pytest.mark.parametrize("protocol", [SHORT, Protocol(protocol="notebook", batch_size=64, epochs=9, patience=2)])
+def test_continues_bit_for_bit(protocol: Protocol, compile_seconds: float) -> None:
+    """A cohort continued from any snapshot ends as the uninterrupted one."""
+    tuning = Tuning(compile_seconds=compile_seconds)
+    whole = run(protocol=protocol, tuning=tuning)
+    for start in snapshots(protocol, tuning):
+        assert all(map(equal, run(protocol=protocol, watcher=Spectator(start), tuning=tuning), whole))
+
+
+@pytest.mark.slow
+def test_snapshot_survives_a_file(tmp_path: Path) -> None:
+    """Written as a checkpoint and read back, a snapshot continues bit for bit."""
+    whole, start = run(), snapshots()[1]
+    store = CheckpointStore(Folder(tmp_path))
+    store.save("cohort", *start.to_parts())
+    saved = store.load("cohort")
+    assert saved is not None
+    read = Snapshot.from_parts(saved.arrays, saved.meta)
+    assert read.placed == start.placed
+    assert all(map(equal, run(watcher=Spectator(read)), whole))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [1, 3, 64])
+def test_continues_on_any_number_of_cores(n: int) -> None:
+    """A snapshot does not know by how many cores it was taken; more of them than members are as good."""
+    whole, start = run(), snapshots()[1]
+    for outcome, other in zip(run(watcher=Spectator(start), tuning=Tuning(n_shards=n)), whole, strict=True):
+        assert relative(outcome.weights, other.weights) < 1e-4
+
+
+@pytest.mark.slow
+def test_part_of_a_cohort_continues() -> None:
+    """Some members continued without the others end as they would have, to rounding."""
+    whole, start = run(), snapshots()[1]
+    kept = (1, 3, 6)
+    part = replace(
+        start,
+        networks=tuple(MIXED[position] for position in kept),
+        members=tuple(start.members[position] for position in kept),
+        placed=(0, 1, 2),
+    )
+    for position, outcome in zip(
+        kept, run([MIXED[position] for position in kept], watcher=Spectator(part)), strict=True
+    ):
+        assert relative(outcome.weights, whole[position].weights) < 1e-4
+
+
+@pytest.mark.slow
+def test_patience_restores_best_weights() -> None:
+    """Without improvement for `patience` epochs a member is complete, with the weights of its best epoch."""
+    protocol = Protocol(protocol="notebook", batch_size=64, epochs=30, patience=2, learning_rate=2e-2)
+    outcomes = run(protocol=protocol)
+    assert len({len(outcome.curve) for outcome in outcomes}) > 1
+    for outcome in outcomes:
+        accuracies = [seen.val_accuracy for seen in outcome.curve]
+        assert outcome.best_epoch == int(np.argmax(accuracies))
+        assert len(outcome.curve) in (outcome.best_epoch + 3, 30)
+        assert outcome.validation_accuracy == max(accuracies)
+    scored = score_networks(MIXED, [o.weights for o in outcomes], *VALIDATION, BLOBS, protocol)
+    assert scored == pytest.approx([outcome.validation_accuracy for outcome in outcomes])
+
+
+def test_raising_ends_training_and_passes_on() -> None:
+    """What the caller raises at an epoch's end comes out of `train_cohort`."""
+
+    class Stop(Bystander):
+        def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(watcher=Stop())
+
+
+def test_keras_callbacks_see_every_epoch() -> None:
+    seen: list[int] = []
+    run(callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))])
+    assert seen == [0, 1, 2, 3]
+
+
+@pytest.mark.slow
+def test_extracted_network_predicts_the_same() -> None:
+    """The stock network of a member agrees with the scores of its cohort and of either engine, in accuracy exactly."""
+    outcomes = run()
+    scored, by_stock = (
+        ENGINES[engine]().score(MIXED, [o.weights for o in outcomes], *VALIDATION, BLOBS, SHORT)
+        for engine in ("population", "keras")
+    )
+    assert by_stock.tolist() == scored.tolist()
+    for network, outcome, accuracy in zip(MIXED, outcomes, scored, strict=True):
+        predicted = extract(network, outcome.weights, BLOBS, SHORT)(BLOBS.x_validation).numpy()
+        assert np.mean(predicted.argmax(1) == BLOBS.y_validation) == accuracy == outcome.validation_accuracy
+        picked = predicted[np.arange(100), BLOBS.y_validation]
+        assert -np.log(picked).mean() == pytest.approx(outcome.curve[-1].val_loss, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_a_cohort_predicts_like_any_keras_model() -> None:
+    """`predict`, in batches, gives the probabilities of each member's stock network."""
+    shards = deal([network.architecture for network in MIXED], 20, 4, 3, 3)
+    weights = {member: initial_weights(network, 20, 4) for member, network in enumerate(MIXED)}
+    model = POPULATIONS.get(shards, BLOBS, SHORT)
+    model.load(shards, weights, {}, 0)
+    predicted = model.predict(BLOBS.x_validation, batch_size=32, verbose=0)
+    for member, network in enumerate(MIXED):
+        stock = extract(network, weights[member], BLOBS, SHORT)(BLOBS.x_validation).numpy()
+        assert predicted[:, member] == pytest.approx(stock, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_cohorts_share_one_program() -> None:
+    """Random cohorts of a study, and those who are left of them, train in one traced program."""
+    rng = np.random.default_rng(0)
+    data, protocol = blobs(), Protocol(batch_size=64, epochs=3)
+    for seed in range(4):
+        depths = [3, *rng.integers(0, 4, 11)]
+        networks = [
+            Network(tuple(np.exp(rng.uniform(0, np.log(128), depth)).astype(int).tolist()), seed) for depth in depths
+        ]
+        train_cohort(networks, data, protocol, order=search_order(0), watcher=PruneSome())
+    shards = deal([()] * 12, 20, 4, 3, n_shards())
+    assert POPULATIONS.get(shards, data, protocol).n_traced == 1
+
+
+def test_the_program_in_use_outlives_compiled_ones() -> None:
+    """Cohorts that are compiled to their end, each for itself, leave the model that all train in where it is."""
+    pool = Populations()
+    any_shards = deal([(3,)] * 4, 20, 4, 1, 2)
+    used = pool.get(any_shards, BLOBS, SHORT)
+    for width in range(1, MAX_MODELS + 1):
+        pool.get(deal([(width,)], 20, 4, 1, 1), BLOBS, SHORT, compiled=True)
+        assert pool.get(any_shards, BLOBS, SHORT) is used
+
+
+@pytest.mark.slow
+def test_compiled_gives_the_same_networks() -> None:
+    """Compiled for its layout, a cohort ends as in the executor, to rounding, and members leave as they do there."""
+    some = MIXED[3:7]
+    whole = run(some, watcher=PruneSome())
+    compiled = run(some, watcher=PruneSome(), tuning=Tuning(compile_seconds=1e-3))
+    for outcome, other in zip(compiled, whole, strict=True):
+        assert (outcome.state, len(outcome.curve)) == (other.state, len(other.curve))
+        assert outcome.state == "pruned" or relative(outcome.weights, other.weights) < 1e-4
+
+
+def test_features_without_gradient_come_last() -> None:
+    """Zero throughout once scaled, whatever they are as loaded."""
+    x = np.array([[3, 0, 5, 7], [3, 0, 6, 9]], np.float32)
+    y = np.array([0, 1], np.int32)
+    plain = SearchData("four", x, y, x, y, 2, 0.5, 0.0, "0" * 64)
+    device = DeviceData(plain)
+    assert (device.order.tolist(), device.n_live) == ([0, 2, 3, 1], 3)
+    assert device.x_train.numpy().tolist() == [[3, 5, 7], [3, 6, 9]]
+    shifted = replace(plain, scale=np.float32([1, 1, 1, 0.5]), offset=np.float32([-3, 2, -5, -4]))
+    device = DeviceData(shifted)
+    assert (device.order.tolist(), device.n_live) == ([1, 2, 3, 0], 3)
+    assert device.floats(device.x_train, slice(3)).numpy().tolist() == [[2, 0, -0.5], [2, 1, 0.5]]
+    assert device.floats(device.x_validation[:, 3:], slice(3, 4)).numpy().tolist() == [[0], [0]]
+
+
+def test_softmax_alone() -> None:
+    """A cohort without any hidden layer trains too."""
+    outcomes = run([Network((), 1), Network((), 2)])
+    assert [outcome.state for outcome in outcomes] == ["complete", "complete"]
+
+
+def test_cohort_size_falls_with_work_per_network() -> None:
+    space = SearchSpace(max_depth=3, min_width=1, max_width=128)
+    small = cohort_size(BLOBS, Protocol(), space)
+    wide = SearchSpace(max_depth=3, min_width=512, max_width=4096)
+    assert small > cohort_size(BLOBS, Protocol(), wide) >= 1
+
+
+def test_memory_bounds_a_cohort_of_class_scores() -> None:
+    """Networks without hidden layers take what the scores of a chunk of samples take."""
+    data = replace(BLOBS, n_classes=100)
+    size = cohort_size(data, Protocol(batch_size=1), SearchSpace(max_depth=0, min_width=1, max_width=1))
+    assert 1 < size * 100 * SCORE_CHUNK * 4 < MEMORY_BYTES
 
 
 @pytest.mark.slow
