@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "as_overrides",
     "manner_given",
+    "rows_given",
     "study_given",
     "with_artifacts",
     "with_budget",
@@ -24,6 +25,7 @@ __all__ = [
     "with_names",
     "with_places",
     "with_quiet",
+    "with_rows",
     "with_storage",
     "with_study",
 ]
@@ -88,6 +90,13 @@ def with_study(command: Command) -> Command:
         click.option("--seed", type=int, help="Seed of every random number in the study."),
         click.option("--engine", type=click.Choice(get_args(EngineName)), help="How networks are trained."),
         click.option("--data", metavar="PATH", help="A table, or an .npz file with x_train, y_train, x_test, y_test."),
+    )
+    return _with_all(with_rows(command), options)
+
+
+def with_rows(command: Command) -> Command:
+    """Add the options that say what the rows of a table are, and the targets."""
+    options = (
         click.option("--label", metavar="COLUMN", help="A table's column of labels; the last one by default."),
         click.option(
             "--ignore", multiple=True, metavar="COLUMN", help="A table's column that is no input; repeatable."
@@ -153,17 +162,11 @@ def study_given(
     seed: int | None,
     engine: str | None,
     data: str | None,
-    label: str | None,
-    ignore: tuple[str, ...],
-    test: str | None,
-    group: str | None,
-    order: str | None,
-    rows: int | None,
-    targets: tuple[float, ...],
     trials: int | None,
     timeout: float | None,
+    **of_rows: Any,
 ) -> "StudyConfig":
-    """Load the study file, or make settings for a data file, and apply those of `with_study` and `with_budget`."""
+    """Load the study file, or make settings for a data file, and apply those of `with_study` and others."""
     from fewest.search.data.own_data import is_data, settings_for
     from fewest.search.settings.files import checked, load
 
@@ -172,18 +175,34 @@ def study_given(
         "seed": seed,
         "engine": engine,
         "data.name": data,
-        "data.label": label,
-        "data.ignore": list(ignore) or None,
-        "data.test": _share_or_path(test),
-        "data.group": group,
-        "data.order": order,
-        "data.rows": rows,
-        "budget.targets": list(targets) or None,
         "budget.trials": trials,
         "budget.timeout": timeout,
     }
-    changes = [*overrides, *as_overrides(given)]
-    return checked(settings_for(study, rows), changes) if is_data(study) else load(study, changes)
+    changes = [*overrides, *as_overrides(given), *rows_given(**of_rows)]
+    return checked(settings_for(study, of_rows["rows"]), changes) if is_data(study) else load(study, changes)
+
+
+def rows_given(
+    label: str | None,
+    ignore: tuple[str, ...],
+    test: str | None,
+    group: str | None,
+    order: str | None,
+    rows: int | None,
+    targets: tuple[float, ...],
+) -> list["Override"]:
+    """Return the options of `with_rows` as overrides of settings."""
+    return as_overrides(
+        {
+            "data.label": label,
+            "data.ignore": list(ignore) or None,
+            "data.test": _share_or_path(test),
+            "data.group": group,
+            "data.order": order,
+            "data.rows": rows,
+            "budget.targets": list(targets) or None,
+        }
+    )
 
 
 def _share_or_path(test: str | None) -> float | str | None:

@@ -9,7 +9,7 @@ from fewest.dashboards.console import err, say
 from fewest.export_command import Request
 from fewest.quiet import quiet_libraries
 from fewest.storage.errors import MisuseError
-from fewest.storage.files.atomic import write_whole
+from fewest.storage.files.atomic import require_output, write_whole
 
 __all__ = ["predict_rows"]
 
@@ -23,9 +23,10 @@ def predict_rows(request: Request, rows: str, output: Path) -> None:
         output: File to write.
 
     Raises:
-        MisuseError: The study is not on a table, or as for `Request`.
+        MisuseError: The output cannot be written, the study is not on a table, or as for `Request`.
         DataError: The rows cannot be what the network takes.
     """
+    require_output(output)
     known, choice = request.chosen()
     quiet_libraries()
     from fewest.search.data.datasets import regular_file
