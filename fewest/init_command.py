@@ -8,7 +8,7 @@ from fewest.dashboards.console import err, say
 from fewest.progress import duration
 from fewest.quiet import quiet_libraries
 from fewest.search.settings.config import shown
-from fewest.search.settings.files import Override, checked
+from fewest.search.settings.files import checked
 from fewest.search.settings.study_file import study_file
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.atomic import is_stream, require_output, write_whole
@@ -22,13 +22,13 @@ __all__ = ["write_study_file"]
 
 
 def write_study_file(
-    name: str, overrides: list[Override], output: Path | None, *, rows: int | None, force: bool
+    name: str, given: list[tuple[str, Any]], output: Path | None, *, rows: int | None, force: bool
 ) -> Path:
     """Look at data and write a study file with settings that fit them.
 
     Args:
         name: A data file's path, or the name of a data set.
-        overrides: Settings that the user gave; the look chooses targets only where these have none.
+        given: Settings that the user gave; the look chooses targets only where these have none.
         output: File to write; None for the study's name with `.toml` in the current folder.
         rows: Size of the sample that is used; None if all rows are.
         force: Whether a file that exists is replaced.
@@ -45,18 +45,18 @@ def write_study_file(
     if name.endswith(".toml"):
         raise MisuseError(f"`fewest init` takes data, got the study file {shown(name)}; `fewest run` runs it.")
     settings = settings_for(name, rows)
-    config = checked(settings, overrides)
+    config = checked(settings, given)
     path = output or Path(f"{config.name}.toml")
     if path.exists() and not is_stream(path) and not force:
         raise MisuseError(
             f"{shown(str(path))} exists already. Overwrite it with `--force`, or choose another with `--output`."
         )
     require_output(path)
-    write_whole(path, _looked(config, settings, overrides, path).encode())
+    write_whole(path, _looked(config, settings, given, path).encode())
     return path
 
 
-def _looked(config: "StudyConfig", settings: dict[str, Any], overrides: list[Override], path: Path) -> str:
+def _looked(config: "StudyConfig", settings: dict[str, Any], given: list[tuple[str, Any]], path: Path) -> str:
     """Load the data, look at them, and return the text of the study file."""
     quiet_libraries()
     from fewest.search.data.loading import load_for
@@ -65,13 +65,13 @@ def _looked(config: "StudyConfig", settings: dict[str, Any], overrides: list[Ove
 
     say(err(), "Looking at the data: softmax and a wide layer train for a moment.")
     data, sealed = load_for(config)
-    chosen = [*_fitting(data), *overrides]
+    chosen = [*_fitting(data), *given]
     if data.table:
         chosen.append(("data.label", data.table.label))
     config = checked(settings, chosen)
     engine = ENGINES[config.engine]()
     look = look_at(data, config, engine, sealed.n_samples)
-    if not any(name == "budget.targets" for name, _ in overrides):
+    if not any(name == "budget.targets" for name, _ in given):
         config = checked(settings, [*chosen, ("budget.targets", list(look.targets))])
     for words in look.words:
         say(err(), words)
@@ -80,7 +80,7 @@ def _looked(config: "StudyConfig", settings: dict[str, Any], overrides: list[Ove
     return study_file(config, [*look.words, seconds], f"fewest run {shlex.quote(str(path))}", of_table=bool(data.table))
 
 
-def _fitting(data: "SearchData") -> list[Override]:
+def _fitting(data: "SearchData") -> list[tuple[str, Any]]:
     """Return batch size and epochs for the rows that train and validate, of data that are no file to count them in."""
     from fewest.search.data.datasets import data_sets
     from fewest.search.data.own_data import schedule

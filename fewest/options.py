@@ -178,7 +178,7 @@ def study_given(
         "budget.trials": trials,
         "budget.timeout": timeout,
     }
-    changes = [*overrides, *as_overrides(given), *rows_given(**of_rows)]
+    changes: list[Override] = [*overrides, *as_overrides(given), *rows_given(**of_rows)]
     return checked(settings_for(study, of_rows["rows"]), changes) if is_data(study) else load(study, changes)
 
 
@@ -190,7 +190,7 @@ def rows_given(
     order: str | None,
     rows: int | None,
     targets: tuple[float, ...],
-) -> list["Override"]:
+) -> list[tuple[str, Any]]:
     """Return the options of `with_rows` as overrides of settings."""
     return as_overrides(
         {
@@ -212,6 +212,6 @@ def _share_or_path(test: str | None) -> float | str | None:
         return test
 
 
-def as_overrides(given: dict[str, Any]) -> list["Override"]:
+def as_overrides(given: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return the options that were given as overrides of settings."""
     return [(name, value) for name, value in given.items() if value is not None]

@@ -8,6 +8,7 @@ import numpy as np
 from fewest.dashboards.console import err, say
 from fewest.export_command import Request
 from fewest.quiet import quiet_libraries
+from fewest.search.settings.config import shown
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.atomic import require_output, write_whole
 
@@ -38,6 +39,8 @@ def predict_rows(request: Request, rows: str, output: Path) -> None:
         raise MisuseError(
             f"`fewest predict` labels tables, and study '{request.name}' is on {others}. Export its network."
         )
+    if not Path(rows).expanduser().exists():
+        raise MisuseError(f"The rows to label must be a table, and there is no file {shown(rows)}.")
     path = regular_file(rows)
     frame = read_table(path).frame
     (network, _), data, _ = request.had(known, choice)

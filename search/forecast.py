@@ -153,7 +153,7 @@ class Forecast:
             elapsed: Seconds since the run began to train.
         """
         self._take_in(standing)
-        pace = (max(elapsed, 1e-3) / self._work) ** (self._work / (self._work + GUESS_SHARE * self._guess))
+        pace: float = (max(elapsed, 1e-3) / self._work) ** (self._work / (self._work + GUESS_SHARE * self._guess))
         n_left = standing.n_epochs - 1 - standing.epoch
         cohort = n_left * (self.cost.epoch + standing.n_training * self.cost.network_epoch)
         if standing.stage == "search":

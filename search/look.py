@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fewest.search.data.errors import one_line
 from fewest.search.data.samples import SearchData
@@ -66,7 +67,7 @@ def look_at(data: SearchData, config: StudyConfig, engine: Engine, n_test: int) 
     """
     width = config.space.max_width
     softmax, wide = _accuracies([(), (width,)], data, config, engine)
-    counts = np.bincount(np.concatenate([data.y_train, data.y_validation]), minlength=data.n_classes)
+    counts = np.bincount(np.concatenate([data.y_train, data.y_validation]), minlength=data.n_classes).astype(np.int64)
     guessing = float(counts.max() / counts.sum())
     targets = sensible_targets(softmax, wide, guessing, len(data.y_validation))
     words = (
@@ -138,10 +139,10 @@ def _error(accuracy: float, n: int) -> float:
     return math.sqrt(accuracy * (1 - accuracy) / n)
 
 
-def _shares(data: SearchData, counts: Sequence[int]) -> str:
+def _shares(data: SearchData, counts: NDArray[np.int64]) -> str:
     """List the classes with their shares, the first ones of many."""
     names = data.table.classes if data.table else range(len(counts))
-    total = sum(counts)
+    total = counts.sum()
     words = [f"{one_line(name)} {count / total:.1%}" for name, count in zip(names, counts, strict=True)]
     more = [f"{len(words) - MOST_CLASSES:,} more"] if len(words) > MOST_CLASSES else []
     return ", ".join([*words[:MOST_CLASSES], *more])

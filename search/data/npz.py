@@ -119,7 +119,7 @@ def rounded_down(n: float) -> int:
     >>> rounded_down(43_999.0), rounded_down(7), rounded_down(0.5)
     (43000, 7, 0)
     """
-    digits = 10 ** max(0, len(str(int(n))) - 2)
+    digits: int = 10 ** max(0, len(str(int(n))) - 2)
     return int(n) // digits * digits
 
 

@@ -114,7 +114,7 @@ def _apportioned(counts: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     [14, 3, 3]
     """
     shares = counts * (n / counts.sum())
-    given = np.floor(shares).astype(np.int64)
+    given: NDArray[np.int64] = np.floor(shares).astype(np.int64)
     given[np.argsort(given - shares, kind="stable")[: n - given.sum()]] += 1
     given = np.maximum(given, np.minimum(counts, LEAST_ROWS))
     while given.sum() > n:
