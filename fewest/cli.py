@@ -18,6 +18,7 @@ from fewest.options import (
     as_overrides,
     as_target,
     manner_given,
+    rows_given,
     study_given,
     with_artifacts,
     with_budget,
@@ -25,6 +26,7 @@ from fewest.options import (
     with_names,
     with_places,
     with_quiet,
+    with_rows,
     with_storage,
     with_study,
 )
@@ -85,6 +87,27 @@ def run(url: str, quiet: bool, artifacts: str | None, checkpoints: str | None, *
     from fewest.train_commands import run_study
 
     run_study(study_given(**study), url, manner=manner_given(quiet, artifacts, checkpoints))
+
+
+@cli.command()
+@click.argument("data")
+@click.option("--name", help="Name of the study; by default the data's.")
+@click.option("--seed", type=int, help="Seed of every random number in the study.")
+@with_rows
+@click.option("--output", metavar="FILE", help="File to write, or - for stdout; by default NAME.toml.")
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+def init(data: str, name: str | None, seed: int | None, output: str | None, force: bool, **of_rows: Any) -> None:
+    """Look at DATA and write a study file for them: what was found, and settings that fit, each with a comment.
+
+    Example: fewest init iris.csv --label species
+    """
+    from fewest.init_command import write_study_file
+    from fewest.storage.files.atomic import is_stdout, output_path
+
+    overrides = [*as_overrides({"name": name, "seed": seed}), *rows_given(**of_rows)]
+    target = output_path(output) if output else None
+    path = write_study_file(data, overrides, target, rows=of_rows["rows"], force=force)
+    click.echo(path, err=is_stdout(path))
 
 
 @cli.command()

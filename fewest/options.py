@@ -21,6 +21,7 @@ __all__ = [
     "as_overrides",
     "as_target",
     "manner_given",
+    "rows_given",
     "study_given",
     "with_artifacts",
     "with_budget",
@@ -28,6 +29,7 @@ __all__ = [
     "with_names",
     "with_places",
     "with_quiet",
+    "with_rows",
     "with_storage",
     "with_study",
 ]
@@ -109,6 +111,13 @@ def with_study(command: Command) -> Command:
         click.option("--seed", type=int, help="Seed of every random number in the study."),
         click.option("--engine", type=click.Choice(get_args(EngineName)), help="How networks are trained."),
         click.option("--data", metavar="PATH", help="The data: a data set's name or a path, as for STUDY."),
+    )
+    return _with_all(with_rows(command), options)
+
+
+def with_rows(command: Command) -> Command:
+    """Add the options that say what the rows of a table are, and the targets."""
+    options = (
         click.option(
             "--label",
             metavar="COLUMN",
@@ -187,18 +196,11 @@ def study_given(
     seed: int | None,
     engine: str | None,
     data: str | None,
-    label: str | None,
-    ignore: tuple[str, ...],
-    test: str | None,
-    group: str | None,
-    order: str | None,
-    rows: int | None,
-    targets: tuple[str, ...],
-    metric: str | None,
     trials: int | None,
     timeout: float | None,
+    **of_rows: Any,
 ) -> "StudyConfig":
-    """Load the study file, or make settings for a data file, and apply those of `with_study` and `with_budget`."""
+    """Load the study file, or make settings for data, and apply those of `with_study` and others."""
     from fewest.search.data.datasets import data_sets
     from fewest.search.data.own_data import is_data, settings_for
     from fewest.search.settings.files import checked, load
@@ -208,19 +210,38 @@ def study_given(
         "seed": seed,
         "engine": engine,
         "data.name": data,
-        "data.label": label,
-        "data.ignore": list(ignore) or None,
-        "data.test": _share_or_path(test),
-        "data.metric": metric,
-        "data.group": group,
-        "data.order": order,
-        "data.rows": rows,
-        "budget.targets": list(targets) or None,
         "budget.trials": trials,
         "budget.timeout": timeout,
     }
-    changes = [*overrides, *as_overrides(given)]
-    return checked(settings_for(study, rows), changes) if is_data(study) else load(study, changes, data_sets())
+    changes: list[Override] = [*overrides, *as_overrides(given), *rows_given(**of_rows)]
+    if is_data(study):
+        return checked(settings_for(study, of_rows["rows"]), changes)
+    return load(study, changes, data_sets())
+
+
+def rows_given(
+    label: str | None,
+    ignore: tuple[str, ...],
+    test: str | None,
+    group: str | None,
+    order: str | None,
+    rows: int | None,
+    targets: tuple[str, ...],
+    metric: str | None,
+) -> list[tuple[str, Any]]:
+    """Return the options of `with_rows` as overrides of settings."""
+    return as_overrides(
+        {
+            "data.label": label,
+            "data.ignore": list(ignore) or None,
+            "data.test": _share_or_path(test),
+            "data.group": group,
+            "data.order": order,
+            "data.rows": rows,
+            "data.metric": metric,
+            "budget.targets": list(targets) or None,
+        }
+    )
 
 
 def _share_or_path(test: str | None) -> float | str | None:
@@ -230,6 +251,6 @@ def _share_or_path(test: str | None) -> float | str | None:
         return test
 
 
-def as_overrides(given: dict[str, Any]) -> list["Override"]:
+def as_overrides(given: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return the options that were given as overrides of settings."""
     return [(name, value) for name, value in given.items() if value is not None]

@@ -8,8 +8,9 @@ import numpy as np
 from fewest.dashboards.console import err, say
 from fewest.export_command import Request
 from fewest.quiet import quiet_libraries
+from fewest.search.settings.config import shown
 from fewest.storage.errors import MisuseError
-from fewest.storage.files.atomic import write_whole
+from fewest.storage.files.atomic import require_output, write_whole
 
 __all__ = ["predict_rows"]
 
@@ -23,9 +24,10 @@ def predict_rows(request: Request, rows: str, output: Path) -> None:
         output: File to write.
 
     Raises:
-        MisuseError: The study is not on a table, or as for `Request`.
+        MisuseError: The output cannot be written, the study is not on a table, or as for `Request`.
         DataError: The rows cannot be what the network takes.
     """
+    require_output(output)
     known, choice = request.chosen()
     quiet_libraries()
     from fewest.search.data.datasets import regular_file
@@ -37,6 +39,8 @@ def predict_rows(request: Request, rows: str, output: Path) -> None:
         raise MisuseError(
             f"`fewest predict` labels tables, and study '{request.name}' is on {others}. Export its network."
         )
+    if not Path(rows).expanduser().exists():
+        raise MisuseError(f"The rows to label must be a table, and there is no file {shown(rows)}.")
     path = regular_file(rows)
     frame = read_table(path).frame
     (network, _), data, _ = request.had(known, choice)

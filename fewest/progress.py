@@ -13,6 +13,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Column
 
 from fewest.dashboards.console import say
 from fewest.search.listener import Progress as Standing
@@ -94,8 +95,10 @@ def _bar(console: Console) -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]}", markup=False),
-        TextColumn("{task.fields[more]}", markup=False),
+        # The last column takes what the others leave, so that a narrow terminal shortens nothing else.
+        TextColumn("{task.fields[more]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
         console=console,
+        expand=True,
     )
 
 

@@ -31,7 +31,7 @@ LOOK: Final = 4
 GUESS_ROUNDS: Final = 4
 """Rounds that the guess of how they shrink weighs as much as."""
 
-MOST_SHARE: Final = 0.97
+MOST_SHARE: Final = 0.95
 """Largest share of a round that the next one is expected to have."""
 
 GUESS_NETWORKS: Final = 16

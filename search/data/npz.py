@@ -136,8 +136,9 @@ def require_memory(n_bytes: int, name: str, n_rows: int | None = None) -> None:
     if n_bytes > available:
         fitting = rounded_down(0.9 * (n_rows or 0) * available / n_bytes)
         advice = f"Take a sample with `--rows {fitting}`" if fitting else "Store fewer samples, or smaller types"
+        takes = "its inputs would" if n_rows else "its arrays say that they"
         raise DataError(
-            f"{shown(name)} must fit into memory; its arrays would take {n_bytes / 1e9:,.1f} GB, and "
+            f"{shown(name)} must fit into memory; {takes} take {n_bytes / 1e9:,.1f} GB, and "
             f"{available / 1e9:,.1f} GB are free. {advice}."
         )
 

@@ -137,8 +137,12 @@ def n_rows(path: Path) -> int:
         if suffix == ".feather":
             return int(_arrow("pyarrow.feather").read_table(str(path), memory_map=True).num_rows)
         with arrow.input_stream(str(path), compression=compression) as stream:
-            lines: int = sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
-        return max(0, lines - 1)
+            chunks = iter(lambda: stream.read(1 << 20), b"")
+            ends = [(chunk.count(b"\n"), chunk.count(b"\r")) for chunk in chunks]
+        n_lines: int = sum(n for n, _ in ends) or sum(
+            r for _, r in ends
+        )  # Old Macs end lines with a carriage return alone.
+        return max(0, n_lines - 1)
     except (arrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{shown(str(path))} cannot be read as a table: {_words(error)}.") from error
 
@@ -201,7 +205,22 @@ def _read_text(path: Path, suffix: str, compression: str | None) -> tuple[Any, t
         text = text._replace(encoding="cp1252")  # A byte after the sample is no UTF-8.
         found = _parse(path, text, compression)
     _require_header(found.column_names, path)
-    return found, text.notes(path)
+    return found, (*text.notes(path), *_rows_in_values(found, text.separator, path))
+
+
+def _rows_in_values(found: Any, separator: str, path: Path) -> tuple[str, ...]:
+    """Say where a quotation mark without its partner may have made rows into the text of one value."""
+    compute, n_found = _arrow("pyarrow.compute"), 0
+    for column in found.columns:
+        if any(b"\n" in buffer.to_pybytes() for chunk in column.chunks for buffer in chunk.buffers()[2:] if buffer):
+            broken = column.filter(compute.match_substring(column, "\n")).to_pylist()
+            n_found += sum(value.count(separator) >= max(1, found.num_columns - 1) for value in broken)
+    if not n_found:
+        return ()
+    return (
+        f"{n_found:,} value{'s' * (n_found > 1)} of {one_line(path.name)} may hold whole rows: line breaks, and as "
+        "many separators as a row. Is a quotation mark missing there?",
+    )
 
 
 def _read_arff(path: Path, compression: str | None) -> Any:

@@ -3,7 +3,6 @@
 A study file is TOML. `--set` overrides any setting by its dotted name.
 """
 
-import json
 import shlex
 import tomllib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
@@ -14,6 +13,7 @@ from typing import Any, TypeAlias
 
 from fewest.search.settings.config import BudgetConfig, SettingsError, StudyConfig, did_you_mean, shown
 from fewest.search.settings.stored import checked_config, stored_config
+from fewest.search.settings.study_file import as_toml
 from fewest.storage.trials.records import StudyRecord
 
 __all__ = [
@@ -146,7 +146,7 @@ def command_for(config: StudyConfig) -> str:
     base = config.name if config.name in shipped_studies() else "digits"
     shipped, wanted = (dict(flattened(settings.settings())) for settings in (load(base), config))
     options = [
-        shlex.quote(f"{name}={_toml(value)}")
+        shlex.quote(f"{name}={as_toml(value)}")
         for name, value in wanted.items()
         if value != shipped.get(name) and value is not None
     ]
@@ -221,11 +221,6 @@ def _parsed(override: str) -> tuple[str, Any]:
     except (ValueError, RecursionError):
         return name, text
     return name, table["value"] if len(table) == 1 else text  # a line break may begin another setting
-
-
-def _toml(value: Any) -> str:
-    """Write a JSON value as TOML. The two differ in surrogate pairs, and in DEL, which TOML wants escaped."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _differences(stored: StudyConfig, given: StudyConfig) -> list[str]:

@@ -20,7 +20,16 @@ from typing import Final, TextIO
 
 from fewest.storage.errors import MisuseError
 
-__all__ = ["STDOUT", "is_stdout", "is_stream", "output_path", "replacing", "require_writable", "write_whole"]
+__all__ = [
+    "STDOUT",
+    "is_stdout",
+    "is_stream",
+    "output_path",
+    "replacing",
+    "require_output",
+    "require_writable",
+    "write_whole",
+]
 
 STDOUT: Final = Path("/dev/stdout")
 """Stdout as an output, also where it is closed or the system has no such device."""
@@ -82,6 +91,20 @@ def require_writable(target: Path) -> None:
         raise PermissionError(errno.EACCES, "it may not be written")
     if status is None or stat.S_ISREG(status.st_mode):
         _require_folder((_real(target) if target.is_symlink() else target).parent)
+
+
+def require_output(target: Path) -> None:
+    """Refuse an output that cannot be written, before the work whose result it is to take.
+
+    Raises:
+        MisuseError: As far as that is known beforehand, it cannot be written.
+    """
+    try:
+        require_writable(target)
+    except OSError as error:
+        raise MisuseError(
+            f"`--output` must name a file that can be written, got '{target}': {error.strerror or error}."
+        ) from error
 
 
 def write_whole(target: Path, content: bytes) -> None:

@@ -140,3 +140,17 @@ def test_rows_that_cannot_be_labelled_get_one_line(
     assert status in (1, 2)
     assert capsys.readouterr().err.strip().splitlines()[-1].startswith(said)
     assert not (tmp_path / "o.csv").exists()
+
+
+@pytest.mark.slow
+def test_rows_and_outputs_that_are_not_there_are_named(
+    answered: tuple[Path, str], tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, url = answered
+    monkeypatch.chdir(tmp_path)
+    assert command("predict", "it", "no.csv", "--storage", url) == 2
+    said = "Error: The rows to label must be a table, and there is no file 'no.csv'."
+    assert capsys.readouterr().err.strip().splitlines() == [said]
+    assert command("predict", "it", path, "--output", "no/it.csv", "--storage", url) == 2
+    said = "Error: `--output` must name a file that can be written, got 'no/it.csv': there is no folder 'no'."
+    assert capsys.readouterr().err.strip().splitlines() == [said]

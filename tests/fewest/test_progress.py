@@ -12,7 +12,7 @@ from fewest.search.settings.config import StudyConfig
 from fewest.search.training.cost import Cost
 from fewest.time_left import with_time_left
 
-STANDING = Progress("search", 70, 500, 16, 4, 15, 40, 1, [(0, 0.921)], seconds_left=130.0)
+STANDING = Progress("search", 70, 500, 16, 4, 15, 40, 1, [(0, 0.921), (8, 0.95), (30, 0.97)], seconds_left=130.0)
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, terminal: str, *, is_terminal: bool) -> str:

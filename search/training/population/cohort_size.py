@@ -32,7 +32,7 @@ WORK_PER_SECOND = 1e11
 This is a constant, not a measurement of the machine: results must not depend on where a study runs.
 """
 
-USUAL_COST = Cost(start=1.2, cohort=0.45, epoch=3e-3, network_epoch=0.0)
+USUAL_COST = Cost(start=0.6, cohort=0.5, epoch=3e-3, network_epoch=0.0)
 """Approximate seconds besides those of steps: a cohort's model is built and traced, an epoch's curves are written."""
 
 SMALL_STEP_SECONDS, MEMBER_STEP_SECONDS = 2e-4, 2.5e-6

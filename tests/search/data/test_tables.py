@@ -22,7 +22,7 @@ from fewest.search.data.labelled import read_labelled
 from fewest.search.data.loading import load
 from fewest.search.data.own_data import settings_for
 from fewest.search.data.samples import SealedTest, SearchData
-from fewest.search.data.tables import read_table
+from fewest.search.data.tables import n_rows, read_table
 from fewest.search.data.text_columns import with_numbers
 from fewest.search.settings.config import DataConfig
 from fewest.storage.errors import FewestError
@@ -528,3 +528,26 @@ def test_arff_of_many_hands_is_read(tmp_path: Path) -> None:
     assert list(frame.columns) == ["a b", "it's", "class"]
     assert frame["a b"].fillna("-").tolist() == ["1", "2.5", "-", "4", "5"]
     assert frame["class"].fillna("-").tolist() == ["yes", "no", "yes", "no", "-"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_rows_are_counted_whatever_ends_a_line(end: str, tmp_path: Path) -> None:
+    (tmp_path / "it.csv").write_bytes(end.join(["a,y", *["1,x", "2,z"] * 10, ""]).encode())
+    assert n_rows(tmp_path / "it.csv") == 20
+    assert len(read_table(tmp_path / "it.csv").frame) == 20
+
+
+@pytest.mark.parametrize("stray", ['"1,2,x', '1,"2,x'])
+def test_rows_that_a_stray_quotation_mark_swallows_are_said(stray: str, tmp_path: Path) -> None:
+    (tmp_path / "it.csv").write_text("\n".join(["a,b,y", "1,2,x", stray, "3,4,x", stray, "5,6,x", ""]))
+    found = read_table(tmp_path / "it.csv")
+    assert len(found.frame) == 3
+    assert found.notes == (
+        "1 value of it.csv may hold whole rows: line breaks, and as many separators as a row. Is a quotation mark "
+        "missing there?",
+    )
+
+
+def test_a_line_break_in_a_value_is_no_lost_row(tmp_path: Path) -> None:
+    (tmp_path / "it.csv").write_text('a,b,y\n1,"two, or\nthree",x\n')
+    assert read_table(tmp_path / "it.csv").notes == ()
