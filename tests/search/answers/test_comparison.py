@@ -34,7 +34,8 @@ def ours(name: str, *overrides: str, **data: Any) -> OurStudy:
 
 
 def study(name: str, results: Accuracies, *overrides: str, **data: Any) -> ComparedStudy:
-    return ComparedStudy(name, ours(name, *overrides, **data), results, ())
+    known = ours(name, *overrides, **data)
+    return ComparedStudy(name, known, results, (), known.config.budget.targets)
 
 
 def layer(more: int = 0) -> dict[Architecture, list[float]]:
