@@ -11,7 +11,7 @@ import click
 
 from fewest.dashboards.comparison_text import print_studies_compared
 from fewest.dashboards.console import out
-from fewest.read_commands import Found, found
+from fewest.read_commands import found
 from fewest.search.answers.comparison import ComparedStudy, Comparison, compare
 from fewest.search.answers.front import Size, pareto_front, points_of
 from fewest.search.answers.results import collect
@@ -61,14 +61,11 @@ def _compared(names: Sequence[str], url: str) -> Comparison:
     known = [found(name, storage) for name, storage in asked]
     sizes = {each.config.space.size for each in known}
     size: Size = "parameters" if sizes == {"parameters"} else "neurons"
-    studies = [_study(label, each, size) for label, each in zip(_labels(asked), known, strict=True)]
+    studies = [
+        ComparedStudy(label, each.ours, collect(each.verified), tuple(pareto_front(points_of(each.trials, size))))
+        for label, each in zip(_labels(asked), known, strict=True)
+    ]
     return compare(studies, size)
-
-
-def _study(label: str, known: Found, size: Size) -> ComparedStudy:
-    front = tuple(pareto_front(points_of(known.trials, size)))
-    targets = tuple(target.accuracy for target in known.summary.targets)
-    return ComparedStudy(label, known.ours, collect(known.verified), front, targets)
 
 
 def _place(name: str, url: str) -> tuple[str, str]:

@@ -45,14 +45,12 @@ class ComparedStudy:
         ours: The study.
         results: Its verified networks.
         front: The front by validation accuracy.
-        targets: Target accuracies, in 0..1, that it was verified for.
     """
 
     label: str
     ours: OurStudy
     results: Results
     front: tuple[FrontPoint, ...]
-    targets: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -142,13 +140,12 @@ def compare(studies: Sequence[ComparedStudy], size: Size = "neurons") -> Compari
         studies: At least two studies, with different labels.
         size: Unit of the fronts' sizes.
     """
-    targets = sorted({target for study in studies for target in study.targets})
+    targets = sorted({target for study in studies for target in study.ours.config.budget.targets})
     known = {study.label: study.ours for study in studies}
-    asked = {study.label: study.targets for study in studies}
     return Comparison(
         studies=tuple(known),
         settings=tuple(unlike_settings(list(known.values()))),
-        remarks=tuple(remarks(known, asked, {study.label for study in studies if study.results})),
+        remarks=tuple(remarks(known, {study.label: bool(study.results) for study in studies})),
         size=size,
         fronts=tuple(study.front for study in studies),
         targets=tuple(_target(studies, target) for target in targets),
@@ -156,7 +153,7 @@ def compare(studies: Sequence[ComparedStudy], size: Size = "neurons") -> Compari
 
 
 def _target(studies: Sequence[ComparedStudy], target: float) -> ComparedTarget:
-    asked_by = [study.label for study in studies if target in study.targets]
+    asked_by = [study.label for study in studies if target in study.ours.config.budget.targets]
     found = {
         study.label: (answer_target(study.results, target), answer_target(study.results, target, 99))
         for study in studies

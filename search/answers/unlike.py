@@ -1,6 +1,6 @@
 """What studies do not share: settings that differ, in words, and remarks on data, split, test set and targets."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fewest.search.answers.wording import short_percent
@@ -67,26 +67,23 @@ def unlike_settings(studies: Sequence[OurStudy]) -> list[SettingRow]:
     return rows
 
 
-def remarks(
-    studies: Mapping[str, OurStudy], asked: Mapping[str, Sequence[float]], verified: Collection[str]
-) -> Iterator[str]:
+def remarks(studies: Mapping[str, OurStudy], verified: Mapping[str, bool]) -> Iterator[str]:
     """Yield sentences on what the studies do not share with the first, and on what is missing.
 
     Args:
         studies: The studies by label, the first one first.
-        asked: Target accuracies of each study, by label.
-        verified: Labels of the studies that have verified networks.
+        verified: Whether a study has verified networks, by label.
     """
     (first, base), *others = studies.items()
     for label, study in studies.items():
-        if label not in verified:
+        if not verified[label]:
             command = command_on("verify", study.config.name)
             yield f"{shown(label)} is not verified yet, so it has no answers; `{command}` verifies it."
     for label, study in others:
         yield from _not_shared(f"{shown(first)} and {shown(label)}", base, study)
-    targets = sorted({target for own in asked.values() for target in own})
+    targets = sorted({target for study in studies.values() for target in study.config.budget.targets})
     for label, study in studies.items():
-        missing = [target for target in targets if target not in asked[label]]
+        missing = [target for target in targets if target not in study.config.budget.targets]
         if missing:
             named = ", ".join(short_percent(target) for target in missing)
             options = "".join(f" --target {target:g}" for target in missing)

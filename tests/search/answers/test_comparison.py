@@ -34,8 +34,7 @@ def ours(name: str, *overrides: str, **data: Any) -> OurStudy:
 
 
 def study(name: str, results: Accuracies, *overrides: str, **data: Any) -> ComparedStudy:
-    known = ours(name, *overrides, **data)
-    return ComparedStudy(name, known, results, (), known.config.budget.targets)
+    return ComparedStudy(name, ours(name, *overrides, **data), results, ())
 
 
 def layer(more: int = 0) -> dict[Architecture, list[float]]:
