@@ -10,7 +10,7 @@ FEWEST = FEWEST_STORAGE=$(STORAGE) .venv/bin/fewest
 TEST = .venv/bin/python -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install study resume worker answer report dashboard test quick package torture check lock clean
+.PHONY: help install study resume worker answer report figures dashboard test quick package torture check lock clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ answer: .venv/installed  ## Print the fewest neurons per target accuracy
 
 report: .venv/installed  ## Write what a study found as one HTML file
 	$(FEWEST) report $(NAME) $(ARGS)
+
+figures: .venv/pictured  ## Write every figure of a study as SVG and PNG; needs Chromium or Chrome
+	$(FEWEST) figures $(NAME) $(ARGS)
 
 dashboard: .venv/installed  ## Serve optuna-dashboard over the storage
 	$(FEWEST) dashboard $(ARGS)
@@ -67,6 +70,10 @@ PINS = --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-e
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+.venv/pictured: .venv/installed requirements-dev.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c requirements-dev.lock --editable '.[figures]'
 	touch $@
 
 .venv/developed: .venv/installed requirements-dev.lock

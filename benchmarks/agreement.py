@@ -170,7 +170,8 @@ def main() -> int:
         known, seconds = run_whole(named, given.storage, quiet=False)
         studies.append(collect(known.verified))
         print(f"seed {seed}: {known.summary.networks_trained} networks, {seconds:.0f} s in this run", flush=True)
-    found = list(rows(studies, config.budget.targets, _table_for(config)))
+    numbers = [asked for asked in config.budget.targets if isinstance(asked, float)]
+    found = list(rows(studies, numbers, _table_for(config)))
     _print(given.seeds, found)
     shallow, deep = ([row for row in found if (row.depth in KNOWN_DEPTHS) == known] for known in (True, False))
     untrue = sum(len(given.seeds) - row.n_true for row in found)

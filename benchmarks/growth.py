@@ -21,8 +21,9 @@ from fewest.quiet import quiet_libraries
 
 quiet_libraries()
 
-from benchmarks.figure import save_png  # noqa: E402
-from fewest.dashboards.style import FAINT, depth_colour, finish  # noqa: E402
+from fewest.dashboards.colours import FAINT  # noqa: E402
+from fewest.dashboards.pictures import write_pictures  # noqa: E402
+from fewest.dashboards.style import depth_colour, finish  # noqa: E402
 from fewest.search import loop  # noqa: E402  # after the libraries were told to be quiet
 from fewest.search.data.loading import load_for  # noqa: E402
 from fewest.search.listener import Listener, Progress  # noqa: E402
@@ -83,7 +84,7 @@ def drawn(points: Sequence[Point]) -> go.Figure:
         figure.add_scatter(x=networks, y=shares, mode="lines+markers", name=name, line={"color": depth_colour(depth)})
     figure.update_xaxes(title={"text": "networks"})
     figure.update_yaxes(title={"text": "share of the whole study"}, tickformat=".0%")
-    return finish(figure, "Cost of a study against its networks")
+    return finish(figure, "Cost of a study against its networks", "Time and epochs, each as a share of its last value")
 
 
 def main() -> None:
@@ -93,7 +94,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("docs/growth.png"))
     given = parser.parse_args()
-    save_png(drawn(measured(given.trials, given.seed)), given.output)
+    write_pictures({given.output: drawn(measured(given.trials, given.seed))})
 
 
 if __name__ == "__main__":

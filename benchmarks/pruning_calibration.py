@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from benchmarks.figure import save_png
 from benchmarks.pruning import Ours, replays
 from benchmarks.replay import Recording, score
+from fewest.dashboards.pictures import write_pictures
 from fewest.dashboards.style import finish
 
 RISKS = (0.005, 0.01, 0.02, 0.05, 0.1)
@@ -42,8 +42,9 @@ def main() -> None:
         figure.add_scatter(**_points(observed), name=study, marker={"color": colour, "size": 9})
     Console().print(table)
     figure.update_xaxes(title="configured risk", tickformat=".1%", tickvals=RISKS)
-    figure.update_yaxes(title="trials pruned of those that would<br>have entered the front", tickformat=".0%")
-    save_png(finish(figure, "False prunes, observed against configured"), given.output)
+    figure.update_yaxes(title="trials pruned falsely", tickformat=".0%")
+    shown = "Share of trials pruned among those that would have entered the front, with 95 % intervals"
+    write_pictures({given.output: finish(figure, "False prunes, observed against configured", shown)})
 
 
 def _false_prunes(study: str, risk: float, n_replays: int) -> Any:  # SciPy does not name the class

@@ -1,38 +1,40 @@
-"""The README's picture: a verified study's mean test accuracy against neurons, a line for each number of hidden layers.
+"""The README's pictures of a verified study: its answer's intervals, and accuracy against neurons by depth.
 
-    python -m benchmarks.readme_picture mnist [--storage sqlite:///fewest.db] [--output docs/front.png]
+    python -m benchmarks.readme_picture mnist [--storage sqlite:///fewest.db] [--output docs]
 
-Needs an installed Chromium.
+Writes answer.png and front.png, and answer-dark.png and front-dark.png for dark pages. `fewest figures` draws the same.
 """
 
 import argparse
 from pathlib import Path
 
-from benchmarks.figure import save_png
-from fewest.dashboards.depth import plot_depth
-from fewest.read_commands import found
+from fewest.dashboards.colours import in_the_dark
+from fewest.dashboards.pictures import write_pictures
+from fewest.figures_command import figures_alone
+from fewest.read_commands import report_of
 from fewest.storage import DEFAULT_URL
 
-PICTURE = Path(__file__).parents[1] / "docs" / "front.png"
+DOCS = Path(__file__).parents[1] / "docs"
+PICTURES = {"answer": "intervals", "front": "depth"}
+"""Name of each file, and of its figure."""
 
 
 def main() -> None:
-    """Draw the picture and write it to a file."""
+    """Draw the pictures and write them to files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", help="the study")
     parser.add_argument("--storage", default=DEFAULT_URL)
-    parser.add_argument("--output", type=Path, default=PICTURE)
+    parser.add_argument("--output", type=Path, default=DOCS, help="the folder")
     given = parser.parse_args()
-    known = found(given.name, given.storage)
-    if not known.verified:
+    study = report_of(given.name, given.storage)
+    if not study.verified:
         raise SystemExit(f"Study '{given.name}' must be verified to be drawn; `fewest verify {given.name}` does that.")
-    figure = plot_depth(known.trials, known.verified, known.config.budget.targets)
-    data_set = {"mnist": "MNIST"}.get(known.config.data.name, known.config.data.name)
-    figure.update_layout(
-        title=f"{data_set}: test accuracy against hidden neurons, means over seeds with 95 % intervals"
-    )
-    save_png(figure, given.output)
-    print(given.output)
+    figures = figures_alone(study)
+    light = {given.output / f"{name}.png": figures[figure] for name, figure in PICTURES.items()}
+    dark = {given.output / f"{name}-dark.png": in_the_dark(figures[figure]) for name, figure in PICTURES.items()}
+    write_pictures(light | dark)
+    for path in light | dark:
+        print(path)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,29 @@
 """Learning curves: validation accuracy after each epoch, of pruned, complete and front trials."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import plotly.graph_objects as go
 
+from fewest.dashboards.colours import FAINT, FAINT_BLUE, INK, LEVEL
 from fewest.dashboards.style import (
-    FAINT,
-    INK,
     LABEL_SHARE,
     AccuracyAxis,
     depth_colour,
     depth_label,
+    drawn_of,
     finish,
     hover_network,
     percent,
     short_percent,
     target_lines,
+    thinned,
 )
 from fewest.search.answers.front import Size, pareto_front, points_of
+from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import CurvePoint, TrialRecord
 
@@ -28,7 +31,6 @@ __all__ = ["curves_info", "plot_curves"]
 
 Kind: TypeAlias = Literal["pruned", "complete", "front"]
 
-COMPLETE_COLOUR: Final = "#b7d3e8"
 MAX_BACKGROUND_CURVES: Final = 400
 """More pruned (or complete) curves than this say nothing more, and make the figure slow to draw."""
 
@@ -51,6 +53,13 @@ class CurvesInfo:
 
     curves: tuple[Curve, ...]
     targets: tuple[float, ...]
+
+    @property
+    def finding(self) -> str:
+        """Say how many networks reached the front and how many were pruned before."""
+        counts = Counter(curve.kind for curve in self.curves)
+        pruned = f"{counts['pruned']:,} were" if counts["pruned"] > 1 else ("1 was" if counts["pruned"] else "none was")
+        return f"{counts['front']:,} of {plural(len(self.curves), 'network')} make up the front; {pruned} pruned"
 
 
 def curves_info(
@@ -85,12 +94,12 @@ def plot_curves(
     """Draw `curves_info`, which takes the same arguments; of very many curves off the front, an even selection."""
     info = curves_info(trials, curves, targets, size)
     figure = go.Figure()
-    title = "Learning curves"
+    shown = "Validation accuracy after each epoch; crosses mark where trials were pruned"
     if not info.curves:
-        return finish(figure, title, empty="No learning curve has been stored yet.")
+        return finish(figure, info.finding, shown, empty="No learning curve has been stored yet.")
     axis = AccuracyAxis.over([score for curve in info.curves for score in curve.accuracies] + [*info.targets])
-    for kind, name, colour in (("complete", "complete", COMPLETE_COLOUR), ("pruned", "pruned", FAINT)):
-        _draw_background(figure, axis, _of_kind(info, kind), name, colour)
+    _draw_background(figure, axis, _of_kind(info, "complete"), "complete", FAINT_BLUE)
+    _draw_background(figure, axis, _of_kind(info, "pruned"), "pruned", FAINT)
     drawn: set[int] = set()
     for curve in _of_kind(info, "front"):
         _draw_front_member(figure, axis, curve, in_legend=len(curve.widths) not in drawn)
@@ -101,7 +110,7 @@ def plot_curves(
         title={"text": "epochs trained"}, range=[0.5 - LABEL_SHARE * last, last + 0.5], tickvals=_epoch_ticks(last)
     )
     figure.update_yaxes(axis.layout("validation accuracy"))
-    return finish(figure, title)
+    return finish(figure, info.finding, shown)
 
 
 def _epoch_ticks(last: int) -> list[int]:
@@ -121,30 +130,29 @@ def _curve(trial: TrialRecord, points: Sequence[CurvePoint], on_front: bool) -> 
     return Curve(trial.number, trial.widths or (), kind, epochs, tuple(point.val_accuracy for point in known))
 
 
-def _of_kind(info: CurvesInfo, kind: str) -> list[Curve]:
-    chosen = [curve for curve in info.curves if curve.kind == kind]
-    if kind == "front" or len(chosen) <= MAX_BACKGROUND_CURVES:
-        return chosen
-    return [chosen[len(chosen) * place // MAX_BACKGROUND_CURVES] for place in range(MAX_BACKGROUND_CURVES)]
+def _of_kind(info: CurvesInfo, kind: Kind) -> list[Curve]:
+    return [curve for curve in info.curves if curve.kind == kind]
 
 
-def _draw_background(figure: go.Figure, axis: AccuracyAxis, curves: Sequence[Curve], name: str, colour: str) -> None:
-    """Draw all curves of a kind as one trace with gaps: hundreds of traces would make the page crawl."""
+def _draw_background(figure: go.Figure, axis: AccuracyAxis, of_kind: Sequence[Curve], kind: Kind, colour: str) -> None:
+    """Draw curves of a kind as one trace with gaps: hundreds of traces would make the page crawl."""
+    curves = thinned(of_kind, MAX_BACKGROUND_CURVES)
     if not curves:
         return
+    name = drawn_of(kind, len(curves), len(of_kind))
     x: list[int | None] = []
     y: list[float | None] = []
     for curve in curves:
         x += [*(epoch + 1 for epoch in curve.epochs), None]
         y += [*(round(axis.position(score), 4) for score in curve.accuracies), None]
     figure.add_scatter(x=x, y=y, mode="lines", name=name, line={"color": colour, "width": 1}, hoverinfo="skip")
-    if name == "pruned":
+    if kind == "pruned":
         figure.add_scatter(
             x=[curve.epochs[-1] + 1 for curve in curves],
             y=[axis.position(curve.accuracies[-1]) for curve in curves],
             mode="markers",
             showlegend=False,
-            marker={"symbol": "x-thin", "size": 5, "line": {"color": "#9aa5b1", "width": 1.2}},
+            marker={"symbol": "x-thin", "size": 5, "line": {"color": LEVEL, "width": 1.2}},
             text=[_hover(curve, len(curve.epochs) - 1, "pruned here, ") for curve in curves],
             hovertemplate="%{text}<extra></extra>",
         )

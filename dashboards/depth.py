@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
+from fewest.dashboards.colours import PAPER
 from fewest.dashboards.style import (
     AccuracyAxis,
     depth_colour,
@@ -26,7 +27,7 @@ from fewest.dashboards.style import (
     target_lines,
 )
 from fewest.search.answers.front import FrontPoint, pareto_front
-from fewest.search.answers.wording import plural
+from fewest.search.answers.wording import enumerated, plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 
@@ -58,6 +59,35 @@ class DepthInfo:
     lines: dict[int, tuple[DepthPoint, ...]]
     targets: tuple[float, ...]
 
+    @property
+    def finding(self) -> str:
+        """Say how many neurons each depth takes to the highest target that any depth reached."""
+        measure = "validation accuracy" if self.accuracy_of == "validation" else "mean test accuracy"
+        for target in reversed(self.targets):
+            least = {depth: size for depth, line in self.lines.items() if (size := _least(line, target)) is not None}
+            if 0 in least:
+                return f"Softmax alone reached a {measure} of {short_percent(target)}"
+            if least:
+                return f"A {measure} of {short_percent(target)} took {_takes(least)}"
+        if not self.targets or not self.lines:
+            return "No network has trained to its end"
+        return f"No depth reached a {measure} of {short_percent(self.targets[0])}"
+
+
+def _least(line: Sequence[DepthPoint], target: float) -> int | None:
+    return next((sum(point.widths) for point in line if point.accuracy >= target), None)
+
+
+def _takes(least: dict[int, int]) -> str:
+    """Write the neurons of each depth.
+
+    >>> _takes({1: 13, 2: 22, 3: 32})
+    '13 neurons in 1 layer, 22 in 2 and 32 in 3'
+    """
+    (depth, neurons), *others = least.items()
+    parts = [f"{plural(neurons, 'neuron')} in {plural(depth, 'layer')}", *(f"{n:,} in {depth}" for depth, n in others)]
+    return enumerated(parts)
+
 
 def depth_info(
     trials: Sequence[TrialRecord], verified: Sequence[VerifiedNetwork], targets: Sequence[float]
@@ -83,19 +113,23 @@ def plot_depth(
     """Draw `depth_info`, which takes the same arguments."""
     info = depth_info(trials, verified, targets)
     figure = go.Figure()
-    shown = "best validation accuracy" if info.accuracy_of == "validation" else "mean test accuracy"
-    title = "Accuracy by depth"
+    measured = "best validation accuracy" if info.accuracy_of == "validation" else "mean test accuracy"
+    shown = (
+        "Best validation accuracy of a single network up to each size, by number of hidden layers"
+        if info.accuracy_of == "validation"
+        else "Mean test accuracy over seeds with 95 % intervals, by number of hidden layers"
+    )
     points = [point for line in info.lines.values() for point in line]
     if not points:
-        return finish(figure, title, empty="No trial has ended yet.")
+        return finish(figure, info.finding, shown, empty="No trial has ended yet.")
     ends = [end for point in points for end in (point.interval or ())]
     axis = AccuracyAxis.over([*(point.accuracy for point in points), *ends, *info.targets])
     for depth, line in info.lines.items():
         _draw_line(figure, axis, depth, line, info.accuracy_of)
     target_lines(figure, axis, [(target, f"target {short_percent(target)}") for target in info.targets])
     figure.update_xaxes(size_axis((sum(point.widths) for point in points), "neurons"))
-    figure.update_yaxes(axis.layout(shown))
-    return finish(figure, title)
+    figure.update_yaxes(axis.layout(measured))
+    return finish(figure, info.finding, shown)
 
 
 def _validation_points(trials: Sequence[TrialRecord]) -> list[DepthPoint]:
@@ -149,7 +183,7 @@ def _draw_line(figure: go.Figure, axis: AccuracyAxis, depth: int, line: Sequence
         mode="lines+markers",
         name=depth_label(depth),
         line={"color": depth_colour(depth), "width": 1.8},
-        marker={"symbol": depth_mark(depth), "size": 8, "line": {"color": "white", "width": 1}},
+        marker={"symbol": depth_mark(depth), "size": 8, "line": {"color": PAPER, "width": 1}},
         text=[hover_network(point.widths, *_hover_lines(point, accuracy_of)) for point in line],
         hovertemplate="%{text}<extra></extra>",
     )

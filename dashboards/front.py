@@ -3,17 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import plotly.graph_objects as go
 
+from fewest.dashboards.colours import FAINT, INK, PAPER
 from fewest.dashboards.style import (
-    FAINT,
-    INK,
     AccuracyAxis,
     depth_colour,
     depth_label,
     depth_mark,
+    drawn_of,
     finish,
     hover_network,
     percent,
@@ -21,6 +21,7 @@ from fewest.dashboards.style import (
     size_axis,
     size_position,
     target_lines,
+    thinned,
 )
 from fewest.search.answers.front import FrontPoint, Size, pareto_front, points_of, smallest_reaching, staircase
 from fewest.search.answers.wording import plural
@@ -28,6 +29,9 @@ from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import CurvePoint, TrialRecord
 
 __all__ = ["front_info", "plot_front"]
+
+MAX_DOTS: Final = 1_000
+"""Most marks of pruned trials, and of each depth's trials off the front: more hide each other."""
 
 
 class Dot(NamedTuple):
@@ -60,6 +64,22 @@ class FrontInfo:
     front: tuple[FrontPoint, ...]
     steps: tuple[tuple[int, float], ...]
     targets: tuple[tuple[float, int | None], ...]
+
+    @property
+    def finding(self) -> str:
+        """Say what reaches the highest target that was reached."""
+        reached = [(target, least) for target, least in self.targets if least is not None]
+        if not self.targets or not self.front:
+            return "No network has trained to its end"
+        if not reached:
+            return f"No network reached a validation accuracy of {short_percent(self.targets[0][0])}"
+        target, least = reached[-1]
+        what = (
+            "Softmax alone reached" if (self.size, least) == ("neurons", 0) else f"{_count(least, self.size)} reached"
+        )
+        missed = [target for target, least in self.targets if least is None]
+        more = f"; no network reached {short_percent(missed[0])}" if missed else ""
+        return f"{what} a validation accuracy of {short_percent(target)}{more}"
 
 
 def front_info(
@@ -111,9 +131,9 @@ def plot_front(
     """Draw `front_info`, which takes the same arguments."""
     info = front_info(trials, curves, targets, size)
     figure = go.Figure()
-    title = "Pareto front"
+    shown = "Validation accuracy of every trial; along the line no smaller network was as accurate"
     if not info.dots:
-        return finish(figure, title, empty="No trial has ended yet.")
+        return finish(figure, info.finding, shown, empty="No trial has ended yet.")
     axis = AccuracyAxis.over([*(dot.accuracy for dot in info.dots), *(target for target, _ in info.targets)])
     _draw_pruned(figure, axis, [dot for dot in info.dots if dot.pruned])
     _draw_steps(figure, axis, info.steps)
@@ -122,7 +142,11 @@ def plot_front(
     target_lines(figure, axis, [(target, _target_label(target, least, size)) for target, least in info.targets])
     figure.update_xaxes(size_axis((dot.size for dot in info.dots), size))
     figure.update_yaxes(axis.layout("validation accuracy"))
-    return finish(figure, title)
+    return finish(figure, info.finding, shown)
+
+
+def _count(size: int, unit: Size) -> str:
+    return plural(size, unit.removesuffix("s"))
 
 
 def _point(trial: TrialRecord, curve: Sequence[CurvePoint], size: Size) -> FrontPoint | None:
@@ -134,21 +158,22 @@ def _point(trial: TrialRecord, curve: Sequence[CurvePoint], size: Size) -> Front
 
 
 def _target_label(target: float, least: int | None, size: Size) -> str:
-    found = "not reached" if least is None else plural(least, size.removesuffix("s"))
+    found = "not reached" if least is None else _count(least, size)
     if (size, least) == ("neurons", 0):
         found = "softmax alone"
     return f"{short_percent(target)}: {found}"
 
 
 def _draw_pruned(figure: go.Figure, axis: AccuracyAxis, dots: Sequence[Dot]) -> None:
-    if dots:
+    drawn = thinned(dots, MAX_DOTS)
+    if drawn:
         figure.add_scatter(
-            x=[size_position(dot.size) for dot in dots],
-            y=[axis.position(dot.accuracy) for dot in dots],
+            x=[size_position(dot.size) for dot in drawn],
+            y=[axis.position(dot.accuracy) for dot in drawn],
             mode="markers",
-            name="pruned, at the best it showed",
+            name=drawn_of("pruned, at the best it showed", len(drawn), len(dots)),
             marker={"color": FAINT, "size": 5, "symbol": "x-thin", "line": {"color": FAINT, "width": 1.5}},
-            text=[_hover(dot) for dot in dots],
+            text=[_hover(dot) for dot in drawn],
             hovertemplate="%{text}<extra></extra>",
         )
 
@@ -167,28 +192,29 @@ def _draw_steps(figure: go.Figure, axis: AccuracyAxis, steps: Sequence[tuple[int
 
 def _draw_complete(figure: go.Figure, axis: AccuracyAxis, depth: int, dots: Sequence[Dot]) -> None:
     group = f"depth {depth}"
+    drawn = [*thinned([dot for dot in dots if not dot.on_front], MAX_DOTS), *(dot for dot in dots if dot.on_front)]
     figure.add_scatter(  # for the legend alone: the real marks differ in size
         x=[None],
         y=[None],
         mode="markers",
-        name=depth_label(depth),
+        name=drawn_of(depth_label(depth), len(drawn), len(dots)),
         legendgroup=group,
         marker={"color": depth_colour(depth), "symbol": depth_mark(depth), "size": 9},
     )
     figure.add_scatter(
-        x=[size_position(dot.size) for dot in dots],
-        y=[axis.position(dot.accuracy) for dot in dots],
+        x=[size_position(dot.size) for dot in drawn],
+        y=[axis.position(dot.accuracy) for dot in drawn],
         mode="markers",
         legendgroup=group,
         showlegend=False,
         marker={
             "color": depth_colour(depth),
             "symbol": depth_mark(depth),
-            "size": [11 if dot.on_front else 6 for dot in dots],
-            "opacity": [1.0 if dot.on_front else 0.45 for dot in dots],
-            "line": {"color": [INK if dot.on_front else "white" for dot in dots], "width": 1},
+            "size": [11 if dot.on_front else 6 for dot in drawn],
+            "opacity": [1.0 if dot.on_front else 0.45 for dot in drawn],
+            "line": {"color": [INK if dot.on_front else PAPER for dot in drawn], "width": 1},
         },
-        text=[_hover(dot) for dot in dots],
+        text=[_hover(dot) for dot in drawn],
         hovertemplate="%{text}<extra></extra>",
     )
 

@@ -164,7 +164,7 @@ class Follower:
             n_verified=ours.record.n_verified,
             finished=is_finished(ours.record, ours.config),
             seconds_left=seconds_left(self._ended_at, left) if shown else None,
-            targets=ours.config.budget.targets,
+            targets=ours.accuracies,
             points=self._points,
             front=tuple(self._front),
             answers=self._answers,
@@ -223,7 +223,7 @@ class Follower:
 
     def _answer(self, connection: Connection, ours: OurStudy) -> None:
         """Work the answers out again if there are more verified networks, or other targets."""
-        targets, n_verified = ours.config.budget.targets, ours.record.n_verified
+        targets, n_verified = ours.accuracies, ours.record.n_verified
         if n_verified and self._answered != (targets, n_verified):
             results = collect(read_results(connection, ours.record.study_id))
             self._answers = tuple(answer_targets(results, targets))

@@ -7,13 +7,17 @@ from typing import Final, NamedTuple
 
 import plotly.graph_objects as go
 
-from fewest.dashboards.style import finish, hover_network, level_line
+from fewest.dashboards.colours import BLUE, INK, ORANGE
+from fewest.dashboards.style import drawn_of, finish, hover_network, level_line, thinned, whole_percent
+from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import TrialRecord, TrialState
 
 __all__ = ["plot_pruning", "pruning_info"]
 
-COLOURS: Final[dict[TrialState, str]] = {"complete": "#0072B2", "pruned": "#E69F00", "fail": "#000000"}
+MAX_BARS: Final = 600
+"""Most bars of each outcome; a screen has hardly more columns."""
+COLOURS: Final[dict[TrialState, str]] = {"complete": BLUE, "pruned": ORANGE, "fail": INK}
 NAMES: Final[dict[TrialState, str]] = {"complete": "complete", "pruned": "pruned", "fail": "failed"}
 
 
@@ -45,6 +49,15 @@ class PruningInfo:
     epochs_saved: int
     median_pruned_after: float | None
 
+    @property
+    def finding(self) -> str:
+        """Say what share of the search's epochs pruning saved, and how early."""
+        if self.median_pruned_after is None:
+            return f"Nothing was pruned: {plural(len(self.bars), 'network')} trained {self.epochs_trained:,} epochs"
+        share = whole_percent(self.epochs_saved / max(1, self.epochs_saved + self.epochs_trained))
+        within = f"{self.median_pruned_after:g} of {self.max_epochs}"
+        return f"Pruning saved {share} of the search's epochs; half of the cuts came within {within}"
+
 
 def pruning_info(trials: Sequence[TrialRecord], max_epochs: int) -> PruningInfo:
     """Gather what the figure shows of a study.
@@ -72,25 +85,27 @@ def plot_pruning(trials: Sequence[TrialRecord], max_epochs: int) -> go.Figure:
     """Draw `pruning_info`, which takes the same arguments."""
     info = pruning_info(trials, max_epochs)
     figure = go.Figure()
-    title = "Epochs trained by each trial"
+    shown = "Epochs trained by each trial, in the order in which trials began"
     if not info.bars:
-        return finish(figure, title, empty="No trial has ended yet.")
+        return finish(figure, info.finding, shown, empty="No trial has ended yet.")
     for state, name in NAMES.items():
-        bars = [bar for bar in info.bars if bar.state == state]
+        of_state = [bar for bar in info.bars if bar.state == state]
+        bars = thinned(of_state, MAX_BARS)
         if bars:
             figure.add_bar(
                 x=[bar.trial for bar in bars],
                 y=[bar.epochs for bar in bars],
-                width=1,
-                name=name,
+                width=max(1.0, len(info.bars) / MAX_BARS),
+                name=drawn_of(name, len(bars), len(of_state)),
                 marker={"color": COLOURS[state], "line": {"width": 0}, "opacity": 0.75},
                 hovertext=[_hover(bar) for bar in bars],
                 hovertemplate="%{hovertext}<extra></extra>",
             )
     level_line(figure, max_epochs)
+    figure.update_layout(barmode="overlay")
     figure.update_xaxes(title={"text": "trial number"}, showgrid=False, tickformat="d")
     figure.update_yaxes(title={"text": "epochs trained"}, rangemode="tozero", tickformat="d")
-    return finish(figure, title)
+    return finish(figure, info.finding, shown)
 
 
 def _hover(bar: PruningBar) -> str:

@@ -5,25 +5,35 @@
 was measured on validation samples, during the search, or on the sealed test set.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from plotly.offline import get_plotlyjs
 
+from fewest.dashboards.colours import DARK
 from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.depth import plot_depth
+from fewest.dashboards.elapsed import duration
 from fewest.dashboards.front import plot_front
+from fewest.dashboards.hypervolume import plot_hypervolume
+from fewest.dashboards.importance import plot_importance
+from fewest.dashboards.intervals import plot_intervals
 from fewest.dashboards.pruning import plot_pruning, pruning_info
 from fewest.dashboards.seeds import Agreement, agreement, plot_seeds
-from fewest.dashboards.style import depth_label, percent, short_percent
+from fewest.dashboards.spending import plot_spending
+from fewest.dashboards.style import depth_label, finding_of, in_metric, percent, short_percent
+from fewest.dashboards.timeline import plot_timeline
 from fewest.search.answers.answer import Answer
+from fewest.search.answers.sentences import best_words, guess_caution
 from fewest.search.answers.summary import Summary
-from fewest.search.answers.wording import WORDING, plural
+from fewest.search.answers.wording import WORDING, accuracy_words, enumerated, plural
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import command_for, flattened
 from fewest.search.settings.space import Architecture, describe
@@ -31,7 +41,7 @@ from fewest.storage.errors import FewestError
 from fewest.storage.files.atomic import write_whole
 from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
 
-__all__ = ["ReportData", "ReportError", "render_report", "write_page", "write_report"]
+__all__ = ["ReportData", "ReportError", "draw_figures", "render_report", "write_page", "write_report"]
 
 
 class ReportError(FewestError, OSError):
@@ -50,7 +60,7 @@ class ReportData:
         verified: Networks scored on the test set; empty before verification.
         environment: What the study ran on, by what to call it, e.g. `{"Python": "3.11.2"}`.
         samples: Number of samples of each set: training, validation, test; empty if unknown.
-        columns: What was found and made of a table's columns, in sentences.
+        columns: What was found and made of the data, such as a table's columns, in sentences.
         generated: When the report was made, with its time zone; None leaves it out.
     """
 
@@ -97,15 +107,19 @@ def write_page(path: Path, page: str) -> None:
 
 def render_report(report: ReportData) -> str:
     """Return the report as HTML."""
-    config = report.config
+    config, answer = report.config, report.answer
     return _template().render(
         report=report,
-        answer=report.answer,
-        targets=config.budget.targets,
+        answer=answer,
+        asked=[short_percent(asked) if isinstance(asked, float) else asked for asked in config.budget.targets],
+        best=best_words(answer),
+        caution=partial(guess_caution, guess=answer.guess, metric=answer.metric),
+        which=partial(accuracy_words, metric=answer.metric),
         size=config.space.size,
         wording=WORDING,
         neuron_headings=[f"neurons {words.adverb}" for words in WORDING.values()],
-        figures=_figures(report),
+        figures={name: _drawn(figure) for name, figure in draw_figures(report).items()},
+        dark=json.dumps(DARK),
         agreement=_agreement(report),
         pruning=pruning_info(report.trials, config.training.epochs),
         facts=_facts(report),
@@ -127,8 +141,8 @@ def _template() -> Template:
     environment.filters |= {
         "depth_label": depth_label,
         "describe": describe,
-        "duration": _duration,
-        "enumerated": _enumerated,
+        "duration": duration,
+        "enumerated": enumerated,
         "interval": _interval,
         "layers": _layers,
         "percent": percent,
@@ -140,30 +154,52 @@ def _template() -> Template:
     return environment.get_template("report.html")
 
 
-def _figures(report: ReportData) -> dict[str, str]:
-    """Draw every figure, as HTML by name."""
-    trials, verified, targets = report.trials, report.verified, report.config.budget.targets
-    searched = (trials, report.curves, targets, report.config.space.size)
-    return {
-        "front": _drawn(plot_front(*searched)),
-        "seeds": _drawn(plot_seeds(verified, targets)),
-        "depth": _drawn(plot_depth(trials, verified, targets)),
-        "curves": _drawn(plot_curves(*searched)),
-        "pruning": _drawn(plot_pruning(trials, report.config.training.epochs)),
+def draw_figures(report: ReportData) -> dict[str, go.Figure]:
+    """Draw every figure, by name, in the order in which they tell what was found."""
+    trials, verified, config = report.trials, report.verified, report.config
+    targets = [target.accuracy for target in report.answer.targets]
+    epochs, size = config.training.epochs, config.space.size
+    searched = (trials, report.curves, targets, size)
+    figures = {
+        "intervals": plot_intervals(report.answer.targets if verified else ()),
+        "front": plot_front(*searched),
+        "seeds": plot_seeds(verified, targets),
+        "depth": plot_depth(trials, verified, targets),
+        "importance": plot_importance(trials, size),
+        "hypervolume": plot_hypervolume(trials, size),
+        "hypervolume-time": plot_hypervolume(trials, size, against="time"),
+        "curves": plot_curves(*searched),
+        "spending": plot_spending(trials, verified, epochs),
+        "pruning": plot_pruning(trials, epochs),
+        "timeline": plot_timeline(trials),
     }
+    return {name: in_metric(figure, report.answer.metric) for name, figure in figures.items()}
 
 
-def _drawn(drawing: go.Figure) -> str:
-    """Turn a figure into HTML without its title, which the section's heading and caption say already."""
-    drawing.update_layout(title=None, margin={"t": 32})
-    config = {"displaylogo": False, "responsive": True, "showSendToCloud": False, "plotlyServerURL": ""}
-    height = f"{drawing.layout.template.layout.height}px"
-    return str(drawing.to_html(full_html=False, include_plotlyjs=False, config=config, default_height=height))
+class _Drawn(NamedTuple):
+    """A figure for the template."""
+
+    finding: str
+    json: str
+    """For Plotly; safe within HTML, which `to_json` sees to."""
+    height: int
+    """In pixels."""
+
+
+def _drawn(figure: go.Figure) -> _Drawn:
+    """Take a figure's title apart from its drawing: as text of the page it wraps, and readers of screens read it."""
+    finding, paper = finding_of(figure), "rgba(0,0,0,0)"
+    figure.update_layout(title=None, margin={"t": 32}, paper_bgcolor=paper, plot_bgcolor=paper)
+    height = figure.layout.height or figure.layout.template.layout.height
+    return _Drawn(finding, figure.to_json(), height)
 
 
 def _agreement(report: ReportData) -> Agreement | None:
-    """Compare validation and test accuracy of the verified networks; None if the sets' sizes are unknown."""
-    if not {"validation", "test"} <= report.samples.keys():
+    """Compare validation and test accuracy of the verified networks; None if the sets' sizes are unknown.
+
+    How far chance moves a balanced accuracy depends on the sizes of the classes, which nobody has stored.
+    """
+    if report.answer.metric != "accuracy" or not {"validation", "test"} <= report.samples.keys():
         return None
     return agreement(report.verified, report.samples["validation"], report.samples["test"])
 
@@ -174,11 +210,11 @@ def _facts(report: ReportData) -> dict[str, str]:
     ends = [trial.completed for trial in report.trials if trial.completed]
     facts = {"First trial began": f"{min(starts):%Y-%m-%d %H:%M:%S}"} if starts else {}
     facts |= {"Last trial ended": f"{max(ends):%Y-%m-%d %H:%M:%S}"} if ends else {}
-    facts["Training, all trials together"] = _duration(sum(trial.seconds or 0.0 for trial in report.trials))
+    facts["Training, all trials together"] = duration(sum(trial.seconds or 0.0 for trial in report.trials))
     if report.verified:
-        facts["Training, all of verification"] = _duration(sum(network.seconds for network in report.verified))
+        facts["Training, all of verification"] = duration(sum(network.seconds for network in report.verified))
     sets = {f"{name.capitalize()} samples": f"{count:,}" for name, count in report.samples.items()}
-    columns = {"Columns": " ".join(report.columns)} if report.columns else {}
+    columns = {"Data as read": " ".join(report.columns)} if report.columns else {}
     return {**facts, **sets, **columns, **report.environment}
 
 
@@ -190,26 +226,9 @@ def _layers(widths: Architecture) -> str:
     """
     if not widths:
         return "softmax alone"
-    return f"one layer of {widths[0]}" if len(widths) == 1 else f"layers of {_enumerated(map(str, widths))}"
+    return f"one layer of {widths[0]}" if len(widths) == 1 else f"layers of {enumerated(map(str, widths))}"
 
 
 def _interval(found: Answer) -> str:
     low, high = found.interval
     return f"{low:,} to {high:,}"
-
-
-def _duration(seconds: float) -> str:
-    """Write seconds as people say them.
-
-    >>> _duration(9.25), _duration(90), _duration(7300)
-    ('9.2 s', '1 min 30 s', '2 h 1 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _enumerated(names: Iterable[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last

@@ -1,31 +1,37 @@
 """Figures kept inside a study, where optuna-dashboard shows them beside its trials.
 
 Each is saved under a name of its own and replaces what was saved under it before. optuna-dashboard hides
-learning curves of studies with several objectives, so they need to be a figure.
+learning curves of studies with several objectives, so they need to be a figure. It draws no hypervolume of them either.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
 
 import optuna
 import plotly.graph_objects as go
 
-__all__ = ["save_curves_figure", "save_front_figure"]
+from fewest.dashboards.style import wrap_title
 
-FRONT_ID: Final = "fewest-front"
-CURVES_ID: Final = "fewest-learning-curves"
+__all__ = ["SavedName", "save_figures"]
+
+SavedName: TypeAlias = Literal["intervals", "front", "curves", "hypervolume"]
+
+TITLE_COLUMNS: Final = 60
+"""Characters of a title that fit into half a page, which is what optuna-dashboard gives a figure."""
+
+_IDS: Final[dict[SavedName, str]] = {
+    "intervals": "fewest-intervals",
+    "front": "fewest-front",
+    "curves": "fewest-learning-curves",
+    "hypervolume": "fewest-hypervolume",
+}
+"""Names under which optuna-dashboard keeps the figures."""
 
 
-def save_front_figure(study: optuna.Study, figure: go.Figure) -> None:
-    """Keep a figure of the front in the study; see `fewest.dashboards.front.plot_front`."""
-    _save(study, figure, FRONT_ID)
-
-
-def save_curves_figure(study: optuna.Study, figure: go.Figure) -> None:
-    """Keep a figure of the learning curves in the study; see `fewest.dashboards.curves.plot_curves`."""
-    _save(study, figure, CURVES_ID)
-
-
-def _save(study: optuna.Study, figure: go.Figure, name: str) -> None:
+def save_figures(study: optuna.Study, figures: Mapping[SavedName, go.Figure]) -> None:
+    """Keep figures in the study; those not given stay as they were saved last."""
     from optuna_dashboard import save_plotly_graph_object
 
-    save_plotly_graph_object(study, figure, graph_object_id=name)
+    for name, figure in figures.items():
+        wrap_title(figure, TITLE_COLUMNS)
+        save_plotly_graph_object(study, figure, graph_object_id=_IDS[name])

@@ -8,7 +8,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -17,6 +17,7 @@ from fewest.dashboards.style import (
     depth_colour,
     depth_label,
     depth_mark,
+    drawn_of,
     finish,
     hover_network,
     percent,
@@ -24,12 +25,16 @@ from fewest.dashboards.style import (
     size_axis,
     size_position,
     target_lines,
+    thinned,
 )
 from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import VerifiedNetwork
 
 __all__ = ["Agreement", "agreement", "plot_seeds", "seeds_info"]
+
+MAX_SEEDS: Final = 1_000
+"""Most marks of single seeds at each depth; medians and bars are of all."""
 
 BESIDE = 0.06
 """How far apart depths are drawn, so that architectures of one size do not hide each other."""
@@ -54,6 +59,17 @@ class SeedsInfo:
 
     architectures: tuple[VerifiedArchitecture, ...]
     targets: tuple[float, ...]
+
+    @property
+    def finding(self) -> str:
+        """Say how far seeds move test accuracy: the median over architectures of what their middle 80 % span."""
+        n_networks = sum(len(seen.seeds) for seen in self.architectures)
+        spreads = [seen.ninetieth - seen.tenth for seen in self.architectures if len(seen.seeds) > 1]
+        if not spreads:
+            return f"{plural(n_networks, 'network')} verified, no architecture from two seeds"
+        points = f"{100 * statistics.median(spreads):.2g}"
+        of = "" if len(spreads) == 1 else f", in the median of {len(spreads):,} architectures"
+        return f"From seed to seed, test accuracy differs by {points} points{of}"
 
 
 class Agreement(NamedTuple):
@@ -104,16 +120,16 @@ def plot_seeds(verified: Sequence[VerifiedNetwork], targets: Sequence[float]) ->
     """Draw `seeds_info`, which takes the same arguments."""
     info = seeds_info(verified, targets)
     figure = go.Figure()
-    title = "Every verified network"
+    shown = "Test accuracy of every network verified; bars span the middle 80 % of seeds, the notch is their median"
     if not info.architectures:
-        return finish(figure, title, empty="Not yet verified on the test set.")
+        return finish(figure, info.finding, shown, empty="Not yet verified on the test set.")
     axis = AccuracyAxis.over([*(score for seen in info.architectures for score in seen.accuracies), *info.targets])
     for depth in sorted({len(seen.widths) for seen in info.architectures}):
         _draw_depth(figure, axis, depth, [seen for seen in info.architectures if len(seen.widths) == depth])
     target_lines(figure, axis, [(target, f"target {short_percent(target)}") for target in info.targets])
     figure.update_xaxes(size_axis((sum(seen.widths) for seen in info.architectures), "neurons"))
     figure.update_yaxes(axis.layout("test accuracy"))
-    return finish(figure, title)
+    return finish(figure, info.finding, shown)
 
 
 def _is_scored(network: VerifiedNetwork) -> bool:
@@ -134,17 +150,22 @@ def _draw_depth(
 ) -> None:
     colour, group = depth_colour(depth), f"depth {depth}"
     positions = [size_position(sum(seen.widths)) + BESIDE * max(0, depth - 1) for seen in architectures]
+    marks = [
+        (position, seen, seed, score)
+        for position, seen in zip(positions, architectures, strict=True)
+        for seed, score in zip(seen.seeds, seen.accuracies, strict=True)
+    ]
+    drawn = thinned(marks, MAX_SEEDS)
     figure.add_scatter(
-        x=[position for position, seen in zip(positions, architectures, strict=True) for _ in seen.seeds],
-        y=[axis.position(score) for seen in architectures for score in seen.accuracies],
+        x=[position for position, _, _, _ in drawn],
+        y=[axis.position(score) for _, _, _, score in drawn],
         mode="markers",
-        name=depth_label(depth),
+        name=drawn_of(depth_label(depth), len(drawn), len(marks)),
         legendgroup=group,
         marker={"color": colour, "symbol": depth_mark(depth), "size": 5, "opacity": 0.6},
         text=[
             hover_network(seen.widths, f"test accuracy {percent(score)}", f"seed {seed}")
-            for seen in architectures
-            for seed, score in zip(seen.seeds, seen.accuracies, strict=True)
+            for _, seen, seed, score in drawn
         ],
         hovertemplate="%{text}<extra></extra>",
     )
@@ -183,4 +204,4 @@ def _draw_depth(
 
 def _translucent(colour: str) -> str:
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.22)"
+    return f"rgba({red},{green},{blue},0.3)"

@@ -1,52 +1,77 @@
-"""What all figures share: colours, marks, the two axes, the template.
+"""What all figures share: marks, axes, the template, and how they say what was found.
 
-Colours are Okabe & Ito's, which the colour-blind tell apart ("Color Universal Design", 2008), and every depth
-has its own mark besides. Sizes are drawn at `log2(size + 1)`, so that softmax alone (no hidden neurons) has a
-place; accuracies at `-log10(1 - accuracy)`, so that the steps from 90 % to 99 % to 99.9 % are equally high.
+`colours` has the colours; every depth has its own mark besides. Sizes are drawn at `log2(size + 1)`, so that softmax
+alone (no hidden neurons) has a place; accuracies at `-log10(1 - accuracy)`, so that the steps from 90 % to 99 % to
+99.9 % are equally high.
+
+A figure's title is a sentence that says what was found; its subtitle says what is drawn.
 """
 
 import html
 import math
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import plotly.graph_objects as go
 
+from fewest.dashboards.colours import (
+    BLUE,
+    FAINT,
+    GREEN,
+    GREY,
+    GRID,
+    INK,
+    LEVEL,
+    MUTED,
+    ORANGE,
+    PAPER,
+    PINK,
+    SKY,
+    VEIL,
+    VERMILION,
+)
 from fewest.search.answers import wording
 from fewest.search.answers.front import Size
 from fewest.search.answers.wording import plural
+from fewest.search.settings.config import Metric
 from fewest.search.settings.space import Architecture, describe
 
 __all__ = [
-    "FAINT",
-    "INK",
     "LABEL_SHARE",
+    "TITLE_COLUMNS",
     "AccuracyAxis",
     "depth_colour",
     "depth_label",
     "depth_mark",
+    "drawn_of",
+    "finding_of",
     "finish",
     "hover_network",
+    "in_metric",
     "level_line",
     "percent",
     "short_percent",
     "size_axis",
     "size_position",
     "target_lines",
+    "thinned",
+    "whole_percent",
+    "wrap_title",
 ]
 
-INK: Final = "#1f2933"
-MUTED: Final = "#66727f"
-FAINT: Final = "#c3cad2"
-GRID: Final = "#edf0f3"
-DEPTH_COLOURS: Final = ("#4d4d4d", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+Item = TypeVar("Item")
+
+DEPTH_COLOURS: Final = (GREY, BLUE, VERMILION, GREEN, PINK, ORANGE, SKY)
 DEPTH_MARKS: Final = ("diamond", "circle", "square", "triangle-up", "cross", "star", "pentagon")
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 ACCURACY_TICKS: Final = (0.0, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
-LABEL_SHARE: Final = 0.15
+LABEL_SHARE: Final = 0.17
 """Share of an axis that is left free before its first mark, for the targets' labels."""
+TITLE_COLUMNS: Final = 84
+"""Characters of a title that fit beside each other."""
 FINE_TICKS: Final = tuple(percents / 100 for percents in range(100)) + tuple(mills / 1000 for mills in range(991, 1000))
 """For axes that span little."""
 
@@ -88,6 +113,60 @@ def short_percent(accuracy: float) -> str:
     return wording.short_percent(accuracy).replace(" ", "\N{NO-BREAK SPACE}")
 
 
+def whole_percent(share: float) -> str:
+    r"""Write a share in whole per cent; never parted at the end of a line.
+
+    >>> whole_percent(0.567), whole_percent(0.004), whole_percent(0.9999)
+    ('57\xa0%', 'less than 1\xa0%', 'more than 99\xa0%')
+    """
+    if 0 < share < 0.005:
+        return "less than 1\N{NO-BREAK SPACE}%"
+    if 0.995 < share < 1:
+        return "more than 99\N{NO-BREAK SPACE}%"
+    return percent(share, digits=0)
+
+
+def thinned(items: Sequence[Item], most: int) -> Sequence[Item]:
+    """Choose at most so many items, evenly over all, for a figure that would crawl with all of them.
+
+    >>> thinned([0, 1, 2, 3, 4, 5, 6], 3), thinned([0, 1], 3)
+    ([0, 2, 4], [0, 1])
+    """
+    if len(items) <= most:
+        return items
+    return [items[len(items) * place // most] for place in range(most)]
+
+
+def drawn_of(name: str, n_drawn: int, n: int) -> str:
+    """Name marks in a legend, and say where `thinned` left some out.
+
+    >>> drawn_of("pruned", 5, 5), drawn_of("pruned", 400, 3200)
+    ('pruned', 'pruned (400 of 3,200 drawn)')
+    """
+    return name if n_drawn == n else f"{name} ({n_drawn:,} of {n:,} drawn)"
+
+
+def in_metric(figure: go.Figure, metric: Metric) -> go.Figure:
+    """Let a finished figure say which accuracy its titles, axis, legend and marks mean; return the figure."""
+    if metric == "accuracy":
+        return figure
+    for trace in figure.data:
+        trace.text = trace.text and [wording.accuracy_words(text, metric) for text in trace.text]
+        trace.name = trace.name and wording.accuracy_words(trace.name, metric)
+    title = figure.layout.title
+    title.text, title.subtitle.text = _sentence_in(title.text, metric), _sentence_in(title.subtitle.text, metric)
+    wrap_title(figure, TITLE_COLUMNS)
+    return figure.for_each_yaxis(
+        lambda axis: axis.update(title_text=wording.accuracy_words(axis.title.text or "", metric))
+    )
+
+
+def _sentence_in(sentence: str, metric: Metric) -> str:
+    """Say which accuracy a sentence means, which may begin with it."""
+    said = wording.accuracy_words(sentence[:1].lower() + sentence[1:], metric)
+    return said[:1].upper() + said[1:]
+
+
 def hover_network(widths: Architecture, *lines: str) -> str:
     """Write what is shown over a network's mark: its layers in bold, then lines of plain text."""
     heading = f"<b>{describe(widths)}</b> ({plural(sum(widths), 'neuron')})"
@@ -107,6 +186,8 @@ def size_axis(sizes: Iterable[int], size: Size) -> dict[str, Any]:
     if size == "parameters":
         round_numbers = [lead * 10**power for power in range(len(str(high))) for lead in (1, 2, 5)]
     ticks = [tick for tick in [0, *round_numbers] if low <= tick <= high] or [low, high]
+    if size == "neurons" and len(ticks) <= 4:
+        ticks += [tick for power in range(1, high.bit_length()) if low <= (tick := 3 * 2 ** (power - 1)) <= high]
     left, right = size_position(low), size_position(high)
     margin = 0.03 * (right - left) + 0.02
     return {
@@ -181,20 +262,28 @@ def target_lines(figure: go.Figure, axis: AccuracyAxis, targets: Iterable[tuple[
             yanchor="bottom",
             showarrow=False,
             font={"size": 12, "color": MUTED},
-            bgcolor="rgba(255,255,255,0.7)",
+            bgcolor=VEIL,
             borderpad=1,
         )
 
 
 def level_line(figure: go.Figure, height: float) -> None:
     """Draw a dashed line across the figure, over the grid and under the data."""
-    line = {"color": "#9aa5b1", "width": 1.2, "dash": "5px,4px"}
+    line = {"color": LEVEL, "width": 1.2, "dash": "5px,4px"}
     figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=height, y1=height, line=line, layer="between")
 
 
-def finish(figure: go.Figure, title: str, *, empty: str | None = None) -> go.Figure:
-    """Give a figure its title and the common template; `empty` is said where there is nothing to draw."""
-    figure.update_layout(template=_TEMPLATE, title={"text": title})
+def finish(figure: go.Figure, finding: str, shown: str = "", *, empty: str | None = None) -> go.Figure:
+    """Give a figure its title and the common template.
+
+    Args:
+        figure: With its marks and axes.
+        finding: What was found, as a sentence without a full stop: the title.
+        shown: What is drawn: the subtitle; may be left out where the title says it.
+        empty: Said in the middle where there is nothing to draw.
+    """
+    figure.update_layout(template=_TEMPLATE, title={"text": finding, "subtitle": {"text": shown}})
+    wrap_title(figure, TITLE_COLUMNS)
     if empty is not None:
         figure.update_layout(xaxis={"visible": False}, yaxis={"visible": False})
         figure.add_annotation(
@@ -207,6 +296,32 @@ def finish(figure: go.Figure, title: str, *, empty: str | None = None) -> go.Fig
             font={"size": 16, "color": MUTED},
         )
     return figure
+
+
+def finding_of(figure: go.Figure) -> str:
+    """Return the title that `finish` gave a figure, on one line."""
+    return str(figure.layout.title.text).replace("<br>", " ")
+
+
+def wrap_title(figure: go.Figure, columns: int) -> None:
+    """Wrap a figure's title and subtitle, which Plotly does not.
+
+    Args:
+        figure: From `finish`.
+        columns: Characters of the title that fit beside each other; the subtitle is smaller.
+    """
+    shown = str(figure.layout.title.subtitle.text).replace("<br>", " ")
+    title = textwrap.wrap(finding_of(figure), columns, break_on_hyphens=False)
+    subtitle = textwrap.wrap(shown, columns * 4 // 3, break_on_hyphens=False)
+    figure.update_layout(
+        title={
+            "text": "<br>".join(title),
+            "subtitle": {"text": "<br>".join(subtitle)},
+            # Plotly puts the middle of a title where it puts that of a single line.
+            "pad": {"t": 18 + 11 * (len(title) - 1)},
+        },
+        margin={"t": 48 + 22 * len(title) + 16 * len(subtitle)},
+    )
 
 
 _AXIS: Final = {
@@ -228,14 +343,16 @@ _TEMPLATE: Final = go.layout.Template(
             "x": 0,
             "xref": "paper",
             "xanchor": "left",
-            "y": 0.97,
+            "yref": "container",
+            "y": 1,
             "yanchor": "top",
             "font": {"size": 17},
+            "subtitle": {"font": {"size": 13, "color": MUTED}},
         },
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
+        "paper_bgcolor": PAPER,
+        "plot_bgcolor": PAPER,
         "xaxis": _AXIS,
-        "yaxis": _AXIS,
+        "yaxis": {**_AXIS, "automargin": True},
         "legend": {
             "orientation": "h",
             "x": 0,
@@ -249,7 +366,7 @@ _TEMPLATE: Final = go.layout.Template(
         "margin": {"l": 64, "r": 24, "t": 60, "b": 56},
         "height": 460,
         "hoverlabel": {
-            "bgcolor": "white",
+            "bgcolor": PAPER,
             "bordercolor": FAINT,
             "font": {"family": FONT, "size": 12, "color": INK},
         },

@@ -1,22 +1,36 @@
 """A study's answer as text for a terminal."""
 
+import io
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 
+from jinja2 import Template
 from rich.console import Console
 from rich.table import Table
 
 from fewest.dashboards.console import one_line, say, show
 from fewest.search.answers.evidence import SHARES
+from fewest.search.answers.sentences import best_words, guess_caution
 from fewest.search.answers.summary import FrontMember, Summary, TestAccuracy
-from fewest.search.answers.wording import WORDING
+from fewest.search.answers.wording import WORDING, accuracy_words
 from fewest.search.settings.config import ReferenceConfig
 from fewest.search.settings.files import is_finished
 from fewest.search.settings.space import Architecture, describe
 from fewest.search.settings.stored import OurStudy, our_study, trouble_with
 from fewest.storage.trials.records import StudyRecord, TrialState
 
-__all__ = ["print_answer", "print_comparison", "print_studies"]
+__all__ = ["answer_html", "answer_text", "print_answer", "print_comparison", "print_studies"]
+
+_TEXT_COLUMNS = 100
+"""Width of an answer as text, as in a notebook."""
+
+_HTML = Template(
+    "<table><caption>{{ title }}</caption>"
+    "<thead><tr>{% for heading in headings %}<th>{{ heading }}</th>{% endfor %}</tr></thead>"
+    "<tbody>{% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</tbody>"
+    "</table>{% for statement in statements %}<p>{{ statement }}.</p>{% endfor %}",
+    autoescape=True,
+)
 
 STATES: tuple[TrialState, ...] = ("complete", "pruned", "fail", "running", "waiting")
 
@@ -33,10 +47,31 @@ def print_answer(console: Console, summary: Summary, statements: Sequence[str]) 
     show(console, _front(summary))
     if statements:
         show(console, _verified(summary))
-        for statement in statements:
-            say(console, f"{statement}.")
     else:
         show(console, _not_yet_verified(summary))
+        cautions = (guess_caution(target.accuracy, summary.guess, summary.metric) for target in summary.targets)
+        statements = [*filter(None, cautions)][:1]
+    for statement in (*statements, *filter(None, [best_words(summary)])):
+        say(console, f"{statement}.")
+
+
+def answer_text(summary: Summary, statements: Sequence[str]) -> str:
+    """Return the answer per target as a table, and as sentences below it; arguments as for `print_answer`."""
+    text = io.StringIO()
+    console = Console(file=text, width=_TEXT_COLUMNS, markup=False, emoji=False, highlight=False)
+    console.print(_verified(summary) if statements else _not_yet_verified(summary))
+    for statement in statements:
+        console.print(f"{statement}.")
+    return "\n".join(map(str.rstrip, text.getvalue().splitlines()))
+
+
+def answer_html(summary: Summary, statements: Sequence[str]) -> str:
+    """Return the answer per target as an HTML table, and as sentences below it; arguments as for `print_answer`."""
+    table = _verified(summary) if statements else _not_yet_verified(summary)
+    columns = list(table.columns)
+    rows = zip(*(column.cells for column in columns), strict=True)
+    headings = [column.header for column in columns]
+    return str(_HTML.render(title=table.title, headings=headings, rows=rows, statements=statements))
 
 
 def print_comparison(
@@ -97,25 +132,47 @@ def _trained(summary: Summary) -> str:
 
 def _verified(summary: Summary) -> Table:
     """List the answers over all depths, then of each depth; intervals of the number of neurons in brackets."""
-    table = Table(title="Fewest hidden neurons, by test accuracy (95 % interval)", title_justify="left")
-    for heading in ("target", "hidden layers", *(WORDING[quantity].adverb for quantity in SHARES)):
+    accuracy = accuracy_words("test accuracy", summary.metric)
+    table = Table(title=f"Fewest hidden neurons, by {accuracy} (95 % interval)", title_justify="left")
+    for heading in (
+        "target",
+        *_guess_heading(summary),
+        "hidden layers",
+        *(WORDING[quantity].adverb for quantity in SHARES),
+    ):
         table.add_column(heading, justify="right")
     for target in summary.targets:
-        table.add_row(f"{target.accuracy:g}", "any", *(str(target.overall[quantity]) for quantity in SHARES))
+        overall = (str(target.overall[quantity]) for quantity in SHARES)
+        table.add_row(str(target), *_guess_cell(summary), "any", *overall)
         for depth, outcomes in target.by_depth.items():
-            table.add_row("", str(depth), *(str(outcomes[quantity]) for quantity in SHARES))
+            table.add_row(
+                "",
+                *([""] * len(_guess_heading(summary))),
+                str(depth),
+                *(str(outcomes[quantity]) for quantity in SHARES),
+            )
         table.add_section()
     return table
 
 
 def _not_yet_verified(summary: Summary) -> Table:
-    table = Table(title="Fewest hidden neurons, by the validation accuracy of single networks", title_justify="left")
-    for heading in ("target", "neurons", "hidden layers", "validation", "test"):
+    accuracy = accuracy_words("validation accuracy", summary.metric)
+    table = Table(title=f"Fewest hidden neurons, by the {accuracy} of single networks", title_justify="left")
+    for heading in ("target", *_guess_heading(summary), "neurons", "hidden layers", "validation", "test"):
         table.add_column(heading, justify="right")
     for target in summary.targets:
         member = summary.smallest_on_validation(target.accuracy)
-        table.add_row(f"{target.accuracy:g}", *_member_cells(member))
+        table.add_row(str(target), *_guess_cell(summary), *_member_cells(member))
     return table
+
+
+def _guess_heading(summary: Summary) -> list[str]:
+    """Head the column of what guessing reaches; studies of older versions have none."""
+    return [] if summary.guess is None else ["guessing"]
+
+
+def _guess_cell(summary: Summary) -> list[str]:
+    return [] if summary.guess is None else [f"{summary.guess:.3g}"]
 
 
 def _member_cells(member: FrontMember | None) -> tuple[str, str, str, str]:
@@ -126,7 +183,8 @@ def _member_cells(member: FrontMember | None) -> tuple[str, str, str, str]:
 
 
 def _front(summary: Summary) -> Table:
-    table = Table(title="Pareto front by validation accuracy; in test, mean (seeds)", title_justify="left")
+    accuracy = accuracy_words("validation accuracy", summary.metric)
+    table = Table(title=f"Pareto front by {accuracy}; in test, mean (seeds)", title_justify="left")
     for heading in ("neurons", "parameters", "hidden layers", "validation", "test", "trial"):
         table.add_column(heading, justify="right")
     for member in summary.front:

@@ -3,7 +3,7 @@
     python examples/optuna_tools.py [sqlite:///wine.db] [wine]
 
 A study is an ordinary Optuna study with two objectives. Every tool that reads Optuna studies, such as
-optuna-dashboard, reads this one. `examples/own_arrays.py` makes the study that is read by default.
+optuna-dashboard, reads this one. `examples/table.py` makes the study that is read by default.
 """
 
 import sys

@@ -16,6 +16,7 @@ from fewest import __version__
 from fewest.ending import Program, discard_results, ending_of, prepare_streams, tell
 from fewest.options import (
     as_overrides,
+    as_target,
     manner_given,
     study_given,
     with_artifacts,
@@ -72,7 +73,11 @@ def cli() -> None:
 @with_places
 @with_storage
 def run(url: str, quiet: bool, artifacts: str | None, checkpoints: str | None, **study: Any) -> None:
-    """Create or continue STUDY: mnist, digits, notebook, a study file (.toml), or data (.csv, .parquet, .npz, ...).
+    """Create or continue STUDY: mnist, digits, notebook, a study file (.toml), or data.
+
+    Data are a path or a name: a table (.csv, .tsv, .parquet, .feather, .arff, .jsonl), arrays (.npz, .npy), IDX
+    files, a folder of images by class, iris, wine, breast_cancer, fashion_mnist, cifar10, cifar100, or openml:NAME.
+    A name wins over a file or folder called so; write ./iris for these.
 
     Example: fewest run iris.csv --label species
     Example: fewest run mnist --trials 200 --set training.epochs=20
@@ -155,7 +160,7 @@ def resume(
 
 @cli.command()
 @click.argument("name")
-@click.option("--target", "targets", type=float, multiple=True, help="Another target accuracy; repeatable.")
+@click.option("--target", "targets", multiple=True, help="Another target, such as 0.96 or 'best - 0.01'; repeatable.")
 @click.option("--seeds", type=int, help="Most seeds for each candidate.")
 @with_moved_data
 @with_quiet
@@ -163,7 +168,7 @@ def resume(
 @with_storage
 def verify(
     name: str,
-    targets: tuple[float, ...],
+    targets: tuple[str, ...],
     seeds: int | None,
     data: str | None,
     quiet: bool,
@@ -280,7 +285,25 @@ def report(name: str, output: str | None, url: str) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--target", type=float, help="Export the typical answer for this test accuracy.")
+@click.option("--output", metavar="FOLDER", help="Folder to write to; by default NAME-figures.")
+@click.option("--dark", is_flag=True, help="Draw on dark paper.")
+@with_storage
+def figures(name: str, output: str | None, dark: bool, url: str) -> None:
+    """Write every figure of study NAME as SVG and PNG; this needs Chromium or Chrome.
+
+    Example: fewest figures mnist --output docs/figures
+    """
+    from fewest.figures_command import write_figures
+    from fewest.storage.files.atomic import output_path
+
+    folder = output_path(output) if output else Path(f"{name}-figures")
+    for path in write_figures(name, url, folder, dark=dark):
+        click.echo(path)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--target", help="Export the typical answer to this target.")
 @click.option("--depth", type=click.IntRange(min=0), help="With --target: number of hidden layers of the answer.")
 @click.option("--trial", type=int, help="Export this trial's network.")
 @click.option("--output", metavar="FILE", required=True, help="File to write, or - for stdout; - needs --format.")
@@ -298,7 +321,7 @@ def report(name: str, output: str | None, url: str) -> None:
 @with_storage
 def export(
     name: str,
-    target: float | None,
+    target: str | None,
     depth: int | None,
     trial: int | None,
     output: str,
@@ -317,14 +340,14 @@ def export(
     from fewest.export_command import Request, export_network
     from fewest.storage.files.atomic import output_path
 
-    request = Request(name, url, target, depth, trial, artifacts, data)
+    request = Request(name, url, as_target(target), depth, trial, artifacts, data)
     export_network(request, output_path(output), fmt=fmt, tolerance=tolerance)
 
 
 @cli.command()
 @click.argument("name")
 @click.argument("rows")
-@click.option("--target", type=float, help="Use the typical answer for this test accuracy; by default the highest.")
+@click.option("--target", help="Use the typical answer to this target; by default the highest.")
 @click.option("--depth", type=click.IntRange(min=0), help="Number of hidden layers of the answer.")
 @click.option("--trial", type=int, help="Use this trial's network.")
 @click.option("--output", metavar="FILE", default="-", help="CSV file to write; by default stdout.")
@@ -334,7 +357,7 @@ def export(
 def predict(
     name: str,
     rows: str,
-    target: float | None,
+    target: str | None,
     depth: int | None,
     trial: int | None,
     output: str,
@@ -352,7 +375,7 @@ def predict(
 
     if target is not None and trial is not None:
         raise click.UsageError("Name one network, either with --target or with --trial.")
-    predict_rows(Request(name, url, target, depth, trial, artifacts, data), rows, output_path(output))
+    predict_rows(Request(name, url, as_target(target), depth, trial, artifacts, data), rows, output_path(output))
 
 
 @cli.command()

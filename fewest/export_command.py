@@ -9,9 +9,12 @@ from rich.table import Table
 from fewest.dashboards.console import err, out, say, show
 from fewest.quiet import quiet_libraries
 from fewest.read_commands import Found, read_found, storage_at
+from fewest.search.answers.summary import NO_VALUE_YET
+from fewest.search.answers.wording import accuracy_words
 from fewest.search.export.selection import Choice, network_for_target, network_of_trial
 from fewest.search.settings.config import shown
 from fewest.search.settings.files import overridden
+from fewest.search.settings.targets import Asked, valued
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.artifacts import Artifacts, read_kept
 from fewest.storage.files.atomic import is_stdout
@@ -31,7 +34,8 @@ class Request(NamedTuple):
     Attributes:
         name: Name of the study.
         url: URL of the storage, which is only read.
-        target: Target accuracy, 0..1: its answer is meant; None for a trial, or for the study's highest target.
+        target: Target accuracy, 0..1, or a relative one: its answer is meant; None for a trial, or for the study's
+            highest target that has a value.
         depth: Number of hidden layers of the answer; None for any.
         trial: Number of the trial; None for an answer.
         artifacts: Place of the study's artifacts; None for the storage's usual place.
@@ -40,7 +44,7 @@ class Request(NamedTuple):
 
     name: str
     url: str
-    target: float | None
+    target: Asked | None
     depth: int | None
     trial: int | None
     artifacts: str | None
@@ -59,8 +63,9 @@ class Request(NamedTuple):
         if self.trial is not None:
             choice = network_of_trial(known.config, known.trials, self.trial)
         else:
-            target = max(known.config.budget.targets) if self.target is None else self.target
-            choice = network_for_target(known.config, known.trials, known.verified, target, self.depth)
+            best = known.ours.best.accuracy if known.ours.best else None
+            target = _accuracy_of(self.target, known, best)
+            choice = network_for_target(known.config, known.trials, known.verified, target, self.depth, best)
         if choice.caution is not None:
             say(err(), choice.caution)
         return known, choice
@@ -87,6 +92,24 @@ class Request(NamedTuple):
             kept = read_kept(connection, known.study.study_id)
         artifacts = Artifacts(place_for(self.url, "artifacts", self.artifacts))
         return recover(choice, config, data, kept, artifacts, partial(say, err())), data, sealed
+
+
+def _accuracy_of(target: Asked | None, known: Found, best: float | None) -> float:
+    """Return the accuracy that a target stands for; None stands for the highest."""
+    if target is not None and not isinstance(target, str):
+        return target
+    values = valued(known.config.budget.targets, best)
+    found = [value.accuracy for value in values if target in (None, value.asked)]
+    if found:
+        return found[-1]
+    if target in known.config.budget.targets or not values:
+        asked = "Relative targets" if target is None else f"Target {target}"
+        have = "have" if target is None else "has"
+        raise MisuseError(
+            f"{asked} of study '{known.study.name}' {have} {NO_VALUE_YET}. Choose a trial with `--trial`."
+        )
+    others = ", ".join(value.asked or f"{value.accuracy:g}" for value in values)
+    raise MisuseError(f"`--target` must be one that study '{known.study.name}' has, {others}; got {target}.")
 
 
 def export_network(request: Request, output: Path, *, fmt: str | None, tolerance: float | None) -> None:
@@ -116,12 +139,13 @@ def export_network(request: Request, output: Path, *, fmt: str | None, tolerance
     tolerance = DEFAULT_TOLERANCE if tolerance is None else tolerance
     fmt = check_request(output, fmt, tolerance)
     (network, had), data, sealed = request.had(known, choice)
-    record = Record(choice.words, choice.recorded, had, changed_versions(known.ours.environment))
+    versions, metric = changed_versions(known.ours.environment), known.config.data.metric
+    record = Record(choice.words, choice.recorded, had, versions, metric)
     report = export(network, fmt, output, data, sealed.unseal(), tolerance=tolerance, record=record)
-    _print(choice, report, sealed.n_samples)
+    _print(choice, report, sealed.n_samples, accuracy_words("test accuracy", metric))
 
 
-def _print(choice: Choice, report: "ExportReport", n_test: int) -> None:
+def _print(choice: Choice, report: "ExportReport", n_test: int, accuracy: str) -> None:
     table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right", overflow="fold")
@@ -129,8 +153,8 @@ def _print(choice: Choice, report: "ExportReport", n_test: int) -> None:
     table.add_row("format", report.format)
     table.add_row("bytes", f"{report.bytes:,}")
     table.add_row("parameters", f"{report.parameters:,}")
-    table.add_row("test accuracy before export", f"{report.accuracy_before:.4f}")
-    table.add_row("test accuracy after export", f"{report.accuracy_after:.4f}")
+    table.add_row(f"{accuracy} before export", f"{report.accuracy_before:.4f}")
+    table.add_row(f"{accuracy} after export", f"{report.accuracy_after:.4f}")
     table.add_row("test labels changed", f"{report.labels_changed:,} of {n_test:,}")
     console = err() if is_stdout(report.path) else out()
     say(console, f"{choice.words}.")

@@ -1,34 +1,69 @@
 """The figures that a running study stores with its trials, for optuna-dashboard to show."""
 
 import time
+from collections.abc import Callable
+
+import plotly.graph_objects as go
 
 from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.front import plot_front
-from fewest.dashboards.saved import save_curves_figure, save_front_figure
+from fewest.dashboards.hypervolume import plot_hypervolume
+from fewest.dashboards.intervals import plot_intervals
+from fewest.dashboards.saved import SavedName, save_figures
+from fewest.dashboards.style import in_metric
+from fewest.search.answers.answer import answer_targets
+from fewest.search.answers.results import collect
 from fewest.search.study.study import OpenStudy
 
-__all__ = ["Figures"]
+__all__ = ["Figures", "seconds_between"]
 
-SECONDS_BETWEEN = 30.0
-"""Least seconds between two drawings while a study runs: drawing takes half a second."""
+LEAST_SECONDS_BETWEEN = 30.0
+MOST_SHARE = 0.02
+"""Most of a study's time that drawing may take."""
+
+
+def seconds_between(drawing_seconds: float) -> float:
+    """Return the least seconds from one drawing to the next, by how long the last one took.
+
+    >>> seconds_between(0.25), seconds_between(4.0)
+    (30.0, 200.0)
+    """
+    return max(LEAST_SECONDS_BETWEEN, drawing_seconds / MOST_SHARE)
 
 
 class Figures:
-    """A study's front and learning curves, drawn and stored with the study."""
+    """A study's figures, drawn and stored with the study.
 
-    def __init__(self, study: OpenStudy) -> None:
-        self._study = study
-        self._drawn_at = time.monotonic()
+    Args:
+        study: The study.
+        clock: A monotonic clock, in seconds.
+    """
+
+    def __init__(self, study: OpenStudy, clock: Callable[[], float] = time.monotonic) -> None:
+        self._study, self._clock = study, clock
+        self._due = clock() + LEAST_SECONDS_BETWEEN
 
     def refresh_if_old(self) -> None:
-        """Draw the figures again if the last drawing is older than `SECONDS_BETWEEN`."""
-        if time.monotonic() - self._drawn_at >= SECONDS_BETWEEN:
+        """Draw the figures again, unless that was a short while ago; see `seconds_between`."""
+        if self._clock() >= self._due:
             self.refresh()
 
     def refresh(self) -> None:
         """Draw the figures again."""
-        study, config = self._study, self._study.config
-        drawn_from = (*study.trials_and_curves(), config.budget.targets, config.space.size)
-        save_front_figure(study.optuna, plot_front(*drawn_from))
-        save_curves_figure(study.optuna, plot_curves(*drawn_from))
-        self._drawn_at = time.monotonic()
+        began = self._clock()
+        save_figures(self._study.optuna, self._drawn())
+        ended = self._clock()
+        self._due = ended + seconds_between(ended - began)
+
+    def _drawn(self) -> dict[SavedName, go.Figure]:
+        config = self._study.config
+        trials, curves = self._study.trials_and_curves()
+        targets, size = self._study.targets(), config.space.size
+        figures: dict[SavedName, go.Figure] = {
+            "front": plot_front(trials, curves, targets, size),
+            "curves": plot_curves(trials, curves, targets, size),
+            "hypervolume": plot_hypervolume(trials, size),
+        }
+        if results := self._study.results():
+            figures["intervals"] = plot_intervals(answer_targets(collect(results), targets))
+        return {name: in_metric(figure, config.data.metric) for name, figure in figures.items()}

@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from fewest.search.settings.config import EngineName
+from fewest.search.settings.config import EngineName, Metric
+from fewest.search.settings.targets import parsed
 from fewest.storage import DEFAULT_URL
+from fewest.storage.errors import MisuseError
 
 if TYPE_CHECKING:
     from fewest.search.settings.config import StudyConfig
     from fewest.search.settings.files import Override
+    from fewest.search.settings.targets import Asked
     from fewest.train_commands import Manner
 
 __all__ = [
     "as_overrides",
+    "as_target",
     "manner_given",
     "study_given",
     "with_artifacts",
@@ -29,6 +33,23 @@ __all__ = [
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def as_target(text: str | None) -> "Asked | None":
+    """Read a target that a study may have: an accuracy, or one relative to the best.
+
+    Raises:
+        MisuseError: It is neither.
+    """
+    if text is None:
+        return None
+    try:
+        return float(text)  # Whoever looks for it says whether it can be an accuracy.
+    except ValueError:
+        try:
+            return parsed(text, "`--target`")
+        except ValueError as error:
+            raise MisuseError(str(error)) from None
 
 
 def with_storage(command: Command) -> Command:
@@ -87,15 +108,31 @@ def with_study(command: Command) -> Command:
         ),
         click.option("--seed", type=int, help="Seed of every random number in the study."),
         click.option("--engine", type=click.Choice(get_args(EngineName)), help="How networks are trained."),
-        click.option("--data", metavar="PATH", help="A table, or an .npz file with x_train, y_train, x_test, y_test."),
-        click.option("--label", metavar="COLUMN", help="A table's column of labels; the last one by default."),
+        click.option("--data", metavar="PATH", help="The data: a data set's name or a path, as for STUDY."),
+        click.option(
+            "--label",
+            metavar="COLUMN",
+            help="A table's column of labels, by default the last one; or the .npy file with the labels of STUDY.",
+        ),
         click.option(
             "--ignore", multiple=True, metavar="COLUMN", help="A table's column that is no input; repeatable."
         ),
-        click.option("--test", metavar="SHARE|PATH", help="A table's test rows; by default a fifth of each class."),
         click.option(
-            "--target", "targets", type=float, multiple=True, metavar="ACCURACY", help="Accuracy to reach; repeatable."
+            "--test",
+            metavar="SHARE|PATH",
+            help="The test part, for data without one; by default a fifth of each class.",
         ),
+        click.option("--group", metavar="COLUMN", help="A table's column of groups, none of which is split."),
+        click.option("--order", metavar="COLUMN", help="A table's column of times: its last rows are the test."),
+        click.option("--rows", type=int, help="Use a sample of so many rows, with every class's share."),
+        click.option(
+            "--target",
+            "targets",
+            multiple=True,
+            metavar="ACCURACY",
+            help="Accuracy to reach, such as 0.95 or 'best - 0.01'; repeatable.",
+        ),
+        click.option("--metric", type=click.Choice(get_args(Metric)), help="What an accuracy is; by default accuracy."),
     )
     return _with_all(command, options)
 
@@ -153,11 +190,16 @@ def study_given(
     label: str | None,
     ignore: tuple[str, ...],
     test: str | None,
-    targets: tuple[float, ...],
+    group: str | None,
+    order: str | None,
+    rows: int | None,
+    targets: tuple[str, ...],
+    metric: str | None,
     trials: int | None,
     timeout: float | None,
 ) -> "StudyConfig":
     """Load the study file, or make settings for a data file, and apply those of `with_study` and `with_budget`."""
+    from fewest.search.data.datasets import data_sets
     from fewest.search.data.own_data import is_data, settings_for
     from fewest.search.settings.files import checked, load
 
@@ -169,12 +211,16 @@ def study_given(
         "data.label": label,
         "data.ignore": list(ignore) or None,
         "data.test": _share_or_path(test),
+        "data.metric": metric,
+        "data.group": group,
+        "data.order": order,
+        "data.rows": rows,
         "budget.targets": list(targets) or None,
         "budget.trials": trials,
         "budget.timeout": timeout,
     }
     changes = [*overrides, *as_overrides(given)]
-    return checked(settings_for(study), changes) if is_data(study) else load(study, changes)
+    return checked(settings_for(study, rows), changes) if is_data(study) else load(study, changes, data_sets())
 
 
 def _share_or_path(test: str | None) -> float | str | None:

@@ -12,13 +12,12 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 from fewest.dashboards.console import say
 from fewest.search.listener import Progress as Standing
 
-__all__ = ["following"]
+__all__ = ["duration", "following"]
 
 SECONDS_BETWEEN_LINES = 10.0
 """Least seconds between two plain lines, except that ended trials always get one."""
@@ -50,12 +49,29 @@ def describe(standing: Standing) -> str:
     'search: 70 of 500 networks (40 pruned, 1 failed), 16 training, epoch 5 of 15; validation front 0: 0.921, 8: 0.913'
     >>> describe(Standing("verification", 70, 136, 66, 4, 15))
     'verification: 70 of 136 networks, 66 training, epoch 5 of 15'
+    >>> describe(Standing("verification", 70, 136, 66, 4, 15, seconds_left=100.0))
+    'verification: 70 of 136 networks, 66 training, epoch 5 of 15; about 2 min left'
     """
     line = (
         f"{standing.stage}: {standing.n_finished} of {standing.n_networks} networks{_ended(standing)}, "
         f"{standing.n_training} training, epoch {standing.epoch + 1} of {standing.n_epochs}"
     )
-    return f"{line}; validation front {_front(standing.front)}" if standing.front else line
+    left = "" if standing.seconds_left is None else f"; {duration(standing.seconds_left)} left"
+    return f"{line}{left}" + (f"; validation front {_front(standing.front)}" if standing.front else "")
+
+
+def duration(seconds: float) -> str:
+    """Say about how long something takes, to about a tenth.
+
+    >>> [duration(seconds) for seconds in (0.0, 12.0, 83.0, 100.0, 3_500.0, 6_000.0, 300_000.0)]
+    ['about 5 s', 'about 10 s', 'about 80 s', 'about 2 min', 'about 58 min', 'about 1.7 h', 'about 83 h']
+    """
+    if seconds < 90:
+        return f"about {max(5, 10 * round(seconds / 10))} s"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} min"
+    hours = seconds / 3600
+    return f"about {hours:.1f} h" if hours < 10 else f"about {hours:.0f} h"
 
 
 def _ended(standing: Standing) -> str:
@@ -76,9 +92,9 @@ def _bar(console: Console) -> Progress:
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[more]}", markup=False),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
+        TextColumn("{task.fields[more]}", markup=False),
         console=console,
     )
 
@@ -88,13 +104,14 @@ def _on_bar(bar: Progress) -> Show:
 
     def show(standing: Standing) -> None:
         if standing.stage not in tasks:
-            tasks[standing.stage] = bar.add_task(standing.stage, total=None, more="")
+            tasks[standing.stage] = bar.add_task(standing.stage, total=None, more="", left="")
         front = f"validation front {_front(standing.front, most=3)}" if standing.front else ""
         bar.update(
             tasks[standing.stage],
             total=standing.n_networks,
             completed=standing.n_finished,
             more=f"{_ended(standing)} {front}".strip(),
+            left="" if standing.seconds_left is None else f"{duration(standing.seconds_left)} left",
         )
 
     return show

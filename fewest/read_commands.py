@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -28,12 +29,16 @@ from fewest.storage.trials.records import StudyRecord, TrialRecord, VerifiedNetw
 from fewest.storage.trials.results import read_results
 from fewest.storage.trials.studies import read_studies, read_study, read_trials
 
+if TYPE_CHECKING:
+    from fewest.dashboards.report import ReportData
+
 __all__ = [
     "Found",
     "all_studies",
     "found",
     "print_answer_of",
     "read_found",
+    "report_of",
     "storage_at",
     "stored_study",
     "write_study_report",
@@ -142,13 +147,24 @@ def write_study_report(name: str, url: str, output: Path) -> None:
         NotFoundError: There is no such study.
         ReportError: The file cannot be written.
     """
-    from fewest.dashboards.report import ReportData, write_report
+    from fewest.dashboards.report import write_report
+
+    write_report(output, report_of(name, url))
+
+
+def report_of(name: str, url: str) -> "ReportData":
+    """Read all that a study's report shows, as of one moment.
+
+    Raises:
+        NotFoundError: There is no such study.
+    """
+    from fewest.dashboards.report import ReportData
 
     with storage_at(url) as connection:
         known = read_found(connection, name)
         curves = read_curves(connection, known.study.study_id)
     data = known.ours.data
-    report = ReportData(
+    return ReportData(
         answer=known.summary,
         config=known.config,
         trials=known.trials,
@@ -156,7 +172,6 @@ def write_study_report(name: str, url: str, output: Path) -> None:
         verified=known.verified,
         environment=known.ours.environment,
         samples={"training": data.n_training, "validation": data.n_validation, "test": data.n_test},
-        columns=data.columns,
+        columns=[*data.columns, *data.notes],
         generated=datetime.now(UTC),
     )
-    write_report(output, report)

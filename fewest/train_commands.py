@@ -15,6 +15,7 @@ from rich.console import Console
 from fewest.dashboards.console import err, say
 from fewest.quiet import quiet_libraries
 from fewest.read_commands import print_answer_of, stored_study
+from fewest.search.answers.sentences import guess_caution
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import Override, command_on, continued, is_finished, overridden
 from fewest.search.settings.stored import our_study
@@ -24,7 +25,8 @@ from fewest.storage.errors import MisuseError, NotFoundError
 from fewest.storage.trials.records import StudyRecord
 
 if TYPE_CHECKING:
-    from fewest.search.data.samples import SealedTest
+    from fewest.progress import Show
+    from fewest.search.data.samples import SealedTest, SearchData
     from fewest.search.keeper import Keeper
     from fewest.search.study.study import OpenStudy
     from fewest.search.training.interface import Engine
@@ -82,12 +84,16 @@ class Manner:
         places: Places of artifacts and checkpoints.
         pace: Intervals between checkpoints, heartbeats and looks at the storage.
         make_engine: Function that creates the engine for a study's settings.
+        draws: Whether to store figures with the study, for optuna-dashboard.
+        silent: Whether to print nothing at all.
     """
 
     quiet: bool = False
     places: Places = HERE
     pace: Pace = USUAL
     make_engine: Callable[[StudyConfig], "Engine"] = engine_for
+    draws: bool = True
+    silent: bool = False
 
 
 def run_study(config: StudyConfig, url: str, *, manner: Manner) -> None:
@@ -127,7 +133,8 @@ def submit_study(config: StudyConfig, url: str) -> str:
     from fewest.storage.trials.cohort_storage import optuna_storage
 
     data, sealed = load_for(config)
-    with open_study(optuna_storage(url), config, data, sealed.n_samples) as study:
+    with open_study(optuna_storage(url), config, data, sealed.n_samples, guessing=sealed.guessing) as study:
+        _tell_found(study, err())
         n_trials = study.config.n_trials
     n_left = max(0, n_trials - stored_study(config.name, url).n_ended)
     command = command_on("worker", config.name, storage_option(url))
@@ -222,21 +229,43 @@ class Job:
 
         figures = Figures(self.study)
         with following(self.console, quiet=self.manner.quiet) as show:
+            if not self.manner.quiet:
+                show = self._forecasting(show, searching)
             echo, poll_seconds = say_to(self.console), self.manner.pace.poll_seconds
-            listener = Listener(show, figures.refresh_if_old, echo, should_stop, should_leave, poll_seconds)
+            on_cohort = figures.refresh_if_old if self.manner.draws else lambda: None
+            listener = Listener(show, on_cohort, echo, should_stop, should_leave, poll_seconds)
             if searching:
                 ending = search(self.study, self.engine, listener, self.keeper)
                 if ending in _EARLY_ENDINGS:
                     listener.echo(_EARLY_ENDINGS[ending].format(patience=self.study.config.budget.patience))
             verify(self.study, self.engine, self.sealed, listener, self.keeper)
-            figures.refresh()
+            if self.manner.draws:
+                figures.refresh()
             if searching:
                 self.study.finish()
 
+    def _forecasting(self, show: "Show", searching: bool) -> "Show":
+        """Print how long the work will take, and return a function that shows progress with the time left."""
+        from fewest.progress import duration
+        from fewest.time_left import forecast_for, with_time_left
+
+        forecast, seconds = forecast_for(self.study, self.engine, searching=searching)
+        if seconds:
+            say_to(self.console)(f"The answer will take {duration(seconds)} on this machine, as a first guess.")
+        return with_time_left(show, forecast)
+
 
 @contextmanager
-def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
+def opened(
+    config: StudyConfig, url: str, *, manner: Manner, loaded: "tuple[SearchData, SealedTest] | None" = None
+) -> Iterator[Job]:
     """Create or continue a study, and yield it open for work, with its data.
+
+    Args:
+        config: Settings of the study.
+        url: URL of the storage.
+        manner: The command's way of working.
+        loaded: Data of the study that are in memory already; None loads those that the settings name.
 
     Raises:
         MisuseError: The study exists with other settings, or its data cannot be used.
@@ -249,18 +278,35 @@ def opened(config: StudyConfig, url: str, *, manner: Manner) -> Iterator[Job]:
     from fewest.storage.trials.cohort_storage import optuna_storage
 
     console = err()
-    data, sealed = load_for(config)
+    console.quiet = manner.silent
+    data, sealed = loaded or load_for(config)
     checkpoints = place_for(url, "checkpoints", manner.places.checkpoints)
     artifacts = place_for(url, "artifacts", manner.places.artifacts)
     storage = optuna_storage(url)
     with open_study(
-        storage, config, data, sealed.n_samples, checkpoints=checkpoints, artifacts=artifacts, pace=manner.pace
+        storage,
+        config,
+        data,
+        sealed.n_samples,
+        guessing=sealed.guessing,
+        checkpoints=checkpoints,
+        artifacts=artifacts,
+        pace=manner.pace,
     ) as study:
-        for words in data.table.words if data.table else ():
-            say_to(console)(words)
+        _tell_found(study, console)
+        asked, guess = config.budget.targets[0], sealed.guessing.get(config.data.metric)
+        if isinstance(asked, float) and (caution := guess_caution(asked, guess, config.data.metric)):
+            say_to(console)(f"{caution}: a target of {asked:g} asks for no more.")
         if warning := study.sharing_warning():
             say_to(console)(warning)
         yield Job(study, manner.make_engine(config), sealed, Keeper(study, say_to(console)), console, manner)
+
+
+def _tell_found(study: "OpenStudy", console: Console) -> None:
+    """Print what was found of the data, once, when the study is created; the report has it, too."""
+    found = (*(study.data.table.words if study.data.table else ()), *study.data.notes)
+    for words in found if study.created else ():
+        say_to(console)(words)
 
 
 def say_to(console: Console) -> Callable[[str], None]:

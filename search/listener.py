@@ -35,6 +35,7 @@ class Progress(NamedTuple):
         n_pruned: Pruned networks among the finished ones.
         n_failed: Failed networks among the finished ones.
         front: Size and validation accuracy of each member of the front, smallest first.
+        seconds_left: Seconds until the study is answered, about; None if nobody has worked it out.
     """
 
     stage: Literal["search", "verification"]
@@ -46,6 +47,7 @@ class Progress(NamedTuple):
     n_pruned: int = 0
     n_failed: int = 0
     front: Sequence[tuple[int, float]] = ()
+    seconds_left: float | None = None
 
 
 class Listener(NamedTuple):

@@ -87,7 +87,7 @@ class StudyWatch:
             self._study.history.finished(),
             config.training.epochs,
             config.pruning.risk,
-            1.0 / len(self._study.data.y_validation),
+            self._study.data.resolution,
             config.space.size,
         )
 

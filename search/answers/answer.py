@@ -121,6 +121,16 @@ class NoAnswer:
     up_to: int | None
     at_least: int
 
+    @property
+    def neurons(self) -> None:
+        """No number of neurons, where an `Answer` has one."""
+        return None
+
+    @property
+    def interval(self) -> None:
+        """No interval, where an `Answer` has one."""
+        return None
+
     def __str__(self) -> str:
         """Say why there is no answer.
 
@@ -149,16 +159,42 @@ class TargetAnswer:
         accuracy: The test accuracy to reach, in 0..1.
         overall: The answers over all depths.
         by_depth: The answers of each verified depth, by its number of hidden layers, rising.
+        asked: What was asked where that is relative, such as "best - 0.01"; else None.
     """
 
     accuracy: float
     overall: Findings
     by_depth: Mapping[int, Findings]
+    asked: str | None = None
+
+    def __str__(self) -> str:
+        """Write the accuracy, and what was asked if that is something else.
+
+        >>> str(TargetAnswer(0.95, {}, {})), str(TargetAnswer(0.9614, {}, {}, "best - 0.01"))
+        ('0.95', '0.9614 (best - 0.01)')
+        """
+        return f"{self.accuracy:g} ({self.asked})" if self.asked else f"{self.accuracy:g}"
+
+    @property
+    def possible(self) -> Finding:
+        """The answer over all depths with luck: one seed in twenty reaches the target."""
+        return self.overall["possible"]
+
+    @property
+    def typical(self) -> Finding:
+        """The answer over all depths: the median seed reaches the target."""
+        return self.overall["typical"]
+
+    @property
+    def reliable(self) -> Finding:
+        """The answer over all depths to be safe: nine seeds in ten reach the target."""
+        return self.overall["reliable"]
 
     def to_json(self) -> dict[str, Any]:
         """Return one member of `targets`: null where there is no answer, and the reason under `unanswered`."""
         return {
             "accuracy": self.accuracy,
+            **({"asked": self.asked} if self.asked else {}),
             **findings_json(self.overall),
             "by_depth": {str(depth): findings_json(found) for depth, found in self.by_depth.items()},
         }

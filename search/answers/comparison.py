@@ -140,7 +140,7 @@ def compare(studies: Sequence[ComparedStudy], size: Size = "neurons") -> Compari
         studies: At least two studies, with different labels.
         size: Unit of the fronts' sizes.
     """
-    targets = sorted({target for study in studies for target in study.ours.config.budget.targets})
+    targets = sorted({target for study in studies for target in study.ours.accuracies})
     known = {study.label: study.ours for study in studies}
     return Comparison(
         studies=tuple(known),
@@ -153,7 +153,7 @@ def compare(studies: Sequence[ComparedStudy], size: Size = "neurons") -> Compari
 
 
 def _target(studies: Sequence[ComparedStudy], target: float) -> ComparedTarget:
-    asked_by = [study.label for study in studies if target in study.ours.config.budget.targets]
+    asked_by = [study.label for study in studies if target in study.ours.accuracies]
     found = {
         study.label: (answer_target(study.results, target), answer_target(study.results, target, 99))
         for study in studies

@@ -5,13 +5,24 @@ from statistics import fmean
 
 from fewest.search.answers.answer import Answer, Finding, Findings, NoAnswer, TargetAnswer
 from fewest.search.answers.results import collect, trained
-from fewest.search.answers.summary import Summary
-from fewest.search.answers.wording import WORDING, plural, short_percent
+from fewest.search.answers.summary import NO_VALUE_YET, Summary
+from fewest.search.answers.wording import WORDING, accuracy_words, plural, short_percent
+from fewest.search.settings.config import Metric
+from fewest.search.settings.space import describe
 from fewest.storage.trials.records import VerifiedNetwork
 
-__all__ = ["statement", "statements"]
+__all__ = ["best_words", "guess_caution", "statement", "statements"]
 
-SAMPLES = {"mnist": "digits", "digits": "digits", "fashion_mnist": "images"}
+SAMPLES = {
+    "mnist": "digits",
+    "digits": "digits",
+    "fashion_mnist": "images",
+    "cifar10": "images",
+    "cifar100": "images",
+    "iris": "flowers",
+    "wine": "wines",
+    "breast_cancer": "tumours",
+}
 """Words for a data set's samples in a sentence, by the data set's name."""
 
 
@@ -26,10 +37,44 @@ def statements(summary: Summary, verified: Sequence[VerifiedNetwork]) -> list[st
         return []
     softmax = trained(collect(verified).get((), ()))
     samples = SAMPLES.get(summary.dataset, "test samples")
-    return [statement(target, fmean(softmax) if softmax else None, samples) for target in summary.targets]
+    of_softmax = fmean(softmax) if softmax else None
+    said = [statement(target, of_softmax, samples, summary.metric) for target in summary.targets]
+    cautions = [guess_caution(target.accuracy, summary.guess, summary.metric) for target in summary.targets]
+    return [f"{one}. {caution}" if caution else one for one, caution in zip(said, cautions, strict=True)]
 
 
-def statement(target: TargetAnswer, softmax_accuracy: float | None = None, samples: str = "test samples") -> str:
+def guess_caution(accuracy: float, guess: float | None, metric: Metric) -> str | None:
+    """Say in a sentence that guessing reaches a target accuracy; None if it does not, or nobody has counted.
+
+    >>> guess_caution(0.6, 0.629, "accuracy")
+    'Guessing the largest class already reaches 62.9 %'
+    """
+    if guess is None or guess < accuracy:
+        return None
+    which = "the largest" if metric == "accuracy" else "one"
+    return f"Guessing {which} class already reaches {short_percent(guess, 1)}"
+
+
+def best_words(summary: Summary) -> str | None:
+    """Say in a sentence what relative targets are relative to, or that it is not known yet; None without such."""
+    if summary.unvalued:
+        return f"Without a value yet: {', '.join(summary.unvalued)}. A relative target has {NO_VALUE_YET}"
+    if summary.best is None:
+        return None
+    mean = accuracy_words("mean test accuracy", summary.metric)
+    network = describe(tuple(summary.best.widths))
+    return (
+        f"Best: {short_percent(summary.best.accuracy)}, the {mean} of {plural(summary.best.seeds, 'seed')} of the "
+        f"most accurate network found (hidden layers: {network})"
+    )
+
+
+def statement(
+    target: TargetAnswer,
+    softmax_accuracy: float | None = None,
+    samples: str = "test samples",
+    metric: Metric = "accuracy",
+) -> str:
     """Write the answer to one target as a sentence.
 
     If softmax alone is the typical answer, the sentence says so and adds the answer for one hidden layer.
@@ -38,6 +83,7 @@ def statement(target: TargetAnswer, softmax_accuracy: float | None = None, sampl
         target: All answers to the target.
         softmax_accuracy: Mean test accuracy without hidden neurons, in 0..1; None if unknown.
         samples: Word for the data set's samples.
+        metric: What an accuracy is.
 
     Example:
         >>> def of(neurons, low, high):
@@ -47,7 +93,9 @@ def statement(target: TargetAnswer, softmax_accuracy: float | None = None, sampl
         At least 95 % of digits right: 13 neurons typically (95 % interval 12-14), 14 to be safe, \
 12 with luck; 0 hidden neurons already give 92.6 %
     """
-    opening = f"At least {short_percent(target.accuracy)} of {samples} right: "
+    least = short_percent(target.accuracy)
+    goal = f"At least {least} of {samples} right" if metric == "accuracy" else f"Balanced accuracy of at least {least}"
+    opening = f"{goal} ({target.asked}): " if target.asked else f"{goal}: "
     typical = target.overall["typical"]
     if not (isinstance(typical, Answer) and typical.neurons == 0):
         said = opening + _sizes(target.overall)

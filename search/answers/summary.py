@@ -1,32 +1,43 @@
 """A study's answer as one typed object; its `to_json` is what `fewest answer --format json` prints.
 
-    {"study": str, "dataset": str, "protocol": {...}, "classes": int,
+    {"study": str, "dataset": str, "protocol": {...}, "classes": int, "metric": str,
+     "best": {"accuracy": float, "widths": [int], "seeds": int} | null,
      "trials": {"complete": int, "pruned": int, "failed": int, "running": int, "waiting": int},
      "networks_trained": int, "epochs_trained": int, "epochs_saved": int, "seconds": float,
      "front": [{"trial": int, "widths": [int], "neurons": int, "parameters": int, "validation_accuracy": float,
                 "test_accuracy": {"mean": float, "sd": float, "min": float, "max": float, "seeds": int} | null}],
-     "targets": [{"accuracy": float, "possible": ANSWER, "typical": ANSWER, "reliable": ANSWER,
+     "targets": [{"accuracy": float, "asked": str, "guessing": float | null, "largest_class_share": float | null,
+                  "possible": ANSWER, "typical": ANSWER, "reliable": ANSWER,
                   "by_depth": {"0": {"possible": ANSWER, ...}, ...}, "unanswered": {"reliable": str, ...}}]}
     ANSWER = null | {"neurons": int, "widths": [int], "interval": [int, int], "test_accuracy": float,
                      "seeds": int}
 
-`unanswered` stands only where an ANSWER is null, and says why.
+`unanswered` stands only where an ANSWER is null, and says why. `asked` stands only where a target is relative to the
+best. Such a target has the accuracy null, and no answers, until the search has ended. `guessing` is what guessing one
+class reaches by the study's metric, and `largest_class_share` its share of the test set; null in old studies.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Any
 
-from fewest.search.answers.answer import TargetAnswer, answer_targets
+from fewest.search.answers.answer import TargetAnswer, answer_target
+from fewest.search.answers.evidence import SHARES
 from fewest.search.answers.front import Size, pareto_front, points_of
 from fewest.search.answers.results import Results, collect, trained
-from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.config import Metric, StudyConfig
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.space import Architecture
+from fewest.search.settings.stored import Best, stored_best
+from fewest.search.settings.targets import unvalued, valued
 from fewest.storage.trials.records import StudyRecord, TrialRecord, TrialState, VerifiedNetwork
 
-__all__ = ["FrontMember", "Summary", "TestAccuracy", "TrialCounts", "summarise"]
+__all__ = ["NO_VALUE_YET", "FrontMember", "Summary", "TestAccuracy", "TrialCounts", "summarise"]
+
+
+NO_VALUE_YET = "no value before the search has ended and its best network is verified"
+"""Why a target relative to the best has no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +128,11 @@ class Summary:
         epochs_saved: Epochs that pruned trials did not train.
         seconds: Seconds of training, summed over networks; to the millisecond.
         front: The Pareto front by validation accuracy, from small to large.
-        targets: The answers to every target accuracy, lowest first.
+        targets: The answers to every target accuracy that has a value, lowest first.
+        unvalued: Targets relative to a best that is not known yet.
+        best: What relative targets are relative to; None where it is not known.
+        metric: What an accuracy of the study is.
+        guessing: What each metric gives to guessing on the test set; empty in a study of an older version.
     """
 
     study: str
@@ -131,6 +146,15 @@ class Summary:
     seconds: float
     front: tuple[FrontMember, ...]
     targets: tuple[TargetAnswer, ...]
+    unvalued: tuple[str, ...] = ()
+    best: Best | None = None
+    metric: Metric = "accuracy"
+    guessing: Mapping[Metric, float] = field(default_factory=dict)
+
+    @property
+    def guess(self) -> float | None:
+        """What guessing one class reaches, in 0..1; None if unknown."""
+        return self.guessing.get(self.metric)
 
     def smallest_on_validation(self, accuracy: float, size: Size = "neurons") -> FrontMember | None:
         """Find the smallest front member that reaches a validation accuracy in its one training.
@@ -149,14 +173,28 @@ class Summary:
             "dataset": self.dataset,
             "protocol": self.protocol.model_dump(mode="json"),
             "classes": self.classes,
+            "metric": self.metric,
+            "best": None if self.best is None else self.best.model_dump(),
             "trials": asdict(self.trials),
             "networks_trained": self.networks_trained,
             "epochs_trained": self.epochs_trained,
             "epochs_saved": self.epochs_saved,
             "seconds": self.seconds,
             "front": [member.to_json() for member in self.front],
-            "targets": [target.to_json() for target in self.targets],
+            "targets": list(self._targets_json()),
         }
+
+    def _targets_json(self) -> Iterator[dict[str, Any]]:
+        guessed = {"guessing": self.guess, "largest_class_share": self.guessing.get("accuracy")}
+        for target in self.targets:
+            yield {"accuracy": target.accuracy, **guessed, **target.to_json()}
+        for asked in self.unvalued:
+            none: dict[str, Any] = {
+                **dict.fromkeys(SHARES),
+                "by_depth": {},
+                "unanswered": dict.fromkeys(SHARES, NO_VALUE_YET),
+            }
+            yield {"accuracy": None, **guessed, "asked": asked, **none}
 
 
 def summarise(
@@ -175,6 +213,7 @@ def summarise(
     """
     results = collect(verified)
     ended = [trial for trial in trials if trial.epochs]
+    best = stored_best(study)
     seconds = sum(trial.seconds or 0.0 for trial in ended) + sum(network.seconds for network in verified)
     return Summary(
         study=study.name,
@@ -187,7 +226,14 @@ def summarise(
         epochs_saved=sum(config.training.epochs - (trial.epochs or 0) for trial in ended if trial.state == "pruned"),
         seconds=round(seconds, 3),
         front=tuple(_front(trials, config.space.size, results)),
-        targets=tuple(answer_targets(results, config.budget.targets)),
+        targets=tuple(
+            replace(answer_target(results, target.accuracy), asked=target.asked)
+            for target in valued(config.budget.targets, best.accuracy if best else None)
+        ),
+        unvalued=unvalued(config.budget.targets, best.accuracy if best else None),
+        best=best,
+        metric=config.data.metric,
+        guessing=study.attributes["data"].get("guessing", {}),
     )
 
 

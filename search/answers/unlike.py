@@ -17,6 +17,10 @@ WORDS: Mapping[str, str] = {
     "data.label": "column of labels",
     "data.ignore": "columns left out",
     "data.test": "test rows",
+    "data.group": "column of groups",
+    "data.order": "column of times",
+    "data.rows": "sample of rows",
+    "data.metric": "accuracy means",
     "training.protocol": "protocol",
     "training.activation": "activation",
     "training.epochs": "epochs at most",
@@ -81,9 +85,9 @@ def remarks(studies: Mapping[str, OurStudy], verified: Mapping[str, bool]) -> It
             yield f"{shown(label)} is not verified yet, so it has no answers; `{command}` verifies it."
     for label, study in others:
         yield from _not_shared(f"{shown(first)} and {shown(label)}", base, study)
-    targets = sorted({target for study in studies.values() for target in study.config.budget.targets})
+    targets = sorted({target for study in studies.values() for target in study.accuracies})
     for label, study in studies.items():
-        missing = [target for target in targets if target not in study.config.budget.targets]
+        missing = [target for target in targets if target not in study.accuracies]
         if missing:
             named = ", ".join(short_percent(target) for target in missing)
             options = "".join(f" --target {target:g}" for target in missing)

@@ -1,11 +1,16 @@
 """The words for the three answers to a target, and for the numbers in them: one place for all texts."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from fewest.search.answers.evidence import Quantity
+from fewest.search.settings.config import Metric
 
-__all__ = ["WORDING", "plural", "short_percent"]
+__all__ = ["WORDING", "accuracy_words", "enumerated", "plural", "short_percent"]
+
+
+_ACCURACY = re.compile(r"((validation|test) )?accuracy")
 
 
 class Wording(NamedTuple):
@@ -28,6 +33,15 @@ WORDING: Mapping[Quantity, Wording] = {
 """The words for each answer, in the order in which texts name them; `answer` defines the answers."""
 
 
+def accuracy_words(words: str, metric: Metric) -> str:
+    """Say in words that name an accuracy which metric it is.
+
+    >>> accuracy_words("test accuracy", "accuracy"), accuracy_words("best test accuracy", "balanced_accuracy")
+    ('test accuracy', 'best balanced test accuracy')
+    """
+    return words if metric == "accuracy" else _ACCURACY.sub(r"balanced \g<0>", words)
+
+
 def plural(count: int, noun: str, separator: str = ",") -> str:
     """Put a count and its noun together; `separator` parts thousands.
 
@@ -35,6 +49,16 @@ def plural(count: int, noun: str, separator: str = ",") -> str:
     ('1 neuron', '1,200 neurons', '1200 neurons')
     """
     return f"{count:{separator}} {noun}{'' if count == 1 else 's'}"
+
+
+def enumerated(names: Iterable[str]) -> str:
+    """Put commas between names, and "and" before the last.
+
+    >>> enumerated(["a"]), enumerated(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def short_percent(share: float, digits: int = 6) -> str:

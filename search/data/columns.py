@@ -6,6 +6,7 @@ True and false become 1 and 0, a date its seconds since 1970. Row numbers, free 
 refused by name, since a network that is given them learns nothing that holds for other rows.
 """
 
+import contextlib
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,15 +19,13 @@ from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.npz import require_memory
 from fewest.search.data.samples import InputRule, Preparation
 from fewest.search.data.tables import NUMBER
+from fewest.search.data.text_columns import MISSING, places
 from fewest.search.settings.config import shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MISSING", "Inputs", "as_inputs", "odd_type", "require_columns"]
-
-MISSING: Final = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-")
-"""Text that stands for a missing value."""
+__all__ = ["MISSING", "Inputs", "as_inputs", "as_times", "odd_type", "require_columns"]
 
 MOST_CATEGORIES: Final = 100
 """Values of a category beyond which its column is taken for text."""
@@ -86,20 +85,25 @@ def as_inputs(train: "pd.DataFrame", test: "pd.DataFrame", name: str, test_name:
     numbers = [column for column, kind in kinds.items() if kind not in ("category", "date")]
     dates = [column for column, kind in kinds.items() if kind == "date"]
     n_inputs = 2 * len(numbers + dates) + sum(train[column].nunique() + 1 for column in categories)
-    require_memory(3 * 8 * (len(train) + len(test)) * n_inputs, name)
-    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float64)
-    median = SimpleImputer(strategy="median", add_indicator=True)
-    transformer = ColumnTransformer(
-        [("numbers", median, [*numbers, *dates]), ("categories", encoder, categories)], sparse_threshold=0
-    )
-    x_train = transformer.fit_transform(_converted(train, kinds, name))
+    require_memory(3 * 8 * (len(train) + len(test)) * n_inputs, name, len(train) + len(test))
+    values = {column: _values_of(train[column]) for column in categories}
+    coded = [np.arange(len(values[column])) for column in categories]
+    encoder = OneHotEncoder(categories=coded, handle_unknown="ignore", sparse_output=False, dtype=np.float64)
+    # The strategy "median" sorts masked arrays, which takes ten times as long.
+    median = SimpleImputer(strategy=np.median, add_indicator=True, copy=False)
+    n_numbers = len(numbers) + len(dates)
+    kinds = {column: kinds[column] for column in (*numbers, *dates, *categories)}
+    steps = [("numbers", median, slice(n_numbers))] * bool(n_numbers)
+    steps += [("categories", encoder, slice(n_numbers, None))] * bool(categories)
+    transformer = ColumnTransformer(steps, sparse_threshold=0)
+    x_train = transformer.fit_transform(_converted(train, kinds, values, name))
 
     def prepare(rows: "pd.DataFrame", file_name: str) -> NDArray[np.float64]:
         require_columns(rows, kinds, file_name)
-        return np.asarray(transformer.transform(_converted(rows, kinds, file_name)))
+        return np.asarray(transformer.transform(_converted(rows, kinds, values, file_name)))
 
     x_test = prepare(test, test_name or name)
-    rules = tuple(_rules(transformer, kinds))
+    rules = tuple(_rules(transformer.named_transformers_.get("numbers"), kinds, values))
     return Inputs(np.asarray(x_train), x_test, rules, tuple(_words(rules, train, kinds)), prepare)
 
 
@@ -114,27 +118,67 @@ def require_columns(frame: "pd.DataFrame", columns: Iterable[str], name: str) ->
         raise DataError(f"{name} must have the columns of the training rows; {listed(missing)} missing.")
 
 
+def as_times(column: "pd.Series[Any]", label: str, name: str) -> NDArray[np.float64]:
+    """Read a column of times: numbers, or dates as their seconds since 1970; errors name the option `--order`.
+
+    Raises:
+        DataError: A row has no time, or the values are neither numbers nor dates.
+    """
+    from pandas.api import types
+
+    values = _present(column)
+    if len(values) < len(column):
+        raise DataError(
+            f"Every row of {name} must have a time, but column {shown(label)} has none in "
+            f"{len(column) - len(values):,} of {len(column):,} rows; take those rows out."
+        )
+    kind: ColumnKind | None = None
+    if types.is_datetime64_any_dtype(values.dtype):
+        kind = "date"
+    elif types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype):
+        kind = "number"
+    elif odd_type(values) is None and values.dtype.kind == "O":
+        with contextlib.suppress(DataError):
+            kind = _kind_of_text(values, label, name)
+    times = None if kind not in ("number", "decimal comma", "date") else _numbers(values, kind)
+    if times is None or not np.isfinite(times).all():
+        raise DataError(
+            f"`--order` must name a column of finite numbers or of dates such as 2024-12-31, but {shown(label)} of "
+            f"{name} holds values such as {shown(str(values.iloc[0])[:40])}."
+        )
+    return times
+
+
 def odd_type(column: "pd.Series[Any]") -> str | None:
     """Name the type of the first value that is neither a number, a date nor text; None if there is none."""
+    from pandas.api import types
+
     values = column.dropna().infer_objects()
+    if types.infer_dtype(values) in ("string", "empty"):
+        return None
     odd = (type(value).__name__ for value in values if not isinstance(value, str))
     return next(odd, None) if values.dtype.kind == "O" else None
 
 
-def _rules(transformer: Any, kinds: Mapping[str, ColumnKind]) -> Iterator[InputRule]:
-    """List the inputs of a fitted transformer, in its order."""
-    fitted = {name: (step, columns) for name, step, columns in transformer.transformers_}
-    imputer, columns = fitted["numbers"]
-    if columns:
+def _rules(
+    imputer: Any, kinds: Mapping[str, ColumnKind], values: Mapping[str, Sequence[str | None]]
+) -> Iterator[InputRule]:
+    """List the inputs in their order: numbers and dates with the imputer's medians, gaps, then categories."""
+    columns = [column for column in kinds if column not in values]
+    if imputer is not None:
         for column, median in zip(columns, imputer.statistics_, strict=True):
             yield InputRule(column, "date" if kinds[column] == "date" else "number", float(median))
         for index in imputer.indicator_.features_:
             yield InputRule(columns[index], "missing")
-    encoder, columns = fitted["categories"]
-    if columns:
-        for column, values in zip(columns, encoder.categories_, strict=True):
-            for value in values:
-                yield InputRule(column, "category", value if isinstance(value, str) else None)
+    for column, different in values.items():
+        for value in different:
+            yield InputRule(column, "category", value)
+
+
+def _values_of(column: "pd.Series[Any]") -> list[str | None]:
+    """Return a category's values in order, and None at the end if some row has none."""
+    present = _present(column)
+    return [*sorted(map(str, present.unique())), *([None] if len(present) < len(column) else [])]
 
 
 def _kind_of(column: "pd.Series[Any]", label: str, name: str) -> ColumnKind:
@@ -162,6 +206,9 @@ def _kind_of(column: "pd.Series[Any]", label: str, name: str) -> ColumnKind:
 
 
 def _kind_of_text(values: "pd.Series[Any]", label: str, name: str) -> ColumnKind:
+    import pandas as pd
+
+    everything, values = values, pd.Series(values.unique())
     if values.str.fullmatch(_NUMBER, flags=re.IGNORECASE).all():
         return "number"
     if values.str.fullmatch(_THOUSANDS).any() and values.str.fullmatch(rf"{_THOUSANDS}|[+-]?\d{{1,3}}").all():
@@ -175,12 +222,12 @@ def _kind_of_text(values: "pd.Series[Any]", label: str, name: str) -> ColumnKind
     if values.str.lower().isin(BOOLEANS).all():
         return "boolean"
     faults = values[~values.str.fullmatch(_NUMBER)]
-    if len(faults) < (1 - NUMBERS_SHARE) * len(values):
-        words = listed([shown(str(value)[:40]) for value in faults.unique()[:3]])
-        raise _refused(label, name, f"holds numbers but for {len(faults):,} values such as {words}", "mend them, or ")
-    n_values = values.nunique()
-    if n_values > MOST_CATEGORIES or (n_values > 10 and n_values > len(values) / 2):
-        raise _refused(label, name, f"holds text: {n_values:,} different values in {len(values):,} rows")
+    n_faults, n_values, n_rows = int(everything.isin(faults).sum()), len(values), len(everything)
+    if n_faults < (1 - NUMBERS_SHARE) * n_rows:
+        words = listed([shown(str(value)[:40]) for value in faults[:3]])
+        raise _refused(label, name, f"holds numbers but for {n_faults:,} values such as {words}", "mend them, or ")
+    if n_values > MOST_CATEGORIES or (n_values > 10 and n_values > n_rows / 2):
+        raise _refused(label, name, f"holds text: {n_values:,} different values in {n_rows:,} rows")
     return "category"
 
 
@@ -213,19 +260,29 @@ def _numbers(column: "pd.Series[Any]", kind: ColumnKind) -> NDArray[np.float64]:
     Raises:
         ValueError: It holds something else.
     """
+    import pandas as pd
+
     if column.dtype.kind != "O" and kind != "date":
         return np.asarray(column.astype("Float64").to_numpy(np.float64, na_value=np.nan))
     present = _present(column)
-    if kind == "date":
-        converted = _seconds(present)
-    elif kind == "boolean":
-        converted = present.astype(str).str.lower().map(BOOLEANS)
+    if kind == "number":
+        converted = present.astype(float)
     else:
-        converted = (present.str.replace(",", ".", regex=False) if kind == "decimal comma" else present).astype(float)
+        codes, different = pd.factorize(present)
+        converted = pd.Series(_each(pd.Series(different), kind).to_numpy()[codes], present.index)
     unknown = present[converted.isna()]
     if len(unknown):
         raise ValueError(f"got {shown(str(unknown.iloc[0])[:40])}")
     return np.asarray(converted.reindex(column.index).to_numpy(np.float64))
+
+
+def _each(different: "pd.Series[Any]", kind: ColumnKind) -> "pd.Series[Any]":
+    """Convert different values of text or of dates to numbers, NaN where one is none."""
+    if kind == "date":
+        return _seconds(different)
+    if kind == "boolean":
+        return different.astype(str).str.lower().map(BOOLEANS).astype(float)
+    return different.str.replace(",", ".", regex=False).astype(float)
 
 
 def _seconds(column: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -236,16 +293,16 @@ def _seconds(column: "pd.Series[Any]") -> "pd.Series[Any]":
     return (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
 
 
-def _converted(frame: "pd.DataFrame", kinds: Mapping[str, ColumnKind], name: str) -> "pd.DataFrame":
-    """Return the columns as float64 numbers, or as text for categories."""
-    import pandas as pd
-
-    columns: dict[str, Any] = {}
-    for label, kind in kinds.items():
+def _converted(
+    frame: "pd.DataFrame", kinds: Mapping[str, ColumnKind], values: Mapping[str, Sequence[str | None]], name: str
+) -> NDArray[np.float64]:
+    """Return the columns as numbers: of categories the places among their values, -1 for others."""
+    columns = np.empty((len(frame), len(kinds)), order="F")  # So that a column, and some beside, are no copies.
+    for index, (label, kind) in enumerate(kinds.items()):
         column = frame[label]
         if kind == "category":
             present = _present(column)
-            columns[label] = present.astype(str).reindex(column.index).astype(object)
+            columns[:, index] = places(present.astype(str).reindex(column.index), values[label])
             continue
         try:
             numbers = _numbers(column, kind)
@@ -256,8 +313,8 @@ def _converted(frame: "pd.DataFrame", kinds: Mapping[str, ColumnKind], name: str
             ) from error
         if np.isinf(numbers).any():
             raise DataError(f"Column {shown(label)} of {name} must hold finite numbers, got infinite ones.")
-        columns[label] = pd.Series(numbers, column.index)
-    return pd.DataFrame(columns)
+        columns[:, index] = numbers
+    return columns
 
 
 def _words(rules: Sequence[InputRule], train: "pd.DataFrame", kinds: Mapping[str, ColumnKind]) -> Iterator[str]:

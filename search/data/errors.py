@@ -5,11 +5,19 @@ from collections.abc import Sequence
 from fewest.search.settings.config import shown
 from fewest.storage.errors import FewestError
 
-__all__ = ["DataError", "listed", "one_line", "reason"]
+__all__ = ["DataError", "FetchError", "listed", "one_line", "reason"]
 
 
 class DataError(FewestError, ValueError):
-    """A data set that was found but cannot be used, or could not be fetched."""
+    """A data set that was found but cannot be used; nothing was changed."""
+
+    exit_status = 2
+
+
+class FetchError(DataError):
+    """A data set that could not be fetched. The request may be right: another try may work."""
+
+    exit_status = 1
 
 
 def one_line(text: object) -> str:

@@ -1,6 +1,5 @@
 """A table -> the four arrays of a data set: the column of labels, rows set aside for the test, and inputs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -8,29 +7,27 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.data.blocks import read_blocks, split_blocks, words_of
 from fewest.search.data.columns import as_inputs, odd_type, require_columns
 from fewest.search.data.errors import DataError, listed, one_line, reason
+from fewest.search.data.labels import LARGEST_LABEL
 from fewest.search.data.npz import Arrays
-from fewest.search.data.samples import TableInputs
+from fewest.search.data.samples import Blocks, TableInputs
+from fewest.search.data.sampling import LEAST_ROWS, require_table_fits, sample_of
 from fewest.search.data.splitting import stratified_split
-from fewest.search.data.tables import NUMBER, is_table, read_table
+from fewest.search.data.tables import NUMBER, Table, is_table, read_table
+from fewest.search.data.text_columns import with_numbers
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Labelled", "read_labelled"]
-
-LARGEST_LABEL: Final = 2**53
-"""Whole numbers beyond it are not all different as float64."""
+__all__ = ["Labelled", "labelled", "read_labelled"]
 
 LONGEST_LABEL: Final = 200
 """Characters of a label, beyond which it is taken for text."""
 
 _NUMBER = rf"{NUMBER}|[+-]?inf"
-
-LEAST_ROWS: Final = 3
-"""Rows of a class: one to train on, one to validate, one to test."""
 
 
 @dataclass(frozen=True)
@@ -58,51 +55,90 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
     Raises:
         DataError: The file is no table, or a column cannot be what it is asked to be.
     """
-    table, name = read_table(path), one_line(path.name)
+    require_table_fits(path, choice.rows)
+    table = read_table(path)
+    if not isinstance(choice.test, str):
+        return labelled(table, choice, path.name)
+    other = Path(choice.test).expanduser()
+    return labelled(table, choice, path.name, _test_table(other, path), other.name)
+
+
+def labelled(
+    table: Table, choice: DataConfig, file_name: str, test_table: Table | None = None, test_name: str = ""
+) -> Labelled:
+    """Choose a table's labels, its test rows and its inputs.
+
+    Args:
+        table: The rows to train on; without `test_table` some of them are set aside as the test rows.
+        choice: The column of the labels, the columns to leave out, and the share of the test rows.
+        file_name: The table's name, for errors.
+        test_table: The test rows, with the columns of `table`; None for a share.
+        test_name: The name of the test rows, for errors.
+
+    Raises:
+        DataError: A column cannot be what it is asked to be.
+    """
+    name, test_name = one_line(file_name), one_line(test_name)
     label, said = _label_of(table.frame, choice, name)
-    train, labels = _parted(table.frame, label, choice, name)
+    frame, drawn = _sampled(table.frame, label, choice.rows, name)
+    train, labels = _parted(frame, label, choice, name)
+    train = with_numbers(train)
     y_train = _as_labels(labels, label, name)
-    test_name = None
-    if isinstance(choice.test, str):
-        other = Path(choice.test).expanduser()
-        test_name = one_line(other.name)
-        test, labels = _parted(_test_rows(other, path, [*train.columns, label]), label, choice, test_name)
+    blocks = read_blocks(frame, choice, name)
+    if test_table is not None:
+        require_columns(test_table.frame, [*train.columns, label], test_name)
+        test, labels = _parted(test_table.frame, label, choice, test_name)
         y_test = _as_labels(labels, label, test_name, like=y_train)
     else:
-        kept, held_out = _split(y_train, choice.test, name)
+        kept, held_out = _split(y_train, float(choice.test), name, blocks)
         test, y_test = train.iloc[held_out], y_train[held_out]
         train, y_train = train.iloc[kept], y_train[kept]
+        blocks = blocks and blocks.of(kept)
     try:
-        inputs = as_inputs(train, test, name, test_name)
+        inputs = as_inputs(train, test, name, test_name or None)
     except MemoryError as error:
-        raise DataError(f"{shown(path.name)} does not fit into memory ({reason(error)}).") from error
-    words = (*table.notes, f"{said} {_classes(y_train)}", *inputs.words)
-    made = TableInputs(inputs.rules, tuple(np.unique(y_train).tolist()), words, label, inputs.prepare)
+        raise DataError(f"{shown(file_name)} does not fit into memory ({reason(error)}).") from error
+    kept_together = (words_of(blocks, tested_elsewhere=test_table is not None),) if blocks else ()
+    words = (*table.notes, *drawn, f"{said} {_classes(y_train)}", *kept_together, *inputs.words)
+    made = TableInputs(inputs.rules, tuple(np.unique(y_train).tolist()), words, label, inputs.prepare, blocks)
     return Labelled(Arrays(inputs.x_train, y_train, inputs.x_test, y_test), made)
 
 
 def _label_of(frame: "pd.DataFrame", choice: DataConfig, name: str) -> tuple[str, str]:
     """Return the column of the labels, and a sentence that says which it is."""
     columns = list(map(str, frame.columns))
-    for wanted, option in ((choice.label, "--label"), *((ignored, "--ignore") for ignored in choice.ignore)):
+    splitting = ((choice.group, "--group"), (choice.order, "--order"))
+    ignoring = ((ignored, "--ignore") for ignored in choice.ignore)
+    for wanted, option in ((choice.label, "--label"), *ignoring, *splitting):
         if wanted is not None and wanted not in columns:
             hint = did_you_mean(wanted, columns) or "."
             raise DataError(
                 f"`{option}` must name a column of {name}, got {shown(wanted)}{hint} It has {listed(columns)}."
             )
+        if wanted is not None and wanted == choice.label and (wanted, option) in splitting:
+            raise DataError(f"`{option}` must name another column than the labels, got {shown(wanted)} for both.")
     if choice.label is not None:
         return choice.label, f"Label: {one_line(choice.label)}."
-    last = [column for column in columns if column not in choice.ignore][-1:]
+    last = [column for column in columns if column not in (*choice.ignore, choice.group, choice.order)][-1:]
     if not last:
-        raise DataError(f"A column of {name} must be left for the labels, but `--ignore` names all of them.")
+        raise DataError(f"A column of {name} must be left for the labels, but other options name all of them.")
     return last[0], f"Label: {one_line(last[0])}, the last column, since `--label` names none."
+
+
+def _sampled(frame: "pd.DataFrame", label: str, n: int | None, name: str) -> tuple["pd.DataFrame", tuple[str, ...]]:
+    """Return a sample of the rows, and a sentence that says so; None takes all."""
+    if n is None or n >= len(frame) or odd_type(frame[label]):
+        return frame, ()
+    rows = sample_of(frame[label].astype(str).to_numpy(dtype=str), n, name)
+    return frame.iloc[rows], (f"Rows: a sample of {n:,} of {len(frame):,}, with every class's share.",)
 
 
 def _parted(
     frame: "pd.DataFrame", label: str, choice: DataConfig, name: str
 ) -> tuple["pd.DataFrame", "pd.Series[Any]"]:
     """Return the columns that become inputs, and that of the labels."""
-    inputs = frame.drop(columns=[label, *(c for c in choice.ignore if c != label and c in frame.columns)])
+    others = {*choice.ignore, choice.group, choice.order} - {label}
+    inputs = frame.drop(columns=[label, *(column for column in frame.columns if column in others)])
     if inputs.shape[1] == 0:
         raise DataError(f"A column of {name} besides the labels must be left as an input.")
     return inputs, frame[label]
@@ -163,18 +199,18 @@ def _whole(numbers: NDArray[Any], label: str, name: str) -> NDArray[np.int64]:
     return wide.astype(np.int64)
 
 
-def _test_rows(path: Path, training: Path, columns: Sequence[str]) -> "pd.DataFrame":
+def _test_table(path: Path, training: Path) -> Table:
     if not is_table(path.name) or not path.is_file():
         raise DataError(f"The test rows must be the path of a table or a share such as 0.2, got {shown(str(path))}.")
     if path.samefile(training):
         raise DataError(f"The test rows must be others than the training rows, got {shown(str(path))} for both.")
-    frame = read_table(path).frame
-    require_columns(frame, columns, one_line(path.name))
-    return frame
+    return read_table(path)
 
 
-def _split(y: NDArray[Any], share: float, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    classes, counts = np.unique(y, return_counts=True)
+def _split(
+    y: NDArray[Any], share: float, name: str, blocks: Blocks | None
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     rare = classes[counts < LEAST_ROWS]
     if len(rare):
         words = listed([str(label) for label in rare], 4)
@@ -183,6 +219,8 @@ def _split(y: NDArray[Any], share: float, name: str) -> tuple[NDArray[np.intp], 
             f"Every class of {name} must have at least {LEAST_ROWS} rows, one each to train, validate and test; "
             f"too few have {words}.{hint}"
         )
+    if blocks is not None:
+        return split_blocks(blocks, codes, classes, share, seed=0, part="test", then=2, name=name)
     n_test = max(round(len(y) * share), len(classes))
     if len(y) - n_test < 2 * len(classes):
         raise DataError(

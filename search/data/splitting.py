@@ -5,7 +5,9 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.data.blocks import split_blocks
 from fewest.search.data.errors import DataError, one_line
+from fewest.search.data.samples import Blocks
 
 __all__ = ["Validation", "refuse_numbers", "split", "stratified_split"]
 
@@ -20,9 +22,17 @@ LEAST_PER_CLASS: Final = 4
 
 
 def split(
-    y: NDArray[np.int32], classes: NDArray[Any], name: str, validation: Validation, share: float, seed: int
+    y: NDArray[np.int32],
+    classes: NDArray[Any],
+    name: str,
+    validation: Validation,
+    share: float,
+    seed: int,
+    blocks: Blocks | None = None,
 ) -> tuple[slice | NDArray[np.intp], slice | NDArray[np.intp]]:
-    """Say which samples train and which validate; errors as for `loading.load`."""
+    """Say which samples train and which validate; errors as for `loading.load`. Blocks, if any, decide how."""
+    if blocks is not None:
+        return split_blocks(blocks, y, classes, share, seed=seed, part="validation", then=1, name=name)
     n_validation = round(len(y) * share)
     least = 1 if validation == "tail" else len(classes)
     if n_validation < least or len(y) - n_validation < least:

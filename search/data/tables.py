@@ -1,32 +1,39 @@
-"""A table in a file -> a data frame: CSV and TSV, also compressed, Parquet and Feather. Apache Arrow reads them all.
+"""A table in a file -> a data frame: CSV, TSV, ARFF and JSON lines, also compressed, Parquet and Feather.
+
+Apache Arrow reads them, but for two (see `arff` and `json_lines`).
 
 A CSV file says little of itself. Its separator and its encoding are found, and said where they are not the usual ones.
 Its values stay text here: what a column holds, only its training rows decide (see `columns`).
 """
 
 import csv
+import io
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fewest.search.data.arff import read_arff
 from fewest.search.data.errors import DataError, listed, one_line, reason
+from fewest.search.data.json_lines import read_json_lines
+from fewest.search.data.text_columns import trimmed
 from fewest.search.settings.config import shown
 from fewest.storage import extras
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["NUMBER", "TABLE_SUFFIXES", "Table", "is_table", "n_rows", "read_table"]
+__all__ = ["NUMBER", "TABLE_SUFFIXES", "Extent", "Table", "extent_of", "is_table", "n_rows", "read_table"]
 
 TEXT_SUFFIXES: Final = (".csv", ".tsv")
 
 COMPRESSIONS: Final = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 """Suffixes of compressed text, and Arrow's names of the compressions."""
 
-TABLE_SUFFIXES: Final = (*TEXT_SUFFIXES, ".parquet", ".feather")
+TABLE_SUFFIXES: Final = (*TEXT_SUFFIXES, ".parquet", ".feather", ".arff", ".jsonl")
 
 SEPARATORS: Final = ",;\t|"
 
@@ -35,6 +42,9 @@ NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 
 SAMPLE_BYTES: Final = 65_536
 """The beginning of a text, from which its format is found."""
+
+BLOCK_BYTES: Final = 8 << 20
+"""A text is read in pieces of this size, each by a thread."""
 
 _EXCEL_SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 
@@ -49,6 +59,14 @@ class Table(NamedTuple):
 
     frame: "pd.DataFrame"
     notes: tuple[str, ...]
+
+
+class Extent(NamedTuple):
+    """How much a table's file holds, from a short look: for text, rows and columns as its first lines suggest."""
+
+    n_rows: int
+    n_columns: int
+    n_bytes: int
 
 
 class _TextFormat(NamedTuple):
@@ -86,6 +104,11 @@ def read_table(path: Path) -> Table:
     try:
         if suffix in TEXT_SUFFIXES:
             found, notes = _read_text(path, suffix, compression)
+        elif suffix == ".arff":
+            found, notes = _read_arff(path, compression), ()
+        elif suffix == ".jsonl":
+            with arrow.input_stream(str(path), compression=compression) as stream:
+                found, notes = _plain(read_json_lines(io.BufferedReader(stream))), ()
         else:
             found, notes = _plain(_arrow(f"pyarrow.{suffix[1:]}").read_table(str(path))), ()
         found = _named(found, path)
@@ -118,6 +141,33 @@ def n_rows(path: Path) -> int:
         return max(0, lines - 1)
     except (arrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{shown(str(path))} cannot be read as a table: {_words(error)}.") from error
+
+
+def extent_of(path: Path) -> Extent:
+    """Estimate how much a table holds without reading it; the text of a compressed one is counted.
+
+    Raises:
+        DataError: As for `read_table`.
+    """
+    arrow = _arrow("pyarrow")
+    suffix, compression = _suffix(path.name)
+    try:
+        if suffix == ".parquet":
+            about = _arrow("pyarrow.parquet").ParquetFile(str(path)).metadata
+            groups = (about.row_group(index).total_byte_size for index in range(about.num_row_groups))
+            return Extent(about.num_rows, max(1, about.num_columns), sum(groups))
+        if suffix == ".feather":
+            found = _arrow("pyarrow.feather").read_table(str(path), memory_map=True)
+            return Extent(found.num_rows, max(1, found.num_columns), found.nbytes)
+        with arrow.input_stream(str(path), compression=compression) as stream:
+            start = stream.read(SAMPLE_BYTES)
+            rest = iter(lambda: len(stream.read(1 << 20)), 0)
+            n_bytes = len(start) + sum(rest) if compression else path.stat().st_size
+    except (arrow.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{shown(str(path))} cannot be read as a table: {_words(error)}.") from error
+    lines = start.splitlines() or [b""]
+    n_columns = 1 + max(lines[-2:][0].count(separator.encode()) for separator in SEPARATORS)
+    return Extent(max(1, round(n_bytes * len(lines) / max(1, len(start)))), n_columns, n_bytes)
 
 
 def _suffix(name: str) -> tuple[str, str | None]:
@@ -154,6 +204,13 @@ def _read_text(path: Path, suffix: str, compression: str | None) -> tuple[Any, t
     return found, text.notes(path)
 
 
+def _read_arff(path: Path, compression: str | None) -> Any:
+    with _arrow("pyarrow").input_stream(str(path), compression=compression) as stream:
+        content = io.BufferedReader(stream, SAMPLE_BYTES)
+        encoding = _encoding_of(content.peek(SAMPLE_BYTES)[:SAMPLE_BYTES])
+        return read_arff(io.TextIOWrapper(content, "utf-8-sig" if encoding == "utf8" else encoding))
+
+
 def _plain(found: Any) -> Any:
     """Return a table without types that pandas would make into Python objects."""
     arrow = _arrow("pyarrow")
@@ -171,8 +228,8 @@ def _plain(found: Any) -> Any:
 
 def _parse(path: Path, text: _TextFormat, compression: str | None) -> Any:
     """Read all columns as text without blanks around it."""
-    arrow, reader, compute = _arrow("pyarrow"), _arrow("pyarrow.csv"), _arrow("pyarrow.compute")
-    reading = reader.ReadOptions(encoding=text.encoding, skip_rows=text.n_skipped)
+    arrow, reader = _arrow("pyarrow"), _arrow("pyarrow.csv")
+    reading = reader.ReadOptions(encoding=text.encoding, skip_rows=text.n_skipped, block_size=BLOCK_BYTES)
     parsing = reader.ParseOptions(delimiter=text.separator, newlines_in_values=True)
 
     def opened() -> Any:
@@ -183,7 +240,7 @@ def _parse(path: Path, text: _TextFormat, compression: str | None) -> Any:
     converting = reader.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
     with opened() as stream:
         found = reader.read_csv(stream, read_options=reading, parse_options=parsing, convert_options=converting)
-    return arrow.table([compute.utf8_trim_whitespace(column) for column in found.columns], found.column_names)
+    return arrow.table(list(map(trimmed, found.columns)), found.column_names)
 
 
 def _format_of(lines: Sequence[str], encoding: str, suffix: str) -> _TextFormat:
@@ -211,7 +268,7 @@ def _fit(lines: Sequence[str], separator: str) -> tuple[float, int, int]:
 
 
 def _encoding_of(start: bytes) -> str:
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) and not start.startswith(BOM_UTF32_LE):
         return "utf16"
     try:
         start.decode("utf-8")
@@ -248,4 +305,5 @@ def _named(found: Any, path: Path) -> Any:
 
 def _words(error: BaseException) -> str:
     """Return Arrow's reason in one line, without the text of a row."""
-    return reason(error).removeprefix("CSV parse error: ").split(": ", 1)[0][:200]
+    words = re.sub(r"^(CSV parse error|Could not open Parquet input source '.*?'): ", "", reason(error))
+    return words.split(": ", 1)[0][:200]

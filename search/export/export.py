@@ -27,11 +27,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.data.metrics import score
 from fewest.search.data.samples import Images, SearchData, TestData
 from fewest.search.export import litert, onnx
 from fewest.search.export.inputs import beside, require_place, write_inputs
 from fewest.search.export.layers import ExportError, optional
-from fewest.search.export.record import Record
+from fewest.search.export.record import Measured, Record
 from fewest.search.settings.keras_settings import keras
 from fewest.search.training.network import predict_labels, save
 from fewest.storage.errors import MisuseError
@@ -52,7 +53,7 @@ class ExportReport:
         format: One of `FORMATS`.
         bytes: Size of the file.
         parameters: Trainable weights and biases, output layer included.
-        accuracy_before: Share of the test set that the Keras network labels right.
+        accuracy_before: The Keras network's accuracy on the test set, by the data's metric.
         accuracy_after: The same for the file, run by the format's own runtime.
         labels_changed: Test samples that the file labels otherwise than the network, right or wrong.
         inputs: The file beside it that says how inputs are made from the data's numbers; None if they are the same.
@@ -126,14 +127,14 @@ def export(
     samples = {"validation": TestData(data.x_validation, data.y_validation), "test": test}
     before = {which: predict_labels(network, of.x) for which, of in samples.items()}
     if record is not None:
-        record.require_network({which: before[which] == of.y for which, of in samples.items()})
+        record.require_network({which: Measured.of(data.metric, of.y, before[which]) for which, of in samples.items()})
     with _writing(path), replacing(path, suffix=form.suffix) as partial:
         partial.touch()  # fails now, with the reason, where nothing can be written; Keras would say less, later
         form.write(network, partial, data)
         report = _checked(_report(network, name, path, partial, before["test"], test, data), tolerance)
         if record is not None:
-            right = {which: form.run(partial, of.x) == of.y for which, of in samples.items()}
-            record.require_file(right, name, tolerance)
+            after = {which: Measured.of(data.metric, of.y, form.run(partial, of.x)) for which, of in samples.items()}
+            record.require_file(after, name, tolerance)
         write_inputs(path, data)
         return report
 
@@ -235,8 +236,8 @@ def _report(
         format=name,
         bytes=partial.stat().st_size,
         parameters=sum(math.prod(weight.shape) for weight in network.trainable_weights),
-        accuracy_before=float(np.mean(before == test.y)),
-        accuracy_after=float(np.mean(after == test.y)),
+        accuracy_before=score(data.metric, test.y, before),
+        accuracy_after=score(data.metric, test.y, after),
         labels_changed=int(np.sum(before != after)),
         inputs=beside(path, data),
     )

@@ -12,6 +12,7 @@ from fewest.search.answers.results import best_on_validation, collect
 from fewest.search.answers.wording import plural
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.space import Architecture, Network, describe
+from fewest.search.settings.targets import valued
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 
@@ -83,6 +84,7 @@ def network_for_target(
     verified: Sequence[VerifiedNetwork],
     target: float,
     depth: int | None = None,
+    best: float | None = None,
 ) -> Choice:
     """Choose the network that answers a target: of the typical answer's architecture, the best on validation samples.
 
@@ -94,6 +96,7 @@ def network_for_target(
         verified: Networks scored on the test set.
         target: Accuracy to reach, between 0 and 1.
         depth: Hidden layers the network must have; None for any.
+        best: What relative targets are relative to; None where it is not known.
 
     Raises:
         MisuseError: There is no answer, or `target` is not one of those that the study was verified for.
@@ -102,8 +105,9 @@ def network_for_target(
         raise MisuseError(f"`--target` must be between 0 and 1, got {target:g}.")
     if not verified:
         return _smallest_on_validation(config, trials, target, depth)
-    if target not in config.budget.targets:
-        known = ", ".join(f"{asked:g}" for asked in config.budget.targets)
+    asked_for = [value.accuracy for value in valued(config.budget.targets, best)]
+    if target not in asked_for:
+        known = ", ".join(f"{asked:g}" for asked in asked_for)
         raise MisuseError(
             f"Study '{config.name}' was verified for {known}, not for {target:g}. "
             f"Run `fewest verify {config.name} --target {target:g}` first."

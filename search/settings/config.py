@@ -5,19 +5,22 @@ A study file is TOML. Every setting has a dotted name (`training.epochs`) that e
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails
 
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.space import SearchSpace
+from fewest.search.settings.targets import Asked, in_order, parsed
 from fewest.storage.errors import MisuseError
 
 __all__ = [
+    "IN_MEMORY",
     "BudgetConfig",
     "DataConfig",
     "EngineName",
+    "Metric",
     "OutputConfig",
     "PruningConfig",
     "ReferenceConfig",
@@ -28,10 +31,16 @@ __all__ = [
     "shown",
 ]
 
-Accuracy = Annotated[float, Field(gt=0, lt=1)]
+IN_MEMORY: Final = "data from Python"
+"""Name of data that a program gave: no file has them."""
+
+Accuracy: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 
 EngineName: TypeAlias = Literal["population", "keras"]
 """The engines; `search.training.engines` has what each is."""
+
+Metric: TypeAlias = Literal["accuracy", "balanced_accuracy"]
+"""What an accuracy is: the share of right samples, or the mean of the classes' shares; see `search.data.metrics`."""
 
 
 class SettingsError(MisuseError):
@@ -45,7 +54,7 @@ class _Settings(BaseModel):
 def _storable(name: Any, info: ValidationInfo) -> Any:
     """Refuse characters that no database and no file name can hold, with a clearer message than Pydantic's."""
     if isinstance(name, str) and ("\0" in name or any("\ud800" <= character <= "\udfff" for character in name)):
-        what = "column" if info.field_name in ("label", "ignore") else "file"
+        what = "column" if info.field_name in ("label", "ignore", "group", "order") else "file"
         raise ValueError(
             f"`data.{info.field_name}` must be UTF-8 without NUL, since the study keeps it, got {shown(name)}; "
             f"rename the {what}."
@@ -71,12 +80,28 @@ class DataConfig(_Settings):
     name: Storable = Field(min_length=1)
     validation: Literal["stratified", "tail"] = "stratified"
     validation_share: float = Field(default=0.15, gt=0, lt=1)
+    metric: Metric = "accuracy"
+    """What is measured wherever an accuracy is: in search, pruning, verification and answer."""
     label: Storable | None = None
     """A table's column of labels; None for its last one."""
     ignore: tuple[Storable, ...] = ()
     """A table's columns that are no inputs."""
     test: Annotated[float | str, BeforeValidator(_share_or_path)] = 0.2
     """A table's test rows: a share of each class, or the path of another table."""
+    group: Storable | None = None
+    """A table's column of groups, each of which stays on one side of every split; no input."""
+    order: Storable | None = None
+    """A table's column of times: the last rows are the test, the end of the rest validates; no input."""
+    rows: int | None = Field(default=None, ge=1)
+    """Rows of a table, or samples of the training arrays, to draw a sample of; None takes all."""
+
+    @model_validator(mode="after")
+    def _one_way_to_split(self) -> "DataConfig":
+        if self.group is not None and self.order is not None:
+            raise ValueError("`data.group` and `data.order` exclude each other; give one of them.")
+        if self.validation == "tail" and self.group is not None:
+            raise ValueError("`data.validation` must be 'stratified' with `data.group`, got 'tail'.")
+        return self
 
 
 class SpaceConfig(_Settings):
@@ -124,13 +149,14 @@ class BudgetConfig(_Settings):
     """Seconds of training in all, summed over workers; None sets no limit."""
     patience: int | None = Field(default=200, ge=1)
     """Number of trials without improvement of the front after which the search ends; None never ends it so."""
-    targets: tuple[Accuracy, ...] = Field(min_length=1)
+    targets: tuple[Annotated[Asked, BeforeValidator(parsed)], ...] = Field(min_length=1)
+    """Accuracies, and those relative to the best such as "best - 0.01"; each once, in order."""
     verification_seeds: int = Field(default=20, ge=0)
     """Most seeds for each candidate in verification; 0 skips verification."""
 
     @model_validator(mode="after")
     def _targets_ascend(self) -> "BudgetConfig":
-        object.__setattr__(self, "targets", tuple(sorted(set(self.targets))))
+        object.__setattr__(self, "targets", in_order(self.targets))
         return self
 
 

@@ -47,18 +47,19 @@ def shipped_studies() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
-def load(study: str, overrides: Sequence[Override] = ()) -> StudyConfig:
+def load(study: str, overrides: Sequence[Override] = (), data_sets: Sequence[str] = ()) -> StudyConfig:
     """Load a study file and apply overrides.
 
     Args:
         study: A shipped name, or the path of a TOML file.
         overrides: Settings to change, in this order. The value in `dotted.name=value` is TOML; what is not TOML
             is a string. The value of a pair is taken as it is.
+        data_sets: Names that a user may give in place of a study's, for the error.
 
     Raises:
         SettingsError: There is no such file, it is not TOML, or a setting is wrong.
     """
-    return checked(_read(study), overrides)
+    return checked(_read(study, data_sets), overrides)
 
 
 def checked(settings: dict[str, Any], overrides: Sequence[Override] = ()) -> StudyConfig:
@@ -161,16 +162,17 @@ def flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
             yield f"{prefix}{name}", value
 
 
-def _read(study: str) -> dict[str, Any]:
+def _read(study: str, data_sets: Sequence[str]) -> dict[str, Any]:
     if study in shipped_studies():
         text = resources.files("fewest.search.settings.studies").joinpath(f"{study}.toml").read_text("utf-8")
     elif study.endswith(".toml"):
         text = _text_of(study)
     else:
-        names = ", ".join(shipped_studies())
+        known = sorted({*shipped_studies(), *data_sets})
         raise SettingsError(
-            f"Unknown study {shown(study)}{did_you_mean(study, shipped_studies()) or '.'} "
-            f"Shipped: {names}; or give the path of a .toml file, a table, or an .npz file."
+            f"Unknown study {shown(study)}{did_you_mean(study, known) or '.'} Shipped: {', '.join(known)}; or give "
+            "openml:NAME, or the path of a study file (.toml), a table (.csv, .parquet, ...), arrays (.npz, .npy), IDX "
+            "files, or a folder of images by class."
         )
     try:
         return tomllib.loads(text)

@@ -10,16 +10,18 @@ attributes unchanged, and a study may be renamed.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fewest.search.settings.config import SettingsError, StudyConfig
+from fewest.search.settings.config import Metric, SettingsError, StudyConfig
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons, n_parameters
+from fewest.search.settings.targets import valued
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.records import StudyRecord, TrialRecord
 
 __all__ = [
+    "Best",
     "DamagedStudyError",
     "DataDescription",
     "ForeignStudyError",
@@ -28,6 +30,7 @@ __all__ = [
     "our_study",
     "plausible",
     "shortened",
+    "stored_best",
     "stored_config",
     "trouble_with",
 ]
@@ -65,6 +68,8 @@ class DataDescription(BaseModel):
         name: Name of the data set, or of its file.
         fingerprint: SHA-256 of the training arrays. It identifies the data, whatever their path.
         columns: What was found and made of a table's columns, in lines for the user.
+        guessing: What each metric gives to guessing on the test set; empty in a study of an older version.
+        notes: What was found of other data, in lines for the user.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -77,10 +82,28 @@ class DataDescription(BaseModel):
     n_test: int = Field(ge=0)
     fingerprint: str
     columns: list[str] = Field(default_factory=list)
+    guessing: dict[Metric, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    notes: list[str] = Field(default_factory=list)
 
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the trainable weights and biases of an architecture on these data."""
         return n_parameters(architecture, math.prod(self.input_shape), self.n_classes)
+
+
+class Best(BaseModel):
+    """What relative targets are relative to; stored once, when the search has ended.
+
+    Attributes:
+        accuracy: The best that the study's networks can do, in 0..1: `targets.level` of the seeds' test accuracies.
+        widths: Hidden widths of the most accurate network on the front, which these seeds trained anew.
+        seeds: Number of these seeds, without those that failed to train.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    accuracy: float = Field(ge=0, le=1)
+    widths: list[Annotated[int, Field(ge=1)]]
+    seeds: int = Field(ge=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +115,20 @@ class OurStudy:
         config: Settings of the study, with the name that the storage has.
         data: Description of its data.
         environment: Versions and machine. They affect no result, so an entry that is not text is left out.
+        best: What relative targets are relative to; None before the search has ended.
     """
 
     record: StudyRecord
     config: StudyConfig
     data: DataDescription
     environment: Mapping[str, str]
+    best: Best | None = None
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """The targets as accuracies in 0..1, rising, without relative ones that have no value yet."""
+        best = None if self.best is None else self.best.accuracy
+        return tuple(target.accuracy for target in valued(self.config.budget.targets, best))
 
     def plausible(self, trial: TrialRecord) -> TrialRecord:
         """Remove impossible values from a trial of this study; see `plausible`."""
@@ -118,7 +149,21 @@ def our_study(record: StudyRecord) -> OurStudy:
         raise DamagedStudyError(record.name, _sentence(error)) from None
     environment = record.attributes.get("environment")
     texts = environment.items() if isinstance(environment, Mapping) else ()
-    return OurStudy(record, config, data, {name: text for name, text in texts if isinstance(text, str)})
+    versions = {name: text for name, text in texts if isinstance(text, str)}
+    return OurStudy(record, config, data, versions, stored_best(record))
+
+
+def stored_best(record: StudyRecord) -> Best | None:
+    """Read what a study's relative targets are relative to; None where it is not known yet.
+
+    Raises:
+        DamagedStudyError: The attribute is not as fewest wrote it.
+    """
+    best = record.attributes.get("best")
+    try:
+        return None if best is None else Best.model_validate(best)
+    except ValidationError as error:
+        raise DamagedStudyError(record.name, _sentence(error, "best")) from None
 
 
 def trouble_with(record: StudyRecord) -> str | None:
@@ -216,10 +261,10 @@ def _is_ours(attributes: Mapping[str, Any]) -> bool:
     return any(isinstance(value, Mapping) and mark in value for value, mark in values)
 
 
-def _sentence(error: ValidationError) -> str:
-    """Describe the first error of a data description in a sentence."""
+def _sentence(error: ValidationError, attribute: str = "data") -> str:
+    """Describe the first error of an attribute in a sentence."""
     problem = error.errors()[0]
-    name = ".".join(["data", *map(str, problem["loc"])])
+    name = ".".join([attribute, *map(str, problem["loc"])])
     if problem["type"] == "missing":
         return f"`{name}` must be there."
     return f"`{name}` {problem['msg'].replace('Input should be', 'must be')}, got {shortened(problem['input'])}."

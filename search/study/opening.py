@@ -1,5 +1,6 @@
 """Opening of a study in the storage: it is created, or continued and checked against the stored settings."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -7,8 +8,9 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from fewest.search.answers.wording import accuracy_words
 from fewest.search.data.samples import SearchData
-from fewest.search.settings.config import StudyConfig, shown
+from fewest.search.settings.config import Metric, StudyConfig, shown
 from fewest.search.settings.files import continued
 from fewest.search.settings.stored import OurStudy, our_study
 from fewest.search.study.environment import environment
@@ -22,8 +24,8 @@ from fewest.storage.trials.studies import read_studies, read_study
 
 __all__ = ["open_study"]
 
-ACCURACY = "validation_accuracy"
-"""Name of the second objective; the first is `neurons` or `parameters`."""
+ACCURACY = "validation accuracy"
+"""Name of the second objective, with underscores; the first is `neurons` or `parameters`."""
 
 
 def open_study(
@@ -32,6 +34,7 @@ def open_study(
     data: SearchData,
     n_test: int = 0,
     *,
+    guessing: Mapping[Metric, float] | None = None,
     checkpoints: Place | None = None,
     artifacts: Place | None = None,
     pace: Pace = USUAL,
@@ -43,6 +46,7 @@ def open_study(
         config: Settings of the study. A budget larger than the stored one extends it.
         data: Training and validation samples.
         n_test: Number of samples in the sealed test set, for the record.
+        guessing: What each metric gives to guessing on the test set, for the record; None if nobody has counted.
         checkpoints: Place of checkpoints; None for the storage's usual place.
         artifacts: Place of trained networks; None for the storage's usual place.
         pace: Intervals between this worker's checkpoints, heartbeats and looks.
@@ -50,10 +54,12 @@ def open_study(
     Raises:
         MisuseError: A study of that name has other settings or other data, or another program made it.
     """
+    created = False
     if config.name not in {study.name for study in read_studies(storage.engine)}:
         # Another process may create the study first; this one then continues it.
         with suppress(optuna.exceptions.DuplicatedStudyError):
-            _create_study(storage, config, data, n_test)
+            _create_study(storage, config, data, _description(data, n_test, guessing or {}))
+            created = True
     ours = our_study(read_study(storage.engine, config.name))
     study = optuna.load_study(storage=storage, study_name=config.name)
     _check_data(ours, config, data)
@@ -68,10 +74,13 @@ def open_study(
         checkpoints=checkpoints or place_for(storage.url, "checkpoints"),
         artifacts=artifacts or place_for(storage.url, "artifacts"),
         pace=pace,
+        created=created,
     )
 
 
-def _create_study(storage: CohortStorage, config: StudyConfig, data: SearchData, n_test: int) -> None:
+def _create_study(
+    storage: CohortStorage, config: StudyConfig, data: SearchData, description: Mapping[str, Any]
+) -> None:
     """Create a study with its first trials: the ladder, or the architectures that the settings list."""
     space = config.space.search_space()
     first = space.ladder() if config.space.architectures is None else config.space.architectures
@@ -81,11 +90,11 @@ def _create_study(storage: CohortStorage, config: StudyConfig, data: SearchData,
         [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE],
         [template_of(network, space, facts_of(network, data), TrialState.WAITING) for network in networks],
         attributes={
-            "data": _description(data, n_test),
+            "data": description,
             "environment": environment(),
             "settings": config.settings(),
         },
-        metric_names=[config.space.size, ACCURACY],
+        metric_names=[config.space.size, accuracy_words(ACCURACY, config.data.metric).replace(" ", "_")],
     )
 
 
@@ -99,7 +108,7 @@ def _check_data(ours: OurStudy, config: StudyConfig, data: SearchData) -> None:
         )
 
 
-def _description(data: SearchData, n_test: int) -> dict[str, Any]:
+def _description(data: SearchData, n_test: int, guessing: Mapping[Metric, float]) -> dict[str, Any]:
     return {
         "name": data.name,
         "n_classes": data.n_classes,
@@ -109,4 +118,6 @@ def _description(data: SearchData, n_test: int) -> dict[str, Any]:
         "n_test": n_test,
         "fingerprint": data.fingerprint,
         "columns": list(data.table.words) if data.table else [],
+        "guessing": dict(guessing),
+        "notes": list(data.notes),
     }

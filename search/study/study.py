@@ -31,7 +31,8 @@ from fewest.search.settings.space import (
     n_neurons,
     width_name,
 )
-from fewest.search.settings.stored import plausible
+from fewest.search.settings.stored import Best, plausible, stored_best
+from fewest.search.settings.targets import unvalued, valued
 from fewest.search.study.history import History
 from fewest.search.study.pace import Pace
 from fewest.search.study.request import is_whole, requested_architecture
@@ -51,7 +52,7 @@ from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
 from fewest.storage.trials.results import read_results, write_results
 from fewest.storage.trials.sharing import sharing_warning
-from fewest.storage.trials.studies import read_name, read_trials
+from fewest.storage.trials.studies import read_name, read_study, read_trials
 
 __all__ = ["Ending", "OpenStudy"]
 
@@ -73,10 +74,12 @@ class OpenStudy:
         checkpoints: Place of checkpoints.
         artifacts: Place of trained networks.
         pace: Intervals between this worker's checkpoints, heartbeats and looks.
+        created: Whether this worker has just created it.
 
     Attributes:
         config: Settings of the study.
         data: Training and validation samples.
+        created: Whether this worker has just created the study.
         optuna: The Optuna study.
         n_told: Number of trials that this worker has trained and told.
         history: History of the trials, as of the last look.
@@ -92,8 +95,9 @@ class OpenStudy:
         checkpoints: Place,
         artifacts: Place,
         pace: Pace,
+        created: bool = False,
     ) -> None:
-        self.config, self.data = config, data
+        self.config, self.data, self.created = config, data, created
         self.optuna = study
         self.optuna.sampler = FrontSampler(config.space.search_space(), config.seed)
         self.n_told = 0
@@ -147,6 +151,11 @@ class OpenStudy:
     def results(self) -> list[VerifiedNetwork]:
         """Read all verified networks."""
         return read_results(self._database, self._study_id)
+
+    def targets(self) -> list[float]:
+        """Return the target accuracies that have a value by now, rising; see `settings.targets`."""
+        best = self._best()
+        return [target.accuracy for target in valued(self.config.budget.targets, best.accuracy if best else None)]
 
     def sharing_warning(self) -> str | None:
         """Warn in one line of a SQLite file that is shared in a way that may damage it; None if all is well."""
@@ -212,7 +221,8 @@ class OpenStudy:
 
     def tell(self, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
         """Write the outcomes of a cohort's trials in one transaction, except trials that another worker has taken."""
-        ended = [finished_trial(ticket, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)]
+        worker = self._leases.worker_id
+        ended = [finished_trial(ticket, outcome, worker) for ticket, outcome in zip(tickets, outcomes, strict=True)]
         refused = self._storage.finish_trials(ended, leases=self._leases)
         self.n_told += len(tickets) - len(refused)
 
@@ -243,6 +253,19 @@ class OpenStudy:
         self._refresh()
         self.history.forget_deleted()
         return all(map(self._leases.claim, self._verifiers_trial()))
+
+    def widths_of_best(self) -> Architecture | None:
+        """Return the most accurate architecture on the front while it has to say what the best is; else None.
+
+        It has to once the search has ended, where targets are relative to the best and it is not stored yet.
+        """
+        best = self._best()
+        waits = unvalued(self.config.budget.targets, best.accuracy if best else None) and self._search_has_ended()
+        return self.history.architectures()[-1] if waits and self.history.front else None
+
+    def keep_best(self, best: Best) -> None:
+        """Store what relative targets are relative to. Whoever computes it gets it from the same stored results."""
+        self.optuna.set_user_attr("best", best.model_dump(mode="json"))
 
     def write_results(self, networks: Sequence[VerifiedNetwork]) -> bool:
         """Write verified networks in one transaction.
@@ -316,6 +339,18 @@ class OpenStudy:
             return False
         largest = self.size((space.max_width,) * space.max_depth)
         return levelled_off(self.history.front_before(n_ended - patience), self.history.front, max_size=largest)
+
+    def _search_has_ended(self) -> bool:
+        """Say whether the search has nothing left to train, by the trials in `history`."""
+        if self._is_timeout_spent():
+            return True
+        return not self.history.unfinished and (self._n_new(1) == 0 or self._has_levelled_off())
+
+    def _best(self) -> Best | None:
+        """Read what relative targets are relative to; None where there are none, or it is not known yet."""
+        if not unvalued(self.config.budget.targets, None):
+            return None
+        return stored_best(read_study(self._database, self.config.name))
 
     def _return_orphans(self) -> None:
         """Let the trials of dead workers wait."""

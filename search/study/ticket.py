@@ -67,9 +67,10 @@ def template_of(
     return create_trial(state=state, params=params, distributions=used, user_attrs=attributes)
 
 
-def finished_trial(ticket: Ticket, outcome: Outcome) -> FinishedTrial:
-    """Return the record to store when the network of a trial has ended."""
+def finished_trial(ticket: Ticket, outcome: Outcome, worker: str) -> FinishedTrial:
+    """Return the record to store when the network of a trial has ended, by the worker of that id."""
     facts: dict[str, Any] = {
+        "worker": worker,
         "epochs": len(outcome.curve),
         "best_epoch": outcome.best_epoch,
         "seconds": round(outcome.seconds, 4),

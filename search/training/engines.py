@@ -7,12 +7,22 @@ data and batch seed, both engines train the same networks up to rounding.
 
 from collections.abc import Callable
 
-from fewest.search.settings.config import EngineName
+from fewest.search.data.samples import SearchData
+from fewest.search.settings.config import EngineName, StudyConfig
+from fewest.search.training.cost import Cost
 from fewest.search.training.interface import Engine
+from fewest.search.training.population.cohort_size import cost
 from fewest.search.training.population.engine import PopulationEngine
-from fewest.search.training.stock import KerasEngine
+from fewest.search.training.stock import KerasEngine, stock_cost
 
-__all__ = ["ENGINES"]
+__all__ = ["ENGINES", "cost_of"]
 
 ENGINES: dict[EngineName, Callable[[], Engine]] = {"keras": KerasEngine, "population": PopulationEngine}
 """Engines by their name in a study file."""
+
+
+def cost_of(config: StudyConfig, data: SearchData) -> Cost:
+    """Return what a study's networks cost with its engine, roughly, for a forecast of the time left."""
+    if config.engine == "keras":
+        return stock_cost(data, config.training)
+    return cost(data, config.training, config.space.search_space())

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.data.metrics import DECIMALS
 from fewest.search.data.samples import Images, SearchData
 from fewest.search.settings.keras_settings import keras
 from fewest.search.settings.protocol import Protocol, learning_rate_at, n_batches
@@ -22,6 +23,8 @@ from fewest.search.training.outcome import Weights
 __all__ = [
     "PREDICT_BATCH",
     "ProtocolSchedule",
+    "accuracy_of",
+    "balanced",
     "build",
     "extract",
     "initial_weights",
@@ -106,6 +109,46 @@ class ProtocolSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type
     def get_config(self) -> dict[str, Any]:
         """Return the configuration that Keras saves."""
         return {"protocol": self.protocol.model_dump(), "n_train": self.n_train}
+
+
+def accuracy_of(data: SearchData) -> str | keras.metrics.Metric:
+    """Return the Keras metric that logs call `accuracy`: the data set's own."""
+    return "accuracy" if data.metric == "accuracy" else _BalancedAccuracy(data.n_classes)
+
+
+class _BalancedAccuracy(keras.metrics.Metric):  # type: ignore[misc]  # keras is untyped
+    """The balanced accuracy of all samples since the last reset, from counts."""
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__(dtype="float64", name="accuracy")
+        self._n_classes = n_classes
+        self._hits = self.add_weight(shape=(n_classes,), initializer="zeros", name="hits")
+        self._seen = self.add_weight(shape=(n_classes,), initializer="zeros", name="seen")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count the samples of a batch, and those labelled right, by class."""
+        labels = keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32")
+        right = keras.ops.equal(keras.ops.cast(keras.ops.argmax(y_pred, axis=-1), "int32"), labels)
+        of_class = keras.ops.one_hot(labels, self._n_classes, dtype="float64")
+        self._seen.assign_add(keras.ops.sum(of_class, axis=0))
+        self._hits.assign_add(keras.ops.sum(of_class * keras.ops.cast(right, "float64")[:, None], axis=0))
+
+    def result(self) -> Any:
+        """Return the mean of the classes' recalls."""
+        return balanced(self._hits, self._seen)
+
+
+def balanced(hits: Any, seen: Any) -> Any:
+    """Return balanced accuracies as `metrics.score` has them, float64 `(...)`.
+
+    Args:
+        hits: Right samples of each class, `(..., classes)`.
+        seen: Samples of each class, `(classes,)`; a class of none is left out.
+    """
+    hits, seen = keras.ops.cast(hits, "float64"), keras.ops.cast(seen, "float64")
+    recalls = hits / keras.ops.maximum(seen, 1.0)
+    mean = keras.ops.sum(recalls, axis=-1) / keras.ops.sum(keras.ops.cast(seen > 0, "float64"))
+    return keras.ops.round(mean * 10.0**DECIMALS) / 10.0**DECIMALS
 
 
 def _dense(width: int, activation: str, seed: int) -> keras.layers.Dense:

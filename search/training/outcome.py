@@ -7,11 +7,14 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.data.metrics import restored
+from fewest.search.settings.config import Metric
+
 __all__ = ["EpochMetrics", "Outcome", "Weights"]
 
 
 class EpochMetrics(NamedTuple):
-    """A network after an epoch: losses are mean cross-entropies in nats, accuracies shares in 0..1."""
+    """A network after an epoch: losses are mean cross-entropies in nats, accuracies the study's metric in 0..1."""
 
     loss: float
     accuracy: float
@@ -19,16 +22,14 @@ class EpochMetrics(NamedTuple):
     val_accuracy: float
 
     @classmethod
-    def of(cls, logs: Mapping[str, Any], n_validation: int) -> "EpochMetrics":
-        """Read Keras's logs of an epoch; restore the validation accuracy, a float32 share of `n_validation` samples.
-
-        In float32, 90 right of 100 is 0.8999999761581421 and would miss a target of 0.9.
+    def of(cls, logs: Mapping[str, Any], n_validation: int, metric: Metric = "accuracy") -> "EpochMetrics":
+        """Read Keras's logs of an epoch; restore the validation accuracy, see `metrics.restored`.
 
         >>> EpochMetrics.of({"loss": 1.0, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": np.float32(0.9)}, 100)
         EpochMetrics(loss=1.0, accuracy=0.5, val_loss=1.0, val_accuracy=0.9)
         """
         metrics = cls(*(float(logs[name]) for name in cls._fields))
-        return metrics._replace(val_accuracy=round(metrics.val_accuracy * n_validation) / n_validation)
+        return metrics._replace(val_accuracy=restored(metric, metrics.val_accuracy, n_validation))
 
 
 @dataclass(frozen=True, eq=False, slots=True)

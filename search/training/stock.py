@@ -12,17 +12,22 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
+from fewest.search.data.metrics import score
 from fewest.search.data.samples import Images, SearchData
 from fewest.search.settings.keras_settings import keras, settle
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network, SearchSpace
+from fewest.search.training.cost import Cost
 from fewest.search.training.interface import Watcher
-from fewest.search.training.network import build, extract, optimizer, predict_labels
+from fewest.search.training.network import accuracy_of, build, extract, optimizer, predict_labels
 from fewest.search.training.outcome import EpochMetrics, Outcome, Weights
 from fewest.search.training.trial import FrontTrial
 
-__all__ = ["EpochRecorder", "NonFiniteLossError", "RefuseNonFinite"]
+__all__ = ["EpochRecorder", "NonFiniteLossError", "RefuseNonFinite", "stock_cost"]
+
+STEP_SECONDS = 1.2e-3
+"""Approximate seconds of an optimizer step of Keras's `fit`, however small the network."""
 
 
 class KerasEngine:
@@ -58,7 +63,13 @@ class KerasEngine:
     ) -> NDArray[np.float64]:
         """See `Engine.score`."""
         trained = (extract(network, arrays, data, protocol) for network, arrays in zip(networks, weights, strict=True))
-        return np.array([np.mean(predict_labels(model, x) == y) for model in trained], np.float64)
+        return np.array([score(data.metric, y, predict_labels(model, x)) for model in trained], np.float64)
+
+
+def stock_cost(data: SearchData, protocol: Protocol) -> Cost:
+    """Return what networks cost one after another, roughly (docs/measurements/training-speed.md)."""
+    n_steps = n_batches(len(data.y_train), protocol.batch_size)
+    return Cost(start=1.5, cohort=0.7, epoch=n_steps * STEP_SECONDS, network_epoch=0.0)
 
 
 class _EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
@@ -85,7 +96,9 @@ def _train_one(
     member: int, network: Network, data: SearchData, protocol: Protocol, order: SampleOrder, watcher: Watcher
 ) -> Outcome:
     model = build(network, data, protocol.activation)
-    model.compile(optimizer(protocol, len(data.y_train)), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        optimizer(protocol, len(data.y_train)), "sparse_categorical_crossentropy", metrics=[accuracy_of(data)]
+    )
     batches = _EpochBatches(data, protocol, order)
     curve: list[EpochMetrics] = []
     trial = watcher.trial(member)
@@ -103,7 +116,7 @@ def _train_one(
             validation_data=(data.x_validation, data.y_validation),
             validation_batch_size=len(data.y_validation),
             callbacks=[
-                *_callbacks(protocol, record, len(data.y_validation), trial),
+                *_callbacks(protocol, record, data, trial),
                 keras.callbacks.LambdaCallback(
                     on_epoch_begin=lambda epoch, logs: batches.begin(epoch),
                     on_epoch_end=lambda epoch, logs: watcher.checkpoint(None),
@@ -120,9 +133,9 @@ def _train_one(
 
 
 def _callbacks(
-    protocol: Protocol, record: Callable[[int, EpochMetrics], None], n_validation: int, trial: FrontTrial | None
+    protocol: Protocol, record: Callable[[int, EpochMetrics], None], data: SearchData, trial: FrontTrial | None
 ) -> list[keras.callbacks.Callback]:
-    callbacks: list[keras.callbacks.Callback] = [RefuseNonFinite(), EpochRecorder(record, n_validation)]
+    callbacks: list[keras.callbacks.Callback] = [RefuseNonFinite(), EpochRecorder(record, data)]
     if trial is not None:
         # Imported here because it imports Keras, which `keras_settings` must import first.
         from optuna_integration import KerasPruningCallback
@@ -181,10 +194,10 @@ class RefuseNonFinite(keras.callbacks.Callback):  # type: ignore[misc]  # keras 
 class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
     """A callback that passes every epoch's metrics to `record`, see `EpochMetrics.of`."""
 
-    def __init__(self, record: Callable[[int, EpochMetrics], None], n_validation: int) -> None:
+    def __init__(self, record: Callable[[int, EpochMetrics], None], data: SearchData) -> None:
         super().__init__()
-        self._record, self._n_validation = record, n_validation
+        self._record, self._data = record, data
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Pass Keras's logs on."""
-        self._record(epoch, EpochMetrics.of(logs or {}, self._n_validation))
+        self._record(epoch, EpochMetrics.of(logs or {}, len(self._data.y_validation), self._data.metric))

@@ -12,13 +12,15 @@ order out (`docs/measurements/verification.md`). All then share one order, since
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from fewest.search.answers.results import collect
+from fewest.search.answers.results import collect, trained
 from fewest.search.data.samples import SealedTest
 from fewest.search.keeper import Keeper
 from fewest.search.listener import Listener, Progress, wait
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.seeds import SampleOrder, verification_order, verification_seed
 from fewest.search.settings.space import Architecture, Network
+from fewest.search.settings.stored import Best
+from fewest.search.settings.targets import level
 from fewest.search.study.history import finished_curves
 from fewest.search.study.pruning import expected_final
 from fewest.search.study.study import OpenStudy
@@ -33,6 +35,9 @@ from fewest.storage.trials.records import VerifiedNetwork
 __all__ = ["verify"]
 
 Accuracies = dict[Architecture, list[float]]
+
+SEEDS_OF_BEST = 8
+"""Seeds that say what the best is: their mean's error is a third of a seed's (docs/decisions/0038)."""
 
 
 def verify(
@@ -59,8 +64,11 @@ def verify(
     while True:
         while not study.may_verify():
             wait(listener)
-        results = _results(study)
-        plan = _plan(study.config, results)
+        results = collect(study.results())
+        plan = _seeds_of_best(study, results)
+        if not plan:
+            results = {**{candidate: [] for candidate in _candidates(study)}, **results}
+            plan = _plan(study.config, study.targets(), results)
         if not plan:
             return
         _carry_out(plan, results, study, engine, sealed, listener, keeper)
@@ -95,22 +103,37 @@ def _carry_out(
         n_finished += len(cohort)
 
 
-def _plan(config: StudyConfig, results: Accuracies) -> dict[Architecture, int]:
+def _seeds_of_best(study: OpenStudy, results: Accuracies) -> dict[Architecture, int]:
+    """Return the seeds still to train before the best is known; once they are there, store what it is.
+
+    If every one of them failed to train, nothing is stored: relative targets stay without a value.
+    """
+    n, widths = min(SEEDS_OF_BEST, study.config.budget.verification_seeds), study.widths_of_best()
+    if widths is None or n == 0:
+        return {}
+    accuracies = results.get(widths, [])[:n]
+    if len(accuracies) < n:
+        return {widths: n - len(accuracies)}
+    if known := trained(accuracies):
+        study.keep_best(Best(accuracy=level(known), widths=list(widths), seeds=len(known)))
+    return {}
+
+
+def _plan(config: StudyConfig, targets: Sequence[float], results: Accuracies) -> dict[Architecture, int]:
     """Return the next seeds of each architecture: where they decide, or equally for the settings' architectures."""
     cap = config.budget.verification_seeds
     if cap == 0:
         return {}
     if config.space.architectures is None:
         rule = Rule(cap=cap, look=min(Rule.look, cap))
-        return next_seeds(results, config.budget.targets, config.space.search_space(), rule)
+        return next_seeds(results, targets, config.space.search_space(), rule)
     return {listed: cap - len(results[listed]) for listed in config.space.architectures if len(results[listed]) < cap}
 
 
-def _results(study: OpenStudy) -> Accuracies:
-    """Read the test accuracies of every candidate; an empty list where there are none yet."""
-    space, targets = study.config.space, study.config.budget.targets
-    first = space.architectures or candidates(_evidence(study), targets, space.search_space())
-    return {**{architecture: [] for architecture in first}, **collect(study.results())}
+def _candidates(study: OpenStudy) -> Sequence[Architecture]:
+    """Return the architectures to verify first: those that the settings list, or those around the crossings."""
+    space = study.config.space
+    return space.architectures or candidates(_evidence(study), study.targets(), space.search_space())
 
 
 def _evidence(study: OpenStudy) -> list[tuple[Architecture, float]]:

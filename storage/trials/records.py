@@ -42,6 +42,7 @@ class TrialRecord:
         started: Time at which it began to run.
         completed: Time at which it ended.
         cohort: Number of the first trial of its cohort.
+        worker: Id of the worker that ended it.
     """
 
     trial_id: int
@@ -59,6 +60,7 @@ class TrialRecord:
     started: datetime | None
     completed: datetime | None
     cohort: int | None = None
+    worker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,18 @@ ACCURACY_OBJECTIVE = 1
 """Position of the validation accuracy among a trial's values; the size is at 0."""
 
 _STATES: tuple[TrialState, ...] = get_args(TrialState)
-_ATTRIBUTES = ("widths", "neurons", "parameters", "seed", "epochs", "best_epoch", "seconds", "reason", "cohort")
+_ATTRIBUTES = (
+    "widths",
+    "neurons",
+    "parameters",
+    "seed",
+    "epochs",
+    "best_epoch",
+    "seconds",
+    "reason",
+    "cohort",
+    "worker",
+)
 _N_NAMES_SHOWN = 10
 
 _MOST = 2**53
@@ -236,10 +247,11 @@ def _trial(
         best_epoch=_only_if(_is_count, attributes.get("best_epoch"), int),
         seconds=_only_if(_is_duration, attributes.get("seconds"), float),
         validation_accuracy=accuracy,
-        reason=_only_if(lambda value: isinstance(value, str), attributes.get("reason"), str),
+        reason=_only_if(_is_text, attributes.get("reason"), str),
         started=started and started.replace(tzinfo=UTC),
         completed=completed and completed.replace(tzinfo=UTC),
         cohort=_only_if(_is_count, attributes.get("cohort"), int),
+        worker=_only_if(_is_text, attributes.get("worker"), str),
     )
 
 
@@ -254,6 +266,10 @@ def _only_if(holds: Callable[[Any], bool], value: Any, convert: Callable[[Any], 
 def _is_count(value: Any) -> bool:
     """Say whether a value is a whole number from 0 up to the largest seed."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _is_duration(value: Any) -> bool:

@@ -74,6 +74,7 @@ def make_study(n_trials: int = 120, seed: int = 0) -> tuple[list[TrialRecord], d
             validation_accuracy=final if state == "complete" else None,
             reason=f"could reach {final:.4f} at best, below {bar:.4f}" if hopeless else None,
             started=START + timedelta(seconds=number),
+            completed=START + timedelta(seconds=number + 1),
         )
         trials.append(record)
         curves[record.trial_id] = curve(rng, final, epochs)

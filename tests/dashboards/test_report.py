@@ -1,5 +1,6 @@
 """The report: it holds the facts, says of which set, fetches nothing, and shows hostile text as text."""
 
+import html
 import json
 import math
 import re
@@ -11,7 +12,9 @@ import pytest
 from plotly.offline import get_plotlyjs
 from synthetic import START, make_answer, make_study, make_verified
 
-from fewest.dashboards.report import ReportData, ReportError, render_report, write_report
+from fewest.dashboards.colours import DARK
+from fewest.dashboards.report import ReportData, ReportError, draw_figures, render_report, write_report
+from fewest.dashboards.style import finding_of
 from fewest.search.answers.answer import Answer, NoAnswer
 from fewest.search.settings.files import load
 
@@ -125,13 +128,54 @@ def test_it_tells_how_the_study_was_run_and_how_to_repeat_it() -> None:
 
 
 def test_accuracy_is_never_said_without_its_set() -> None:
-    """But for the question itself and headings, which speak of no measurement."""
+    """But for the question itself, headings and settings, which speak of no measurement."""
     for verified in (False, True):
         text = prose(rendered(data(verified=verified)))
-        for general in ("to reach an accuracy of", "Accuracy by depth"):
+        for general in ("to reach an accuracy of", "Accuracy by depth", "data.metric accuracy"):
             text = text.replace(general, "")
         bare = re.findall(r"(?<!validation )(?<!Validation )(?<!test )(?<!Test )accuracy\w*", text)
         assert bare == []
+
+
+def test_a_balanced_accuracy_is_never_said_to_be_another() -> None:
+    for verified in (False, True):
+        report = data(verified=verified)
+        report = replace(report, answer=replace(report.answer, metric="balanced_accuracy"))
+        drawn = rendered(report).partition("</head>")[2]
+        assert "balanced test accuracy" in drawn and "reach a balanced accuracy of 90 %" in prose(drawn)
+        assert re.findall(r"(?<!alanced )(?:validation|test) accuracy", drawn) == []
+
+
+def test_a_target_stands_beside_what_guessing_reaches_and_what_was_asked() -> None:
+    report = data("budget.targets=[0.9, 'best - 0.01', 'best']", verified=True)
+    asked, *others = report.answer.targets
+    answer = replace(
+        report.answer,
+        targets=(replace(asked, asked="best - 0.01"), *others),
+        unvalued=("best",),
+        guessing={"accuracy": 0.925, "balanced_accuracy": 0.5},
+    )
+    text = prose(rendered(replace(report, answer=answer)))
+    assert "an accuracy of 90 %, best - 0.01 and best on mnist" in text
+    assert "asked for: best - 0.01 Guessing the largest class already reaches 92.5 %. typically" in text
+    assert text.count("guessing one class reaches 92.50 %") == len(others)
+    assert "Without a value yet: best." in text
+
+
+def test_every_figure_says_its_finding_as_text_and_brings_its_data() -> None:
+    report = data(verified=True)
+    text = rendered(report)
+    findings = [finding_of(figure).replace("\xa0", " ") for figure in draw_figures(report).values()]
+    captions = re.findall(r"<figcaption><strong>(.*?)\.</strong>", text)
+    assert [html.unescape(caption) for caption in captions] == findings
+    drawings = re.findall(r'<script type="application/json">(.*?)</script>', text)
+    assert len(drawings) == len(findings) == 11
+    assert all({"data", "layout"} <= json.loads(drawing).keys() for drawing in drawings)
+    assert f"const dark = {json.dumps(DARK)}" in text
+
+
+def test_before_verification_its_figures_are_left_out() -> None:
+    assert rendered(data()).count("<figcaption>") == 9
 
 
 def test_nothing_is_fetched() -> None:

@@ -20,7 +20,7 @@ from synthetic import make_study
 
 from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.front import plot_front
-from fewest.dashboards.saved import save_curves_figure, save_front_figure
+from fewest.dashboards.saved import save_figures
 from fewest.dashboards.server import HEADERS, Guard, ServerError, _listen, make_app, serve
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.trials.cohort_storage import optuna_storage
@@ -232,12 +232,12 @@ def test_it_serves_and_warns_when_others_can_reach_it(
 def test_saved_figures_replace_each_other(url: str, study: optuna.Study) -> None:
     trials, curves = make_study(60)
     for n_trials in (60, 20):
-        save_front_figure(study, plot_front(trials[:n_trials], curves, (0.9,)))
-        save_curves_figure(study, plot_curves(trials[:n_trials], curves, (0.9,)))
+        drawn_from = (trials[:n_trials], curves, (0.9,))
+        save_figures(study, {"front": plot_front(*drawn_from), "curves": plot_curves(*drawn_from)})
     body = call(make_app(url), f"/api/studies/{study._study_id}")[2]
     saved = {one["id"]: json.loads(one["graph_object"]) for one in json.loads(body)["plotly_graph_objects"]}
     assert sorted(saved) == ["fewest-front", "fewest-learning-curves"]
-    assert saved["fewest-front"]["layout"]["title"]["text"] == "Pareto front"
+    assert saved["fewest-front"]["layout"]["title"]["text"] == plot_front(*drawn_from).layout.title.text
 
 
 # A storage that can only be read

@@ -22,14 +22,25 @@ def run(folder: Path, *arguments: str | Path) -> str:
 
 @pytest.fixture(scope="module")
 def wine(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder in which `own_arrays.py` ran, and what it printed."""
+    """The folder in which `table.py` ran, and what it printed."""
     folder = tmp_path_factory.mktemp("examples")
-    return folder, run(folder, EXAMPLES / "own_arrays.py")
+    return folder, run(folder, EXAMPLES / "table.py")
 
 
-def test_own_arrays_are_answered_for(wine: tuple[Path, str]) -> None:
+def test_a_table_is_answered_for(wine: tuple[Path, str]) -> None:
     _, printed = wine
-    assert "typically" in printed
+    assert "of the test samples right: typically" in printed
+    assert "The first three wines are of the classes 0 0 0" in printed
+
+
+def test_images_are_answered_for(tmp_path: Path) -> None:
+    printed = run(tmp_path, EXAMPLES / "images.py")
+    assert "of the test images right." in printed
+    assert {"digits.html", "digits.keras"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_classifier_finds_its_size(tmp_path: Path) -> None:
+    assert "neurons reach 90%" in run(tmp_path, EXAMPLES / "classifier.py")
 
 
 def test_plain_optuna_reads_the_study(wine: tuple[Path, str]) -> None:

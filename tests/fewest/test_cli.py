@@ -86,6 +86,11 @@ BAD_REQUESTS = {
         ("run", "digits", "--set", "budget.targets=[1.2]"),
         "`budget.targets` must be less than 1",
     ),
+    "target that is no accuracy": (
+        ("run", "digits", "--target", "worst"),
+        "`budget.targets` must be an accuracy such as 0.95, or relative such as 'best - 0.01', got 'worst'.",
+    ),
+    "unknown metric": (("run", "digits", "--set", "data.metric=f1"), "`data.metric` must be one of 'accuracy' or"),
     "zero epochs": (
         ("run", "digits", "--set", "training.epochs=0"),
         "`training.epochs` must be at least 1, got 0.",
@@ -172,6 +177,8 @@ def test_the_answer_as_json_has_the_designed_shape(finished, capsys):
             "dataset",
             "protocol",
             "classes",
+            "metric",
+            "best",
             "trials",
             "networks_trained",
             "epochs_trained",

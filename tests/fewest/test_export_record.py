@@ -12,7 +12,7 @@ import pytest
 from helpers import command
 
 from fewest.search.export.export import FORMATS
-from fewest.search.export.record import Record, RecordError, may_differ
+from fewest.search.export.record import Measured, Record, RecordError, may_differ
 from fewest.search.export.selection import Recorded
 from fewest.search.training.network import save
 
@@ -76,9 +76,7 @@ def test_other_test_samples_are_noticed(
     """The fingerprint of a study's data does not tell of its test set: that stays sealed."""
     np.savez("tiny.npz", **{**tiny_arrays, "y_test": (tiny_arrays["y_test"] + 1) % 3})
     line = refusal(capsys, *ANSWER)
-    assert re.search(
-        r"recorded that it labels 0\.\d{4} of the test samples right, but as it was kept it labels 0\.", line
-    )
+    assert re.search(r"recorded a test accuracy of 0\.\d{4}, but as it was kept it has 0\.", line)
     assert line.endswith(
         "Nothing was written. Its data, its kept file or its record has changed: put back the former, or export "
         "another network."
@@ -95,7 +93,7 @@ def test_another_network_under_the_name_of_a_kept_one_is_noticed(
         network.set_weights([-weight for weight in network.get_weights()])
         save(network, named)
         named.rename(file)
-    assert "of the validation samples right, but as it was kept it labels" in refusal(capsys, *options)
+    assert "a validation accuracy of " in refusal(capsys, *options)
 
 
 RECORDED = (
@@ -116,7 +114,7 @@ def test_another_accuracy_on_record_is_noticed(kept: bool, place: Path, capsys: 
     if not kept:
         shutil.rmtree("s.db.artifacts")
     line = refusal(capsys, *TRIAL, again=not kept)
-    assert f"but as it was {'kept' if kept else 'trained again'} it labels" in line
+    assert f"but as it was {'kept' if kept else 'trained again'} it has" in line
     assert "a library has changed (optuna was 1.0" in line
 
 
@@ -135,13 +133,13 @@ def test_a_file_that_labels_other_validation_samples_is_noticed(
     tests = np.load("tiny.npz")["x_test"]
     half = FORMATS["onnx"]._replace(run=lambda path, x: run(path, x) * np.array_equal(x, tests))
     monkeypatch.setitem(FORMATS, "onnx", half)
-    assert "of the validation samples right, but as onnx the file labels" in refusal(capsys, *ANSWER)
+    assert "but as onnx the file has" in refusal(capsys, *ANSWER)
     options = (*ANSWER, "--tolerance", 1, "--output", "a.onnx", "--storage", "sqlite:///s.db")
     assert command("export", "tiny", *options) == 0
 
 
-def right(n: int, n_right: int) -> dict[str, np.ndarray]:
-    return {"validation": np.arange(n) < n_right}
+def right(n: int, n_right: int) -> dict[str, Measured]:
+    return {"validation": Measured.of("accuracy", np.ones(n, np.int32), np.arange(n) < n_right)}
 
 
 @pytest.mark.parametrize(("had", "n", "most"), [("kept", 200, 2), ("kept", 20_000, 4), ("trained again", 9_000, 18)])
@@ -158,9 +156,23 @@ def test_a_file_may_lose_the_tolerance_beyond_rounding_and_gain_anything() -> No
     record = Record("It", Recorded(0.5), "kept")
     record.require_file(right(1000, 500 - 100 - 2), "tflite-int8", 0.1)
     record.require_file(right(1000, 1000), "tflite-int8", 0.1)
-    with pytest.raises(RecordError, match=r"as tflite-int8 the file labels 0\.3970 right, and may lose 0\.1\."):
+    with pytest.raises(RecordError, match=r"as tflite-int8 the file has 0\.3970, and may lose 0\.1\."):
         record.require_file(right(1000, 397), "tflite-int8", 0.1)
 
 
+def test_a_sample_of_the_smallest_class_is_the_most_that_rounding_moves() -> None:
+    y = np.repeat([0, 1], [996, 4]).astype(np.int32)
+    record = Record("It", Recorded(1.0), "kept", metric="balanced_accuracy")
+    for n_wrong in (2, 3):
+        now = Measured.of("balanced_accuracy", y, np.where(np.arange(1000) < 1000 - n_wrong, y, 0))
+        assert now.accuracy == 1 - n_wrong / 8
+        if n_wrong == 2:
+            record.require_network({"validation": now})
+    with pytest.raises(
+        RecordError, match=r"a balanced validation accuracy of 1\.0000, but as it was kept it has 0\.62"
+    ):
+        record.require_network({"validation": now})
+
+
 def test_what_was_not_measured_is_not_compared() -> None:
-    Record("It", Recorded(), "kept").require_network({"validation": np.zeros(9, bool), "test": np.zeros(9, bool)})
+    Record("It", Recorded(), "kept").require_network(right(9, 0))

@@ -40,13 +40,25 @@ def test_a_table_is_answered_resumed_and_reported(table: Path, tmp_path: Path, u
     assert (ours.data.n_training, ours.data.n_validation, ours.data.n_test) == (51, 13, 16)
     before = trials_of(url, "my-table")
     assert command("resume", "my-table", "--trials", "7", "--quiet", "--storage", url) == 0
+    assert "Label:" not in capsys.readouterr().err
     assert len(trials_of(url, "my-table")) == len(before) + 1
     assert command("report", "my-table", "--output", tmp_path / "it.html", "--storage", url) == 0
     assert "Categories, one input a value: colour (2)." in (tmp_path / "it.html").read_text("utf-8")
 
 
+def test_a_study_that_is_submitted_says_what_became_of_columns_once(table: Path, url: str, capsys: Any) -> None:
+    asked = ("submit", table, "--label", "kind", "--group", "id", "--storage", url)
+    assert command(*asked) == 0
+    heard = capsys.readouterr()
+    assert "Groups: id, no input; all rows of one train, validate or test. 64 groups" in heard.err
+    assert heard.out.startswith("Study 'my-table' has 120 of 120 networks left to train.")
+    assert command(*asked) == 0
+    assert "Groups:" not in capsys.readouterr().err
+    assert our_study(stored_study("my-table", url)).config.data.group == "id"
+
+
 def test_a_table_that_is_refused_leaves_nothing(table: Path, tmp_path: Path, url: str, capsys: Any) -> None:
-    assert command("run", table, *SHORT, "--storage", url) == 1
+    assert command("run", table, *SHORT, "--storage", url) == 2
     [line] = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("Error: Column 'id' of my table.csv cannot be an input: it numbers its rows.")
     assert list(tmp_path.iterdir()) == [table]

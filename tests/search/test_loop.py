@@ -1,5 +1,6 @@
 """Whole searches on tiny real networks, in a real database: finished, interrupted, continued."""
 
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -70,6 +71,8 @@ def test_a_study_trains_its_budget_and_writes_everything_down(finished):
         assert trial.neurons == sum(trial.widths)
         assert trial.parameters and trial.seconds and trial.completed
         assert trial.best_epoch == trial.epochs - 1
+    [worker] = {trial.worker for trial in trials}
+    assert worker is not None and f"-{os.getpid()}-" in worker
     best = max(trial.validation_accuracy or 0 for trial in trials)
     assert best > 0.7
 

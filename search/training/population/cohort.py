@@ -63,7 +63,7 @@ def train_cohort(
         order: The order of the training samples in every epoch.
         watcher: Gives the starting point, receives every epoch's metrics, and decides which members leave. Its
             exceptions end the training and are passed on; one from `checkpoint` loses no epoch.
-        callbacks: More Keras callbacks; in `logs` each metric is a float32 array over the model's members.
+        callbacks: More Keras callbacks; in `logs` each metric is an array over the model's members.
         tuning: Settings for speed; None for this machine's defaults.
 
     Returns:
@@ -227,7 +227,7 @@ class _Cohort:
                 continue
             member.seconds += share
             of_member = {name: values[index] for name, values in logs.items()}
-            metrics = EpochMetrics.of(of_member, len(self._data.y_validation))
+            metrics = EpochMetrics.of(of_member, len(self._data.y_validation), self._data.metric)
             broken = next((n for n in ("loss", "val_loss") if not np.isfinite(getattr(metrics, n))), None)
             if broken:
                 self._end(position, "failed", f"{broken} is {getattr(metrics, broken)} after epoch {self.epoch - 1}")

@@ -8,10 +8,11 @@ import numpy as np
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.settings.space import Architecture, SearchSpace
+from fewest.search.training.cost import Cost
 from fewest.search.training.population.layout import Shards, deal
 from fewest.search.training.population.program import SCORE_CHUNK
 
-__all__ = ["cohort_size", "dealt", "n_levels_of", "pays_to_compile"]
+__all__ = ["cohort_size", "cost", "dealt", "n_levels_of", "pays_to_compile"]
 
 STEP_SECONDS = 4e-4
 """Approximate seconds of an optimizer step with the smallest networks (benchmarks/population_speed.py)."""
@@ -29,6 +30,15 @@ WORK_PER_SECOND = 1e11
 """Approximate multiply-adds that two cores do in a second in large matrix products, see `Layout.work`.
 
 This is a constant, not a measurement of the machine: results must not depend on where a study runs.
+"""
+
+USUAL_COST = Cost(start=1.2, cohort=0.45, epoch=3e-3, network_epoch=0.0)
+"""Approximate seconds besides those of steps: a cohort's model is built and traced, an epoch's curves are written."""
+
+SMALL_STEP_SECONDS, MEMBER_STEP_SECONDS = 2e-4, 2.5e-6
+"""Approximate seconds of a step of a cohort of small networks, and what each network adds besides its arithmetic.
+
+`STEP_SECONDS` was measured on a slower processor. It decides the size of cohorts, so it stays as it is.
 """
 
 MEMORY_BYTES = 2e9
@@ -53,11 +63,25 @@ def cohort_size(data: SearchData, protocol: Protocol, space: SearchSpace) -> int
     architectures = _typical(space)
     (typical,) = dealt(architectures, n_levels_of(architectures), data, 1).layouts
     n_typical = len(architectures)
-    step_seconds = typical.work * batch / WORK_PER_SECOND / n_typical
+    step_seconds = _step_seconds(data, protocol, space)
     copies, activations = 8, 4 * max(batch, SCORE_CHUNK) * typical.n_biases  # a bias for each unit and class score
     member_bytes = 4 * (copies * typical.n_weights + activations) / n_typical
     enough = math.ceil(STEP_SECONDS * (1 / OVERHEAD_SHARE - 1) / step_seconds)
     return max(1, min(enough, int(MEMORY_BYTES / member_bytes)))
+
+
+def cost(data: SearchData, protocol: Protocol, space: SearchSpace) -> Cost:
+    """Return what training costs on the machine that this module's figures are of."""
+    n_steps = n_batches(len(data.y_train), protocol.batch_size)
+    step = _step_seconds(data, protocol, space) + MEMBER_STEP_SECONDS
+    return USUAL_COST._replace(epoch=USUAL_COST.epoch + n_steps * SMALL_STEP_SECONDS, network_epoch=n_steps * step)
+
+
+def _step_seconds(data: SearchData, protocol: Protocol, space: SearchSpace) -> float:
+    """Return the seconds of arithmetic that a typical network of the space adds to a step."""
+    architectures = _typical(space)
+    (typical,) = dealt(architectures, n_levels_of(architectures), data, 1).layouts
+    return typical.work * min(protocol.batch_size, len(data.y_train)) / WORK_PER_SECOND / len(architectures)
 
 
 def pays_to_compile(

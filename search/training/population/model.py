@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.data.metrics import restored
 from fewest.search.data.samples import Images, SearchData, flat
 from fewest.search.settings.keras_settings import keras, tf
 from fewest.search.settings.protocol import Protocol
@@ -154,7 +155,7 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
             order: Positions of the training samples: int32 `(batches, batch size)`, see `seeds.SampleOrder`.
 
         Returns:
-            `loss`, `accuracy`, `val_loss`, `val_accuracy`: float32 `(members,)` each.
+            `loss`, `accuracy`, `val_loss`, `val_accuracy`: `(members,)` each, as `Program.epoch` returns them.
         """
         self.n_traced += 1
         order, start = tf.reshape(order, self._program.batches), tf.cast(self.optimizer.iterations, tf.int32)
@@ -163,9 +164,9 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         return {name: self._by_member([of_shard[name] for of_shard in logs]) for name in METRICS}
 
     def score(self, x: Images, y: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Return every member's accuracy on raw samples: float64 `(members,)`, the exact share of right samples."""
-        found = self._accuracies(self._data.arranged(flat(x)), np.asarray(y, np.int32))
-        return np.rint(np.asarray(found.numpy(), np.float64) * len(y)) / len(y)
+        """Return every member's accuracy on raw samples: float64 `(members,)`, exact by the data's metric."""
+        found = self._accuracies(self._data.arranged(flat(x)), np.asarray(y, np.int32)).numpy()
+        return np.array([restored(self._data.data.metric, float(share), len(y)) for share in found], np.float64)
 
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]  # tensorflow is untyped
     def _accuracies(self, x: Any, y: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from fewest.search.data.samples import Images, SearchData, flat
 from fewest.search.settings.keras_settings import keras, tf
 from fewest.search.settings.protocol import Protocol, n_batches
+from fewest.search.training.network import balanced
 from fewest.search.training.population.layout import HIDDEN_KINDS, Layout
 
 __all__ = ["DeviceData", "FusedAdam", "Program", "Shard"]
@@ -204,30 +205,33 @@ class Program:
             start: Optimizer steps taken so far, an int32 scalar.
 
         Returns:
-            `loss`, `accuracy`, `val_loss`, `val_accuracy`: float32 `(members,)` each, ordered like `Layout.scored`.
+            `loss`, `accuracy`, `val_loss`, `val_accuracy`: `(members,)` each, ordered like `Layout.scored`; float32,
+            but a balanced accuracy is float64.
         """
         losses, hits = self._train(shard, order, start)
         val_loss, val_accuracy = self.score(shard, self._data.x_validation, self._data.y_validation)
         n = self.batches[0] * self.batches[1]
-        return {"loss": losses / n, "accuracy": hits / n, "val_loss": val_loss, "val_accuracy": val_accuracy}
+        accuracy = self._accuracy(hits, n, lambda: tf.gather(self._data.y_train, tf.reshape(order, (-1,))))
+        return {"loss": losses / n, "accuracy": accuracy, "val_loss": val_loss, "val_accuracy": val_accuracy}
 
     def _steps(self, shard: Shard, order: Any, start: Any) -> tuple[Any, Any]:
-        """Take an epoch's optimizer steps; return the summed losses and hits of each member, float32 `(members,)`."""
+        """Take an epoch's optimizer steps; return the summed losses of each member, and its hits as `_hits` counts."""
         n_batches, size = self.batches
         plan = self._plan(shard)
 
         def step(i: Any, losses: Any, hits: Any) -> tuple[Any, Any, Any]:
             x = self._data.floats(tf.gather(self._data.x_train, order[i]), slice(self._data.n_live))
             forward = self._forward(shard, plan, tf.matmul(shard.weights[0], x, transpose_b=True))
-            loss, hit, upstream = judged(forward.scores, tf.gather(self._data.y_train, order[i]), size)
+            labels = tf.gather(self._data.y_train, order[i])
+            loss, hit, upstream = judged(forward.scores, labels, size)
             gradients = self._gradients(shard, plan, forward, upstream, x)
             self._optimizer.move(shard, gradients, start + i)
-            return i + 1, losses + tf.reduce_sum(loss, 1), hits + tf.reduce_sum(hit, 1)
+            return i + 1, losses + tf.reduce_sum(loss, 1), hits + self._hits(hit, labels)
 
-        return _summed(plan.n_members, n_batches, step)
+        return _summed(plan.n_members, n_batches, step, self._n_counts)
 
     def _score(self, shard: Shard, x: Any, y: Any) -> tuple[Any, Any]:
-        """Return loss and accuracy of every member, float32 `(members,)`, in the order of `Layout.scored`.
+        """Return loss and accuracy of every member, `(members,)` as from `epoch`, in the order of `Layout.scored`.
 
         Args:
             shard: The shard to score.
@@ -240,11 +244,28 @@ class Program:
         def step(i: Any, losses: Any, hits: Any) -> tuple[Any, Any, Any]:
             chunk = slice(i * SCORE_CHUNK, (i + 1) * SCORE_CHUNK)
             loss, hit, _ = judged(self._scores(shard, plan, x[chunk]), y[chunk], 1)
-            return i + 1, losses + tf.reduce_sum(loss, 1), hits + tf.reduce_sum(hit, 1)
+            return i + 1, losses + tf.reduce_sum(loss, 1), hits + self._hits(hit, y[chunk])
 
-        losses, hits = _summed(plan.n_members, -(-n_samples // SCORE_CHUNK), step)
+        losses, hits = _summed(plan.n_members, -(-n_samples // SCORE_CHUNK), step, self._n_counts)
         n = tf.cast(n_samples, tf.float32)
-        return losses / n, hits / n
+        return losses / n, self._accuracy(hits, n, lambda: y)
+
+    @property
+    def _n_counts(self) -> tuple[int, ...]:
+        """Shape of one member's hits: a number, or one for each class, which a balanced accuracy needs."""
+        return () if self._data.data.metric == "accuracy" else (self._n_classes,)
+
+    def _hits(self, hit: Any, labels: Any) -> Any:
+        """Count hits, float32 `(members, *_n_counts)`; exact up to 2**24."""
+        if not self._n_counts:
+            return tf.reduce_sum(hit, 1)
+        return tf.matmul(hit, tf.one_hot(labels, self._n_classes))
+
+    def _accuracy(self, hits: Any, n: Any, labels: Callable[[], Any]) -> Any:
+        """Turn the hits among `n` samples into accuracies; `labels` gives those samples' classes where they count."""
+        if not self._n_counts:
+            return hits / n
+        return balanced(hits, tf.math.bincount(labels(), minlength=self._n_classes, maxlength=self._n_classes))
 
     def scores(self, shard: Shard, x: Any) -> Any:
         """Return logits, `(members, classes, samples)`, ordered like `Layout.scored`, for samples like `_score`'s."""
@@ -341,16 +362,16 @@ class Program:
         return Plan(n_first, n_members, [[tuple(tf.unstack(row, num=3)) for row in kinds] for kinds in rows], *gathers)
 
 
-def _summed(n_members: Any, n: Any, step: Callable[[Any, Any, Any], tuple[Any, Any, Any]]) -> tuple[Any, Any]:
-    """Return the losses and hits of each member, float32 `(members,)`, summed over `n` steps."""
+def _summed(
+    n_members: Any, n: Any, step: Callable[[Any, Any, Any], tuple[Any, Any, Any]], n_counts: tuple[int, ...] = ()
+) -> tuple[Any, Any]:
+    """Return the losses and hits of each member, float32 `(members,)` and `(members, *n_counts)`, over `n` steps."""
     # One step at a time, since a training step updates the weights that the next one reads.
-    zeros = tf.zeros(n_members)
-    some = tf.TensorShape([None])
     _, losses, hits = tf.while_loop(
         lambda i, *_: i < n,
         step,
-        (0, zeros, zeros),
-        shape_invariants=(tf.TensorShape([]), some, some),
+        (0, tf.zeros(n_members), tf.zeros((n_members, *n_counts))),
+        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None]), tf.TensorShape([None, *n_counts])),
         parallel_iterations=1,
     )
     return losses, hits

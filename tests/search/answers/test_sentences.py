@@ -1,12 +1,15 @@
 """Answers as sentences: whole ones, from hand-made answers."""
 
+from dataclasses import replace
+
 import pytest
 
 from fewest.search.answers.answer import Answer, NoAnswer, TargetAnswer
 from fewest.search.answers.evidence import SHARES
-from fewest.search.answers.sentences import statement, statements
+from fewest.search.answers.sentences import best_words, statement, statements
 from fewest.search.answers.summary import Summary, TrialCounts
 from fewest.search.settings.protocol import Protocol
+from fewest.search.settings.stored import Best
 from fewest.storage.trials.records import VerifiedNetwork
 
 
@@ -71,3 +74,30 @@ def test_samples_are_called_what_they_are(dataset: str, samples: str) -> None:
 
 def test_before_verification_nothing_is_said() -> None:
     assert statements(summary("mnist"), []) == []
+
+
+def test_a_relative_target_is_said_with_its_value() -> None:
+    found = replace(summary("digits"), targets=(TargetAnswer(0.9514, OVERALL, {}, "best - 0.01"),))
+    [said] = statements(found, [VerifiedNetwork((2,), 0, 0.95, 0.95, 15, 1.0)])
+    assert said.startswith("At least 95.14 % of digits right (best - 0.01): 13 neurons typically")
+
+
+def test_a_target_that_guessing_reaches_is_told() -> None:
+    found = replace(summary("digits"), guessing={"accuracy": 0.95, "balanced_accuracy": 0.5})
+    verified = [VerifiedNetwork((2,), 0, 0.95, 0.95, 15, 1.0)]
+    assert statements(found, verified)[0].endswith("12 with luck. Guessing the largest class already reaches 95 %")
+    [said] = statements(replace(found, metric="balanced_accuracy"), verified)
+    assert said.startswith("Balanced accuracy of at least 95 %: 13 neurons typically")
+    assert "Guessing" not in said
+
+
+def test_the_best_is_said_or_that_it_is_not_known_yet() -> None:
+    plain = summary("digits")
+    assert best_words(plain) is None
+    assert best_words(replace(plain, unvalued=("best - 0.01",))) == (
+        "Without a value yet: best - 0.01. A relative target has no value before the search has ended and its best "
+        "network is verified"
+    )
+    assert best_words(replace(plain, best=Best(accuracy=0.9814, widths=[96, 40], seeds=8))) == (
+        "Best: 98.14 %, the mean test accuracy of 8 seeds of the most accurate network found (hidden layers: 96-40)"
+    )

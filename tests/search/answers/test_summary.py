@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from fewest.search.answers import summary as summaries
 from fewest.search.answers.answer import Answer
 from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.files import overridden
 from fewest.storage.trials.records import StudyRecord, TrialRecord, TrialState, VerifiedNetwork
 
 
@@ -120,8 +122,8 @@ def test_json_follows_the_schema() -> None:
     written = summaries.summarise(STUDY, config(), TRIALS, VERIFIED).to_json()
     assert json.loads(json.dumps(written)) == written
     assert list(written) == [
-        *("study", "dataset", "protocol", "classes", "trials", "networks_trained", "epochs_trained"),
-        *("epochs_saved", "seconds", "front", "targets"),
+        *("study", "dataset", "protocol", "classes", "metric", "best", "trials", "networks_trained"),
+        *("epochs_trained", "epochs_saved", "seconds", "front", "targets"),
     ]
     assert written["protocol"]["epochs"] == 10
     assert written["trials"] == {"complete": 3, "pruned": 1, "failed": 1, "running": 0, "waiting": 2}
@@ -135,3 +137,37 @@ def test_json_follows_the_schema() -> None:
     }
     assert list(written["front"][1]["test_accuracy"]) == ["mean", "sd", "min", "max", "seeds"]
     assert written["targets"][1]["unanswered"]["typical"].startswith("needs more seeds")
+
+
+def relative(*, best: float | None, **data: Any) -> dict[str, Any]:
+    """The JSON of a study with a relative target, whose attributes know the best or not yet."""
+    known = {} if best is None else {"best": {"accuracy": best, "widths": [8], "seeds": 8}}
+    study = replace(STUDY, attributes={"data": {**STUDY.attributes["data"], **data}, **known})
+    settings = overridden(config(), [("budget.targets", [0.9, "best - 0.01"])])
+    return summaries.summarise(study, settings, TRIALS, VERIFIED).to_json()
+
+
+def test_a_relative_target_stands_with_its_value_and_as_it_was_asked() -> None:
+    written = relative(best=0.96)
+    assert [(target["accuracy"], target.get("asked")) for target in written["targets"]] == [
+        (0.9, None),
+        (0.95, "best - 0.01"),
+    ]
+    assert written["best"] == {"accuracy": 0.96, "widths": [8], "seeds": 8}
+    plain = summaries.summarise(STUDY, config(), TRIALS, VERIFIED).to_json()["targets"][1]
+    assert written["targets"][1] == {**plain, "asked": "best - 0.01"}
+
+
+def test_a_relative_target_without_a_value_has_no_answers() -> None:
+    plain, unvalued = relative(best=None)["targets"]
+    assert plain["accuracy"] == 0.9
+    assert (unvalued["accuracy"], unvalued["typical"], unvalued["by_depth"]) == (None, None, {})
+    assert unvalued["unanswered"]["typical"] == summaries.NO_VALUE_YET
+    assert unvalued.keys() >= plain.keys()
+
+
+def test_what_guessing_reaches_stands_beside_every_target() -> None:
+    written = relative(best=None, guessing={"accuracy": 0.63, "balanced_accuracy": 0.5})
+    assert [(target["guessing"], target["largest_class_share"]) for target in written["targets"]] == [(0.63, 0.63)] * 2
+    older = relative(best=None)["targets"][0]
+    assert (older["guessing"], older["largest_class_share"]) == (None, None)

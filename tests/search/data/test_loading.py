@@ -279,10 +279,11 @@ def test_byte_order_does_not_change_a_fingerprint(dtype: Any) -> None:
 def test_an_unknown_name_is_told_the_nearest_one() -> None:
     message = refusal("mnsit", MisuseError)
     assert message == (
-        "Unknown data set 'mnsit'. Did you mean 'mnist'? It must be one of digits, fashion_mnist, mnist, "
-        "or the path of a table or an .npz file."
+        "Unknown data set 'mnsit'. Did you mean 'mnist'? It must be one of breast_cancer, cifar10, cifar100, digits, "
+        "fashion_mnist, iris, mnist, wine, openml:NAME, or the path of a table (.csv, .parquet, ...), arrays (.npz, "
+        ".npy), IDX files, or a folder of images by class."
     )
-    assert MisuseError.exit_status == 2 and DataError.exit_status == 1
+    assert MisuseError.exit_status == DataError.exit_status == 2
 
 
 @pytest.mark.parametrize("name", ["nowhere.npz", "no/such/file", ""])
@@ -290,8 +291,8 @@ def test_a_missing_file_is_misuse(name: str) -> None:
     refusal(name, MisuseError)
 
 
-def test_a_folder_is_misuse(tmp_path: Path) -> None:
-    assert "folder" in refusal(str(tmp_path), MisuseError)
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    assert "must hold a folder of images for each class" in refusal(str(tmp_path))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
@@ -363,9 +364,10 @@ def test_object_arrays_are_never_loaded(tmp_path: Path) -> None:
         ({"y_train": np.zeros(40, int), "y_test": np.zeros(12, int)}, "at least 2 classes, got only 0"),
         ({"y_test": np.arange(12) % 3}, "got 2."),
         ({"y_test": np.array(["a"] * 12)}, "one type"),
-        ({"y_train": np.eye(2, dtype=int)[np.arange(40) % 2]}, "argmax"),
+        ({"y_train": np.ones((40, 2), int)}, "one-hot rows with a single 1 and else 0, got other values"),
+        ({"y_train": np.eye(2, dtype=int)[np.arange(40) % 2], "y_test": np.eye(3)[: 12 % 3 + 1]}, "equally wide"),
         ({"y_train": np.zeros((40, 1, 2), int)}, "(40, 1, 2)"),
-        ({"y_train": np.arange(40) % 2 + 0.5}, "integers or strings"),
+        ({"y_train": np.arange(40) % 2 + 0.5}, "numbers such as 0.5"),
         ({"y_train": np.array(3)}, "()"),
         ({"x_train": np.zeros((0, 2, 2), np.uint8)}, "not empty"),
         ({"x_train": np.zeros(40)}, "(40,)"),

@@ -1,6 +1,7 @@
 """The test set is sealed: nothing before verification can read it."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from fewest.search.data.loading import load
 from fewest.search.data.samples import SealedTest, SearchData
 from fewest.search.listener import Listener
 from fewest.search.loop import search
+from fewest.search.settings.config import DataConfig
 from fewest.search.settings.files import overridden
 from fewest.search.study.opening import open_study
 from fewest.search.training.population.engine import PopulationEngine
@@ -39,13 +41,13 @@ def test_search_data_holds_no_test_set():
     assert not [name for name in SearchData.__dataclass_fields__ if "test" in name]
 
 
-def test_a_sealed_test_shows_its_size_and_nothing_else():
+def test_a_sealed_test_shows_its_size_and_what_guessing_reaches_alone():
     def broken_seal():
         raise AssertionError("the seal was broken")
 
     sealed = SealedTest(7, broken_seal)
     assert "7" in repr(sealed)
-    assert vars(sealed).keys() == {"n_samples", "_open"}
+    assert vars(sealed).keys() == {"n_samples", "_open", "guessing"}
     with pytest.raises(AssertionError, match="the seal was broken"):
         sealed.unseal()
 
@@ -66,3 +68,21 @@ def test_a_studys_trials_do_not_depend_on_the_test_set(tmp_path, tiny_arrays, ti
         trials = study.trials()
         outcomes.append([(trial.widths, trial.seed, trial.state, trial.validation_accuracy) for trial in trials])
     assert outcomes[0] == outcomes[1]
+
+
+def test_the_metric_decides_what_one_validation_sample_counts(tiny_data):
+    y = np.repeat([0, 1], [9, 1]).astype(np.int32)
+    plain = replace(tiny_data, y_validation=y)
+    assert plain.resolution == 0.1
+    assert replace(plain, metric="balanced_accuracy").resolution == pytest.approx(1 / 18)
+
+
+def test_a_file_is_loaded_with_its_metric_and_with_what_guessing_reaches(tmp_path, tiny_arrays):
+    """Class 1 has most training samples, and 50 of the 60 test samples are of another class."""
+    path = tmp_path / "skewed.npz"
+    train, test = np.minimum(tiny_arrays["y_train"], 1), np.where(np.arange(60) < 10, 1, 0)
+    np.savez(path, **{**tiny_arrays, "y_train": train, "y_test": test})
+    choice = DataConfig(name=str(path), metric="balanced_accuracy")
+    data, sealed = load(str(path), validation="stratified", validation_share=0.25, seed=0, choice=choice)
+    assert data.metric == "balanced_accuracy"
+    assert sealed.guessing == {"accuracy": pytest.approx(1 / 6), "balanced_accuracy": 0.5}

@@ -1,6 +1,7 @@
 """Tables: read in many formats, prepared on training rows alone, and refused in one line."""
 
 import gzip
+import json
 import os
 from collections.abc import Callable
 from datetime import date
@@ -10,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data_helpers import FUZZ, refused_or_read
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fewest.search.data import npz
+from fewest.search.data import labelled, npz
 from fewest.search.data.columns import as_inputs
 from fewest.search.data.errors import DataError
 from fewest.search.data.labelled import read_labelled
@@ -21,6 +23,7 @@ from fewest.search.data.loading import load
 from fewest.search.data.own_data import settings_for
 from fewest.search.data.samples import SealedTest, SearchData
 from fewest.search.data.tables import read_table
+from fewest.search.data.text_columns import with_numbers
 from fewest.search.settings.config import DataConfig
 from fewest.storage.errors import FewestError
 
@@ -47,6 +50,17 @@ def frame() -> Any:
     )
 
 
+def write_arff(frame: Any, path: Path) -> None:
+    """Write nominal attributes in quotes, since names and values may hold blanks, and missing values as `?`."""
+    kinds = {column: "real" if frame[column].dtype.kind == "f" else "string" for column in frame.columns}
+    head = ["% a comment", "@RELATION it", *(f"@attribute '{name}' {kind}" for name, kind in kinds.items()), "@DATA"]
+    rows = [
+        ",".join("?" if pd.isna(value) else str(value) if isinstance(value, float) else f"'{value}'" for value in row)
+        for row in frame.itertuples(index=False)
+    ]
+    path.write_text("\n".join([*head, rows[0], "% it's another", "% a, b, c, d, e", "", *rows[1:], ""]), "utf-8")
+
+
 WRITERS: dict[str, Callable[[Any, Path], Any]] = {
     "a.csv": lambda frame, path: frame.to_csv(path, index=False),
     "semicolons.csv": lambda frame, path: frame.to_csv(path, index=False, sep=";", decimal=","),
@@ -58,6 +72,9 @@ WRITERS: dict[str, Callable[[Any, Path], Any]] = {
     "question.csv": lambda frame, path: frame.to_csv(path, index=False, na_rep="?"),
     "A.CSV.GZ": lambda frame, path: path.write_bytes(gzip.compress(frame.to_csv(index=False).encode())),
     "a.csv.bz2": lambda frame, path: frame.to_csv(path, index=False),
+    "a.arff": write_arff,
+    "a.jsonl": lambda frame, path: frame.to_json(path, orient="records", lines=True),
+    "a.jsonl.gz": lambda frame, path: frame.to_json(path, orient="records", lines=True),
     "a.parquet": lambda frame, path: frame.to_parquet(path),
     "a.feather": lambda frame, path: frame.to_feather(path),
 }
@@ -125,18 +142,63 @@ def test_columns_become_inputs_fitted_on_training_rows_alone() -> None:
     )
 
 
-def test_nothing_of_the_test_rows_reaches_the_search(frame: Any, tmp_path: Path) -> None:
-    frame.to_csv(train := tmp_path / "train.csv", index=False)
-    frame.to_csv(test := tmp_path / "test.csv", index=False)
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.arff", "a.jsonl", "a.parquet", "a.feather"])
+def test_nothing_of_the_test_rows_reaches_the_search(name: str, frame: Any, tmp_path: Path) -> None:
+    WRITERS[name](frame, train := tmp_path / f"train{Path(name).suffix}")
+    WRITERS[name](frame, test := tmp_path / f"test{Path(name).suffix}")
     before, sealed = loaded(train, test=str(test))
     assert sealed.n_samples == N
     noise = frame.assign(größe=1e9, colour="never seen", big=True, day="1950-01-01")[list(frame.columns[::-1])]
-    noise.to_csv(test, index=False)
+    WRITERS[name](noise, test)
     after, sealed = loaded(train, test=str(test), label="kind")
     assert after.fingerprint == before.fingerprint
     for name in ("x_train", "y_train", "x_validation", "y_validation", "scale", "offset"):
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
     assert sealed.unseal().x[0, 0] == 1e9
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.arff", "a.jsonl", "a.parquet"])
+def test_nothing_of_the_rows_set_aside_reaches_the_search(name: str, frame: Any, tmp_path: Path) -> None:
+    """Which rows are set aside depends on the labels alone, so noise can be put in their place."""
+    frame["größe"] = np.arange(N) + 0.25  # which tells the rows apart
+    WRITERS[name](frame, path := tmp_path / name)
+    before, sealed = loaded(path)
+    aside = (sealed.unseal().x[:, 0] - 0.25).astype(int)
+    frame.loc[aside, "größe"] = np.random.default_rng(0).normal(size=len(aside))
+    frame.loc[aside, "colour"] = "never seen"
+    frame.loc[aside, "day"] = "1950-01-01"
+    WRITERS[name](frame, path)
+    after, noise = loaded(path)
+    assert after.fingerprint == before.fingerprint and after.table == before.table
+    for part in ("x_train", "y_train", "x_validation", "y_validation", "scale", "offset"):
+        np.testing.assert_array_equal(getattr(after, part), getattr(before, part))
+    assert not np.array_equal(noise.unseal().x, sealed.unseal().x)
+
+
+@settings(FUZZ, max_examples=40)
+@given(
+    values=st.lists(
+        st.sampled_from(
+            ["1", "2.5", "+3", "-4e2", "nan", "NA", "", "?", "inf", "1,5", "a", " 7 ", "07", "True", "1e400"]
+        ),
+        min_size=30,
+        max_size=30,
+    )
+    | st.lists(st.floats(allow_nan=False).map(repr), min_size=30, max_size=30)
+)
+def test_columns_of_numbers_read_at_once_are_those_read_value_by_value(tmp_path: Path, values: list[str]) -> None:
+    lines = [f'"{value}",{index % 7},{"ab"[index % 2]}' for index, value in enumerate(values)]
+    (tmp_path / "it.csv").write_bytes(rows("x,z,y", *lines, n=1))
+    found = []
+    for read in (with_numbers, lambda frame: frame):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(labelled, "with_numbers", read)
+            try:
+                made = read_labelled(tmp_path / "it.csv", DataConfig(name="it"))
+                found.append((made.table, made.arrays.x_train.tolist(), made.arrays.x_test.tolist()))
+            except DataError as refused:
+                found.append(str(refused))
+    assert found[0] == found[1]
 
 
 def test_a_share_of_every_class_is_set_aside_and_always_the_same(frame: Any, tmp_path: Path) -> None:
@@ -162,9 +224,9 @@ def test_labels_of_any_type_are_classes(labels: list[Any], expected: Any, tmp_pa
     path = tmp_path / "a.csv"
     rng = np.random.default_rng(0)
     pd.DataFrame({"x": rng.normal(size=40), "label": labels * 20}).to_csv(path, index=False)
-    labelled = read_labelled(path, DataConfig(name="a"))
-    assert labelled.arrays.y_train.dtype == expected
-    assert labelled.table.words[0] == (
+    found = read_labelled(path, DataConfig(name="a"))
+    assert found.arrays.y_train.dtype == expected
+    assert found.table.words[0] == (
         "Label: label, the last column, since `--label` names none. 2 classes; the largest has 50.0% of the rows."
     )
 
@@ -385,7 +447,7 @@ def test_the_training_rows_are_no_test_rows(tmp_path: Path) -> None:
 
 
 def test_what_cannot_fit_into_memory_is_refused_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npz, "_available_memory", lambda: 1_000)
+    monkeypatch.setattr(npz, "available_memory", lambda: 1_000)
     with pytest.raises(DataError, match=r"^'it\.csv' must fit into memory"):
         made(tmp_path, GOOD)
 
@@ -434,3 +496,35 @@ def test_any_bytes_are_data_or_one_line(tmp_path: Path, suffix: str, content: by
 def test_options_for_tables_are_refused_for_other_data() -> None:
     with pytest.raises(FewestError, match=r"`data.label` is for tables \(\.csv, "):
         loaded(Path("digits"), label="y")
+
+
+@FUZZ
+@given(
+    suffix=st.sampled_from([".arff", ".jsonl", ".arff.gz", ".jsonl.zst"]),
+    content=st.one_of(
+        st.binary(max_size=200),
+        st.text(alphabet="@data{}[]:,'\"\\%? \n1a", max_size=200).map(str.encode),
+        st.binary(max_size=60).map(
+            lambda more: b"@relation a\n@attribute x real\n@attribute y {a,b}\n@data\n1,a\n" + more
+        ),
+        st.lists(st.dictionaries(st.text(max_size=2), st.none() | st.integers() | st.text(max_size=3)), max_size=9).map(
+            lambda rows: "\n".join(map(json.dumps, rows)).encode()
+        ),
+    ),
+)
+def test_any_bytes_in_a_table_are_data_or_one_line(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = tmp_path / f"it{suffix}"
+    path.write_bytes(content)
+    refused_or_read(path)
+    settings_for(str(path))
+
+
+def test_arff_of_many_hands_is_read(tmp_path: Path) -> None:
+    head = "% c\r\n@Relation 'two words'\r\n\r\n@ATTRIBUTE\t\"a b\"  numeric\r\n@attribute it\\'s {x,'y, z'}\r\n"
+    lines = ["1, x, yes", "2.5, 'y, z', no", "?, ?, yes", " 4,'y, z',no", "5,x,?", "%1,2,3"]
+    path = tmp_path / "it.arff"
+    path.write_bytes((head + "@attribute class {yes, no}\r\n@data\r\n" + "\r\n".join(lines)).encode())
+    frame = read_table(path).frame
+    assert list(frame.columns) == ["a b", "it's", "class"]
+    assert frame["a b"].fillna("-").tolist() == ["1", "2.5", "-", "4", "5"]
+    assert frame["class"].fillna("-").tolist() == ["yes", "no", "yes", "no", "-"]

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from fewest.search.settings import stored
-from fewest.search.settings.files import finished_mark, is_finished, overridden
+from fewest.search.settings.config import SettingsError
+from fewest.search.settings.files import continued, finished_mark, is_finished, overridden
 from fewest.search.settings.space import SearchSpace
 from fewest.search.settings.stored import DamagedStudyError, ForeignStudyError, our_study, stored_config, trouble_with
 from fewest.storage.trials.records import StudyRecord, TrialRecord
@@ -51,6 +52,12 @@ DAMAGE = [
     ({"data": {**DATA, "n_classes": "3"}}, "`data.n_classes` must be a valid integer, got '3'."),
     ({"data": [1]}, "got [1]"),
     ({"data": {**DATA, "fingerprint": 5}}, "`data.fingerprint`"),
+    ({"data": {**DATA, "guessing": {"accuracy": 2.0}}}, "`data.guessing.accuracy`"),
+    ({"best": 0.96}, "`best` must be a valid dictionary or instance of Best, got 0.96."),
+    (
+        {"best": {"accuracy": 1.5, "widths": [4], "seeds": 8}},
+        "`best.accuracy` must be less than or equal to 1, got 1.5.",
+    ),
 ]
 
 
@@ -61,6 +68,20 @@ def test_an_overwritten_attribute_is_damage_and_says_which(overwritten, said, at
         our_study(record)
     assert said in trouble_with(record)
     assert trouble_with(record).startswith("damaged: ")
+
+
+def test_an_older_study_knows_neither_metric_nor_guessing_nor_best(attributes, tiny_config):
+    del attributes["settings"]["data"]["metric"]
+    older = our_study(StudyRecord(1, "tiny", attributes, {}))
+    assert (older.config.data.metric, older.data.guessing, older.best) == ("accuracy", {}, None)
+    assert continued(older.config, tiny_config) == tiny_config
+    with pytest.raises(SettingsError, match=r"data\.metric is 'accuracy', not 'balanced_accuracy'"):
+        continued(older.config, overridden(tiny_config, ["data.metric=balanced_accuracy"]))
+
+
+def test_the_best_is_read(attributes):
+    best = {"accuracy": 0.96, "widths": [], "seeds": 8}
+    assert our_study(StudyRecord(1, "tiny", {**attributes, "best": best}, {})).best.accuracy == 0.96
 
 
 @pytest.mark.parametrize("environment", [3, "text", None, [], {"Python": 3}])

@@ -7,6 +7,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from fewest.search.settings.space import n_neurons
+from fewest.search.study import history as history_module
 from fewest.search.study.history import History
 from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
 from fewest.storage.trials.curves import write_curves
@@ -96,7 +97,7 @@ def test_what_has_ended_is_read_once(storage, study_id, monkeypatch):
         n_read.append(len(read))
         return read
 
-    monkeypatch.setattr("fewest.search.study.history.read_trials", counting)
+    monkeypatch.setattr(history_module, "read_trials", counting)
     for widths in WIDTHS:
         trial_id = run(storage, study_id, widths)
         history.refresh()

@@ -9,6 +9,8 @@ from fewest.search.listener import Listener, Progress, SearchInterruptedError
 from fewest.search.loop import search
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import overridden
+from fewest.search.settings.stored import Best
+from fewest.search.settings.targets import level
 from fewest.search.study.opening import open_study
 from fewest.search.study.study import OpenStudy
 from fewest.search.training.engines import ENGINES
@@ -102,3 +104,46 @@ def test_no_seeds_means_no_verification(url, tiny_config, loaded):
     study = open_study(optuna_storage(url), tiny_config, loaded[0])
     verify(study, PopulationEngine(), loaded[1], listener(stop_after=1))
     assert study.results() == []
+
+
+def relative(config: StudyConfig) -> StudyConfig:
+    return overridden(config, [("budget.targets", [0.5, "best - 0.03"])])
+
+
+def stored_best(study: OpenStudy) -> Best | None:
+    stored = study.optuna.user_attrs.get("best")
+    return None if stored is None else Best.model_validate(stored)
+
+
+@pytest.mark.slow
+def test_a_relative_target_has_the_value_of_fresh_seeds_of_the_best_network(tmp_path, tiny_config, loaded):
+    """The same when verification is cut off on the way; and later seeds do not move it."""
+    found = []
+    for name, stops in (("whole", ()), ("broken", (2, 5))):
+        study = searched(f"sqlite:///{tmp_path / name}.db", relative(tiny_config), loaded[0])
+        assert study.targets() == [0.5]
+        for stop_after in stops:
+            with pytest.raises(SearchInterruptedError):
+                verify(study, PopulationEngine(), loaded[1], listener(stop_after))
+        verify(study, PopulationEngine(), loaded[1], listener())
+        best = stored_best(study)
+        assert best is not None
+        widths = tuple(best.widths)
+        assert widths == study.history.architectures()[-1]
+        seeds = [network.test_accuracy for network in study.results() if network.widths == widths][: best.seeds]
+        assert (best.seeds, best.accuracy) == (4, level(seeds))
+        assert study.targets() == [0.5, pytest.approx(best.accuracy - 0.03)]
+        found.append((best, [(network.widths, network.seed) for network in study.results()]))
+    assert found[0] == found[1]
+    study.config = overridden(study.config, ["budget.verification_seeds=8"])
+    verify(study, PopulationEngine(), loaded[1], listener())
+    assert stored_best(study) == best
+
+
+@pytest.mark.slow
+def test_a_relative_target_waits_for_the_end_of_the_search(url, tiny_config, loaded):
+    study = searched(url, relative(tiny_config), loaded[0])
+    study.optuna.enqueue_trial({"depth": 1, "width_1": 7})
+    verify(study, PopulationEngine(), loaded[1], listener())
+    assert stored_best(study) is None
+    assert study.results()

@@ -58,12 +58,13 @@ def test_a_trial_record_holds_what_the_trial_has(storage: CohortStorage, new_stu
     facts = {"widths": [12, 8], "neurons": 20, "parameters": 9_614, "seed": 7}
     [trial_id] = storage.create_trials(study_id, [None])
     storage.set_attributes({trial_id: facts})
-    ending = {"epochs": 15, "best_epoch": 14, "seconds": 2, "reason": "converged"}
+    ending = {"epochs": 15, "best_epoch": 14, "seconds": 2, "reason": "converged", "worker": "host-1-a"}
     storage.finish_trials([FinishedTrial(trial_id, TrialState.COMPLETE, [20, 0.9625], ending)])
     [record] = read_trials(storage.engine, study_id)
     assert (record.trial_id, record.number, record.state) == (trial_id, 0, "complete")
     assert (record.widths, record.neurons, record.parameters, record.seed) == ((12, 8), 20, 9_614, 7)
     assert (record.epochs, record.best_epoch, record.seconds, record.reason) == (15, 14, 2.0, "converged")
+    assert record.worker == "host-1-a"
     assert record.validation_accuracy == 0.9625
     assert record.started is not None
     assert record.completed is not None
@@ -72,13 +73,22 @@ def test_a_trial_record_holds_what_the_trial_has(storage: CohortStorage, new_stu
 
 def test_what_a_trial_lacks_or_holds_in_another_form_is_none(storage: CohortStorage, new_study: NewStudy) -> None:
     study_id = new_study()
-    strange = {"widths": "12-8", "neurons": "many", "epochs": True, "seconds": None, "reason": 3, "seed": 0.5}
+    strange = {
+        "widths": "12-8",
+        "neurons": "many",
+        "epochs": True,
+        "seconds": None,
+        "reason": 3,
+        "seed": 0.5,
+        "worker": 4,
+    }
     storage.create_trials(study_id, [create_trial(state=TrialState.WAITING, user_attrs=strange)])
     [record] = read_trials(storage.engine, study_id)
     assert record.state == "waiting"
     lacking = (
         record.widths, record.neurons, record.parameters, record.seed, record.epochs, record.best_epoch,
         record.seconds, record.validation_accuracy, record.reason, record.started, record.completed,
+        record.worker,
     )  # fmt: skip
     assert set(lacking) == {None}
 

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn.datasets import load_digits
+from sklearn.metrics import balanced_accuracy_score
 
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.protocol import Protocol
@@ -21,7 +22,7 @@ from fewest.search.settings.seeds import search_order
 from fewest.search.settings.space import Network, SearchSpace
 from fewest.search.training.engines import ENGINES
 from fewest.search.training.interface import Bystander, Watcher
-from fewest.search.training.network import build, extract, initial_weights, optimizer
+from fewest.search.training.network import build, extract, initial_weights, optimizer, predict_labels
 from fewest.search.training.outcome import EpochMetrics, Outcome
 from fewest.search.training.population.cohort import Tuning, score_networks, train_cohort
 from fewest.search.training.population.cohort_size import MEMORY_BYTES, cohort_size
@@ -401,3 +402,30 @@ def test_memory_bounds_a_cohort_of_class_scores() -> None:
     data = replace(BLOBS, n_classes=100)
     size = cohort_size(data, Protocol(batch_size=1), SearchSpace(max_depth=0, min_width=1, max_width=1))
     assert 1 < size * 100 * SCORE_CHUNK * 4 < MEMORY_BYTES
+
+
+@pytest.mark.slow
+def test_both_engines_count_balanced_accuracy_as_scikit_learn_does() -> None:
+    """On the networks' own predictions, bit for bit; with one class four times in training; compiled or not."""
+    rare = np.flatnonzero(BLOBS.y_train == 3)[4:]
+    x_train, y_train = np.delete(BLOBS.x_train, rare, 0), np.delete(BLOBS.y_train, rare)
+    data = replace(BLOBS, x_train=x_train, y_train=y_train, metric="balanced_accuracy")
+    networks, given = MIXED[:2], {"order": search_order(0), "watcher": Bystander()}
+    compiled, plain = (
+        train_cohort(networks, data, SHORT, tuning=Tuning(compile_seconds=seconds), **given) for seconds in (0.0, 1e9)
+    )
+    alone = ENGINES["keras"]().train(networks, data, SHORT, **given)
+    for outcomes in (compiled, plain, alone):
+        weights = [outcome.weights for outcome in outcomes]
+        scored = [
+            ENGINES[name]().score(networks, weights, *VALIDATION, data, SHORT) for name in ("population", "keras")
+        ]
+        labels = [
+            predict_labels(extract(*of, data, SHORT), data.x_validation) for of in zip(networks, weights, strict=True)
+        ]
+        wanted = [round(balanced_accuracy_score(data.y_validation, of), 12) for of in labels]
+        assert [outcome.validation_accuracy for outcome in outcomes] == wanted
+        assert [outcome.curve[-1].val_accuracy for outcome in outcomes] == wanted
+        assert list(scored[0]) == list(scored[1]) == wanted
+    for one, other in zip(plain, alone, strict=True):
+        assert [seen.accuracy for seen in one.curve] == pytest.approx([seen.accuracy for seen in other.curve], abs=0.02)

@@ -1,0 +1,76 @@
+"""Samples without a test part: a share of each class is set aside, always the same samples of the same data."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewest.search.data.errors import DataError, listed
+from fewest.search.data.labels import flat_labels
+from fewest.search.data.npz import Arrays
+from fewest.search.data.splitting import refuse_numbers, stratified_split
+from fewest.search.settings.config import DataConfig, shown
+from fewest.storage.errors import MisuseError
+
+__all__ = ["require_no_test", "share_asked", "split_off", "with_test_part"]
+
+LEAST_SAMPLES: Final = 3
+"""Samples of a class: one to train on, one to validate, one to test."""
+
+
+def with_test_part(x: NDArray[Any], y: NDArray[Any], share: float, name: str) -> Arrays:
+    """Set a share of each class aside as the test set.
+
+    Args:
+        x: Samples, `(samples, ...)`.
+        y: Their labels, as `flat_labels` takes them.
+        share: Share of the samples to set aside, above 0 and below 1; each class gives at least one.
+        name: The data set's name, for errors.
+
+    Raises:
+        DataError: These are no labels, they are not as many as the samples, or a class has too few samples.
+    """
+    y, said = flat_labels(y, "y", name)
+    if len(x) != len(y):
+        raise DataError(f"`x` and `y` of {name} must be equally long, got {len(x):,} samples and {len(y):,} labels.")
+    train, test = split_off(y, share, name)
+    return Arrays(x[train], y[train], x[test], y[test], (said,) if said else ())
+
+
+def split_off(y: NDArray[Any], share: float, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the positions of the training samples and of those that are set aside; errors as for `with_test_part`."""
+    classes, counts = np.unique(y, return_counts=True)
+    rare = classes[counts < LEAST_SAMPLES]
+    if len(rare):
+        refuse_numbers(y, classes, name)
+        raise DataError(
+            f"Every class of {name} must have at least {LEAST_SAMPLES} samples, one each to train, validate and test; "
+            f"too few have {listed([str(label) for label in rare[:5]], 4)}{' and others' * (len(rare) > 5)}."
+        )
+    n_test = max(round(len(y) * share), len(classes))
+    if len(y) - n_test < 2 * len(classes):
+        raise DataError(
+            f"{name} must have more samples for {len(classes):,} classes, got {len(y):,}; a smaller test share helps."
+        )
+    return stratified_split(y, n_test, seed=0)
+
+
+def share_asked(choice: DataConfig, name: str) -> float:
+    """Return the share of the samples to set aside.
+
+    Raises:
+        MisuseError: A path was given.
+    """
+    if isinstance(choice.test, str):
+        raise MisuseError(f"`data.test` must be a share such as 0.2 for {name}, got {shown(choice.test)}.")
+    return choice.test
+
+
+def require_no_test(choice: DataConfig, name: str) -> None:
+    """Refuse a choice of test samples for data that have some.
+
+    Raises:
+        MisuseError: A share or a path was given.
+    """
+    if choice.test != DataConfig(name=choice.name).test:
+        raise MisuseError(f"`data.test` is for data without test samples; {name} has some of its own.")

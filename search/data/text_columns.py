@@ -1,0 +1,91 @@
+"""Columns of text at the speed of Arrow: numbers among them, blanks around values, and the places of categories."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["MISSING", "places", "trimmed", "with_numbers"]
+
+MISSING: Final = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-")
+"""Text that stands for a missing value."""
+
+LOOKED_AT: Final = 1_000
+"""Rows that are tried before all are."""
+
+
+def with_numbers(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Convert those columns of text to float64 of which every value is a number or stands for a missing one.
+
+    Only a file's own columns may be converted so, training and test rows alike: what a column holds, its training rows
+    decide. If all rows are numbers, these are, too, and each number is the same. Text such as `nan` beside numbers is
+    left to a closer look.
+    """
+    import pandas as pd
+
+    columns = {column: frame[column] for column in frame.columns}
+    with ThreadPoolExecutor() as threads:  # Arrow lets other threads run.
+        found = dict(zip(columns, threads.map(_floats, columns.values()), strict=True))
+    floats = {column: numbers for column, numbers in found.items() if numbers is not None}
+    return pd.DataFrame(columns | floats, frame.index, copy=False) if floats else frame
+
+
+def _floats(column: "pd.Series[Any]") -> NDArray[np.float64] | None:
+    """Convert a column of text to numbers, NaN where one is missing; None if it is no text or not all are numbers."""
+    import pyarrow as arrow
+    from pyarrow import compute
+
+    if column.dtype.kind != "O":
+        return None
+    try:
+        text = arrow.array(column, from_pandas=True)
+        if not arrow.types.is_string(text.type) and not arrow.types.is_large_string(text.type):
+            return None
+        for part in (text[:LOOKED_AT], text):  # Most columns that are no numbers show it at once.
+            missing = compute.is_in(part, value_set=arrow.array(MISSING, part.type))
+            present = compute.if_else(missing, arrow.scalar(None, part.type), part)
+            numbers = compute.cast(present, arrow.float64())
+    except arrow.ArrowException:
+        return None
+    found = np.asarray(numbers.to_numpy(zero_copy_only=False))
+    return found if int(np.isnan(found).sum()) == present.null_count else None
+
+
+def trimmed(column: Any) -> Any:
+    """Return an Arrow column of text without blanks around its values; the same one if there are none."""
+    from pyarrow import compute
+
+    return compute.utf8_trim_whitespace(column) if any(map(_has_blank_edges, column.chunks)) else column
+
+
+def _has_blank_edges(chunk: Any) -> bool:
+    """Say whether a value may begin or end with a blank: with a byte up to 32, or one that is no ASCII."""
+    _, offsets, content = chunk.buffers()
+    offsets, content = np.frombuffer(offsets or b"", "i4"), np.frombuffer(content or b"", "u1")
+    if not len(content):
+        return False
+    offsets = offsets[chunk.offset : chunk.offset + len(chunk) + 1]
+    first, last = offsets[:-1], offsets[1:] - 1
+    whole = last >= first
+    edges = content[first[whole]], content[last[whole]]
+    return any(bool(((edge <= 32) | (edge >= 128)).any()) for edge in edges)
+
+
+def places(column: "pd.Series[Any]", values: Sequence[str | None]) -> NDArray[np.int64]:
+    """Return the place of each row's value among `values`, -1 where it is none of them.
+
+    Args:
+        column: Text, NaN where a value is missing.
+        values: Text without repetitions, and perhaps None for a missing value.
+    """
+    import pyarrow as arrow
+    from pyarrow import compute
+
+    text = arrow.array(column, arrow.string(), from_pandas=True)
+    found = compute.index_in(text, value_set=arrow.array(values, arrow.string()))
+    return np.asarray(compute.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)

@@ -1,0 +1,195 @@
+"""The time that a study still takes: a guess before its first network, then what was measured so far.
+
+A model says what the work still to do costs, with pruning and verification as they usually turn out. The seconds that
+work took so far, against what the model says of it, correct the model. The guess weighs as much as the tenth of it
+that would be measured, so it is soon forgotten. Other workers are not counted: with them a study ends earlier.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from fewest.search.listener import Progress
+from fewest.search.settings.config import StudyConfig
+from fewest.search.training.cost import Cost
+
+__all__ = ["Forecast", "first_round", "rounds_after", "search_seconds", "verification_seconds"]
+
+FIRST_COHORT: Final = 8
+"""Networks with which a search begins; a cohort then at most doubles the study."""
+
+SURVIVAL: Final = 0.6
+"""Share of the epochs that pruning usually leaves."""
+
+CANDIDATES: Final = 4.5
+"""Candidates that verification usually has for each target and number of hidden layers, softmax left out."""
+
+LOOK: Final = 4
+"""Seeds that a candidate gets at a time, and networks of the smallest round."""
+
+GUESS_ROUNDS: Final = 4
+"""Rounds that the guess of how they shrink weighs as much as."""
+
+MOST_SHARE: Final = 0.97
+"""Largest share of a round that the next one is expected to have."""
+
+GUESS_NETWORKS: Final = 16
+"""Networks whose epochs the guess of `SURVIVAL` weighs as much as."""
+
+GUESS_SHARE: Final = 0.1
+"""Share of the first guess in seconds that the guess of the pace weighs as much as."""
+
+
+def first_round(config: StudyConfig) -> int:
+    """Return the networks of the first round that a study's verification usually takes; 0 if it has none.
+
+    >>> config = {"name": "a", "data": {"name": "digits"}, "budget": {"trials": 9, "targets": [0.9, 0.8]}}
+    >>> first_round(StudyConfig.of(config | {"space": {"max_depth": 2}}))
+    76
+    """
+    cap, listed = config.budget.verification_seeds, config.space.architectures
+    if listed is not None:
+        return cap * len(listed)
+    return round(min(cap, LOOK) * (1 + CANDIDATES * len(config.budget.targets) * config.space.max_depth))
+
+
+def rounds_after(rounds: Sequence[int], config: StudyConfig) -> list[int]:
+    """Return the networks of each round of verification that usually follows the given ones.
+
+    Each round has the same share of the one before. With 20 seeds at most this share is three quarters before anything
+    is known, since fewer and fewer verdicts are open; then the later half of the rounds so far counts, too.
+
+    >>> config = {"name": "a", "data": {"name": "digits"}, "budget": {"trials": 9, "targets": [0.9]}}
+    >>> rounds_after([16], StudyConfig.of(config)), rounds_after([16] * 9, StudyConfig.of(config))
+    ([12, 9, 7, 5, 4], [14, 12, 10, 9, 8, 7, 6, 5, 4, 4])
+    """
+    if config.space.architectures is not None or config.budget.verification_seeds == 0:
+        return []
+    usual = math.log(max(0.3, 1 - 5 / config.budget.verification_seeds))
+    half = len(rounds) // 2
+    n_between = len(rounds) - 1 - half
+    seen = math.log(rounds[-1] / rounds[half])
+    share = min(MOST_SHARE, math.exp((GUESS_ROUNDS * usual + seen) / (GUESS_ROUNDS + n_between)))
+    further: list[int] = []
+    left = rounds[-1] * share
+    while round(left) >= LOOK:
+        further.append(round(left))
+        left *= share
+    return further
+
+
+def search_seconds(cost: Cost, n_before: int, n_networks: int, n_cohort: int, n_epochs: int, survival: float) -> float:
+    """Return what the rest of a search costs.
+
+    Args:
+        cost: What training costs.
+        n_before: Networks that need no cohort any more.
+        n_networks: Networks in all.
+        n_cohort: Networks that train together at most.
+        n_epochs: Epochs of a network that is not pruned.
+        survival: Share of the epochs that pruning leaves.
+    """
+    seconds = 0.0
+    while n_before < n_networks:
+        n = min(n_cohort, max(n_before, FIRST_COHORT), n_networks - n_before)
+        seconds += cost.cohort + n_epochs * (cost.epoch + survival * n * cost.network_epoch)
+        n_before += n
+    return seconds
+
+
+def verification_seconds(cost: Cost, rounds: Sequence[int], n_cohort: int, n_epochs: int) -> float:
+    """Return what rounds of a verification cost; each is split into cohorts, and nothing is pruned."""
+    n_cohorts = sum(-(-n // n_cohort) for n in rounds)
+    return n_cohorts * (cost.cohort + n_epochs * cost.epoch) + sum(rounds) * n_epochs * cost.network_epoch
+
+
+@dataclass
+class Forecast:
+    """The time left of one run, from its settings and its progress.
+
+    Attributes:
+        config: Settings of the study.
+        cost: What training costs, as guessed for this machine.
+        n_cohort: Networks that train together at most.
+        seconds_spent: Seconds of the study's timeout that earlier runs have spent.
+        searching: Whether the run searches before it verifies.
+    """
+
+    config: StudyConfig
+    cost: Cost
+    n_cohort: int
+    seconds_spent: float = 0.0
+    searching: bool = True
+    _guess: float = field(default=0.0, init=False)
+    _work: float = field(default=0.0, init=False)
+    _cohort: tuple[str, int] = field(default=("", -1), init=False)
+    _n_in_cohort: int = field(default=0, init=False)
+    _rounds: list[int] = field(default_factory=list, init=False)
+    _n_planned: int = field(default=0, init=False)
+    _trained: float = field(default=0.0, init=False)
+    _possible: float = field(default=0.0, init=False)
+
+    def first(self, n_ended: int, n_verified: int) -> float:
+        """Return the seconds left before a run has trained anything; 0 if it has nothing to train.
+
+        Args:
+            n_ended: Networks that the study's search has trained.
+            n_verified: Networks that its verification has trained.
+        """
+        search = self._limited(self._search_left(n_ended), 0.0) if self.searching else 0.0
+        rounds = self._all_rounds()
+        while rounds and n_verified > 0 and not search:
+            n_verified -= rounds.pop(0)
+        seconds = search + self._verification_left(rounds)
+        self._guess = seconds + self.cost.start if seconds else 0.0
+        return self._guess
+
+    def left(self, standing: Progress, elapsed: float) -> float:
+        """Return the seconds left after an epoch.
+
+        Args:
+            standing: The progress after the epoch, each epoch's once and in order.
+            elapsed: Seconds since the run began to train.
+        """
+        self._take_in(standing)
+        pace: float = (max(elapsed, 1e-3) / self._work) ** (self._work / (self._work + GUESS_SHARE * self._guess))
+        n_left = standing.n_epochs - 1 - standing.epoch
+        cohort = n_left * (self.cost.epoch + standing.n_training * self.cost.network_epoch)
+        if standing.stage == "search":
+            more = self._search_left(standing.n_finished + self._n_in_cohort)
+            return self._limited(pace * (cohort + more), elapsed) + pace * self._verification_left(self._all_rounds())
+        planned = standing.n_networks - standing.n_finished - self._n_in_cohort
+        rounds = [*([planned] if planned > 0 else []), *rounds_after(self._rounds, self.config)]
+        return pace * (cohort + self._verification_left(rounds))
+
+    def _take_in(self, standing: Progress) -> None:
+        """Count the work of an epoch, and what pruning saved of it."""
+        if (standing.stage, standing.n_finished) != self._cohort:
+            self._work += self.cost.cohort if self._work else self.cost.start + self.cost.cohort
+            self._cohort, self._n_in_cohort = (standing.stage, standing.n_finished), standing.n_training
+            if standing.stage == "verification" and standing.n_networks != self._n_planned:
+                self._n_planned = standing.n_networks
+                self._rounds.append(standing.n_networks - standing.n_finished)
+        self._work += self.cost.epoch + standing.n_training * self.cost.network_epoch
+        if standing.stage == "search":
+            self._trained += standing.n_training
+            self._possible += self._n_in_cohort
+
+    def _all_rounds(self) -> list[int]:
+        n = first_round(self.config)
+        return [n, *rounds_after([n], self.config)] if n else []
+
+    def _search_left(self, n_before: int) -> float:
+        n_epochs = self.config.training.epochs
+        guess = GUESS_NETWORKS * n_epochs
+        survival = (self._trained + SURVIVAL * guess) / (self._possible + guess) if self.config.pruning.enabled else 1.0
+        return search_seconds(self.cost, n_before, self.config.n_trials, self.n_cohort, n_epochs, survival)
+
+    def _verification_left(self, rounds: Sequence[int]) -> float:
+        return verification_seconds(self.cost, rounds, self.n_cohort, self.config.training.epochs)
+
+    def _limited(self, seconds: float, elapsed: float) -> float:
+        """Return the seconds of a search that its timeout leaves."""
+        timeout = self.config.budget.timeout
+        return seconds if timeout is None else min(seconds, max(0.0, timeout - self.seconds_spent - elapsed))

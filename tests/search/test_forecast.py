@@ -1,0 +1,107 @@
+"""The time left: what the model says, and how measured seconds correct it."""
+
+from typing import Any
+
+import pytest
+
+from fewest.search.forecast import Forecast, first_round, rounds_after, search_seconds, verification_seconds
+from fewest.search.listener import Progress
+from fewest.search.settings.config import StudyConfig
+from fewest.search.training.cost import Cost, slowdown
+
+COST = Cost(start=2.0, cohort=1.0, epoch=0.5, network_epoch=0.25)
+
+
+def config(**budget: Any) -> StudyConfig:
+    """A study of 24 trials of 4 epochs, with one hidden layer at most."""
+    settings: dict[str, Any] = {"name": "a", "data": {"name": "digits"}, "training": {"epochs": 4}}
+    return StudyConfig.of({**settings, "space": {"max_depth": 1}, "budget": {"trials": 24, "targets": [0.9], **budget}})
+
+
+def test_a_search_costs_its_cohorts_their_epochs_and_their_networks() -> None:
+    """Cohorts of 8, 8 and 8 networks, of which half of the epochs are left by pruning."""
+    assert search_seconds(COST, 0, 24, 100, 4, 0.5) == 3 * (1 + 4 * (0.5 + 0.5 * 8 * 0.25))
+    assert search_seconds(COST, 16, 24, 100, 4, 1.0) == 1 + 4 * (0.5 + 8 * 0.25)
+    assert search_seconds(COST, 16, 24, 4, 4, 1.0) == 2 * (1 + 4 * (0.5 + 4 * 0.25))
+    assert search_seconds(COST, 24, 24, 100, 4, 1.0) == 0.0
+
+
+def test_a_verification_costs_its_cohorts_too() -> None:
+    assert verification_seconds(COST, [10, 4], 8, 4) == 3 * (1 + 4 * 0.5) + 14 * 4 * 0.25
+    assert verification_seconds(COST, [], 8, 4) == 0.0
+
+
+def test_rounds_follow_the_settings() -> None:
+    assert first_round(config()) == 22  # softmax and 4.5 candidates, four seeds each
+    assert first_round(config(verification_seeds=0)) == 0
+    assert rounds_after([22], config(verification_seeds=0)) == []
+    listed = {**config().settings(), "space": {"max_depth": 1, "architectures": [[2], [3]]}}
+    assert first_round(StudyConfig.of(listed)) == 40
+    assert rounds_after([40], StudyConfig.of(listed)) == []
+
+
+def test_rounds_that_do_not_shrink_are_expected_to_go_on() -> None:
+    steady, shrinking = rounds_after([20] * 12, config()), rounds_after([80, 60, 40, 30, 20, 20], config())
+    assert len(steady) > len(shrinking)
+    assert shrinking == sorted(shrinking, reverse=True)
+    assert rounds_after([8] * 1000, config())  # They end, whatever came before.
+
+
+def test_the_first_guess_has_search_and_verification() -> None:
+    forecast = Forecast(config(), COST, 100)
+    search = search_seconds(COST, 0, 24, 100, 4, 0.6)
+    rounds = [22, *rounds_after([22], config())]
+    assert forecast.first(0, 0) == pytest.approx(2.0 + search + verification_seconds(COST, rounds, 100, 4))
+
+
+def test_nothing_is_left_of_a_study_that_is_done() -> None:
+    assert Forecast(config(verification_seeds=0), COST, 100).first(24, 0) == 0.0
+    assert Forecast(config(), COST, 100).first(24, 1000) == 0.0
+    assert Forecast(config(verification_seeds=0), COST, 100, searching=False).first(0, 0) == 0.0
+
+
+def test_a_timeout_bounds_the_search_alone() -> None:
+    bounded = Forecast(config(timeout=5.0), COST, 100, seconds_spent=2.0)
+    verification = Forecast(config(), COST, 100, searching=False).first(0, 0)
+    assert bounded.first(0, 0) == pytest.approx(3.0 + verification)
+
+
+def followed(pace: float, guess: Cost = COST) -> list[tuple[float, float]]:
+    """Seconds left and real seconds left after each epoch of a search without pruning or verification."""
+    settings = {**config(verification_seeds=0).settings(), "pruning": {"enabled": False}}
+    forecast = Forecast(StudyConfig.of(settings), guess, 100)
+    forecast.first(0, 0)
+    elapsed, seen = 2.0 * pace, []
+    for cohort in range(3):
+        elapsed += 1.0 * pace
+        for epoch in range(4):
+            elapsed += (0.5 + 8 * 0.25) * pace
+            seen.append((forecast.left(Progress("search", 8 * cohort, 24, 8, epoch, 4), elapsed), elapsed))
+    end = seen[-1][1]
+    return [(left, end - at) for left, at in seen]
+
+
+def test_a_machine_as_fast_as_guessed_is_forecast_exactly() -> None:
+    for left, actual in followed(1.0):
+        assert left == pytest.approx(actual)
+
+
+@pytest.mark.parametrize("pace", [0.2, 5.0])
+def test_a_guess_that_was_wrong_is_soon_forgotten(pace: float) -> None:
+    """From the end of the first cohort on, the time left of a machine five times as fast or slow is nearly right."""
+    for left, actual in followed(pace)[3:]:
+        assert left == pytest.approx(actual, rel=0.5)
+
+
+def test_verification_is_followed_by_rounds() -> None:
+    forecast = Forecast(config(), COST, 100, searching=False)
+    forecast.first(24, 0)
+    after = verification_seconds(COST, rounds_after([40], config()), 100, 4)
+    left = forecast.left(Progress("verification", 0, 40, 40, 3, 4), 2.0 + 1.0 + (0.5 + 40 * 0.25))
+    assert left == pytest.approx(after)
+
+
+def test_a_clock_that_runs_slower_says_a_slower_machine() -> None:
+    ticks = iter([0.0, 10.0])
+    assert slowdown(lambda: next(ticks)) == pytest.approx(40.0)
+    assert COST.times(2.0) == Cost(4.0, 2.0, 1.0, 0.5)
