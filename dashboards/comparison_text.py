@@ -13,7 +13,7 @@ __all__ = ["ERROR_NOTE", "cell", "depth_words", "print_studies_compared"]
 
 ERROR_NOTE = (
     "Brackets hold 95 % intervals. 'Fewer' and 'more' are against the first study. Each such difference by itself "
-    "is a mistake in at most 5 % of comparisons, or in at most 1 % where a sentence says 99 % sure."
+    "is a mistake in about 5 % of comparisons at most, or in 1 % where a sentence says 99 % sure."
 )
 
 
