@@ -5,6 +5,7 @@ import time
 from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.front import plot_front
 from fewest.dashboards.saved import save_curves_figure, save_front_figure
+from fewest.notes import write_notes
 from fewest.search.study.study import OpenStudy
 
 __all__ = ["Figures"]
@@ -26,9 +27,10 @@ class Figures:
             self.refresh()
 
     def refresh(self) -> None:
-        """Draw the figures again."""
+        """Draw the figures again, and write the notes that go with them."""
         study, config = self._study, self._study.config
         drawn_from = (*study.trials_and_curves(), config.budget.targets, config.space.size)
         save_front_figure(study.optuna, plot_front(*drawn_from))
         save_curves_figure(study.optuna, plot_curves(*drawn_from))
+        write_notes(study)
         self._drawn_at = time.monotonic()
