@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 import threading
+import warnings
 import webbrowser
 from collections.abc import Callable
 from functools import partial
@@ -213,6 +214,7 @@ class _OneLine(logging.Handler):
 
 def _hush(say: Callable[[str], None]) -> None:
     """Let libraries say errors in one line each, and nothing else."""
+    warnings.simplefilter("ignore")
     for name in ("optuna", "optuna_dashboard", "waitress"):
         logger = logging.getLogger(name)
         logger.handlers = [_OneLine(say)]

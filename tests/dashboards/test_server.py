@@ -256,6 +256,7 @@ def test_libraries_say_errors_in_one_line_and_nothing_else(
     serve(url, port=0, say=said.append)
     for name in ("optuna.study", "optuna_dashboard._app", "waitress.queue"):
         logging.getLogger(name).warning("Task queue depth is 3")
+    warnings.warn("Some regimes have less than 2 trials.", stacklevel=1)
     logging.getLogger("optuna_dashboard._app").error("Exception: no such table\nTraceback ...")
     assert said[-1] == "Exception: no such table"
     assert len(said) == 3
