@@ -14,10 +14,10 @@ from fewest.search.settings.files import command_on
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import VerifiedNetwork
 
-__all__ = ["TEST_KEYS", "in_words", "study_note", "test_attributes", "trial_note"]
+__all__ = ["VERIFIED_KEYS", "in_words", "study_note", "trial_note", "verified_attributes"]
 
-TEST_KEYS = ("test_accuracy", "test_accuracy_sd", "test_accuracy_min", "test_accuracy_max", "test_seeds")
-"""The attributes of `test_attributes`."""
+VERIFIED_KEYS = ("verified_accuracy", "verified_sd", "verified_min", "verified_max", "verified_seeds")
+"""The attributes of `verified_attributes`."""
 
 
 def study_note(summary: Summary, config: StudyConfig, verified: Sequence[VerifiedNetwork]) -> str:
@@ -63,16 +63,16 @@ def trial_note(member: FrontMember, study: str, size: Size) -> str:
     return "\n\n".join(lines)
 
 
-def test_attributes(member: FrontMember) -> dict[str, Any]:
+def verified_attributes(member: FrontMember) -> dict[str, Any]:
     """Return the test accuracy of a front member's architecture as attributes of its trial; none before verification.
 
-    Accuracies are shares in 0..1; `test_accuracy` is their mean over `test_seeds` networks.
+    Accuracies are shares in 0..1; `verified_accuracy` is their mean over `verified_seeds` networks.
     """
     tested = member.test_accuracy
     if tested is None:
         return {}
     spread = (tested.mean, tested.sd, tested.min, tested.max)
-    return dict(zip(TEST_KEYS, (*(round(accuracy, 6) for accuracy in spread), tested.seeds), strict=True))
+    return dict(zip(VERIFIED_KEYS, (*(round(accuracy, 6) for accuracy in spread), tested.seeds), strict=True))
 
 
 def in_words(widths: Architecture) -> str:

@@ -1,7 +1,7 @@
 """The notes that a running study stores with itself and its front, for optuna-dashboard to show."""
 
 from fewest.dashboards.found import read_found
-from fewest.dashboards.notes import TEST_KEYS, study_note, test_attributes, trial_note
+from fewest.dashboards.notes import VERIFIED_KEYS, study_note, trial_note, verified_attributes
 from fewest.search.study.study import OpenStudy
 
 __all__ = ["write_notes"]
@@ -19,5 +19,5 @@ def write_notes(study: OpenStudy) -> None:
     front = {ids[member.trial]: member for member in summary.front}
     notes: dict[int | None, str] = {None: study_note(summary, known.config, known.verified)}
     notes |= {trial_id: trial_note(member, summary.study, size) for trial_id, member in front.items()}
-    attributes = {trial_id: test_attributes(member) for trial_id, member in front.items()}
-    study.remark(notes, attributes, keys=TEST_KEYS)
+    attributes = {trial_id: verified_attributes(member) for trial_id, member in front.items()}
+    study.remark(notes, attributes, keys=VERIFIED_KEYS)

@@ -49,7 +49,7 @@ class Heard:
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requests.append((request.method, request.url)))
-        page.on("response", lambda answer: answer.ok or self.refused.append((answer.status, answer.url)))
+        page.on("response", lambda answer: answer.status < 400 or self.refused.append((answer.status, answer.url)))
 
     def _hear(self, message: Any) -> None:
         if message.type in ("error", "warning"):

@@ -10,6 +10,7 @@ the trial without its remarks until it starts again.
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -97,13 +98,13 @@ def _write_notes(connection: Connection, study_id: int, notes: Notes) -> None:
     table = study_system_attributes
     rows = connection.execute(
         sa.select(table.c.key, table.c.value_json).where(
-            table.c.study_id == study_id, table.c.key.startswith("dashboard:")
+            table.c.study_id == study_id, table.c.key.like("dashboard:%note%")
         )
     )
     stored: dict[int | None, _Values] = {trial_id: {} for trial_id in notes}
     for key, text in rows:
         if match := _KEY.fullmatch(key):
-            stored.setdefault(match["trial"] and int(match["trial"]), {})[key] = json.loads(text)
+            stored.setdefault(match["trial"] and int(match["trial"]), {})[key] = _value(text)
     for trial_id, values in sorted(stored.items(), key=lambda item: -1 if item[0] is None else item[0]):
         current = _body(values)
         body = merged(current, notes.get(trial_id, ""))
@@ -115,8 +116,8 @@ def _write_notes(connection: Connection, study_id: int, notes: Notes) -> None:
 def _body(values: _Values) -> str:
     """Join the parts of a note."""
     parts = ((match["part"], value) for key, value in values.items() if (match := _KEY.fullmatch(key)))
-    numbered = sorted((int(part), value) for part, value in parts if part is not None)
-    return "".join(value for _, value in numbered)
+    numbered = sorted(((int(part), value) for part, value in parts if part is not None), key=itemgetter(0))
+    return "".join(value for _, value in numbered if isinstance(value, str))
 
 
 def _note_values(trial_id: int | None, body: str, before: _Values) -> _Values:
@@ -124,7 +125,8 @@ def _note_values(trial_id: int | None, body: str, before: _Values) -> _Values:
     prefix = "dashboard:" if trial_id is None else f"dashboard:{trial_id}:"
     starts = range(0, len(body), _PART_CHARACTERS)
     parts = {f"{prefix}note_str:{part}": body[start : start + _PART_CHARACTERS] for part, start in enumerate(starts)}
-    return {f"{prefix}note_ver": before.get(f"{prefix}note_ver", 0) + 1, **parts}
+    version = before.get(f"{prefix}note_ver")
+    return {f"{prefix}note_ver": version + 1 if isinstance(version, int) else 1, **parts}
 
 
 def _write_attributes(
@@ -138,7 +140,7 @@ def _write_attributes(
     )
     stored: dict[int, _Values] = {trial_id: {} for trial_id in attributes}
     for trial_id, key, text in rows:
-        stored.setdefault(trial_id, {})[key] = json.loads(text)
+        stored.setdefault(trial_id, {})[key] = _value(text)
     for trial_id, values in sorted(stored.items()):
         _replace(connection, table, {"trial_id": trial_id}, values, attributes.get(trial_id, {}))
 
@@ -153,6 +155,14 @@ def _replace(
     rows = list(_changed(before, wanted))
     if rows:
         connection.execute(upsert(connection, table, (column, "key")), [{**owner, **row} for row in rows])
+
+
+def _value(text: str) -> Any:
+    """Parse an attribute's JSON; other text counts as another value than ours."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _changed(before: _Values, wanted: Mapping[str, Any]) -> Iterator[_Values]:

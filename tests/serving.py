@@ -10,7 +10,7 @@ from waitress import wasyncore
 
 from fewest.dashboards.server import listening_at, make_app, make_server
 
-__all__ = ["Answer", "ask", "serving"]
+__all__ = ["Answer", "ask", "serving", "serving_app"]
 
 
 class Answer(NamedTuple):
@@ -24,7 +24,13 @@ class Answer(NamedTuple):
 @contextmanager
 def serving(url: str, **options: Any) -> Iterator[int]:
     """Serve the dashboard over a storage from another thread; yields the port. `options` go to `make_app`."""
-    app = make_app(url, **options)
+    with serving_app(make_app(url, **options)) as port:
+        yield port
+
+
+@contextmanager
+def serving_app(app: Any) -> Iterator[int]:
+    """Serve any WSGI application from another thread; yields the port."""
     with listening_at("127.0.0.1", 0) as listening:
         server = make_server(app, listening)
         thread = threading.Thread(target=server.run)
