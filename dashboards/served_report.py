@@ -1,9 +1,7 @@
 """Reports over HTTP: `/report/NAME` is the report of study NAME, made when it is asked for."""
 
-import time
 from collections.abc import Callable, Iterable
-from threading import Lock
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from fewest.dashboards.plain_errors import answer_in_a_line
@@ -25,18 +23,10 @@ def report_path(name: str) -> str:
     return _PREFIX + quote(name, safe="")
 
 
-class _Made(NamedTuple):
-    """A report, and when its making began, in seconds of a monotonic clock."""
-
-    began: float
-    html: bytes
-
-
 class Reports:
     """WSGI middleware: answers `/report/NAME`, and passes every other request on.
 
-    A name is looked up in the storage and never becomes part of a file's path. Reports are made one at a time. Requests
-    that wait for the same report share the next one, which is made after they came.
+    A name is looked up in the storage and never becomes part of a file's path.
 
     Args:
         app: The application for all other requests.
@@ -45,8 +35,6 @@ class Reports:
 
     def __init__(self, app: "WSGIApplication", render: Callable[[str], str]) -> None:
         self._app, self._render = app, render
-        self._lock = Lock()
-        self._made: dict[str, _Made] = {}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
@@ -58,7 +46,7 @@ class Reports:
             return answer_in_a_line(start_response, "405 Method Not Allowed", line, [("Allow", "GET, HEAD")])
         # WSGI carries a path's bytes as Latin-1.
         name = path[len(_PREFIX) :].encode("latin-1").decode("utf-8", "replace")
-        html = self._report(name, time.monotonic())
+        html = self._render(name).encode()
         start_response(
             "200 OK",
             [
@@ -68,13 +56,3 @@ class Reports:
             ],
         )
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [html]
-
-    def _report(self, name: str, asked: float) -> bytes:
-        """Return a study's report, made since `asked`; only the last one is kept, as each has megabytes."""
-        with self._lock:
-            made = self._made.get(name)
-            if made is None or made.began < asked:
-                began = time.monotonic()
-                made = _Made(began, self._render(name).encode())
-                self._made = {name: made}
-            return made.html

@@ -1,7 +1,7 @@
 """optuna-dashboard and the studies' reports over a storage, on a production server, safe to leave running.
 
 It is read-only unless asked otherwise, and only this machine reaches it unless it has a password. A request passes
-waitress, which bounds its size, then `Guard`, `Login` where there is a password, `PlainErrors` and `Reports`.
+waitress, which bounds its size, then `Guard`, `Login` where there is a password, `PlainErrors`, `Shared` and `Reports`.
 """
 
 import errno
@@ -24,6 +24,7 @@ from fewest.dashboards.guard import EVERYWHERE, Guard, is_loopback
 from fewest.dashboards.login import PASSWORD_VARIABLE, Login
 from fewest.dashboards.plain_errors import PlainErrors
 from fewest.dashboards.served_report import Reports
+from fewest.dashboards.shared import Shared
 from fewest.storage.database.database import is_writable
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.trials.cohort_storage import CohortStorage, optuna_storage
@@ -112,7 +113,9 @@ def make_app(
 
     pages = wsgi(storage, artifact_store=artifact_store)
     pages.catchall = False  # Else Bottle prints a traceback for a file that is not kept any more.
-    app: WSGIApplication = PlainErrors(Reports(pages, partial(_rendered, url)))
+    # Whoever changes a study must see the change at once.
+    shared = ("/report/",) if edit else ("/api/", "/report/")
+    app: WSGIApplication = PlainErrors(Shared(Reports(pages, partial(_rendered, url)), shared))
     read_only = READ_ONLY if not edit else NO_RIGHTS if storage.read_only else None
     return Guard(app if password is None else Login(app, password), host, read_only=read_only)
 
