@@ -49,11 +49,15 @@ class Heard:
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requests.append((request.method, request.url)))
-        page.on("response", lambda answer: answer.status < 400 or self.refused.append((answer.status, answer.url)))
+        page.on("response", self._look_at)
 
     def _hear(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.complaints.append(message.text)
+
+    def _look_at(self, answer: Any) -> None:
+        if answer.status >= 400:
+            self.refused.append((answer.status, answer.url))
 
 
 @contextmanager

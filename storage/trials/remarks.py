@@ -104,7 +104,8 @@ def _write_notes(connection: Connection, study_id: int, notes: Notes) -> None:
     stored: dict[int | None, _Values] = {trial_id: {} for trial_id in notes}
     for key, text in rows:
         if match := _KEY.fullmatch(key):
-            stored.setdefault(match["trial"] and int(match["trial"]), {})[key] = _value(text)
+            trial_id = int(match["trial"]) if match["trial"] else None
+            stored.setdefault(trial_id, {})[key] = _value(text)
     for trial_id, values in sorted(stored.items(), key=lambda item: -1 if item[0] is None else item[0]):
         current = _body(values)
         body = merged(current, notes.get(trial_id, ""))

@@ -244,7 +244,7 @@ def test_it_opens_a_browser(
     url: str, study: optuna.Study, ended_at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: queue.Queue[str] = queue.Queue()
-    monkeypatch.setattr("webbrowser.open", lambda address: opened.put(address) or True)
+    monkeypatch.setattr("webbrowser.open", opened.put)
     serve(url, port=0, open_browser=True, say=lambda line: None)
     assert opened.get(timeout=60).startswith("http://127.0.0.1:")
 

@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import optuna
 import pytest
-from bottle import Bottle
 from serving import ask, serving
 
 from fewest.dashboards.server import make_app
@@ -16,7 +16,7 @@ from fewest.search.settings.files import load
 from fewest.storage.errors import StorageError
 from fewest.storage.files.artifacts import Artifacts
 from fewest.storage.files.places import place_for
-from fewest.storage.trials.cohort_storage import CohortStorage, optuna_storage
+from fewest.storage.trials.cohort_storage import optuna_storage
 
 PASSWORD = "swordfish: ünseen"
 
@@ -117,11 +117,11 @@ def test_a_read_only_dashboard_refuses_changes_in_a_line(port: int, method: str,
 
 
 def test_behind_the_guard_the_database_refuses_too(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    storages: list[CohortStorage] = []
-    monkeypatch.setattr("optuna_dashboard.wsgi", lambda storage, **options: storages.append(storage) or Bottle())
+    seen = Mock()
+    monkeypatch.setattr("optuna_dashboard.wsgi", seen)
     make_app(url)
     with pytest.raises(StorageError):
-        storages[0].set_study_user_attr(1, "name", "value")
+        seen.call_args.args[0].set_study_user_attr(1, "name", "value")
 
 
 def test_an_editing_dashboard_takes_changes_from_its_own_pages(editing: int) -> None:

@@ -1,6 +1,7 @@
 """Answers are shared for a moment, by those who ask for the same, and only where that is wanted."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_headers_added_outside_are_not_shared(app: Shared) -> None:
 
 
 def test_an_error_is_not_kept(clock: Clock) -> None:
-    outcomes = iter([ValueError("once"), [b"well"]])
+    outcomes: Iterator[Any] = iter([ValueError("once"), [b"well"]])
 
     def failing_once(environ: Any, start_response: Any) -> list[bytes]:
         outcome = next(outcomes)

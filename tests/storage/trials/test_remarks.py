@@ -28,7 +28,8 @@ def study(storage: CohortStorage) -> optuna.Study:
 
 def remark(study: optuna.Study, notes: Mapping[int | None, str], attributes: Any = None) -> bool:
     """Write remarks; trials are named by their number."""
-    ids = {None: None, **{trial.number: trial._trial_id for trial in study.get_trials(deepcopy=False)}}
+    ids: dict[int | None, int | None] = {None: None}
+    ids |= {trial.number: trial._trial_id for trial in study.get_trials(deepcopy=False)}
     database = study._storage._backend.engine  # type: ignore[attr-defined]  # Optuna's cache is around it.
     described = {ids[number]: values for number, values in (attributes or {}).items()}
     named = {ids[number]: note for number, note in notes.items()}
