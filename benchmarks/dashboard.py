@@ -1,9 +1,9 @@
 """The dashboard while a study writes to the same SQLite file, and its first views of large studies.
 
-    python -m benchmarks.dashboard readers [--readers 200] [--pause 10] [--trials 300] [--turns 4]
+    python -m benchmarks.dashboard readers [--study mnist] [--readers 200] [--pause 10] [--trials 300] [--turns 4]
     python -m benchmarks.dashboard views [--trials 100 1000 5000]
 
-`readers`: the same MNIST study (same seed, no verification) is searched in turns without and with readers. Readers are
+`readers`: the same study (same seed, no verification) is searched in turns without and with readers. Readers are
 open pages: each asks for the study as optuna-dashboard's page does, waits `--pause` seconds and asks for what is new.
 They run in a process of their own at the lowest priority, as readers of a real dashboard run on other machines; 0
 seconds of pause is a flood. Every answer but 200 is a failed request; a failed write ends the study with an error, and
@@ -17,21 +17,15 @@ import argparse
 import http.client
 import itertools
 import json
-import multiprocessing
-import os
 import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any, NamedTuple
 
 from fewest.quiet import quiet_libraries
 
@@ -40,6 +34,7 @@ quiet_libraries()
 from optuna.study import StudyDirection  # noqa: E402
 from optuna.trial import FrozenTrial, TrialState, create_trial  # noqa: E402
 
+from benchmarks.open_pages import Readings, asked  # noqa: E402
 from fewest.search.data.loading import load_for  # noqa: E402
 from fewest.search.listener import Listener  # noqa: E402
 from fewest.search.loop import search  # noqa: E402  # after the libraries were told to be quiet
@@ -54,18 +49,7 @@ from fewest.storage.trials.records import CurvePoint, VerifiedNetwork  # noqa: E
 from fewest.storage.trials.results import write_results  # noqa: E402
 from fewest.storage.trials.studies import read_study, read_trials  # noqa: E402
 
-SPAWN = multiprocessing.get_context("spawn")
 N_EPOCHS = 15
-LOWEST_PRIORITY = 19
-
-
-class Readings(NamedTuple):
-    """What readers saw."""
-
-    seconds: list[float]
-    """Of each answer, from the request to the last byte."""
-    failed: list[str]
-    """What each failed request got."""
 
 
 @contextmanager
@@ -81,74 +65,24 @@ def dashboard(url: str) -> Iterator[int]:
             started.terminate()
 
 
-def asked(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
-    """Ask for a path; return status and body."""
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    return answer.status, answer.read()
-
-
-def read_on(port: int, name: str, pause: float, offset: float, ended: Any, readings: Readings) -> None:
-    """Read as one open page does, until the end."""
-    ended.wait(offset)
-    connection, study, n_known = http.client.HTTPConnection("127.0.0.1", port, timeout=120), None, 0
-    while not ended.is_set():
-        path = "/api/studies" if study is None else f"/api/studies/{study}?after={n_known}"
-        began = time.perf_counter()
-        try:
-            status, body = asked(connection, path)
-        except (OSError, http.client.HTTPException) as error:
-            readings.failed.append(repr(error))
-            connection.close()
-        else:
-            readings.seconds.append(time.perf_counter() - began)
-            if status != 200:
-                readings.failed.append(str(status))
-            elif study is None:
-                listed = json.loads(body)["study_summaries"]
-                study = next((one["study_id"] for one in listed if one["study_name"] == name), None)
-            else:
-                n_known += len(json.loads(body)["trials"])
-        ended.wait(pause)
-    connection.close()
-
-
-def many_readers(port: int, name: str, n_readers: int, pause: float, ended: Event, results: "Queue[Readings]") -> None:
-    """Be so many open pages until the end; runs in a process of its own."""
-    os.nice(LOWEST_PRIORITY)
-    readings = Readings([], [])
-    offsets = [pause * place / n_readers for place in range(n_readers)]
-    threads = [
-        threading.Thread(target=read_on, args=(port, name, pause, offset, ended, readings)) for offset in offsets
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    results.put(readings)
-
-
 @contextmanager
 def readers(url: str, name: str, n_readers: int, pause: float) -> Iterator[Readings]:
     """Read a study with so many pages; the readings are complete after the context."""
-    readings = Readings([], [])
-    ended, results = SPAWN.Event(), SPAWN.Queue()
+    readings = Readings()
     with dashboard(url) as port:
-        process = SPAWN.Process(target=many_readers, args=(port, name, n_readers, pause, ended, results))
-        process.start()
-        try:
+        command = [sys.executable, "-m", "benchmarks.open_pages", str(port), name, str(n_readers), str(pause)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
+            assert started.stdout is not None
+            started.stdout.readline()
             yield readings
-        finally:
-            ended.set()
-            seen = results.get()
-            process.join()
-            readings.seconds.extend(seen.seconds)
-            readings.failed.extend(seen.failed)
+            seen = json.loads(started.communicate()[0])
+    readings.seconds.extend(seen["seconds"])
+    readings.failed.extend(seen["failed"])
 
 
-def searched(url: str, name: str, n_trials: int) -> float:
+def searched(url: str, study_file: str, name: str, n_trials: int) -> float:
     """Search a study to its end; return seconds."""
-    config = load("mnist", [f"budget.trials={n_trials}", f"budget.patience={n_trials}", ("name", name)])
+    config = load(study_file, [f"budget.trials={n_trials}", f"budget.patience={n_trials}", ("name", name)])
     data, _ = load_for(config)
     silent = Listener(lambda progress: None, lambda: None, lambda line: None, lambda: False)
     began = time.perf_counter()
@@ -161,20 +95,20 @@ def searched(url: str, name: str, n_trials: int) -> float:
     return seconds
 
 
-def compare_readers(n_readers: int, pause: float, n_trials: int, turns: int) -> None:
+def compare_readers(study_file: str, n_readers: int, pause: float, n_trials: int, turns: int) -> None:
     """Print a row for each turn, and the slowdown."""
     print("| turn | readers | study, s | requests | failed | median answer, s | 95 % of answers within, s |")
     print("|---|---|---|---|---|---|---|")
     slowdowns = []
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder, 'studies.db')}"
-        searched(url, "warm-up", min(n_trials, 60))
+        searched(url, study_file, "warm-up", min(n_trials, 60))
         for turn in range(turns):
-            alone = searched(url, f"alone-{turn}", n_trials)
+            alone = searched(url, study_file, f"alone-{turn}", n_trials)
             print(f"| {turn} | 0 | {alone:.1f} | | | | |", flush=True)
             name = f"read-{turn}"
             with readers(url, name, n_readers, pause) as readings:
-                together = searched(url, name, n_trials)
+                together = searched(url, study_file, name, n_trials)
             took = readings.seconds
             spread = f"{median(took):.3f} | {quantiles(took, n=20)[-1]:.3f}" if len(took) > 1 else "|"
             n_requests, n_failed = len(took) + len(readings.failed), len(readings.failed)
@@ -287,6 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     reading = commands.add_parser("readers")
+    reading.add_argument("--study", default="mnist", help="A shipped study, or a study file.")
     reading.add_argument("--readers", type=int, default=200)
     reading.add_argument("--pause", type=float, default=10.0)
     reading.add_argument("--trials", type=int, default=300)
@@ -295,7 +230,7 @@ def main() -> None:
     viewing.add_argument("--trials", type=int, nargs="+", default=[100, 1000, 5000])
     given = parser.parse_args()
     if given.command == "readers":
-        compare_readers(given.readers, given.pause, given.trials, given.turns)
+        compare_readers(given.study, given.readers, given.pause, given.trials, given.turns)
     else:
         measure_views(given.trials)
 
