@@ -6,6 +6,7 @@ Prints a line when it begins. It reads until its standard input ends, then print
 each good answer, from the request to the last byte, and in `failed` what each failed request got.
 """
 
+import argparse
 import http.client
 import json
 import os
@@ -61,12 +62,20 @@ def read_on(port: int, name: str, pause: float, offset: float, ended: threading.
 
 def main() -> None:
     """Read until the standard input ends."""
-    port, name, n_readers, pause = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("port", type=int)
+    parser.add_argument("study", help="Name of the study to read.")
+    parser.add_argument("readers", type=int)
+    parser.add_argument("pause", type=float, help="Seconds between an answer and the next question.")
+    given = parser.parse_args()
     os.nice(LOWEST_PRIORITY)
     readings, ended = Readings(), threading.Event()
     threads = [
-        threading.Thread(target=read_on, args=(port, name, pause, pause * place / n_readers, ended, readings))
-        for place in range(n_readers)
+        threading.Thread(
+            target=read_on,
+            args=(given.port, given.study, given.pause, given.pause * place / given.readers, ended, readings),
+        )
+        for place in range(given.readers)
     ]
     for thread in threads:
         thread.start()
