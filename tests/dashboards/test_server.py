@@ -249,6 +249,16 @@ def test_it_opens_a_browser(
     assert opened.get(timeout=60).startswith("http://127.0.0.1:")
 
 
+def test_without_a_browser_it_says_the_address_again(
+    url: str, study: optuna.Study, ended_at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    serve(url, port=0, open_browser=True, say=said.put)
+    lines = [said.get(timeout=60) for _ in range(3)]
+    assert any(line.startswith("No browser could be opened here. Open http://127.0.0.1:") for line in lines)
+
+
 def test_libraries_say_errors_in_one_line_and_nothing_else(
     url: str, study: optuna.Study, ended_at_once: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -293,7 +303,7 @@ def answer_without_rights(url: str, edit: bool, requests: Sequence[tuple[str, st
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="Only root can give files away.")
 @pytest.mark.parametrize("left_open", [False, True], ids=["settled", "with a log"])
-@pytest.mark.parametrize(("mode", "edit"), [(0o555, True), (0o755, True), (0o755, False)])
+@pytest.mark.parametrize(("mode", "edit"), [(0o555, False), (0o755, True)])
 def test_a_storage_that_can_only_be_read_is_shown_and_not_changed(
     mode: int, edit: bool, left_open: bool, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
