@@ -203,7 +203,7 @@ def study_given(
     """Load the study file, or make settings for data, and apply those of `with_study` and others."""
     from fewest.search.data.datasets import data_sets
     from fewest.search.data.own_data import is_data, settings_for
-    from fewest.search.settings.files import checked, load
+    from fewest.search.settings.files import checked, load, shipped_studies, unknown_study
 
     given = {
         "name": name,
@@ -216,7 +216,9 @@ def study_given(
     changes: list[Override] = [*overrides, *as_overrides(given), *rows_given(**of_rows)]
     if is_data(study):
         return checked(settings_for(study, of_rows["rows"]), changes)
-    return load(study, changes, data_sets())
+    if study not in shipped_studies() and not study.endswith(".toml"):
+        raise unknown_study(study, data_sets())
+    return load(study, changes)
 
 
 def rows_given(

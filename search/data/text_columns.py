@@ -37,9 +37,11 @@ def with_numbers(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 def _floats(column: "pd.Series[Any]") -> NDArray[np.float64] | None:
     """Convert a column of text to numbers, NaN where one is missing; None if it is no text or not all are numbers."""
-    import pyarrow as arrow
-    from pyarrow import compute
-
+    try:
+        import pyarrow as arrow
+        from pyarrow import compute
+    except ImportError:  # A data frame may come from Python without it.
+        return None
     if column.dtype.kind != "O":
         return None
     try:
@@ -83,9 +85,8 @@ def places(column: "pd.Series[Any]", values: Sequence[str | None]) -> NDArray[np
         column: Text, NaN where a value is missing.
         values: Text without repetitions, and perhaps None for a missing value.
     """
-    import pyarrow as arrow
-    from pyarrow import compute
+    import pandas as pd
 
-    text = arrow.array(column, arrow.string(), from_pandas=True)
-    found = compute.index_in(text, value_set=arrow.array(values, arrow.string()))
-    return np.asarray(compute.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
+    texts = [value for value in values if value is not None]
+    found = np.asarray(pd.Index(texts, dtype=object).get_indexer(column.astype(object)), np.int64)
+    return np.where(column.isna(), len(texts), found) if len(texts) < len(values) else found

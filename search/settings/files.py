@@ -29,6 +29,7 @@ __all__ = [
     "overridden",
     "shipped_studies",
     "stored_config",
+    "unknown_study",
 ]
 
 Override: TypeAlias = str | tuple[str, Any]
@@ -47,19 +48,33 @@ def shipped_studies() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
-def load(study: str, overrides: Sequence[Override] = (), data_sets: Sequence[str] = ()) -> StudyConfig:
+def load(study: str, overrides: Sequence[Override] = ()) -> StudyConfig:
     """Load a study file and apply overrides.
 
     Args:
         study: A shipped name, or the path of a TOML file.
         overrides: Settings to change, in this order. The value in `dotted.name=value` is TOML; what is not TOML
             is a string. The value of a pair is taken as it is.
-        data_sets: Names that a user may give in place of a study's, for the error.
 
     Raises:
         SettingsError: There is no such file, it is not TOML, or a setting is wrong.
     """
-    return checked(_read(study, data_sets), overrides)
+    return checked(_read(study), overrides)
+
+
+def unknown_study(study: str, data_sets: Sequence[str] = ()) -> SettingsError:
+    """Return the error for a name that is no study's.
+
+    Args:
+        study: What the user named.
+        data_sets: Names of data sets, which may be given in place of a study's.
+    """
+    known = sorted({*shipped_studies(), *data_sets})
+    return SettingsError(
+        f"Unknown study {shown(study)}{did_you_mean(study, known) or '.'} Shipped: {', '.join(known)}; or give "
+        "openml:NAME, or the path of a study file (.toml), a table (.csv, .parquet, ...), arrays (.npz, .npy), IDX "
+        "files, or a folder of images by class."
+    )
 
 
 def checked(settings: dict[str, Any], overrides: Sequence[Override] = ()) -> StudyConfig:
@@ -162,18 +177,13 @@ def flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
             yield f"{prefix}{name}", value
 
 
-def _read(study: str, data_sets: Sequence[str]) -> dict[str, Any]:
+def _read(study: str) -> dict[str, Any]:
     if study in shipped_studies():
         text = resources.files("fewest.search.settings.studies").joinpath(f"{study}.toml").read_text("utf-8")
     elif study.endswith(".toml"):
         text = _text_of(study)
     else:
-        known = sorted({*shipped_studies(), *data_sets})
-        raise SettingsError(
-            f"Unknown study {shown(study)}{did_you_mean(study, known) or '.'} Shipped: {', '.join(known)}; or give "
-            "openml:NAME, or the path of a study file (.toml), a table (.csv, .parquet, ...), arrays (.npz, .npy), IDX "
-            "files, or a folder of images by class."
-        )
+        raise unknown_study(study)
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists in thousands of lists
