@@ -10,8 +10,8 @@ from pathlib import Path
 
 from fewest.dashboards.colours import in_the_dark
 from fewest.dashboards.pictures import write_pictures
+from fewest.dashboards.report_of_study import report_of
 from fewest.figures_command import figures_alone
-from fewest.read_commands import report_of
 from fewest.storage import DEFAULT_URL
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -1,50 +1,52 @@
-"""optuna-dashboard over a storage, for one person on one machine.
+"""optuna-dashboard and the studies' reports over a storage, on a production server, safe to leave running.
 
-The dashboard has no login and its interface can delete studies, so what keeps others out is that only this
-machine can reach it. A web page open in the same browser could still send it requests, or reach it under a
-name of its own (DNS rebinding); `Guard` turns both away and lets no page frame it.
+It is read-only unless asked otherwise, and only this machine reaches it unless it has a password. A request passes
+waitress, which bounds its size, then `Guard`, `Login` where there is a password, `PlainErrors`, `Shared` and `Reports`.
 """
 
 import errno
-import ipaddress
-import re
+import logging
+import os
 import socket
-import socketserver
-from collections.abc import Callable, Iterable
+import threading
+import warnings
+import webbrowser
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from typing import TYPE_CHECKING, Final
+
+import waitress
 
 from fewest.dashboards.console import err
 from fewest.dashboards.console import say as say_line
+from fewest.dashboards.found import all_studies
+from fewest.dashboards.guard import EVERYWHERE, Guard, is_loopback
+from fewest.dashboards.login import PASSWORD_VARIABLE, Login
+from fewest.dashboards.plain_errors import PlainErrors
+from fewest.dashboards.served_report import Reports
+from fewest.dashboards.shared import Shared
 from fewest.storage.database.database import is_writable
 from fewest.storage.errors import FewestError, MisuseError
-from fewest.storage.trials.cohort_storage import optuna_storage
+from fewest.storage.trials.cohort_storage import CohortStorage, optuna_storage
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication
+    from waitress.server import BaseWSGIServer
 
     from fewest.storage.database.optuna_private import ArtifactStore
 
-__all__ = ["Guard", "ServerError", "make_app", "serve"]
+__all__ = ["ServerError", "listening_at", "make_app", "make_server", "serve"]
 
-LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})
-READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+THREADS: Final = 8
+CONNECTIONS: Final = 1_000
+"""Most open connections: browsers keep theirs open between requests."""
 
-HEADERS: Final = (
-    ("X-Frame-Options", "DENY"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    # Beside the dashboard's own policy; a browser obeys both.
-    ("Content-Security-Policy", "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
-)
-"""Added to every answer."""
+MOST_HEADER_BYTES: Final = 16_384
+MOST_BODY_BYTES: Final = 1 << 27
+"""Optuna-dashboard's own limit, for the upload of an artifact."""
 
-_FOREIGN: Final = "A request that changes something must come from the dashboard's own pages."
-_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
+READ_ONLY: Final = "This dashboard is read-only. `fewest dashboard --edit` lets its pages change studies."
+NO_RIGHTS: Final = "A change must reach the storage, which can only be read here. Start the dashboard as its owner."
 
 
 class ServerError(FewestError, OSError):
@@ -57,150 +59,101 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8080,
     artifact_store: "ArtifactStore | None" = None,
+    edit: bool = False,
+    password: str | None = None,
+    open_browser: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the dashboard until Ctrl-C.
 
     Args:
         url: The storage, which must exist.
-        host: Address to listen at. Anything but this machine's own loopback opens the dashboard, without a
-            login, to all who can reach that address, and is warned of.
+        host: Address to listen at. Anything but this machine's own loopback needs a password.
         port: Port to listen at; 0 takes any that is free.
         artifact_store: Where trained networks are kept, for downloads.
+        edit: Whether the dashboard's pages may change studies.
+        password: Password to ask for; None asks for none.
+        open_browser: Whether to open the dashboard in a browser.
         say: Takes the lines that tell where the dashboard is; stderr by default.
 
     Raises:
-        MisuseError: The storage does not exist, its URL is wrong, or `host` is no address.
+        MisuseError: The storage does not exist, its URL is wrong, `host` is no address, or needs a password.
         StorageError: The storage cannot be opened.
         ServerError: The port is taken, or may not be used.
     """
     say = say or partial(say_line, err())
-    app = make_app(url, host=host, artifact_store=artifact_store)
-    with _listen(host, port) as server:
-        server.set_app(app)
+    _require_password(host, password)
+    app = make_app(url, host=host, artifact_store=artifact_store, edit=edit, password=password)
+    _hush(say)
+    with listening_at(host, port) as listening:
+        server = make_server(app, listening)
         shown = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
-        if not _is_loopback(host):
-            say(
-                f"Warning: the dashboard has no login, and everyone who can reach {host or 'this machine'} "
-                "can read and delete studies. Leave out `--host` to keep it to this machine."
-            )
-        if not is_writable(url):
-            say("The storage can only be read by you: the dashboard shows it, and refuses changes.")
-        say(f"Dashboard at http://{shown}:{server.server_port}/ (Ctrl-C ends it).")
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            say("Dashboard ended.")
+        address = f"http://{shown}:{listening.getsockname()[1]}/"
+        for line in _lines(url, host, edit):
+            say(line)
+        say(f"Dashboard at {address} ({'pages may change studies' if edit else 'read-only'}; Ctrl-C ends it).")
+        if open_browser:
+            threading.Thread(target=_open, args=(address, say), daemon=True).start()
+        server.run()  # Until Ctrl-C, which it takes for the end.
+        server.close()
+        say("Dashboard ended.")
 
 
-def make_app(url: str, *, host: str = "127.0.0.1", artifact_store: "ArtifactStore | None" = None) -> "WSGIApplication":
+def make_app(
+    url: str,
+    *,
+    host: str = "127.0.0.1",
+    artifact_store: "ArtifactStore | None" = None,
+    edit: bool = False,
+    password: str | None = None,
+) -> "WSGIApplication":
     """Return the guarded dashboard as a WSGI application, for a server of your own; see `serve`."""
-    storage = optuna_storage(url, create=False)
+    storage = optuna_storage(url, create=False) if edit else CohortStorage(url, read_only=True)
     from optuna_dashboard import wsgi
 
-    return Guard(wsgi(storage, artifact_store=artifact_store), host, read_only=storage.read_only)
+    pages = wsgi(storage, artifact_store=artifact_store)
+    pages.catchall = False  # Else Bottle prints a traceback for a file that is not kept any more.
+    # Whoever changes a study must see the change at once.
+    shared = ("/report/",) if edit else ("/api/", "/report/")
+    app: WSGIApplication = PlainErrors(Shared(Reports(pages, partial(_rendered, url)), shared))
+    read_only = READ_ONLY if not edit else NO_RIGHTS if storage.read_only else None
+    return Guard(app if password is None else Login(app, password), host, read_only=read_only)
 
 
-class Guard:
-    """WSGI middleware: refuses requests under foreign names or from foreign pages, and adds `HEADERS`.
+def make_server(app: "WSGIApplication", listening: socket.socket) -> "BaseWSGIServer":
+    """Create the server for a listening socket; its `run` serves until Ctrl-C.
 
-    A request must name this machine in `Host`: a loopback name or the address listened at; a server that
-    listens everywhere takes its machine's name and any literal address too, as only names can be rebound.
-    A request that changes something must, where a browser says from which page it comes, come from the
-    dashboard itself; none may where the storage can only be read.
+    Args:
+        app: The application.
+        listening: A socket that listens, of IPv4 or IPv6.
     """
-
-    def __init__(self, app: "WSGIApplication", host: str, *, read_only: bool = False) -> None:
-        self._app, self._read_only = app, read_only
-        self._names = LOOPBACK_NAMES | {host.lower()}
-        self._everywhere = host in EVERYWHERE
-        if self._everywhere:
-            self._names |= {socket.gethostname().lower()}
-
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer one request."""
-        refusal = self._refusal(environ)
-        if refusal is not None:
-            body = f"{refusal}\n".encode()
-            start_response(
-                "403 Forbidden",
-                [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), *HEADERS],
-            )
-            return [body]
-
-        def start_guarded(
-            status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
-        ) -> Callable[[bytes], object]:
-            return start_response(status, [*headers, *HEADERS], exc_info)
-
-        return self._app(environ, start_guarded)
-
-    def _refusal(self, environ: "WSGIEnvironment") -> str | None:
-        """Return the reason to refuse a request, or None."""
-        host = environ.get("HTTP_HOST", "")
-        if not self._is_ours(host):
-            return "The Host header must name this machine. Open the dashboard at the address it printed."
-        if environ["REQUEST_METHOD"] in READING_METHODS:
-            return None
-        if self._read_only:
-            return "A change must reach the storage, which can only be read here. Start the dashboard as its owner."
-        origin = environ.get("HTTP_ORIGIN")
-        if origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower()):
-            return _FOREIGN
-        if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none"):
-            return _FOREIGN
-        return None
-
-    def _is_ours(self, host: str) -> bool:
-        found = _HOST.fullmatch(host)
-        if found is None:
-            return False
-        name = found["name"].strip("[]").rstrip(".").lower()
-        return name in self._names or (self._everywhere and _is_address(name))
+    return waitress.create_server(
+        app,
+        sockets=[listening],
+        threads=THREADS,
+        connection_limit=CONNECTIONS,
+        asyncore_use_poll=True,  # `select` ends at 1,024 files.
+        max_request_header_size=MOST_HEADER_BYTES,
+        max_request_body_size=MOST_BODY_BYTES,
+        ident=None,
+    )
 
 
-def _is_address(name: str) -> bool:
+def listening_at(host: str, port: int) -> socket.socket:
+    """Listen at an address.
+
+    Raises:
+        MisuseError: `host` is no address of this machine, or `port` is out of range.
+        ServerError: The port is taken, or may not be used.
+    """
+    if not 0 <= port <= 65_535:
+        raise MisuseError(f"`--port` must be within 0 and 65535, got {port}.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(host: str) -> bool:
-    return host in LOOPBACK_NAMES or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
-
-
-class _Handler(WSGIRequestHandler):
-    """Does not log requests: the terminal is for what matters."""
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is http.server's
-        pass
-
-
-class _Server(socketserver.ThreadingMixIn, WSGIServer):
-    """A thread a request, and no look-up of its own name, which can take long without a network."""
-
-    daemon_threads = True
-
-    def server_bind(self) -> None:
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
-        self.setup_environ()
-
-
-class _Server6(_Server):
-    address_family = socket.AF_INET6
-
-
-def _listen(host: str, port: int) -> _Server:
-    server = _Server6 if ":" in host else _Server
-    try:
-        return server((host, port), _Handler)
+        socket.getaddrinfo(host, port, family)  # `create_server` would not tell a wrong name from a wrong address.
+        return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
     except socket.gaierror as error:
         raise MisuseError(f"`--host` must be an address of this machine such as 127.0.0.1, got {host!r}.") from error
-    except OverflowError as error:
-        raise MisuseError(f"`--port` must be within 0 and 65535, got {port}.") from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ServerError(
@@ -208,6 +161,64 @@ def _listen(host: str, port: int) -> _Server:
                 "Choose another with `--port`, or 0 for any."
             ) from error
         raise ServerError(
-            f"The dashboard must be able to listen at {host}, port {port}, got: {error.strerror or error}. "
+            f"The dashboard must be able to listen at {host}, port {port}, got: {os.strerror(error.errno or 0)}. "
             "Choose another address or port with `--host` and `--port`."
         ) from error
+
+
+def _rendered(url: str, name: str) -> str:
+    """Make a study's report; drawing is imported when the first one is asked for."""
+    from fewest.dashboards.report import render_report
+    from fewest.dashboards.report_of_study import report_of
+
+    return render_report(report_of(name, url))
+
+
+def _require_password(host: str, password: str | None) -> None:
+    if password is None and not is_loopback(host):
+        raise MisuseError(
+            f"A dashboard that other machines can reach must have a password, and `--host {host}` came without one. "
+            f"Set {PASSWORD_VARIABLE}, or name a file with `--password-file`; or leave out `--host`."
+        )
+
+
+def _lines(url: str, host: str, edit: bool) -> list[str]:
+    """Return what to say of a dashboard before its address."""
+    lines = []
+    if not is_loopback(host):
+        may, where = "change" if edit else "see", host or "this machine"
+        lines.append(
+            f"Warning: all who can reach {where} and know the password can {may} the studies. "
+            "The connection is not encrypted: use it in a network you trust, or behind a proxy with TLS."
+        )
+    if edit and not is_writable(url):
+        lines.append("The storage can only be read by you: the dashboard shows it, and refuses changes.")
+    if not all_studies(url):
+        lines.append("The storage has no study yet. Start one with `fewest run STUDY`; it appears here.")
+    return lines
+
+
+def _open(address: str, say: Callable[[str], None]) -> None:
+    if not webbrowser.open(address):
+        say(f"No browser could be opened here. Open {address} in one.")
+
+
+class _OneLine(logging.Handler):
+    """Passes what a library logs on as one line, without its traceback."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say the first line of a record."""
+        self._say(record.getMessage().partition("\n")[0])
+
+
+def _hush(say: Callable[[str], None]) -> None:
+    """Let libraries say errors in one line each, and nothing else."""
+    warnings.simplefilter("ignore")
+    for name in ("optuna", "optuna_dashboard", "waitress"):
+        logger = logging.getLogger(name)
+        logger.handlers = [_OneLine(say)]
+        logger.propagate = False

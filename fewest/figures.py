@@ -11,6 +11,7 @@ from fewest.dashboards.hypervolume import plot_hypervolume
 from fewest.dashboards.intervals import plot_intervals
 from fewest.dashboards.saved import SavedName, save_figures
 from fewest.dashboards.style import in_metric
+from fewest.notes import write_notes
 from fewest.search.answers.answer import answer_targets
 from fewest.search.answers.results import collect
 from fewest.search.study.study import OpenStudy
@@ -49,9 +50,10 @@ class Figures:
             self.refresh()
 
     def refresh(self) -> None:
-        """Draw the figures again."""
+        """Draw the figures again, and write the notes that go with them."""
         began = self._clock()
         save_figures(self._study.optuna, self._drawn())
+        write_notes(self._study)
         ended = self._clock()
         self._due = ended + seconds_between(ended - began)
 

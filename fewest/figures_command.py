@@ -4,7 +4,7 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fewest.read_commands import report_of
+from fewest.dashboards.report_of_study import report_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -99,13 +99,21 @@ def _not_shared(both: str, base: OurStudy, study: OurStudy) -> Iterator[str]:
     if study.data.fingerprint != base.data.fingerprint:
         yield f"{both} do not share their samples: a difference between them may come from the data."
         return
-    if (study.data.n_test, study.config.data.test) != (base.data.n_test, base.config.data.test):
+    if study.config.data.metric != base.config.data.metric:
+        yield f"{both} mean different things by accuracy: their targets are not the same."
+    if _test_rows(study) != _test_rows(base):
         yield f"{both} do not share their test samples: a difference between them may come from those."
     if _split(study) != _split(base):
         yield (
             f"{both} split training and validation samples differently. That alone may move accuracies by 0.001: "
             "compare studies of one `seed`."
         )
+
+
+def _test_rows(study: OurStudy) -> tuple[Any, ...]:
+    """Return what decides the test rows."""
+    data = study.config.data
+    return study.data.n_test, data.test, data.group, data.order, data.rows
 
 
 def _split(study: OurStudy) -> tuple[Any, ...]:

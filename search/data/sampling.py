@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fewest.search.data import npz
 from fewest.search.data.errors import DataError
 from fewest.search.data.npz import Arrays
+from fewest.search.data.splitting import MOST_FEW_CLASSES
 from fewest.search.data.tables import Extent, extent_of
 from fewest.search.settings.config import shown
 
@@ -48,9 +49,10 @@ def sample_of(labels: NDArray[Any], n: int, name: str) -> NDArray[np.intp]:
     classes = found[1].reshape(-1)
     counts = np.bincount(classes)
     if n < LEAST_ROWS * len(counts):
+        hint = " Is the column one of classes? `--label` names another." if len(counts) > MOST_FEW_CLASSES else ""
         raise DataError(
             f"`--rows` must be at least {LEAST_ROWS} for each class, and the labels of {name} have {len(counts):,} "
-            f"values; got {n:,}. Is the column one of classes? `--label` names another."
+            f"values; got {n:,}.{hint}"
         )
     order = np.random.default_rng(0).permutation(len(classes))
     by_class = order[np.argsort(classes[order], kind="stable")]

@@ -9,7 +9,7 @@ from fewest.search.data.blocks import split_blocks
 from fewest.search.data.errors import DataError, one_line
 from fewest.search.data.samples import Blocks
 
-__all__ = ["Validation", "refuse_numbers", "split", "stratified_split"]
+__all__ = ["MOST_FEW_CLASSES", "Validation", "refuse_numbers", "split", "stratified_split"]
 
 Validation: TypeAlias = Literal["stratified", "tail"]
 """How validation samples are chosen: at random from every class alike, or the end of the training file."""

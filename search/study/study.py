@@ -10,8 +10,8 @@ refused, within their transaction, once another worker has taken over.
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
@@ -50,6 +50,7 @@ from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial, R
 from fewest.storage.trials.curves import read_curves, write_curves
 from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
+from fewest.storage.trials.remarks import Notes, write_remarks
 from fewest.storage.trials.results import read_results, write_results
 from fewest.storage.trials.sharing import sharing_warning
 from fewest.storage.trials.studies import read_name, read_study, read_trials
@@ -157,6 +158,12 @@ class OpenStudy:
         best = self._best()
         return [target.accuracy for target in valued(self.config.budget.targets, best.accuracy if best else None)]
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Yield a connection that sees the storage at one moment."""
+        with reading(self._database) as connection:
+            yield connection
+
     def sharing_warning(self) -> str | None:
         """Warn in one line of a SQLite file that is shared in a way that may damage it; None if all is well."""
         return sharing_warning(self._database)
@@ -241,6 +248,10 @@ class OpenStudy:
         """Say whether trials have ended, and every one of them failed."""
         self._refresh()
         return 0 < len(self.history.ended) == self.history.counts["fail"]
+
+    def remark(self, notes: Notes, attributes: Mapping[int, Mapping[str, Any]], *, keys: Collection[str]) -> None:
+        """Write notes and attributes that restate what the storage holds; arguments as for `write_remarks`."""
+        write_remarks(self._database, self._study_id, self.config.name, notes, attributes, keys=keys)
 
     # Verification
 

@@ -217,7 +217,7 @@ def test_parameters_are_answered_in_parameters() -> None:
 
 
 def test_a_shipped_study_is_repeated_by_its_name() -> None:
-    assert "<pre>fewest run mnist</pre>" in rendered(data(config=load("mnist")))
+    assert '<pre tabindex="0">fewest run mnist</pre>' in rendered(data(config=load("mnist")))
 
 
 def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """The dashboard's guard with real WSGI calls, its server with real sockets, figures in a real study."""
 
 import ctypes
-import http.client
 import json
+import logging
 import os
+import queue
 import socket
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,8 +20,9 @@ from synthetic import make_study
 
 from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.front import plot_front
+from fewest.dashboards.guard import HEADERS, Guard
 from fewest.dashboards.saved import save_figures
-from fewest.dashboards.server import HEADERS, Guard, ServerError, _listen, make_app, serve
+from fewest.dashboards.server import ServerError, listening_at, make_app, serve
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.trials.cohort_storage import optuna_storage
 
@@ -155,7 +156,7 @@ def test_the_dashboard_lists_studies(url: str, study: optuna.Study) -> None:
 
 
 def test_a_foreign_page_cannot_delete_a_study(url: str, study: optuna.Study) -> None:
-    app = make_app(url)
+    app = make_app(url, edit=True)
     attack = {"HTTP_ORIGIN": "http://evil.example", "CONTENT_TYPE": "application/json"}
     assert call(app, f"/api/studies/{study._study_id}", "DELETE", **attack)[0] == "403 Forbidden"
     assert len(json.loads(call(app)[2])["study_summaries"]) == 1
@@ -187,46 +188,92 @@ def test_a_taken_port_is_one_line(url: str, study: optuna.Study, taken: int) -> 
 
 def test_an_address_elsewhere_is_one_line() -> None:
     with pytest.raises(ServerError, match="must be able to listen at"):
-        _listen("192.0.2.1", 0)
+        listening_at("192.0.2.1", 0)
 
 
 def test_a_name_that_is_no_address_is_misuse(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MisuseError, match="`--host`"):
-        _listen("no such host", 0)
+        listening_at("no such host", 0)
 
 
 def test_an_impossible_port_is_misuse() -> None:
     with pytest.raises(MisuseError, match="`--port`"):
-        _listen("127.0.0.1", 70_000)
+        listening_at("127.0.0.1", 70_000)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_it_serves_and_warns_when_others_can_reach_it(
-    url: str, study: optuna.Study, host: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[str] = []
-    answers: list[int] = []
+@pytest.fixture
+def ended_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C comes as soon as the server runs."""
 
-    def ask_then_interrupt(server: Any) -> None:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
-        connection.request("GET", "/api/meta")
-        answers.append(connection.getresponse().status)
-        connection.close()
-        thread.join()
+    def interrupted(*arguments: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("socketserver.BaseServer.serve_forever", ask_then_interrupt)
-    serve(url, host=host, port=0, say=said.append)
-    assert answers == [200]
-    assert [line.partition(" ")[0] for line in said] == (
-        ["Dashboard", "Dashboard"] if host == "127.0.0.1" else ["Warning:", "Dashboard", "Dashboard"]
-    )
-    assert "http://127.0.0.1:" in said[-2]
+    monkeypatch.setattr("waitress.wasyncore.loop", interrupted)
 
 
-# Figures and notes kept in a study
+def test_it_says_where_it_is_and_that_it_ended(url: str, study: optuna.Study, ended_at_once: None) -> None:
+    said: list[str] = []
+    serve(url, port=0, say=said.append)
+    where, empty, ended = said[-2], said[:-2], said[-1]
+    assert where.startswith("Dashboard at http://127.0.0.1:")
+    assert where.endswith("/ (read-only; Ctrl-C ends it).")
+    assert (empty, ended) == ([], "Dashboard ended.")
+
+
+def test_it_warns_when_others_can_reach_it(url: str, study: optuna.Study, ended_at_once: None) -> None:
+    said: list[str] = []
+    serve(url, host="0.0.0.0", port=0, password="long enough", say=said.append)
+    assert said[0].startswith("Warning: all who can reach 0.0.0.0 and know the password can see the studies.")
+    assert "not encrypted" in said[0]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "192.168.1.5"])
+def test_others_need_a_password(url: str, study: optuna.Study, host: str) -> None:
+    with pytest.raises(MisuseError, match=r"must have a password.*FEWEST_DASHBOARD_PASSWORD.*--password-file"):
+        serve(url, host=host, port=0)
+
+
+def test_a_storage_without_studies_is_said(url: str, ended_at_once: None) -> None:
+    optuna_storage(url)
+    said: list[str] = []
+    serve(url, port=0, say=said.append)
+    assert said[0] == "The storage has no study yet. Start one with `fewest run STUDY`; it appears here."
+
+
+def test_it_opens_a_browser(
+    url: str, study: optuna.Study, ended_at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr("webbrowser.open", opened.put)
+    serve(url, port=0, open_browser=True, say=lambda line: None)
+    assert opened.get(timeout=60).startswith("http://127.0.0.1:")
+
+
+def test_without_a_browser_it_says_the_address_again(
+    url: str, study: optuna.Study, ended_at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    serve(url, port=0, open_browser=True, say=said.put)
+    lines = [said.get(timeout=60) for _ in range(3)]
+    assert any(line.startswith("No browser could be opened here. Open http://127.0.0.1:") for line in lines)
+
+
+def test_libraries_say_errors_in_one_line_and_nothing_else(
+    url: str, study: optuna.Study, ended_at_once: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+    serve(url, port=0, say=said.append)
+    for name in ("optuna.study", "optuna_dashboard._app", "waitress.queue"):
+        logging.getLogger(name).warning("Task queue depth is 3")
+    warnings.warn("Some regimes have less than 2 trials.", stacklevel=1)
+    logging.getLogger("optuna_dashboard._app").error("Exception: no such table\nTraceback ...")
+    assert said[-1] == "Exception: no such table"
+    assert len(said) == 3
+    assert capfd.readouterr() == ("", "")
+
+
+# Figures kept in a study
 
 
 def test_saved_figures_replace_each_other(url: str, study: optuna.Study) -> None:
@@ -243,22 +290,22 @@ def test_saved_figures_replace_each_other(url: str, study: optuna.Study) -> None
 # A storage that can only be read
 
 
-def answer_without_rights(url: str, requests: Sequence[tuple[str, str]], statuses: Path) -> None:
+def answer_without_rights(url: str, edit: bool, requests: Sequence[tuple[str, str]], statuses: Path) -> None:
     """Write down the statuses of requests to a dashboard whose user may do no more than the files allow.
 
     That is still root, without capabilities: another user might not even be let into the folder of the interpreter.
     """
     header, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     assert ctypes.CDLL(None).capset(header, none) == 0
-    app = make_app(url)
+    app = make_app(url, edit=edit)
     statuses.write_text(json.dumps([call(app, path, method)[0] for path, method in requests]))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="Only root can give files away.")
 @pytest.mark.parametrize("left_open", [False, True], ids=["settled", "with a log"])
-@pytest.mark.parametrize("mode", [0o555, 0o755])
+@pytest.mark.parametrize(("mode", "edit"), [(0o555, False), (0o755, True)])
 def test_a_storage_that_can_only_be_read_is_shown_and_not_changed(
-    mode: int, left_open: bool, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    mode: int, edit: bool, left_open: bool, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("read-only")
     url = f"sqlite:///{folder}/studies.db"
@@ -275,7 +322,7 @@ def test_a_storage_that_can_only_be_read_is_shown_and_not_changed(
     path = f"/api/studies/{made._study_id}"
     requests = [("/api/studies", "GET"), (path, "GET"), (path, "DELETE")]
     # Not forked from here: the threads of other tests would be missing there, and what they held stay locked.
-    process = start(answer_without_rights, url, requests, tmp_path / "statuses")
+    process = start(answer_without_rights, url, edit, requests, tmp_path / "statuses")
     process.join(60)
     assert json.loads((tmp_path / "statuses").read_text()) == ["200 OK", "200 OK", "403 Forbidden"]
     assert {file.name: file.read_bytes() for file in folder.iterdir() if not left_open} == before

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from fewest import read_commands
 from fewest.cli import cli
+from fewest.dashboards.found import found, storage_at
 from fewest.search.answers.summary import Summary, summarise
 from fewest.search.settings.files import load
 from fewest.storage.trials.cohort_storage import optuna_storage
@@ -37,14 +38,14 @@ def add_trial(study: optuna.Study) -> None:
 
 def test_what_is_written_meanwhile_is_not_seen(url: str, study: optuna.Study) -> None:
     network = VerifiedNetwork((4,), 0, 0.9, 0.9, 30, 1.0)
-    with read_commands.storage_at(url) as connection:
+    with storage_at(url) as connection:
         key = read_study(connection, "digits").study_id
         add_trial(study)
         write_results(optuna_storage(url).engine, key, [network])
         assert len(read_trials(connection, key)) == 1
         assert read_results(connection, key) == []
-    assert len(read_commands.found("digits", url).trials) == 2
-    assert read_commands.found("digits", url).verified == [network]
+    assert len(found("digits", url).trials) == 2
+    assert found("digits", url).verified == [network]
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
@@ -57,8 +58,8 @@ def test_an_answer_is_worked_out_once_and_without_curves(
         worked_out.append(arguments)
         return summarise(*arguments)
 
-    monkeypatch.setattr("fewest.read_commands.summarise", counted)
-    monkeypatch.delattr(read_commands, "read_curves")
+    monkeypatch.setattr("fewest.dashboards.found.summarise", counted)
+    monkeypatch.delattr("fewest.storage.trials.curves.read_curves")
     result = CliRunner().invoke(cli, ["answer", "digits", "--format", form, "--storage", url])
     assert result.exit_code == 0, result.output
     assert len(worked_out) == 1
