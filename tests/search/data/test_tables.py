@@ -23,13 +23,8 @@ from fewest.search.data.labelled import read_labelled
 from fewest.search.data.loading import load
 from fewest.search.data.own_data import settings_for
 from fewest.search.data.samples import SealedTest, SearchData
-<<<<<<< HEAD
 from fewest.search.data.tables import n_rows, read_table
-from fewest.search.data.text_columns import with_numbers
-=======
-from fewest.search.data.tables import read_table
 from fewest.search.data.text_columns import places, with_numbers
->>>>>>> 595e9c8 (Data frames from Python need no Arrow, and the public load keeps its signature; a test follows the new words for memory)
 from fewest.search.settings.config import DataConfig
 from fewest.storage.errors import FewestError
 
@@ -536,7 +531,6 @@ def test_arff_of_many_hands_is_read(tmp_path: Path) -> None:
     assert frame["class"].fillna("-").tolist() == ["yes", "no", "yes", "no", "-"]
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_rows_are_counted_whatever_ends_a_line(end: str, tmp_path: Path) -> None:
     (tmp_path / "it.csv").write_bytes(end.join(["a,y", *["1,x", "2,z"] * 10, ""]).encode())
@@ -558,7 +552,8 @@ def test_rows_that_a_stray_quotation_mark_swallows_are_said(stray: str, tmp_path
 def test_a_line_break_in_a_value_is_no_lost_row(tmp_path: Path) -> None:
     (tmp_path / "it.csv").write_text('a,b,y\n1,"two, or\nthree",x\n')
     assert read_table(tmp_path / "it.csv").notes == ()
-=======
+
+
 def test_a_data_frame_needs_no_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     frame = pd.DataFrame({"x": np.array(["1", "2"], object)})
@@ -566,4 +561,3 @@ def test_a_data_frame_needs_no_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
     column = pd.Series(["b", None, "c", "a"], dtype=object)
     assert places(column, ["a", "b", None]).tolist() == [1, 2, -1, 0]
     assert places(column, ["a", "b"]).tolist() == [1, -1, -1, 0]
->>>>>>> 595e9c8 (Data frames from Python need no Arrow, and the public load keeps its signature; a test follows the new words for memory)
