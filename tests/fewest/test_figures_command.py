@@ -103,6 +103,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The figures of each drawing."""
     drawings: list[dict[str, Any]] = []
     monkeypatch.setattr("fewest.figures.save_figures", lambda _, figures: drawings.append(figures))
+    monkeypatch.setattr("fewest.figures.write_notes", lambda study: None)
     return drawings
 
 

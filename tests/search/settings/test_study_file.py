@@ -43,7 +43,7 @@ def test_what_was_found_stands_above_the_settings() -> None:
 def test_arrays_have_no_settings_of_columns() -> None:
     text = study_file(StudyConfig.of(BASE), [], "fewest run a.toml", of_table=False)
     data = tomllib.loads(text)["data"]
-    assert set(data) == {"name", "validation", "validation_share"}
+    assert set(data) == {"name", "validation", "validation_share", "metric"}
     assert "COLUMN" not in text
 
 
