@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData
 from fewest.search.settings.keras_settings import keras, tf
+from fewest.search.settings.memory import keep_memory
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network
@@ -308,6 +309,7 @@ def _batches(order: SampleOrder, epoch: int, n_train: int, protocol: Protocol) -
     """Return the batches of each epoch from `epoch` on, one element for each epoch."""
 
     def batches() -> Iterator[NDArray[np.int32]]:
+        keep_memory()  # This data set has just made TensorFlow map every block from 128 KiB on.
         for e in range(epoch, protocol.epochs):
             yield order.batches(e, n_train, protocol.batch_size)
 
