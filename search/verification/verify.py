@@ -173,6 +173,8 @@ def _scored(
 class _Watch(Bystander):
     """A watcher that shows progress, saves checkpoints, and stops on request."""
 
+    wants_curve = False
+
     def __init__(
         self, listener: Listener, checkpoints: CohortCheckpoints, n_finished: int, n_networks: int, n_epochs: int
     ) -> None:

@@ -73,7 +73,7 @@ def train_cohort(
     cohort = _Cohort(networks, data, protocol, watcher, tuning or Tuning())
     while cohort.training:
         cohort.enter().fit(
-            _batches(order, cohort.epoch, len(data.y_train), protocol),
+            _batches(order, cohort.epoch, len(data.y_train), protocol, watcher.wants_curve),
             initial_epoch=cohort.epoch,
             epochs=protocol.epochs,
             steps_per_epoch=1,
@@ -229,7 +229,12 @@ class _Cohort:
             member.seconds += share
             of_member = {name: values[index] for name, values in logs.items()}
             metrics = EpochMetrics.of(of_member, len(self._data.y_validation))
-            broken = next((n for n in ("loss", "val_loss") if not np.isfinite(getattr(metrics, n))), None)
+            known = (
+                ("loss", "val_loss")
+                if self._protocol.validates(self.epoch - 1, self._watcher.wants_curve)
+                else ("loss",)
+            )
+            broken = next((n for n in known if not np.isfinite(getattr(metrics, n))), None)
             if broken:
                 self._end(position, "failed", f"{broken} is {getattr(metrics, broken)} after epoch {self.epoch - 1}")
             else:
@@ -305,15 +310,16 @@ def _outcome(member: Member, protocol: Protocol) -> Outcome:
     )
 
 
-def _batches(order: SampleOrder, epoch: int, n_train: int, protocol: Protocol) -> tf.data.Dataset:
-    """Return the batches of each epoch from `epoch` on, one element for each epoch."""
+def _batches(order: SampleOrder, epoch: int, n_train: int, protocol: Protocol, wants_curve: bool) -> tf.data.Dataset:
+    """Return for each epoch from `epoch` on one element: its batches, and whether it is validated."""
 
-    def batches() -> Iterator[NDArray[np.int32]]:
+    def batches() -> Iterator[tuple[NDArray[np.int32], bool]]:
         keep_memory()  # This data set has just made TensorFlow map every block from 128 KiB on.
         for e in range(epoch, protocol.epochs):
-            yield order.batches(e, n_train, protocol.batch_size)
+            yield order.batches(e, n_train, protocol.batch_size), protocol.validates(e, wants_curve)
 
     size = (n_batches(n_train, protocol.batch_size), min(protocol.batch_size, n_train))
     options = tf.data.Options()
     options.autotune.enabled = False  # Its thread sleeps 10, 20, 40, ... ms between looks, and `fit` waits for its end.
-    return tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec(size, tf.int32)).with_options(options)
+    signature = (tf.TensorSpec(size, tf.int32), tf.TensorSpec((), tf.bool))
+    return tf.data.Dataset.from_generator(batches, output_signature=signature).with_options(options)
