@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from fewest.search.settings.config import EngineName
+from fewest.search.settings.config import EngineName, Goal
 from fewest.storage import DEFAULT_URL
 
 if TYPE_CHECKING:
@@ -73,6 +73,11 @@ def with_budget(command: Command) -> Command:
     options = (
         click.option("--trials", type=int, help="Networks to train in all."),
         click.option("--timeout", type=float, metavar="SECONDS", help="Seconds of training in all."),
+        click.option(
+            "--goal",
+            type=click.Choice(get_args(Goal)),
+            help="Where to end: with the answers, a level front as well (default), or answers for every depth, too.",
+        ),
     )
     return _with_all(command, options)
 
@@ -156,6 +161,7 @@ def study_given(
     targets: tuple[float, ...],
     trials: int | None,
     timeout: float | None,
+    goal: str | None,
 ) -> "StudyConfig":
     """Load the study file, or make settings for a data file, and apply those of `with_study` and `with_budget`."""
     from fewest.search.data.own_data import is_data, settings_for
@@ -172,6 +178,7 @@ def study_given(
         "budget.targets": list(targets) or None,
         "budget.trials": trials,
         "budget.timeout": timeout,
+        "budget.goal": goal,
     }
     changes = [*overrides, *as_overrides(given)]
     return checked(settings_for(study), changes) if is_data(study) else load(study, changes)

@@ -15,6 +15,9 @@ from rich.console import Console
 from fewest.dashboards.console import err, say
 from fewest.quiet import quiet_libraries
 from fewest.read_commands import print_answer_of, stored_study
+from fewest.search.answers.answer import TargetAnswer, answer_targets, is_settled
+from fewest.search.answers.results import collect
+from fewest.search.answers.sentences import statements_of
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import Override, command_on, continued, is_finished, overridden
 from fewest.search.settings.stored import our_study
@@ -26,6 +29,7 @@ from fewest.storage.trials.records import StudyRecord
 if TYPE_CHECKING:
     from fewest.search.data.samples import SealedTest
     from fewest.search.keeper import Keeper
+    from fewest.search.listener import Listener
     from fewest.search.study.study import OpenStudy
     from fewest.search.training.interface import Engine
 
@@ -224,14 +228,52 @@ class Job:
         with following(self.console, quiet=self.manner.quiet) as show:
             echo, poll_seconds = say_to(self.console), self.manner.pace.poll_seconds
             listener = Listener(show, figures.refresh_if_old, echo, should_stop, should_leave, poll_seconds)
-            if searching:
-                ending = search(self.study, self.engine, listener, self.keeper)
-                if ending in _EARLY_ENDINGS:
-                    listener.echo(_EARLY_ENDINGS[ending].format(patience=self.study.config.budget.patience))
-            verify(self.study, self.engine, self.sealed, listener, self.keeper)
+            if not (searching and self._settles(listener)):
+                if searching:
+                    ending = search(self.study, self.engine, listener, self.keeper, self._first_answer(listener))
+                    if ending in _EARLY_ENDINGS:
+                        listener.echo(_EARLY_ENDINGS[ending].format(patience=self.study.config.budget.patience))
+                verify(self.study, self.engine, self.sealed, listener, self.keeper)
             figures.refresh()
             if searching:
                 self.study.finish()
+
+
+    def _settles(self, listener: "Listener") -> bool:
+        """Work for the answer alone, if that is the goal; say whether bracket and verification have settled it."""
+        from fewest.search.listener import wait
+        from fewest.search.loop import search
+        from fewest.search.verification.verify import verify_bracket
+
+        study = self.study
+        if study.config.budget.goal != "answer" or study.is_searched():
+            return False
+        search(study, self.engine, listener, self.keeper, self._first_answer(listener), beyond_bracket=False)
+        if study.bracketed() is None:
+            return False
+        while not verify_bracket(study, self.engine, self.sealed, listener, self.keeper, deeper=True):
+            wait(listener)
+        return all(map(is_settled, self._targets()))
+
+    def _first_answer(self, listener: "Listener") -> Callable[[], bool]:
+        """Return a function that verifies softmax and one hidden layer, and says what it has found, once."""
+        from fewest.search.verification.verify import verify_bracket
+
+        def verified() -> bool:
+            before = len(self.study.results())
+            done = verify_bracket(self.study, self.engine, self.sealed, listener, self.keeper, deeper=False)
+            results = self.study.results()
+            if done and len(results) > before:
+                for sentence in statements_of(self._targets(), self.study.data.name, results):
+                    listener.echo(f"First answer: {sentence}.")
+            return done
+
+        return verified
+
+    def _targets(self) -> list[TargetAnswer]:
+        """Work out the answers so far."""
+        config = self.study.config
+        return answer_targets(collect(self.study.results()), config.budget.targets, config.space.max_depth)
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from fewest.search.answers.summary import Summary
 from fewest.search.answers.wording import WORDING, plural, short_percent
 from fewest.storage.trials.records import VerifiedNetwork
 
-__all__ = ["statement", "statements"]
+__all__ = ["statement", "statements", "statements_of"]
 
 SAMPLES = {"mnist": "digits", "digits": "digits", "fashion_mnist": "images"}
 """Words for a data set's samples in a sentence, by the data set's name."""
+
+BEATEN = "a deeper network could still beat it"
 
 
 def statements(summary: Summary, verified: Sequence[VerifiedNetwork]) -> list[str]:
@@ -22,17 +24,25 @@ def statements(summary: Summary, verified: Sequence[VerifiedNetwork]) -> list[st
         summary: Summary of the study.
         verified: Networks scored on the test set; the sentences quote those of softmax alone.
     """
+    return statements_of(summary.targets, summary.dataset, verified)
+
+
+def statements_of(
+    targets: Sequence[TargetAnswer], dataset: str, verified: Sequence[VerifiedNetwork]
+) -> list[str]:
+    """Write the answers to targets, from verified networks of a data set; see `statements`."""
     if not verified:
         return []
     softmax = trained(collect(verified).get((), ()))
-    samples = SAMPLES.get(summary.dataset, "test samples")
-    return [statement(target, fmean(softmax) if softmax else None, samples) for target in summary.targets]
+    samples = SAMPLES.get(dataset, "test samples")
+    return [statement(target, fmean(softmax) if softmax else None, samples) for target in targets]
 
 
 def statement(target: TargetAnswer, softmax_accuracy: float | None = None, samples: str = "test samples") -> str:
     """Write the answer to one target as a sentence.
 
-    If softmax alone is the typical answer, the sentence says so and adds the answer for one hidden layer.
+    If softmax alone is the typical answer, the sentence says so and adds the answer for one hidden layer. While fewer
+    neurons in more layers could still be enough, it says that, too.
 
     Args:
         target: All answers to the target.
@@ -50,7 +60,8 @@ def statement(target: TargetAnswer, softmax_accuracy: float | None = None, sampl
     opening = f"At least {short_percent(target.accuracy)} of {samples} right: "
     typical = target.overall["typical"]
     if not (isinstance(typical, Answer) and typical.neurons == 0):
-        said = opening + _sizes(target.overall)
+        beaten = f"; {BEATEN}" if target.could_beat else ""
+        said = opening + _sizes(target.overall) + beaten
         if softmax_accuracy is None:
             return said
         return f"{said}; 0 hidden neurons already give {short_percent(softmax_accuracy, 1)}"

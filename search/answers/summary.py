@@ -6,11 +6,14 @@
      "front": [{"trial": int, "widths": [int], "neurons": int, "parameters": int, "validation_accuracy": float,
                 "test_accuracy": {"mean": float, "sd": float, "min": float, "max": float, "seeds": int} | null}],
      "targets": [{"accuracy": float, "possible": ANSWER, "typical": ANSWER, "reliable": ANSWER,
-                  "by_depth": {"0": {"possible": ANSWER, ...}, ...}, "unanswered": {"reliable": str, ...}}]}
+                  "could_beat": [int], "by_depth": {"0": {"possible": ANSWER, ...}, ...},
+                  "unanswered": {"reliable": str, ...}, "at_least": {"reliable": int, ...}}]}
     ANSWER = null | {"neurons": int, "widths": [int], "interval": [int, int], "test_accuracy": float,
                      "seeds": int}
 
-`unanswered` stands only where an ANSWER is null, and says why.
+`unanswered` stands only where an ANSWER is null, and says why. `at_least` stands only where a depth has no ANSWER of its
+own, but is shown to need at least as many neurons as the answer over all depths. `could_beat` lists the numbers of hidden
+layers with which fewer neurons than `typical` could still be enough.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -176,6 +179,8 @@ def summarise(
     results = collect(verified)
     ended = [trial for trial in trials if trial.epochs]
     seconds = sum(trial.seconds or 0.0 for trial in ended) + sum(network.seconds for network in verified)
+    # Where the settings list the architectures, nothing else is asked about.
+    deepest = config.space.max_depth if config.space.architectures is None else 0
     return Summary(
         study=study.name,
         dataset=study.attributes["data"]["name"],
@@ -187,7 +192,7 @@ def summarise(
         epochs_saved=sum(config.training.epochs - (trial.epochs or 0) for trial in ended if trial.state == "pruned"),
         seconds=round(seconds, 3),
         front=tuple(_front(trials, config.space.size, results)),
-        targets=tuple(answer_targets(results, config.budget.targets)),
+        targets=tuple(answer_targets(results, config.budget.targets, deepest)),
     )
 
 

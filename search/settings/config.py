@@ -5,7 +5,7 @@ A study file is TOML. Every setting has a dotted name (`training.epochs`) that e
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails
@@ -18,6 +18,8 @@ __all__ = [
     "BudgetConfig",
     "DataConfig",
     "EngineName",
+    "GOALS",
+    "Goal",
     "OutputConfig",
     "PruningConfig",
     "ReferenceConfig",
@@ -32,6 +34,12 @@ Accuracy = Annotated[float, Field(gt=0, lt=1)]
 
 EngineName: TypeAlias = Literal["population", "keras"]
 """The engines; `search.training.engines` has what each is."""
+
+Goal: TypeAlias = Literal["answer", "front", "depths"]
+"""What a study works for: answers over all depths, then a level front, then an answer for every depth as well."""
+
+GOALS: tuple[Goal, ...] = get_args(Goal)
+"""The goals, each of which includes those before it."""
 
 
 class SettingsError(MisuseError):
@@ -127,6 +135,8 @@ class BudgetConfig(_Settings):
     targets: tuple[Accuracy, ...] = Field(min_length=1)
     verification_seeds: int = Field(default=20, ge=0)
     """Most seeds for each candidate in verification; 0 skips verification."""
+    goal: Goal = "front"
+    """Where the study ends: with the answers, with a level front as well, or with an answer for every depth, too."""
 
     @model_validator(mode="after")
     def _targets_ascend(self) -> "BudgetConfig":

@@ -247,7 +247,7 @@ class TestWords:
             "test_accuracy": 0.95,
             "seeds": 20,
         }
-        assert set(written) == {"accuracy", "possible", "typical", "reliable", "by_depth"}
+        assert set(written) == {"accuracy", "possible", "typical", "reliable", "could_beat", "by_depth"}
         assert written["by_depth"]["1"]["reliable"] is None
         assert written["by_depth"]["1"]["unanswered"] == {"reliable": "not reached up to 32 neurons"}
 
