@@ -238,7 +238,6 @@ class Job:
             if searching:
                 self.study.finish()
 
-
     def _settles(self, listener: "Listener") -> bool:
         """Work for the answer alone, if that is the goal; say whether bracket and verification have settled it."""
         from fewest.search.listener import wait

@@ -31,6 +31,7 @@ def search(
         keeper: Keeper of the networks on the front; None keeps no network.
         first_answer: Function that verifies what the bracket has shown. It is called between cohorts once the bracket
             has ended, until it returns True; False means that another worker verifies. None verifies nothing.
+        beyond_bracket: Whether to go on after ladder and bracket.
 
     Returns:
         The reason for the search's end.

@@ -27,9 +27,7 @@ def statements(summary: Summary, verified: Sequence[VerifiedNetwork]) -> list[st
     return statements_of(summary.targets, summary.dataset, verified)
 
 
-def statements_of(
-    targets: Sequence[TargetAnswer], dataset: str, verified: Sequence[VerifiedNetwork]
-) -> list[str]:
+def statements_of(targets: Sequence[TargetAnswer], dataset: str, verified: Sequence[VerifiedNetwork]) -> list[str]:
     """Write the answers to targets, from verified networks of a data set; see `statements`."""
     if not verified:
         return []

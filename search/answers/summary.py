@@ -11,9 +11,9 @@
     ANSWER = null | {"neurons": int, "widths": [int], "interval": [int, int], "test_accuracy": float,
                      "seeds": int}
 
-`unanswered` stands only where an ANSWER is null, and says why. `at_least` stands only where a depth has no ANSWER of its
-own, but is shown to need at least as many neurons as the answer over all depths. `could_beat` lists the numbers of hidden
-layers with which fewer neurons than `typical` could still be enough.
+`unanswered` stands only where an ANSWER is null, and says why. `at_least` stands only where a depth has no ANSWER of
+its own, but is shown to need at least as many neurons as the answer over all depths. `could_beat` lists the numbers of
+hidden layers with which fewer neurons than `typical` could still be enough.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -15,10 +15,10 @@ from fewest.search.settings.space import SearchSpace
 from fewest.storage.errors import MisuseError
 
 __all__ = [
+    "GOALS",
     "BudgetConfig",
     "DataConfig",
     "EngineName",
-    "GOALS",
     "Goal",
     "OutputConfig",
     "PruningConfig",

@@ -96,8 +96,8 @@ def command_on(verb: str, name: str, options: str = "") -> str:
 def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     """Merge stored and given settings of a study that is run again.
 
-    Budgets are totals: the larger one counts, and so does the further goal. The targets of both are kept. Patience, output and the path of the data
-    are taken from `given`. No other setting may differ.
+    Budgets are totals: the larger one counts, and so does the further goal. The targets of both are
+    kept. Patience, output and the path of the data are taken from `given`. No other setting may differ.
 
     Raises:
         SettingsError: Another setting differs.

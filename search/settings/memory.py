@@ -37,7 +37,8 @@ def keep_memory() -> bool:
     library = ctypes.CDLL(None)
     if not hasattr(library, "gnu_get_libc_version"):
         return False  # Other libraries have no `mallopt`, or one with other parameters.
-    return all([library.mallopt(name, value) == 1 for name, value in PARAMETERS.items()])
+    made = [library.mallopt(name, value) == 1 for name, value in PARAMETERS.items()]
+    return all(made)
 
 
 def _user_decides() -> bool:

@@ -96,7 +96,7 @@ class History:
     def accuracies(self, wanted: Iterable[Architecture]) -> dict[Architecture, float | None]:
         """Return the final validation accuracy of each wanted architecture's first ended trial.
 
-        Only those trials count, whatever else has ended: a pruned one has the accuracy expected from the others' curves.
+        Only those trials count, whatever else has ended: a pruned one has the accuracy that the others' curves promise.
 
         Returns:
             None for a trial that failed; nothing for an architecture without an ended trial.

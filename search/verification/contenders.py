@@ -1,4 +1,4 @@
-"""The depths that can hold an answer: one hidden layer is verified first, and deeper networks only as far as they matter.
+"""The depths that can hold an answer: one hidden layer is verified first, deeper networks only as far as they matter.
 
 An answer over all depths is the smallest of the depths' answers. Deeper networks usually need more neurons than one
 layer. So a deeper depth is challenged at one size: one neuron fewer than the answer of the other depths. Where that
@@ -15,7 +15,14 @@ from fewest.search.answers.answer import Answer, answer_target
 from fewest.search.answers.evidence import SHARES, evidence
 from fewest.search.answers.results import Results, by_depth
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
-from fewest.search.verification.allocation import Rule, candidates, is_between_looks, next_seeds, to_next_look, worth_more
+from fewest.search.verification.allocation import (
+    Rule,
+    candidates,
+    is_between_looks,
+    next_seeds,
+    to_next_look,
+    worth_more,
+)
 from fewest.search.verification.shapes import crossing_shape, shape_of_size
 
 __all__ = ["seeds_for_answers"]

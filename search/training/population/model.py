@@ -155,7 +155,8 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
                 whether to validate, a bool scalar.
 
         Returns:
-            `loss`, `accuracy`, `val_loss`, `val_accuracy`: float32 `(members,)` each; the last two NaN without validation.
+            `loss`, `accuracy`, `val_loss`, `val_accuracy`: float32 `(members,)` each; the last two are NaN
+            without validation.
         """
         self.n_traced += 1
         order, validates = data

@@ -71,3 +71,8 @@ def test_samples_are_called_what_they_are(dataset: str, samples: str) -> None:
 
 def test_before_verification_nothing_is_said() -> None:
     assert statements(summary("mnist"), []) == []
+
+
+def test_a_deeper_network_that_could_beat_it_is_told() -> None:
+    said = statement(TargetAnswer(0.95, OVERALL, {}, could_beat=(2, 3)))
+    assert said.endswith("12 with luck; a deeper network could still beat it")

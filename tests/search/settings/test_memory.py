@@ -1,5 +1,6 @@
 """Freed memory stays with the process, so that the next step need not fault it in again."""
 
+import ctypes
 import os
 import platform
 import subprocess
@@ -8,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from fewest.search.settings import memory
 from fewest.search.settings.memory import keep_memory
 
 ROOT = Path(__file__).parents[3]
@@ -59,13 +59,13 @@ def test_a_users_own_settings_win(variables: dict[str, str]) -> None:
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     assert not keep_memory()
 
 
 def test_another_system_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory.sys, "platform", "win32")
-    monkeypatch.setattr(memory.ctypes, "CDLL", None)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(ctypes, "CDLL", None)
     assert not keep_memory()
 
 

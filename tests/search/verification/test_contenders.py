@@ -67,11 +67,13 @@ def test_without_an_answer_in_one_layer_every_depth_counts() -> None:
 
 def test_softmax_is_beaten_by_nothing() -> None:
     """No network has fewer than 0 neurons, so deeper ones are not even challenged."""
+    results: dict[Architecture, list[float]]
     results = {(): [0.96, 0.961, 0.962, 0.963], **{(n,): [0.97, 0.971, 0.972, 0.973] for n in (1, 2, 3, 4)}}
     assert seeds_for_answers([((1,), 0.97)], results, [TARGET], SPACE, Rule()) == {}
     assert is_settled(answer_target(results, TARGET, max_depth=3))
 
 
 def test_networks_in_fewer_neurons_than_layers_do_not_exist() -> None:
+    results: dict[Architecture, list[float]]
     results = {(): [0.5, 0.51, 0.52, 0.53], **{(n,): [0.97, 0.971, 0.972, 0.973] for n in (1, 2, 3, 4)}}
     assert seeds_for_answers([((1,), 0.97)], results, [TARGET], SPACE, Rule()) == {}
