@@ -228,7 +228,9 @@ class Job:
         with following(self.console, quiet=self.manner.quiet) as show:
             echo, poll_seconds = say_to(self.console), self.manner.pace.poll_seconds
             listener = Listener(show, figures.refresh_if_old, echo, should_stop, should_leave, poll_seconds)
-            if not (searching and self._settles(listener)):
+            if searching and self._settles(listener):
+                listener.echo("The answers stand, so the study ends here; `--goal front` searches on.")
+            else:
                 if searching:
                     ending = search(self.study, self.engine, listener, self.keeper, self._first_answer(listener))
                     if ending in _EARLY_ENDINGS:
