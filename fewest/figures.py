@@ -1,10 +1,12 @@
-"""The figures that a running study stores with its trials, for optuna-dashboard to show."""
+"""The figures and answers that a running study stores with its trials, for optuna-dashboard to show."""
 
 import time
 
 from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.front import plot_front
-from fewest.dashboards.saved import save_curves_figure, save_front_figure
+from fewest.dashboards.saved import save_answers, save_curves_figure, save_front_figure
+from fewest.search.answers.sentences import statements_of
+from fewest.search.answers.summary import targets_of
 from fewest.search.study.study import OpenStudy
 
 __all__ = ["Figures"]
@@ -14,7 +16,7 @@ SECONDS_BETWEEN = 30.0
 
 
 class Figures:
-    """A study's front and learning curves, drawn and stored with the study."""
+    """A study's front, learning curves and answers, stored with the study."""
 
     def __init__(self, study: OpenStudy) -> None:
         self._study = study
@@ -31,4 +33,6 @@ class Figures:
         drawn_from = (*study.trials_and_curves(), config.budget.targets, config.space.size)
         save_front_figure(study.optuna, plot_front(*drawn_from))
         save_curves_figure(study.optuna, plot_curves(*drawn_from))
+        results = study.results()
+        save_answers(study.optuna, statements_of(targets_of(config, results), study.data.name, results))
         self._drawn_at = time.monotonic()

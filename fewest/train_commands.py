@@ -15,9 +15,9 @@ from rich.console import Console
 from fewest.dashboards.console import err, say
 from fewest.quiet import quiet_libraries
 from fewest.read_commands import print_answer_of, stored_study
-from fewest.search.answers.answer import TargetAnswer, answer_targets, is_settled
-from fewest.search.answers.results import collect
+from fewest.search.answers.answer import is_settled
 from fewest.search.answers.sentences import statements_of
+from fewest.search.answers.summary import targets_of
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import Override, command_on, continued, is_finished, overridden
 from fewest.search.settings.stored import our_study
@@ -254,7 +254,7 @@ class Job:
             return False
         while not verify_bracket(study, self.engine, self.sealed, listener, self.keeper, deeper=True):
             wait(listener)
-        return all(map(is_settled, self._targets()))
+        return all(map(is_settled, targets_of(study.config, study.results())))
 
     def _first_answer(self, listener: "Listener") -> Callable[[], bool]:
         """Return a function that verifies softmax and one hidden layer, and says what it has found, once."""
@@ -265,16 +265,12 @@ class Job:
             done = verify_bracket(self.study, self.engine, self.sealed, listener, self.keeper, deeper=False)
             results = self.study.results()
             if done and len(results) > before:
-                for sentence in statements_of(self._targets(), self.study.data.name, results):
+                targets = targets_of(self.study.config, results)
+                for sentence in statements_of(targets, self.study.data.name, results):
                     listener.echo(f"First answer: {sentence}.")
             return done
 
         return verified
-
-    def _targets(self) -> list[TargetAnswer]:
-        """Work out the answers so far."""
-        config = self.study.config
-        return answer_targets(collect(self.study.results()), config.budget.targets, config.space.max_depth)
 
 
 @contextmanager

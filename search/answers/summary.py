@@ -29,7 +29,7 @@ from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import StudyRecord, TrialRecord, TrialState, VerifiedNetwork
 
-__all__ = ["FrontMember", "Summary", "TestAccuracy", "TrialCounts", "summarise"]
+__all__ = ["FrontMember", "Summary", "TestAccuracy", "TrialCounts", "summarise", "targets_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +179,6 @@ def summarise(
     results = collect(verified)
     ended = [trial for trial in trials if trial.epochs]
     seconds = sum(trial.seconds or 0.0 for trial in ended) + sum(network.seconds for network in verified)
-    # Where the settings list the architectures, nothing else is asked about.
-    deepest = config.space.max_depth if config.space.architectures is None else 0
     return Summary(
         study=study.name,
         dataset=study.attributes["data"]["name"],
@@ -192,8 +190,15 @@ def summarise(
         epochs_saved=sum(config.training.epochs - (trial.epochs or 0) for trial in ended if trial.state == "pruned"),
         seconds=round(seconds, 3),
         front=tuple(_front(trials, config.space.size, results)),
-        targets=tuple(answer_targets(results, config.budget.targets, deepest)),
+        targets=tuple(targets_of(config, verified)),
     )
+
+
+def targets_of(config: StudyConfig, verified: Sequence[VerifiedNetwork]) -> list[TargetAnswer]:
+    """Answer every target of a study from its verified networks."""
+    # Where the settings list the architectures, nothing else is asked about.
+    deepest = config.space.max_depth if config.space.architectures is None else 0
+    return answer_targets(collect(verified), config.budget.targets, deepest)
 
 
 def _front(trials: Sequence[TrialRecord], size: Size, results: Results) -> Iterator[FrontMember]:

@@ -16,11 +16,12 @@ from wsgiref.validate import validator
 import optuna
 import pytest
 from forked import start
+from optuna_dashboard import get_note, save_note
 from synthetic import make_study
 
 from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.front import plot_front
-from fewest.dashboards.saved import save_curves_figure, save_front_figure
+from fewest.dashboards.saved import save_answers, save_curves_figure, save_front_figure
 from fewest.dashboards.server import HEADERS, Guard, ServerError, _listen, make_app, serve
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.trials.cohort_storage import optuna_storage
@@ -280,3 +281,14 @@ def test_a_storage_that_can_only_be_read_is_shown_and_not_changed(
     assert json.loads((tmp_path / "statuses").read_text()) == ["200 OK", "200 OK", "403 Forbidden"]
     assert {file.name: file.read_bytes() for file in folder.iterdir() if not left_open} == before
     folder.chmod(0o755)
+
+
+def test_answers_are_the_studys_note_unless_somebody_has_written_one(study: optuna.Study) -> None:
+    save_answers(study, [])
+    assert get_note(study) == ""
+    save_answers(study, ["At least 90 % right: 5 neurons typically; a deeper network could still beat it"])
+    save_answers(study, ["At least 90 % right: 5 neurons typically"])
+    assert get_note(study) == "## Fewest hidden neurons\n\n- At least 90 % right: 5 neurons typically."
+    save_note(study, "Mine.")
+    save_answers(study, ["At least 90 % right: 4 neurons typically"])
+    assert get_note(study) == "Mine."
