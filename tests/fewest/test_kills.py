@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("none_left")]
 
 def test_a_study_killed_at_random_moments_has_the_networks_of_one_that_was_not(tmp_path: Path) -> None:
     """In the search, in the first answer's verification, and in the last one."""
-    settings = [f"budget.trials={N_TRIALS}", "budget.verification_seeds=8", "training.epochs=12"]
+    settings = [f"budget.trials={N_TRIALS}", "budget.verification_seeds=4", "training.epochs=12"]
     config = load("digits", [*settings, "budget.targets=[0.95]", "space.max_depth=2"])
     whole, broken = (f"sqlite:///{tmp_path / name}.db" for name in ("whole", "broken"))
     start(int).join()  # From now on there is something to fork from.
