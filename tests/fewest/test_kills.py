@@ -86,7 +86,7 @@ def wait_for_work(log: Path, n: int, process: BaseProcess) -> None:
 
 
 def verified(url: str) -> list[tuple[Any, ...]]:
-    """All that the seed decides of the verified networks, in the order of their training."""
+    """All that the seed decides of the verified networks."""
     return [(of.widths, of.seed, of.test_accuracy, of.validation_accuracy, of.epochs) for of in results_of(url)]
 
 
