@@ -257,14 +257,14 @@ class Job:
         return all(map(is_settled, targets_of(study.config, study.results())))
 
     def _first_answer(self, listener: "Listener") -> Callable[[], bool]:
-        """Return a function that verifies softmax and one hidden layer, and says what it has found, once."""
+        """Return a function that verifies softmax and one hidden layer, and prints what it has found, once."""
         from fewest.search.verification.verify import verify_bracket
 
         def verified() -> bool:
             before = len(self.study.results())
             done = verify_bracket(self.study, self.engine, self.sealed, listener, self.keeper, deeper=False)
             results = self.study.results()
-            if done and len(results) > before:
+            if done and len(results) > before and not self.manner.quiet:
                 targets = targets_of(self.study.config, results)
                 for sentence in statements_of(targets, self.study.data.name, results):
                     listener.echo(f"First answer: {sentence}.")

@@ -10,7 +10,7 @@ from helpers import command, results_of, trials_of
 pytestmark = pytest.mark.slow
 
 SMALL = ["--set", "training.epochs=8", "--set", "space.max_depth=2", "--set", "space.max_width=16", "--target", "0.7"]
-SMALL += ["--set", "budget.verification_seeds=8", "--set", "budget.patience=10", "--trials", "40", "--quiet"]
+SMALL += ["--set", "budget.verification_seeds=8", "--set", "budget.patience=10", "--trials", "40"]
 
 
 def answer_in(url: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
