@@ -83,6 +83,7 @@ def run(url: str, quiet: bool, artifacts: str | None, checkpoints: str | None, *
 
     Example: fewest run iris.csv --label species
     Example: fewest run mnist --trials 200 --set training.epochs=20
+    Example: fewest run mnist --goal answer
     """
     from fewest.train_commands import run_study
 
@@ -169,7 +170,14 @@ def cluster(scheduler: str, n_workers: int, names: tuple[str, ...], idle: str, u
 @with_places
 @with_storage
 def resume(
-    name: str, trials: int | None, timeout: float | None, data: str | None, quiet: bool, url: str, **places: str | None
+    name: str,
+    trials: int | None,
+    timeout: float | None,
+    goal: str | None,
+    data: str | None,
+    quiet: bool,
+    url: str,
+    **places: str | None,
 ) -> None:
     """Continue the interrupted study NAME from its stored settings.
 
@@ -177,7 +185,7 @@ def resume(
     """
     from fewest.train_commands import resume_study
 
-    given = {"budget.trials": trials, "budget.timeout": timeout, "data.name": data}
+    given = {"budget.trials": trials, "budget.timeout": timeout, "budget.goal": goal, "data.name": data}
     resume_study(name, as_overrides(given), url, manner=manner_given(quiet, **places))
 
 

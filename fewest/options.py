@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from fewest.search.settings.config import EngineName, Metric
+from fewest.search.settings.config import EngineName, Goal, Metric
 from fewest.search.settings.targets import parsed
 from fewest.storage import DEFAULT_URL
 from fewest.storage.errors import MisuseError
@@ -96,6 +96,11 @@ def with_budget(command: Command) -> Command:
     options = (
         click.option("--trials", type=int, help="Networks to train in all."),
         click.option("--timeout", type=float, metavar="SECONDS", help="Seconds of training in all."),
+        click.option(
+            "--goal",
+            type=click.Choice(get_args(Goal)),
+            help="Where to end: with the answers, a level front as well (default), or answers for every depth, too.",
+        ),
     )
     return _with_all(command, options)
 
@@ -198,6 +203,7 @@ def study_given(
     data: str | None,
     trials: int | None,
     timeout: float | None,
+    goal: str | None,
     **of_rows: Any,
 ) -> "StudyConfig":
     """Load the study file, or make settings for data, and apply those of `with_study` and others."""
@@ -212,6 +218,7 @@ def study_given(
         "data.name": data,
         "budget.trials": trials,
         "budget.timeout": timeout,
+        "budget.goal": goal,
     }
     changes: list[Override] = [*overrides, *as_overrides(given), *rows_given(**of_rows)]
     if is_data(study):

@@ -15,10 +15,13 @@ from rich.console import Console
 from fewest.dashboards.console import err, say
 from fewest.quiet import quiet_libraries
 from fewest.read_commands import print_answer_of, stored_study
-from fewest.search.answers.sentences import guess_caution
+from fewest.search.answers.answer import is_settled
+from fewest.search.answers.sentences import guess_caution, statements_of
+from fewest.search.answers.summary import targets_of
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import Override, command_on, continued, is_finished, overridden
 from fewest.search.settings.stored import our_study
+from fewest.search.settings.targets import unvalued
 from fewest.search.study.pace import USUAL, Pace
 from fewest.storage import DEFAULT_URL
 from fewest.storage.errors import MisuseError, NotFoundError
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from fewest.progress import Show
     from fewest.search.data.samples import SealedTest, SearchData
     from fewest.search.keeper import Keeper
+    from fewest.search.listener import Listener
     from fewest.search.study.study import OpenStudy
     from fewest.search.training.interface import Engine
 
@@ -234,11 +238,14 @@ class Job:
             echo, poll_seconds = say_to(self.console), self.manner.pace.poll_seconds
             on_cohort = figures.refresh_if_old if self.manner.draws else lambda: None
             listener = Listener(show, on_cohort, echo, should_stop, should_leave, poll_seconds)
-            if searching:
-                ending = search(self.study, self.engine, listener, self.keeper)
-                if ending in _EARLY_ENDINGS:
-                    listener.echo(_EARLY_ENDINGS[ending].format(patience=self.study.config.budget.patience))
-            verify(self.study, self.engine, self.sealed, listener, self.keeper)
+            if searching and self._settles(listener):
+                listener.echo("The answers stand, so the study ends here; `--goal front` searches on.")
+            else:
+                if searching:
+                    ending = search(self.study, self.engine, listener, self.keeper, self._first_answer(listener))
+                    if ending in _EARLY_ENDINGS:
+                        listener.echo(_EARLY_ENDINGS[ending].format(patience=self.study.config.budget.patience))
+                verify(self.study, self.engine, self.sealed, listener, self.keeper)
             if self.manner.draws:
                 figures.refresh()
             if searching:
@@ -253,6 +260,42 @@ class Job:
         if seconds:
             say_to(self.console)(f"The answer will take {duration(seconds)} on this machine, as a first guess.")
         return with_time_left(show, forecast)
+
+    def _settles(self, listener: "Listener") -> bool:
+        """Work for the answer alone, if that is the goal; say whether bracket and verification have settled it.
+
+        A target relative to the best needs a search to its end.
+        """
+        from fewest.search.listener import wait
+        from fewest.search.loop import search
+        from fewest.search.verification.verify import verify_bracket
+
+        study, budget = self.study, self.study.config.budget
+        if budget.goal != "answer" or study.is_searched() or unvalued(budget.targets, None):
+            return False
+        search(study, self.engine, listener, self.keeper, self._first_answer(listener), beyond_bracket=False)
+        if study.bracketed() is None:
+            return False
+        while not verify_bracket(study, self.engine, self.sealed, listener, self.keeper, deeper=True):
+            wait(listener)
+        return all(map(is_settled, targets_of(study.config, study.results())))
+
+    def _first_answer(self, listener: "Listener") -> Callable[[], bool]:
+        """Return a function that verifies softmax and one hidden layer, and prints what it has found, once."""
+        from fewest.search.verification.verify import verify_bracket
+
+        def verified() -> bool:
+            before = len(self.study.results())
+            done = verify_bracket(self.study, self.engine, self.sealed, listener, self.keeper, deeper=False)
+            results, config = self.study.results(), self.study.config
+            if done and len(results) > before and not self.manner.quiet:
+                guess = self.sealed.guessing.get(config.data.metric)
+                found = targets_of(config, results)
+                for sentence in statements_of(found, self.study.data.name, results, config.data.metric, guess):
+                    listener.echo(f"First answer: {sentence}.")
+            return done
+
+        return verified
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The search itself: ask for a cohort, train it, tell its trials, until the study's budget is spent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fewest.search.keeper import Keeper
 from fewest.search.listener import Listener, wait
@@ -13,7 +13,15 @@ from fewest.search.watch import StudyWatch
 __all__ = ["search"]
 
 
-def search(study: OpenStudy, engine: Engine, listener: Listener, keeper: Keeper | None = None) -> Ending:
+def search(
+    study: OpenStudy,
+    engine: Engine,
+    listener: Listener,
+    keeper: Keeper | None = None,
+    first_answer: Callable[[], bool] | None = None,
+    *,
+    beyond_bracket: bool = True,
+) -> Ending:
     """Train networks until the budget is spent or the front has levelled off, and no other worker trains.
 
     Args:
@@ -21,6 +29,9 @@ def search(study: OpenStudy, engine: Engine, listener: Listener, keeper: Keeper 
         engine: Engine that trains the cohorts.
         listener: Functions that follow the search and may end it.
         keeper: Keeper of the networks on the front; None keeps no network.
+        first_answer: Function that verifies what the bracket has shown. It is called between cohorts once the bracket
+            has ended, until it returns True; False means that another worker verifies. None verifies nothing.
+        beyond_bracket: Whether to go on after ladder and bracket.
 
     Returns:
         The reason for the search's end.
@@ -29,10 +40,12 @@ def search(study: OpenStudy, engine: Engine, listener: Listener, keeper: Keeper 
         SearchInterruptedError: `listener.should_stop` returned True; the study can be continued.
         LeftToOthersError: `listener.should_leave` returned True; other workers still train.
     """
-    config = study.config
-    n = engine.cohort_size(study.data, config.training, config.space.search_space())
+    n = engine.cohort_size(study.data, study.config.training, study.config.space.search_space())
     while True:
-        if tickets := study.ask(n):
+        # When the search is over, the last verification has begun or is about to, and knows more.
+        if first_answer is not None and study.bracketed() is not None and not study.is_searched() and first_answer():
+            first_answer = None
+        if tickets := study.ask(n, beyond_bracket=beyond_bracket):
             _train(study, engine, tickets, listener, keeper)
             listener.on_cohort()
         elif study.others_train():

@@ -38,7 +38,10 @@ class StudyWatch:
     Attributes:
         checkpoints: Checkpoints of the cohort.
         front: The front when the cohort began.
+        wants_curve: True: curves are stored and judged.
     """
+
+    wants_curve = True
 
     def __init__(self, study: OpenStudy, tickets: Sequence[Ticket], listener: Listener) -> None:
         self._study, self._tickets, self._listener = study, tickets, listener

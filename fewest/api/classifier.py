@@ -132,6 +132,7 @@ class FewestClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             "data.validation_share": share,
             "space.max_depth": self.max_depth,
             "space.max_width": self.max_width,
+            "budget.goal": "answer",
             **(self.settings or {}),
             "budget.targets": [self.target],
             "budget.trials": self.trials,

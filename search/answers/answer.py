@@ -46,7 +46,7 @@ For deeper networks a "size" is the shape that was verified at that size: an ans
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import filterfalse
 from statistics import fmean
 from typing import Any, Literal, TypeAlias
@@ -66,6 +66,7 @@ __all__ = [
     "answer_targets",
     "findings_json",
     "interval_ends",
+    "is_settled",
     "verdicts_by_size",
 ]
 
@@ -112,12 +113,13 @@ class NoAnswer:
     """The reason why there is no answer, and the bounds that are known.
 
     Attributes:
-        status: "not reached" if every size tested falls short, else "needs more seeds".
+        status: "not reached" if every size tested falls short, "larger" if no size can be below the answer over all
+            depths, else "needs more seeds".
         up_to: Neurons of the largest architecture tested; None when none was tested.
         at_least: Neurons at the lower end of the interval.
     """
 
-    status: Literal["not reached", "needs more seeds"]
+    status: Literal["not reached", "larger", "needs more seeds"]
     up_to: int | None
     at_least: int
 
@@ -138,7 +140,11 @@ class NoAnswer:
         ('not reached up to 32 neurons', 'needs more seeds (at least 30 neurons)')
         >>> str(NoAnswer("not reached", 0, 1))  # by softmax alone
         'not reached'
+        >>> str(NoAnswer("larger", 12, 13))
+        'at least 13 neurons'
         """
+        if self.status == "larger":
+            return f"at least {plural(self.at_least, 'neuron', '')}"
         if self.status == "not reached":
             return f"not reached up to {plural(self.up_to, 'neuron', '')}" if self.up_to else "not reached"
         at_least = f" (at least {plural(self.at_least, 'neuron', '')})" if self.at_least else ""
@@ -158,14 +164,17 @@ class TargetAnswer:
     Attributes:
         accuracy: The test accuracy to reach, in 0..1.
         overall: The answers over all depths.
-        by_depth: The answers of each verified depth, by its number of hidden layers, rising.
+        by_depth: The answers of each verified depth, by its number of hidden layers, rising. A depth that is shown to
+            need at least as many neurons as the answer may have no answer of its own.
         asked: What was asked where that is relative, such as "best - 0.01"; else None.
+        could_beat: Numbers of hidden layers with which fewer neurons than the typical answer's could still be enough.
     """
 
     accuracy: float
     overall: Findings
     by_depth: Mapping[int, Findings]
     asked: str | None = None
+    could_beat: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         """Write the accuracy, and what was asked if that is something else.
@@ -196,12 +205,13 @@ class TargetAnswer:
             "accuracy": self.accuracy,
             **({"asked": self.asked} if self.asked else {}),
             **findings_json(self.overall),
+            "could_beat": list(self.could_beat),
             "by_depth": {str(depth): findings_json(found) for depth, found in self.by_depth.items()},
         }
 
 
-def answer_targets(results: Results, targets: Iterable[float]) -> list[TargetAnswer]:
-    """Answer every target once, lowest first.
+def answer_targets(results: Results, targets: Iterable[float], max_depth: int = 0) -> list[TargetAnswer]:
+    """Answer every target once, lowest first; the arguments are those of `answer_target`.
 
     Example:
         >>> results = {(n,): [0.9 + n / 100 + k / 500 for k in (-2, -1, 0, 1, 2)] for n in range(1, 9)}
@@ -209,15 +219,16 @@ def answer_targets(results: Results, targets: Iterable[float]) -> list[TargetAns
         >>> found.overall["typical"]
         Answer(neurons=5, widths=(5,), interval=(4, 6), test_accuracy=0.95, seeds=5)
     """
-    return [answer_target(results, target) for target in sorted(set(targets))]
+    return [answer_target(results, target, max_depth) for target in sorted(set(targets))]
 
 
-def answer_target(results: Results, target: float, level: Level = 95) -> TargetAnswer:
+def answer_target(results: Results, target: float, max_depth: int = 0, level: Level = 95) -> TargetAnswer:
     """Answer one target.
 
     Args:
         results: Test accuracies of architectures of any depths. Without any, the answer needs more seeds.
         target: Test accuracy to reach, in 0..1.
+        max_depth: Most hidden layers that the search may try, for `could_beat`.
         level: Confidence of the intervals.
 
     Raises:
@@ -227,7 +238,17 @@ def answer_target(results: Results, target: float, level: Level = 95) -> TargetA
         raise ValueError(f"`target` must be an accuracy in 0..1, got {target}.")
     depths = {depth: _answer_family(depth, family, target, level) for depth, family in by_depth(results).items()}
     overall = {quantity: _smallest([found[quantity] for found in depths.values()]) for quantity in SHARES}
-    return TargetAnswer(accuracy=target, overall=overall, by_depth=depths)
+    within = {
+        depth: {quantity: _compared(found[quantity], overall[quantity]) for quantity in SHARES}
+        for depth, found in depths.items()
+    }
+    could_beat = _could_beat(overall["typical"], within, max_depth)
+    return TargetAnswer(target, overall, within, could_beat=could_beat)
+
+
+def is_settled(target: TargetAnswer) -> bool:
+    """Say whether all three answers over all depths are there, and no deeper network could beat the typical one."""
+    return not target.could_beat and all(isinstance(found, Answer) for found in target.overall.values())
 
 
 def verdicts_by_size(
@@ -309,6 +330,29 @@ def _smallest(findings: Sequence[Finding]) -> Finding:
     return Answer(best.neurons, best.widths, (low, high), best.test_accuracy, best.seeds)
 
 
+def _compared(finding: Finding, overall: Finding) -> Finding:
+    """Say of a depth without an answer that it is larger, if it cannot have fewer neurons than the overall answer."""
+    if not (isinstance(finding, NoAnswer) and isinstance(overall, Answer)) or not finding.up_to:
+        return finding
+    return replace(finding, status="larger") if finding.at_least >= overall.neurons else finding
+
+
+def _could_beat(typical: Finding, within: Mapping[int, Findings], max_depth: int) -> tuple[int, ...]:
+    """List the deeper depths that are neither answered nor shown to need as many neurons as the typical answer."""
+    if not isinstance(typical, Answer):
+        return ()
+    # A layer has at least one neuron.
+    return tuple(
+        depth
+        for depth in range(2, max_depth + 1)
+        if depth < typical.neurons
+        and not (
+            depth in within
+            and (isinstance(found := within[depth]["typical"], Answer) or found.at_least >= typical.neurons)
+        )
+    )
+
+
 def _excludes_softmax(finding: Finding) -> bool:
     """Say whether softmax alone is shown to fall short: depth 0 has no larger size that might reach the target."""
     return isinstance(finding, NoAnswer) and finding.status == "not reached" and finding.up_to == 0
@@ -323,4 +367,9 @@ def findings_json(findings: Findings) -> dict[str, Any]:
         written[quantity] = finding.to_json() if isinstance(finding, Answer) else None
         if isinstance(finding, NoAnswer):
             unanswered[quantity] = str(finding)
-    return {**written, "unanswered": unanswered} if unanswered else written
+    bounds = {
+        quantity: finding.at_least
+        for quantity, finding in findings.items()
+        if isinstance(finding, NoAnswer) and finding.status == "larger"
+    }
+    return {**written, **({"unanswered": unanswered} if unanswered else {}), **({"at_least": bounds} if bounds else {})}

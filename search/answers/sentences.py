@@ -11,7 +11,7 @@ from fewest.search.settings.config import Metric
 from fewest.search.settings.space import describe
 from fewest.storage.trials.records import VerifiedNetwork
 
-__all__ = ["best_words", "guess_caution", "statement", "statements"]
+__all__ = ["best_words", "guess_caution", "statement", "statements", "statements_of"]
 
 SAMPLES = {
     "mnist": "digits",
@@ -25,6 +25,8 @@ SAMPLES = {
 }
 """Words for a data set's samples in a sentence, by the data set's name."""
 
+BEATEN = "a deeper network could still beat it"
+
 
 def statements(summary: Summary, verified: Sequence[VerifiedNetwork]) -> list[str]:
     """Write the verified answers, one sentence for each target; none before verification.
@@ -33,13 +35,24 @@ def statements(summary: Summary, verified: Sequence[VerifiedNetwork]) -> list[st
         summary: Summary of the study.
         verified: Networks scored on the test set; the sentences quote those of softmax alone.
     """
+    return statements_of(summary.targets, summary.dataset, verified, summary.metric, summary.guess)
+
+
+def statements_of(
+    targets: Sequence[TargetAnswer],
+    dataset: str,
+    verified: Sequence[VerifiedNetwork],
+    metric: Metric,
+    guess: float | None,
+) -> list[str]:
+    """Write the answers to targets, from verified networks of a data set; see `statements`."""
     if not verified:
         return []
     softmax = trained(collect(verified).get((), ()))
-    samples = SAMPLES.get(summary.dataset, "test samples")
+    samples = SAMPLES.get(dataset, "test samples")
     of_softmax = fmean(softmax) if softmax else None
-    said = [statement(target, of_softmax, samples, summary.metric) for target in summary.targets]
-    cautions = [guess_caution(target.accuracy, summary.guess, summary.metric) for target in summary.targets]
+    said = [statement(target, of_softmax, samples, metric) for target in targets]
+    cautions = [guess_caution(target.accuracy, guess, metric) for target in targets]
     return [f"{one}. {caution}" if caution else one for one, caution in zip(said, cautions, strict=True)]
 
 
@@ -77,7 +90,8 @@ def statement(
 ) -> str:
     """Write the answer to one target as a sentence.
 
-    If softmax alone is the typical answer, the sentence says so and adds the answer for one hidden layer.
+    If softmax alone is the typical answer, the sentence says so and adds the answer for one hidden layer. While fewer
+    neurons in more layers could still be enough, it says that, too.
 
     Args:
         target: All answers to the target.
@@ -98,7 +112,8 @@ def statement(
     opening = f"{goal} ({target.asked}): " if target.asked else f"{goal}: "
     typical = target.overall["typical"]
     if not (isinstance(typical, Answer) and typical.neurons == 0):
-        said = opening + _sizes(target.overall)
+        beaten = f"; {BEATEN}" if target.could_beat else ""
+        said = opening + _sizes(target.overall) + beaten
         if softmax_accuracy is None:
             return said
         return f"{said}; 0 hidden neurons already give {short_percent(softmax_accuracy, 1)}"

@@ -8,13 +8,17 @@
                 "test_accuracy": {"mean": float, "sd": float, "min": float, "max": float, "seeds": int} | null}],
      "targets": [{"accuracy": float, "asked": str, "guessing": float | null, "largest_class_share": float | null,
                   "possible": ANSWER, "typical": ANSWER, "reliable": ANSWER,
-                  "by_depth": {"0": {"possible": ANSWER, ...}, ...}, "unanswered": {"reliable": str, ...}}]}
+                  "could_beat": [int], "by_depth": {"0": {"possible": ANSWER, ...}, ...},
+                  "unanswered": {"reliable": str, ...}, "at_least": {"reliable": int, ...}}]}
     ANSWER = null | {"neurons": int, "widths": [int], "interval": [int, int], "test_accuracy": float,
                      "seeds": int}
 
-`unanswered` stands only where an ANSWER is null, and says why. `asked` stands only where a target is relative to the
-best. Such a target has the accuracy null, and no answers, until the search has ended. `guessing` is what guessing one
-class reaches by the study's metric, and `largest_class_share` its share of the test set; null in old studies.
+`unanswered` stands only where an ANSWER is null, and says why. `at_least` stands only where a depth has no ANSWER of
+its own, but is shown to need at least as many neurons as the answer over all depths. `could_beat` lists the numbers of
+hidden layers with which fewer neurons than `typical` could still be enough. `asked` stands only where a target is
+relative to the best. Such a target has the accuracy null, and no answers, until the search has ended. `guessing` is
+what guessing one class reaches by the study's metric, and `largest_class_share` its share of the test set; both are
+null in old studies.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +37,7 @@ from fewest.search.settings.stored import Best, stored_best
 from fewest.search.settings.targets import unvalued, valued
 from fewest.storage.trials.records import StudyRecord, TrialRecord, TrialState, VerifiedNetwork
 
-__all__ = ["NO_VALUE_YET", "FrontMember", "Summary", "TestAccuracy", "TrialCounts", "summarise"]
+__all__ = ["NO_VALUE_YET", "FrontMember", "Summary", "TestAccuracy", "TrialCounts", "summarise", "targets_of"]
 
 
 NO_VALUE_YET = "no value before the search has ended and its best network is verified"
@@ -226,15 +230,25 @@ def summarise(
         epochs_saved=sum(config.training.epochs - (trial.epochs or 0) for trial in ended if trial.state == "pruned"),
         seconds=round(seconds, 3),
         front=tuple(_front(trials, config.space.size, results)),
-        targets=tuple(
-            replace(answer_target(results, target.accuracy), asked=target.asked)
-            for target in valued(config.budget.targets, best.accuracy if best else None)
-        ),
+        targets=tuple(targets_of(config, verified, best)),
         unvalued=unvalued(config.budget.targets, best.accuracy if best else None),
         best=best,
         metric=config.data.metric,
         guessing=study.attributes["data"].get("guessing", {}),
     )
+
+
+def targets_of(
+    config: StudyConfig, verified: Sequence[VerifiedNetwork], best: Best | None = None
+) -> list[TargetAnswer]:
+    """Answer every target of a study that has a value from its verified networks, lowest first."""
+    # Where the settings list the architectures, nothing else is asked about.
+    deepest = config.space.max_depth if config.space.architectures is None else 0
+    results = collect(verified)
+    return [
+        replace(answer_target(results, target.accuracy, deepest), asked=target.asked)
+        for target in valued(config.budget.targets, best.accuracy if best else None)
+    ]
 
 
 def _front(trials: Sequence[TrialRecord], size: Size, results: Results) -> Iterator[FrontMember]:

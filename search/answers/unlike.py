@@ -43,6 +43,7 @@ WORDS: Mapping[str, str] = {
     "budget.patience": "networks without improvement that end the search",
     "budget.targets": "target accuracies",
     "budget.verification_seeds": "seeds a candidate at most",
+    "budget.goal": "goal",
 }
 """Words for every setting that may affect an answer, in the order in which differences are listed."""
 

@@ -5,7 +5,7 @@ A study file is TOML. Every setting has a dotted name (`training.epochs`) that e
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails
@@ -16,10 +16,12 @@ from fewest.search.settings.targets import Asked, in_order, parsed
 from fewest.storage.errors import MisuseError
 
 __all__ = [
+    "GOALS",
     "IN_MEMORY",
     "BudgetConfig",
     "DataConfig",
     "EngineName",
+    "Goal",
     "Metric",
     "OutputConfig",
     "PruningConfig",
@@ -41,6 +43,11 @@ EngineName: TypeAlias = Literal["population", "keras"]
 
 Metric: TypeAlias = Literal["accuracy", "balanced_accuracy"]
 """What an accuracy is: the share of right samples, or the mean of the classes' shares; see `search.data.metrics`."""
+Goal: TypeAlias = Literal["answer", "front", "depths"]
+"""What a study works for: answers over all depths, then a level front, then an answer for every depth as well."""
+
+GOALS: tuple[Goal, ...] = get_args(Goal)
+"""The goals, each of which includes those before it."""
 
 
 class SettingsError(MisuseError):
@@ -153,6 +160,8 @@ class BudgetConfig(_Settings):
     """Accuracies, and those relative to the best such as "best - 0.01"; each once, in order."""
     verification_seeds: int = Field(default=20, ge=0)
     """Most seeds for each candidate in verification; 0 skips verification."""
+    goal: Goal = "front"
+    """Where the study ends: with the answers, with a level front as well, or with an answer for every depth, too."""
 
     @model_validator(mode="after")
     def _targets_ascend(self) -> "BudgetConfig":

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from fewest.search.settings.config import BudgetConfig, SettingsError, StudyConfig, did_you_mean, shown
+from fewest.search.settings.config import GOALS, BudgetConfig, SettingsError, StudyConfig, did_you_mean, shown
 from fewest.search.settings.stored import checked_config, stored_config
 from fewest.search.settings.study_file import as_toml
 from fewest.storage.trials.records import StudyRecord
@@ -112,8 +112,8 @@ def command_on(verb: str, name: str, options: str = "") -> str:
 def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     """Merge stored and given settings of a study that is run again.
 
-    Budgets are totals: the larger one counts. The targets of both are kept. Patience, output and the path of the data
-    are taken from `given`. No other setting may differ.
+    Budgets are totals: the larger one counts, and so does the further goal. The targets of both are
+    kept. Patience, output and the path of the data are taken from `given`. No other setting may differ.
 
     Raises:
         SettingsError: Another setting differs.
@@ -132,6 +132,7 @@ def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
         timeout=None if unbounded else max(old.timeout or 0.0, new.timeout or 0.0),
         targets=(*old.targets, *new.targets),
         verification_seeds=max(old.verification_seeds, new.verification_seeds),
+        goal=max(old.goal, new.goal, key=GOALS.index),
     )
     return stored.model_copy(update={"budget": budget, "output": given.output, "data": given.data})
 
@@ -153,7 +154,8 @@ def is_finished(study: StudyRecord, config: StudyConfig) -> bool:
     if not isinstance(n_verified, int) or study.n_verified < n_verified:
         return False
     expected = finished_mark(config.budget, study.n_trials.get("waiting", 0), n_verified)
-    return {"verified": n_verified, **mark} == expected
+    # An older version's mark has no goal either: it answered for every depth.
+    return {"verified": n_verified, "goal": config.budget.goal, **mark} == expected
 
 
 def command_for(config: StudyConfig) -> str:

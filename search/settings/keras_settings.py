@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fewest.search.settings.memory import keep_memory
 from fewest.storage.errors import MisuseError
 
 __all__ = ["keras", "settle", "tf"]
@@ -43,6 +44,7 @@ def _own_variables() -> Iterator[None]:
 # oneDNN's shared cache may give a thread another's primitive, made for more scratch memory than the thread has. It then
 # damages the heap (docs/decisions/0027-onednn-shares-no-primitives.md).
 os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = "0"
+keep_memory()
 
 with _own_variables():
     import keras

@@ -13,7 +13,7 @@ from sqlalchemy import Engine as Database
 from fewest.search.answers.front import FrontPoint, Size, pareto_front, points_of
 from fewest.search.settings.space import Architecture, SearchSpace
 from fewest.search.settings.stored import plausible
-from fewest.search.study.pruning import FinishedCurve
+from fewest.search.study.pruning import FinishedCurve, expected_final
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.records import CurvePoint, TrialRecord, TrialState
 from fewest.storage.trials.studies import read_trial_ids, read_trials
@@ -53,6 +53,8 @@ class History:
         self._size, self._size_of, self._space = size, size_of, space
         self._architectures: dict[int, Architecture] = {}
         self._curves: dict[int, FinishedCurve] = {}
+        self._pruned: dict[int, CurvePoint] = {}
+        self._first: dict[Architecture, int] = {}
         self._since = 0
         self._recent: list[FrontPoint] = []
         self._front_before: list[FrontPoint] = []
@@ -91,6 +93,23 @@ class History:
         """Return the curves of the complete trials, by number."""
         return [self._curves[number] for number in sorted(self._curves)]
 
+    def accuracies(self, wanted: Iterable[Architecture]) -> dict[Architecture, float | None]:
+        """Return the final validation accuracy of each wanted architecture's first ended trial.
+
+        Only those trials count, whatever else has ended: a pruned one has the accuracy that the others' curves promise.
+
+        Returns:
+            None for a trial that failed; nothing for an architecture without an ended trial.
+        """
+        ended = {architecture: self._first[architecture] for architecture in wanted if architecture in self._first}
+        finished = [self._curves[number] for number in sorted(ended.values()) if number in self._curves]
+        found: dict[Architecture, float | None] = {}
+        for architecture, number in ended.items():
+            found[architecture] = self._curves[number].final if number in self._curves else None
+            if last := self._pruned.get(number):
+                found[architecture] = expected_final(last.epoch, last.val_accuracy, finished)
+        return found
+
     def front_before(self, number: int) -> list[FrontPoint]:
         """Return the front of the trials below a number. The number must not fall from one call to the next."""
         older = [point for point in self._recent if point.trial < number]
@@ -104,6 +123,8 @@ class History:
         self.seconds += sum(trial.seconds or 0.0 for trial in ended)
         architectures = {trial.number: trial.widths for trial in ended if trial.widths is not None}
         self._architectures |= architectures
+        for number, widths in architectures.items():
+            self._first[widths] = min(number, self._first.get(widths, number))
         points = [
             point._replace(size=self._size_of(architectures[point.trial]))
             for point in points_of(ended, self._size)
@@ -112,6 +133,11 @@ class History:
         self._recent += points
         self.front = pareto_front([*self.front, *points])
         self._curves |= finished_curves(self._size_of, ended, curves)
+        self._pruned |= {
+            trial.number: curves[trial.trial_id][-1]
+            for trial in ended
+            if trial.state == "pruned" and curves.get(trial.trial_id)
+        }
 
 
 def finished_curves(

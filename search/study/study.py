@@ -33,6 +33,7 @@ from fewest.search.settings.space import (
 )
 from fewest.search.settings.stored import Best, plausible, stored_best
 from fewest.search.settings.targets import unvalued, valued
+from fewest.search.study.bracket import bracket
 from fewest.search.study.history import History
 from fewest.search.study.pace import Pace
 from fewest.search.study.request import is_whole, requested_architecture
@@ -57,8 +58,8 @@ from fewest.storage.trials.studies import read_name, read_study, read_trials
 
 __all__ = ["Ending", "OpenStudy"]
 
-Ending: TypeAlias = Literal["trials", "timeout", "plateau"]
-"""The reason for a search's end: a budget is spent, or the front no longer improves."""
+Ending: TypeAlias = Literal["trials", "timeout", "plateau", "bracket"]
+"""The reason for a search's end: a budget is spent, the front no longer improves, or only the bracket was wanted."""
 
 LOOK_SECONDS = 1.0
 """Least seconds between two looks for trials with a dead worker: each look takes a transaction of its own."""
@@ -170,7 +171,7 @@ class OpenStudy:
 
     # Trials
 
-    def ask(self, n: int) -> list[Ticket]:
+    def ask(self, n: int, *, beyond_bracket: bool = True) -> list[Ticket]:
         """Take the next cohort: trials of a dead worker, else waiting trials, else new ones.
 
         Waiting trials come from an interrupted run, or somebody enqueued them. A trial fails, with a reason, if it
@@ -178,6 +179,7 @@ class OpenStudy:
 
         Args:
             n: Most trials to give out.
+            beyond_bracket: Whether to create trials after those of the bracket.
 
         Returns:
             Running trials; empty when the budget is given out or spent, or the front has levelled off.
@@ -196,8 +198,8 @@ class OpenStudy:
             elif waiting:
                 n_first = min(n, waiting.count(waiting[0]))
                 tickets = self._tickets(self._storage.claim_waiting(self._study_id, n_first, leases=self._leases))
-            elif not self._has_levelled_off() and self._n_new(n) > 0:
-                tickets = self._create_trials(n)
+            elif not self._has_levelled_off() and self._n_new(n) > 0 and (beyond_bracket or self._untried()):
+                tickets = self._create_trials(n, beyond_bracket)
             else:
                 return []
             if tickets:  # Else another worker was faster, or all trials were refused: look at the study again.
@@ -212,7 +214,27 @@ class OpenStudy:
         """Say why the study has no trials left to give out."""
         if self._is_timeout_spent():
             return "timeout"
-        return "trials" if len(self.history.ended) >= self.config.n_trials else "plateau"
+        if len(self.history.ended) >= self.config.n_trials:
+            return "trials"
+        return "plateau" if self._has_levelled_off() else "bracket"
+
+    def is_searched(self) -> bool:
+        """Say whether the search is over, for this worker and all others."""
+        self._refresh()
+        if self._is_timeout_spent():
+            return True
+        return not self.history.unfinished and (self._has_levelled_off() or self._n_new(1) == 0)
+
+    def bracketed(self) -> dict[Architecture, float | None] | None:
+        """Return the validation accuracies of ladder and bracket; None as long as any of their trials has not ended.
+
+        A search has no bracket if its budget ends before it, or if the settings list the architectures.
+        """
+        self._refresh()
+        if (wanted := self._bracket()) is None:
+            return None
+        found = self.history.accuracies(wanted)
+        return found if len(found) == len(wanted) else None
 
     def trial(self, ticket: Ticket, judge: Judge) -> FrontTrial:
         """Wrap a ticket's trial for Optuna's Keras pruning callback."""
@@ -363,6 +385,23 @@ class OpenStudy:
             return None
         return stored_best(read_study(self._database, self.config.name))
 
+    def _bracket(self) -> list[Architecture] | None:
+        """Return the architectures of ladder and bracket; None before the ladder has ended, and without a search."""
+        space = self.config.space.search_space()
+        ladder = space.ladder()
+        found = self.history.accuracies(ladder)
+        if self.config.space.architectures is not None or len(found) < len(ladder):
+            return None
+        known = {widths: accuracy for widths, accuracy in found.items() if accuracy is not None}
+        budget = self.config.budget
+        targets = [target.accuracy for target in valued(budget.targets, None)]
+        around = bracket(known, targets, space, deeper=budget.goal == "answer")
+        return [*ladder, *(widths for widths in around if widths not in ladder)]
+
+    def _untried(self) -> list[Architecture]:
+        """Return the bracket's architectures that have no trial yet."""
+        return [widths for widths in self._bracket() or () if widths not in self.history.tried]
+
     def _return_orphans(self) -> None:
         """Let the trials of dead workers wait."""
         orphans = self._leases.adopt(self._leases.orphans(self._study_id))
@@ -394,7 +433,7 @@ class OpenStudy:
         # A cohort at most doubles the study, so that sampler and pruning rule soon have trials to learn from.
         return max(0, min(n, self.history.n_trials, self.config.n_trials - self.history.n_trials))
 
-    def _create_trials(self, n: int) -> list[Ticket]:
+    def _create_trials(self, n: int, beyond_bracket: bool) -> list[Ticket]:
         """Create running trials in a transaction that excludes other creators, so that no two propose the same."""
         networks: list[Network] = []
         space = self.config.space.search_space()
@@ -404,7 +443,7 @@ class OpenStudy:
             if n_trials != self.history.n_trials:
                 self.history.refresh(connection)
                 self.history.n_trials = n_trials  # Lower where somebody has deleted the last ones.
-            networks[:] = self._proposed(self._n_new(n))
+            networks[:] = self._proposed(self._n_new(n), beyond_bracket)
             return [
                 template_of(network, space, {"cohort": n_trials, **facts_of(network, self.data)})
                 for network in networks
@@ -417,11 +456,14 @@ class OpenStudy:
             for i, (trial_id, network) in enumerate(zip(ids, networks, strict=True))
         ]
 
-    def _proposed(self, n: int) -> list[Network]:
-        """Propose the networks of the next `n` trials."""
+    def _proposed(self, n: int, beyond_bracket: bool) -> list[Network]:
+        """Propose the networks of the next trials, at most `n`: the rest of the bracket first, by itself."""
         history, seed = self.history, self.config.seed
         rng = proposal_generator(seed, history.n_trials)
-        proposals = propose(self.config.space.search_space(), history.architectures(), history.tried, n, rng)
+        space = self.config.space.search_space()
+        proposals = self._untried()[:n]
+        if not proposals and beyond_bracket:
+            proposals = propose(space, history.architectures(), history.tried, n, rng)
         return [network_of(widths, number, seed) for number, widths in enumerate(proposals, history.n_trials)]
 
     def _tickets(self, trial_ids: Sequence[int]) -> list[Ticket]:

@@ -18,7 +18,14 @@ __all__ = ["Bystander", "Engine", "Watcher"]
 
 
 class Watcher(Interface):
-    """A receiver of every epoch's metrics that decides which members go on. Members are positions in `networks`."""
+    """A receiver of every epoch's metrics that decides which members go on. Members are positions in `networks`.
+
+    Attributes:
+        wants_curve: Whether every epoch's validation metrics are wanted. If not, and the protocol stops no network
+            early, they are measured after the last epoch only, and NaN before.
+    """
+
+    wants_curve: bool
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
         """Take the metrics of the members that trained epoch `epoch`, counted from 0."""
@@ -41,6 +48,8 @@ class Watcher(Interface):
 
 class Bystander:
     """A watcher that lets every network train from its initial weights to its end."""
+
+    wants_curve = True
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
         """Do nothing."""

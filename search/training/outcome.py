@@ -1,5 +1,6 @@
 """An engine's reports on a network: its metrics after each epoch, and its outcome."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -14,7 +15,10 @@ __all__ = ["EpochMetrics", "Outcome", "Weights"]
 
 
 class EpochMetrics(NamedTuple):
-    """A network after an epoch: losses are mean cross-entropies in nats, accuracies the study's metric in 0..1."""
+    """A network after an epoch: losses are mean cross-entropies in nats, accuracies the study's metric in 0..1.
+
+    `val_loss` and `val_accuracy` are NaN after an epoch in which the watcher did not want them; see `Watcher`.
+    """
 
     loss: float
     accuracy: float
@@ -25,10 +29,14 @@ class EpochMetrics(NamedTuple):
     def of(cls, logs: Mapping[str, Any], n_validation: int, metric: Metric = "accuracy") -> "EpochMetrics":
         """Read Keras's logs of an epoch; restore the validation accuracy, see `metrics.restored`.
 
+        What was not measured is NaN.
+
         >>> EpochMetrics.of({"loss": 1.0, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": np.float32(0.9)}, 100)
         EpochMetrics(loss=1.0, accuracy=0.5, val_loss=1.0, val_accuracy=0.9)
         """
-        metrics = cls(*(float(logs[name]) for name in cls._fields))
+        metrics = cls(*(float(logs.get(name, math.nan)) for name in cls._fields))
+        if math.isnan(metrics.val_accuracy):
+            return metrics
         return metrics._replace(val_accuracy=restored(metric, metrics.val_accuracy, n_validation))
 
 

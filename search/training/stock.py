@@ -115,6 +115,7 @@ def _train_one(
             epochs=protocol.epochs,
             validation_data=(data.x_validation, data.y_validation),
             validation_batch_size=len(data.y_validation),
+            validation_freq=[e + 1 for e in range(protocol.epochs) if protocol.validates(e, watcher.wants_curve)],
             callbacks=[
                 *_callbacks(protocol, record, data, trial),
                 keras.callbacks.LambdaCallback(

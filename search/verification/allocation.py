@@ -7,7 +7,8 @@ All functions are pure: they turn the search's trials and the results so far int
     while plan := next_seeds(results, targets, space):
         ...  # train plan[architecture] fresh seeds of each architecture, score them, append to results
 
-Every candidate first gets `Rule.look` seeds, which settle the clear cases. After that only some architectures get more
+A plan may be carried out in part and made anew: who has begun a look ends it first, and only then is looked at. Every
+candidate first gets `Rule.look` seeds, which settle the clear cases. After that only some architectures get more
 seeds, `look` at a time up to `cap`: those with an open verdict at the bound of an interval. They get them only while
 the seeds up to the cap have a fair chance to settle the verdict. An architecture very close to the required share of
 seeds cannot be settled at all; the interval shows it.
@@ -29,7 +30,7 @@ from fewest.search.answers.results import Results, by_depth
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
 from fewest.search.verification.shapes import crossing_shape, shape_of_size
 
-__all__ = ["Rule", "candidates", "next_seeds"]
+__all__ = ["Rule", "candidates", "is_between_looks", "next_seeds", "to_next_look", "worth_more"]
 
 _NORMAL = NormalDist()
 _CLEAR = 4.0
@@ -132,12 +133,12 @@ def next_seeds(
     plan: dict[Architecture, int] = {}
     wanted = sorted(set(targets))
     for depth, family in by_depth(results).items():
-        fresh = {architecture for architecture, seeds in family.items() if len(seeds) < rule.look}
+        fresh = {architecture for architecture, seeds in family.items() if is_between_looks(len(seeds), rule)}
         chosen = fresh or {
             architecture for target in wanted for architecture in _open_questions(depth, family, target, space, rule)
         }
         for architecture in sorted(chosen, key=lambda architecture: (n_neurons(architecture), architecture)):
-            plan[architecture] = _to_next_look(len(family.get(architecture, ())), rule)
+            plan[architecture] = to_next_look(len(family.get(architecture, ())), rule)
     return plan
 
 
@@ -153,7 +154,7 @@ def _open_questions(depth: int, family: Results, target: float, space: SearchSpa
         worth = {
             architecture
             for architecture, found in judged.items()
-            if n_neurons(architecture) in between and _worth_more(found[quantity], rule)
+            if n_neurons(architecture) in between and worth_more(found[quantity], rule)
         }
         chosen |= worth
         if depth:
@@ -165,7 +166,7 @@ def _open_questions(depth: int, family: Results, target: float, space: SearchSpa
     return chosen
 
 
-def _worth_more(found: Evidence, rule: Rule) -> bool:
+def worth_more(found: Evidence, rule: Rule) -> bool:
     """Say whether seeds up to the cap have a fair chance of settling an open verdict.
 
     The chance is the predictive one: given z after m seeds and a flat prior, z after M is normal with mean
@@ -182,10 +183,21 @@ def _worth_more(found: Evidence, rule: Rule) -> bool:
     return chance >= rule.least_chance
 
 
-def _to_next_look(seeds: int, rule: Rule) -> int:
+def is_between_looks(seeds: int, rule: Rule) -> bool:
+    """Say whether an architecture has more seeds to come before it is looked at: a cohort had no place for all.
+
+    >>> [seeds for seeds in range(45) if not is_between_looks(seeds, Rule(cap=50))]
+    [4, 8, 12, 16, 20, 40]
+    """
+    if seeds >= rule.cap:
+        return False
+    return seeds % rule.look > 0 or seeds == 0 if seeds <= CAP else not math.log2(seeds / CAP).is_integer()
+
+
+def to_next_look(seeds: int, rule: Rule) -> int:
     """Count the seeds to the next multiple of `look`, past `CAP` to its next doubling, never past the cap.
 
-    >>> [_to_next_look(seeds, Rule(cap=50)) for seeds in (0, 3, 4, 18, 20, 40)]
+    >>> [to_next_look(seeds, Rule(cap=50)) for seeds in (0, 3, 4, 18, 20, 40)]
     [4, 1, 4, 2, 20, 10]
     """
     goal = (seeds // rule.look + 1) * rule.look

@@ -1,8 +1,8 @@
 """Candidates retrained from many seeds, each network scored once on the sealed test set.
 
 `allocation` chooses candidates and numbers of seeds, `answers` interprets the scores, and this module trains. A
-cohort's scores are written in one transaction. The next seeds depend only on stored scores, so an interrupted
-verification continues from them, and its cohort from its checkpoint.
+cohort's scores are written in one transaction, and then the next cohort is planned anew. It depends only on what is
+stored, so a verification that was interrupted, anywhere, trains the networks of one that was not.
 
 An architecture's networks have different initial weights. With a constant learning rate, networks that share the order
 of their training samples end up alike, so each has an order of its own. A schedule that ends at zero averages the
@@ -29,15 +29,19 @@ from fewest.search.training.interface import Bystander, Engine
 from fewest.search.training.outcome import EpochMetrics, Outcome
 from fewest.search.training.snapshot import Snapshot
 from fewest.search.verification.allocation import Rule, candidates, next_seeds
+from fewest.search.verification.contenders import seeds_for_answers
 from fewest.search.watch import save_or_stop
 from fewest.storage.trials.records import VerifiedNetwork
 
-__all__ = ["verify"]
+__all__ = ["verify", "verify_bracket"]
 
 Accuracies = dict[Architecture, list[float]]
 
 SEEDS_OF_BEST = 8
 """Seeds that say what the best is: their mean's error is a third of a seed's (docs/decisions/0038)."""
+
+Found = list[tuple[Architecture, float]]
+"""Architecture and validation accuracy of trials."""
 
 
 def verify(
@@ -65,19 +69,44 @@ def verify(
         while not study.may_verify():
             wait(listener)
         results = collect(study.results())
-        plan = _seeds_of_best(study, results)
-        if not plan:
-            results = {**{candidate: [] for candidate in _candidates(study)}, **results}
-            plan = _plan(study.config, study.targets(), results)
+        plan = _seeds_of_best(study, results) or _plan(study, results, lambda: _found(study))
         if not plan:
             return
-        _carry_out(plan, results, study, engine, sealed, listener, keeper)
-        if keeper is not None:
-            keeper.keep_noted()
-        listener.on_cohort()
+        _train_cohort(plan, results, study, engine, sealed, listener, keeper)
 
 
-def _carry_out(
+def verify_bracket(
+    study: OpenStudy,
+    engine: Engine,
+    sealed: SealedTest,
+    listener: Listener,
+    keeper: Keeper | None = None,
+    *,
+    deeper: bool,
+) -> bool:
+    """Verify what ladder and bracket have shown: softmax and one hidden layer, and what could beat them if `deeper`.
+
+    Only trials of ladder and bracket count, whatever else has been trained since. So the moment changes nothing. The
+    arguments and errors are those of `verify`.
+
+    Returns:
+        False if another worker verifies; True when nothing is left to do, or the bracket has not ended.
+    """
+    known = study.bracketed()
+    if known is None or study.all_failed():
+        return True
+    found = [(architecture, accuracy) for architecture, accuracy in known.items() if accuracy is not None]
+    while True:
+        results = collect(study.results())
+        plan = _plan(study, results, lambda: found, bracket=True, deeper=deeper)
+        if not plan:
+            return True
+        if not study.may_verify():
+            return False
+        _train_cohort(plan, results, study, engine, sealed, listener, keeper)
+
+
+def _train_cohort(
     plan: Mapping[Architecture, int],
     results: Accuracies,
     study: OpenStudy,
@@ -86,21 +115,21 @@ def _carry_out(
     listener: Listener,
     keeper: Keeper | None,
 ) -> None:
-    """Train and score the planned networks, unless another worker takes over."""
+    """Train and score the first cohort of the planned networks; another worker that takes over trains it instead."""
     config, data = study.config, study.data
     n = engine.cohort_size(data, config.training, config.space.search_space())
     n_finished = sum(map(len, results.values()))
-    n_networks = n_finished + sum(plan.values())
-    for order, cohort in _cohorts(plan, results, config, n):
-        checkpoints = study.verification_checkpoints(cohort)
-        watch = _Watch(listener, checkpoints, n_finished, n_networks, config.training.epochs)
-        outcomes = engine.train(cohort, data, config.training, order=order, watcher=watch)
-        if not study.write_results(_scored(cohort, outcomes, study, engine, sealed)):
-            return  # Stopped for longer than its lease: another worker trains these, too.
-        checkpoints.remove()
-        if keeper is not None:
-            keeper.note_verified(cohort, outcomes)
-        n_finished += len(cohort)
+    order, cohort = next(_cohorts(plan, results, config, n))
+    checkpoints = study.verification_checkpoints(cohort)
+    watch = _Watch(listener, checkpoints, n_finished, n_finished + sum(plan.values()), config.training.epochs)
+    outcomes = engine.train(cohort, data, config.training, order=order, watcher=watch)
+    if not study.write_results(_scored(cohort, outcomes, study, engine, sealed)):
+        return  # Stopped for longer than its lease.
+    checkpoints.remove()
+    if keeper is not None:
+        keeper.note_verified(cohort, outcomes)
+        keeper.keep_noted()
+    listener.on_cohort()
 
 
 def _seeds_of_best(study: OpenStudy, results: Accuracies) -> dict[Architecture, int]:
@@ -119,24 +148,33 @@ def _seeds_of_best(study: OpenStudy, results: Accuracies) -> dict[Architecture, 
     return {}
 
 
-def _plan(config: StudyConfig, targets: Sequence[float], results: Accuracies) -> dict[Architecture, int]:
-    """Return the next seeds of each architecture: where they decide, or equally for the settings' architectures."""
-    cap = config.budget.verification_seeds
+def _plan(
+    study: OpenStudy, results: Accuracies, found: Callable[[], Found], *, bracket: bool = False, deeper: bool = True
+) -> dict[Architecture, int]:
+    """Return the next seeds of each architecture: where they decide, or equally for the settings' architectures.
+
+    Args:
+        study: The study.
+        results: Test accuracies so far.
+        found: Function that returns the trials.
+        bracket: Whether this is the bracket's verification, which never answers for every depth.
+        deeper: Whether networks of more than one hidden layer count in the bracket's.
+    """
+    config, targets = study.config, study.targets()
+    cap, space = config.budget.verification_seeds, config.space.search_space()
     if cap == 0:
         return {}
-    if config.space.architectures is None:
-        rule = Rule(cap=cap, look=min(Rule.look, cap))
-        return next_seeds(results, targets, config.space.search_space(), rule)
-    return {listed: cap - len(results[listed]) for listed in config.space.architectures if len(results[listed]) < cap}
+    if config.space.architectures is not None:
+        done = {listed: len(results.get(listed, ())) for listed in config.space.architectures}
+        return {listed: cap - n for listed, n in done.items() if n < cap}
+    rule = Rule(cap=cap, look=min(Rule.look, cap))
+    if config.budget.goal == "depths" and not bracket:
+        first: Accuracies = {architecture: [] for architecture in candidates(found(), targets, space)}
+        return next_seeds({**first, **results}, targets, space, rule)
+    return seeds_for_answers(found(), results, targets, space, rule, deeper=deeper)
 
 
-def _candidates(study: OpenStudy) -> Sequence[Architecture]:
-    """Return the architectures to verify first: those that the settings list, or those around the crossings."""
-    space = study.config.space
-    return space.architectures or candidates(_evidence(study), study.targets(), space.search_space())
-
-
-def _evidence(study: OpenStudy) -> list[tuple[Architecture, float]]:
+def _found(study: OpenStudy) -> Found:
     """Return every trial with its validation accuracy; a pruned trial has the one expected at its end."""
     trials, curves = study.trials_and_curves()
     finished = list(finished_curves(study.size, trials, curves).values())
@@ -195,6 +233,8 @@ def _scored(
 
 class _Watch(Bystander):
     """A watcher that shows progress, saves checkpoints, and stops on request."""
+
+    wants_curve = False
 
     def __init__(
         self, listener: Listener, checkpoints: CohortCheckpoints, n_finished: int, n_networks: int, n_epochs: int

@@ -98,6 +98,14 @@ def test_where_softmax_alone_is_enough_it_says_what_one_hidden_layer_takes() -> 
     assert "with one hidden layer 13 typically (12 to 14)" in text
 
 
+def test_while_a_deeper_network_could_beat_the_answer_it_says_so() -> None:
+    report = data(verified=True)
+    assert "could still beat it" not in prose(rendered(report))
+    first, *others = report.answer.targets
+    open_ = replace(report.answer, targets=(replace(first, could_beat=(2, 3)), *others))
+    assert prose(rendered(replace(report, answer=open_))).count("A deeper network could still beat it.") == 1
+
+
 def test_it_says_whether_validation_and_test_agree() -> None:
     report = data(verified=True)
     assert "The two agree." in rendered(report)

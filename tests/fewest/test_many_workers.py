@@ -128,6 +128,24 @@ def test_of_a_worker_killed_while_it_verifies_another_goes_on_and_no_network_is_
     assert len({pid for _, pid in scores_of(log)}) == 2
 
 
+def test_of_workers_one_verifies_the_first_answer_while_others_search_and_another_takes_over(tmp_path, url):
+    budget = ["budget.trials=40", "budget.verification_seeds=4", "budget.targets=[0.7]"]
+    config = load("digits", [*DIGITS, *budget])
+    submit_study(config, url)
+    log = tmp_path / "log"
+    workers = {worker.pid: worker for worker in (start(help_studies, url, log, 4) for _ in range(2))}
+    while not scores_of(log):
+        assert all(worker.is_alive() for worker in workers.values())
+        time.sleep(0.01)
+    victim = workers.pop(scores_of(log)[0][1])
+    victim.kill()
+    victim.join()
+    end(list(workers.values()))
+    trained_exactly(config, url)
+    assert max(Counter(network for network, _ in scores_of(log)).values()) == 1
+    assert len({pid for _, pid in scores_of(log)}) == 2
+
+
 def test_two_runs_of_one_study_begun_at_once_train_its_budget_and_verify_once(tmp_path, url):
     listed = [[width] for width in range(1, 9)]
     budget = ["budget.trials=8", "budget.verification_seeds=2"]

@@ -219,3 +219,43 @@ def test_what_the_settings_list_is_trained_whatever_the_front_does(url, tiny_con
     listed = overridden(tiny_config, ["space.architectures=[[], [1], [2], [3]]", "budget.patience=1"])
     search(open_study(optuna_storage(url), listed, tiny_data), LEVEL, Follower().listener())
     assert len(trials_of(url, "tiny")) == 4
+
+
+RISING = InstantEngine()
+"""Networks are as good as they are large: 0.9 takes 8 neurons."""
+
+
+def test_the_bracket_follows_the_ladder_and_then_the_first_answer_is_due_once(url, tiny_config, tiny_data):
+    config = overridden(tiny_config, ["budget.targets=[0.85]", "budget.trials=30"])
+    study = open_study(optuna_storage(url), config, tiny_data)
+    seen: list[int] = []
+
+    def first_answer() -> bool:
+        seen.append(len(study.trials()))
+        return len(seen) == 2  # The first time another worker verifies.
+
+    assert search(study, RISING, Follower().listener(), first_answer=first_answer) == "trials"
+    assert [trial.widths for trial in study.trials()][5:8] == [(3,), (5,), (6,)]  # 4 is of the ladder.
+    assert seen == [8, 16]
+    assert study.bracketed() is not None and len(study.bracketed()) == 8
+
+
+def test_the_bracket_alone_can_be_searched_and_extended(url, tiny_config, tiny_data):
+    narrow = overridden(tiny_config, ["budget.targets=[0.85]", "budget.trials=20", "budget.goal=answer"])
+    study = open_study(optuna_storage(url), narrow, tiny_data)
+    assert search(study, RISING, Follower().listener(), beyond_bracket=False) == "bracket"
+    assert {len(trial.widths) for trial in study.trials()[8:]} == {2}
+    assert not study.is_searched()
+    n = len(study.trials())
+    assert n < 20
+    assert search(study, RISING, Follower().listener(), beyond_bracket=False) == "bracket"
+    assert len(study.trials()) == n
+    assert search(study, RISING, Follower().listener()) == "trials"
+    assert study.is_searched() and len(study.trials()) == 20
+
+
+def test_a_study_whose_budget_ends_with_the_ladder_has_no_bracket(url, tiny_config, tiny_data):
+    short = overridden(tiny_config, ["budget.targets=[0.85]", "budget.trials=5"])
+    study = open_study(optuna_storage(url), short, tiny_data)
+    assert search(study, RISING, Follower().listener(), first_answer=lambda: pytest.fail("is not due")) == "trials"
+    assert study.bracketed() is None

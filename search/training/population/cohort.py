@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fewest.search.data.samples import Images, SearchData
 from fewest.search.settings.keras_settings import keras, tf
+from fewest.search.settings.memory import keep_memory
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network
@@ -72,7 +73,7 @@ def train_cohort(
     cohort = _Cohort(networks, data, protocol, watcher, tuning or Tuning())
     while cohort.training:
         cohort.enter().fit(
-            _batches(order, cohort.epoch, len(data.y_train), protocol),
+            _batches(order, cohort.epoch, len(data.y_train), protocol, watcher.wants_curve),
             initial_epoch=cohort.epoch,
             epochs=protocol.epochs,
             steps_per_epoch=1,
@@ -228,7 +229,9 @@ class _Cohort:
             member.seconds += share
             of_member = {name: values[index] for name, values in logs.items()}
             metrics = EpochMetrics.of(of_member, len(self._data.y_validation), self._data.metric)
-            broken = next((n for n in ("loss", "val_loss") if not np.isfinite(getattr(metrics, n))), None)
+            validated = self._protocol.validates(self.epoch - 1, self._watcher.wants_curve)
+            known = ("loss", "val_loss") if validated else ("loss",)
+            broken = next((n for n in known if not np.isfinite(getattr(metrics, n))), None)
             if broken:
                 self._end(position, "failed", f"{broken} is {getattr(metrics, broken)} after epoch {self.epoch - 1}")
             else:
@@ -304,14 +307,16 @@ def _outcome(member: Member, protocol: Protocol) -> Outcome:
     )
 
 
-def _batches(order: SampleOrder, epoch: int, n_train: int, protocol: Protocol) -> tf.data.Dataset:
-    """Return the batches of each epoch from `epoch` on, one element for each epoch."""
+def _batches(order: SampleOrder, epoch: int, n_train: int, protocol: Protocol, wants_curve: bool) -> tf.data.Dataset:
+    """Return for each epoch from `epoch` on one element: its batches, and whether it is validated."""
 
-    def batches() -> Iterator[NDArray[np.int32]]:
+    def batches() -> Iterator[tuple[NDArray[np.int32], bool]]:
+        keep_memory()  # This data set has just made TensorFlow map every block from 128 KiB on.
         for e in range(epoch, protocol.epochs):
-            yield order.batches(e, n_train, protocol.batch_size)
+            yield order.batches(e, n_train, protocol.batch_size), protocol.validates(e, wants_curve)
 
     size = (n_batches(n_train, protocol.batch_size), min(protocol.batch_size, n_train))
     options = tf.data.Options()
     options.autotune.enabled = False  # Its thread sleeps 10, 20, 40, ... ms between looks, and `fit` waits for its end.
-    return tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec(size, tf.int32)).with_options(options)
+    signature = (tf.TensorSpec(size, tf.int32), tf.TensorSpec((), tf.bool))
+    return tf.data.Dataset.from_generator(batches, output_signature=signature).with_options(options)

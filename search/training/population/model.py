@@ -148,18 +148,20 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         scores = tf.concat([self._program.scores(held, x) for held in self._variables], 0)
         return tf.nn.softmax(tf.transpose(tf.gather(scores, self._places), (2, 0, 1)))
 
-    def train_step(self, order: Any) -> dict[str, Any]:
-        """Train every member for an epoch, then validate it.
+    def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
+        """Train every member for an epoch, then validate it if asked.
 
         Args:
-            order: Positions of the training samples: int32 `(batches, batch size)`, see `seeds.SampleOrder`.
+            data: Positions of the training samples, int32 `(batches, batch size)`, see `seeds.SampleOrder`, and
+                whether to validate, a bool scalar.
 
         Returns:
             `loss`, `accuracy`, `val_loss`, `val_accuracy`: `(members,)` each, as `Program.epoch` returns them.
         """
         self.n_traced += 1
+        order, validates = data
         order, start = tf.reshape(order, self._program.batches), tf.cast(self.optimizer.iterations, tf.int32)
-        logs = [self._program.epoch(held, order, start) for held in self._variables]
+        logs = [self._program.epoch(held, order, start, validates) for held in self._variables]
         self.optimizer.iterations.assign_add(self._program.batches[0])
         return {name: self._by_member([of_shard[name] for of_shard in logs]) for name in METRICS}
 

@@ -196,22 +196,28 @@ class Program:
         self.epoch = tf.function(self._epoch, **called)
         self.score = tf.function(self._score, reduce_retracing=True, **called)
 
-    def _epoch(self, shard: Shard, order: Any, start: Any) -> dict[str, Any]:
-        """Train every member for an epoch, then validate it.
+    def _epoch(self, shard: Shard, order: Any, start: Any, validates: Any) -> dict[str, Any]:
+        """Train every member for an epoch, then validate it if asked.
 
         Args:
             shard: The shard to train.
             order: Positions of training samples, int32 `(batches, batch size)`, see `seeds.SampleOrder`.
             start: Optimizer steps taken so far, an int32 scalar.
+            validates: Whether to validate, a bool scalar.
 
         Returns:
             `loss`, `accuracy`, `val_loss`, `val_accuracy`: `(members,)` each, ordered like `Layout.scored`; float32,
-            but a balanced accuracy is float64.
+            but a balanced accuracy is float64. The last two are NaN without validation.
         """
         losses, hits = self._train(shard, order, start)
-        val_loss, val_accuracy = self.score(shard, self._data.x_validation, self._data.y_validation)
         n = self.batches[0] * self.batches[1]
         accuracy = self._accuracy(hits, n, lambda: tf.gather(self._data.y_train, tf.reshape(order, (-1,))))
+        unknown = tf.fill(tf.shape(losses), np.float32("nan"))
+        val_loss, val_accuracy = tf.cond(
+            validates,
+            lambda: self.score(shard, self._data.x_validation, self._data.y_validation),
+            lambda: (unknown, tf.cast(unknown, accuracy.dtype)),
+        )
         return {"loss": losses / n, "accuracy": accuracy, "val_loss": val_loss, "val_accuracy": val_accuracy}
 
     def _steps(self, shard: Shard, order: Any, start: Any) -> tuple[Any, Any]:

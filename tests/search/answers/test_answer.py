@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fewest.search.answers import evidence as answers
-from fewest.search.answers.answer import Answer, NoAnswer, TargetAnswer, answer_target, answer_targets
+from fewest.search.answers.answer import Answer, NoAnswer, TargetAnswer, answer_target, answer_targets, is_settled
 from fewest.search.answers.evidence import CAP, SHARES, bound, evidence
 from fewest.search.answers.results import by_depth, collect
 from fewest.storage.trials.records import VerifiedNetwork
@@ -248,7 +248,7 @@ class TestWords:
             "test_accuracy": 0.95,
             "seeds": 20,
         }
-        assert set(written) == {"accuracy", "possible", "typical", "reliable", "by_depth"}
+        assert set(written) == {"accuracy", "possible", "typical", "reliable", "could_beat", "by_depth"}
         assert written["by_depth"]["1"]["reliable"] is None
         assert written["by_depth"]["1"]["unanswered"] == {"reliable": "not reached up to 32 neurons"}
 
@@ -265,3 +265,28 @@ def test_softmax_that_falls_short_does_not_widen_the_overall_interval():
     found = answer_target(clear, 0.931)
     assert found.overall["typical"] == found.by_depth[1]["typical"]
     assert isinstance(found.by_depth[0]["typical"], NoAnswer)
+
+
+class TestDepthsThatCannotHoldTheAnswer:
+    def test_one_size_that_falls_short_bounds_a_depth(self):
+        found = answer_target({**rising(), (2, 2): [0.5, 0.51, 0.52, 0.53]}, 0.945, max_depth=2)
+        assert found.overall["typical"].neurons == 5
+        assert found.by_depth[2]["typical"] == NoAnswer("larger", 4, 5)
+        assert found.could_beat == ()
+        written = found.to_json()["by_depth"]["2"]
+        assert written["unanswered"]["typical"] == "at least 5 neurons"
+        assert written["at_least"]["typical"] == 5
+
+    def test_a_depth_that_nobody_tested_could_beat_the_answer(self):
+        found = answer_target(rising(), 0.945, max_depth=3)
+        assert found.could_beat == (2, 3)
+        assert found.to_json()["could_beat"] == [2, 3]
+        assert not is_settled(found)
+
+    def test_fewer_neurons_than_layers_beat_nothing(self):
+        assert answer_target(rising(), 0.945, max_depth=8).could_beat == (2, 3, 4)
+
+    def test_a_smaller_size_that_falls_short_leaves_it_open(self):
+        found = answer_target({**rising(), (1, 1): [0.5, 0.51, 0.52, 0.53]}, 0.945, max_depth=2)
+        assert found.by_depth[2]["typical"] == NoAnswer("not reached", 2, 3)
+        assert found.could_beat == (2,)

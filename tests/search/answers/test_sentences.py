@@ -76,6 +76,11 @@ def test_before_verification_nothing_is_said() -> None:
     assert statements(summary("mnist"), []) == []
 
 
+def test_a_deeper_network_that_could_beat_it_is_told() -> None:
+    said = statement(TargetAnswer(0.95, OVERALL, {}, could_beat=(2, 3)))
+    assert said.endswith("12 with luck; a deeper network could still beat it")
+
+
 def test_a_relative_target_is_said_with_its_value() -> None:
     found = replace(summary("digits"), targets=(TargetAnswer(0.9514, OVERALL, {}, "best - 0.01"),))
     [said] = statements(found, [VerifiedNetwork((2,), 0, 0.95, 0.95, 15, 1.0)])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fewest import cli
 from fewest.search.settings.config import SettingsError, StudyConfig, shown
-from fewest.search.settings.files import command_for, load, overridden
+from fewest.search.settings.files import command_for, continued, load, overridden
 
 STUDY = 'name = "mine"\n[data]\nname = "digits"\n[budget]\ntrials = 3\ntargets = [0.9]\n'
 
@@ -127,3 +127,17 @@ def test_a_folder_and_a_pipe_are_no_study_files(tmp_path: Path) -> None:
         assert "must be a regular file" in refusal(str(tmp_path / name))
     (tmp_path / "loop.toml").symlink_to(tmp_path / "loop.toml")
     assert "cannot be read" in refusal(str(tmp_path / "loop.toml"))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "kept"),
+    [("answer", "front", "front"), ("depths", "answer", "depths"), ("front", "front", "front")],
+)
+def test_of_two_goals_the_further_one_counts(before: str, now: str, kept: str) -> None:
+    one, other = (load("digits", [f"budget.goal={goal}"]) for goal in (before, now))
+    assert continued(one, other).budget.goal == kept
+
+
+def test_an_unknown_goal_is_one_line() -> None:
+    with pytest.raises(SettingsError, match=r"`budget.goal` must be one of 'answer', 'front' or 'depths', got 'all'"):
+        load("digits", ["budget.goal=all"])

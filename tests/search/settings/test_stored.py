@@ -144,3 +144,11 @@ def test_sizes_are_those_of_the_widths():
 @pytest.mark.parametrize("accuracy", [-0.1, 1.1, math.inf, math.nan])
 def test_an_accuracy_is_a_share(accuracy):
     assert stored.plausible(trial(validation_accuracy=accuracy), SPACE).validation_accuracy is None
+
+
+def test_a_further_goal_is_not_finished_and_an_older_mark_has_reached_every_one(attributes, tiny_config):
+    mark = finished_mark(tiny_config.budget, 0)
+    further = overridden(tiny_config, ["budget.goal=depths"])
+    assert not is_finished(StudyRecord(1, "tiny", {**attributes, "finished": mark}, {}), further)
+    del mark["goal"]
+    assert is_finished(StudyRecord(1, "tiny", {**attributes, "finished": mark}, {}), further)

@@ -103,3 +103,16 @@ def test_what_has_ended_is_read_once(storage, study_id, monkeypatch):
         history.refresh()
         finish(storage, trial_id, 0.5)
     assert n_read == [1, *[2] * (len(WIDTHS) - 1)]
+
+
+def test_the_first_ended_trial_of_an_architecture_counts(storage, study_id):
+    first, pruned, second = (run(storage, study_id, widths) for widths in [(2,), (4,), (2,)])
+    past = past_of(storage, study_id)
+    finish(storage, second, 0.6)
+    finish(storage, pruned, None)
+    past.refresh()
+    # The only finished curve ends where it begins, so a pruned one is expected to do so, too.
+    assert past.accuracies([(2,), (4,), (8,)]) == {(2,): 0.6, (4,): pytest.approx(0.1)}
+    finish(storage, first, 0.7)
+    past.refresh()
+    assert past.accuracies([(2,)]) == {(2,): 0.7}

@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import balanced_accuracy_score
 
 from fewest.search.data.samples import SearchData
+from fewest.search.settings.config import EngineName
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.seeds import search_order
 from fewest.search.settings.space import Network, SearchSpace
@@ -270,6 +271,36 @@ def test_part_of_a_cohort_continues() -> None:
         kept, run([MIXED[position] for position in kept], watcher=Spectator(part)), strict=True
     ):
         assert relative(outcome.weights, whole[position].weights) < 1e-4
+
+
+class Uncurious(Bystander):
+    """Wants no curve."""
+
+    wants_curve = False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["population", "keras"])
+def test_without_a_curve_the_networks_are_the_same(engine: EngineName) -> None:
+    """Validation is measured at the end alone, and no bit of a network depends on it."""
+    networks = [MIXED[0], MIXED[1], MIXED[5]]
+    whole, bare = (
+        ENGINES[engine]().train(networks, BLOBS, SHORT, order=search_order(4), watcher=watcher)
+        for watcher in (Bystander(), Uncurious())
+    )
+    for one, other in zip(whole, bare, strict=True):
+        assert all(map(np.array_equal, one.weights, other.weights))
+        assert (one.validation_accuracy, one.curve[-1]) == (other.validation_accuracy, other.curve[-1])
+        assert [np.isnan(seen.val_accuracy) for seen in other.curve] == [True, True, True, False]
+        assert [seen.loss for seen in one.curve] == [seen.loss for seen in other.curve]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["population", "keras"])
+def test_early_stopping_sees_every_epoch_all_the_same(engine: EngineName) -> None:
+    protocol = Protocol(protocol="notebook", batch_size=64, epochs=5, patience=2)
+    [outcome] = ENGINES[engine]().train([MIXED[1]], BLOBS, protocol, order=search_order(4), watcher=Uncurious())
+    assert not any(np.isnan(seen.val_accuracy) for seen in outcome.curve)
 
 
 @pytest.mark.slow
