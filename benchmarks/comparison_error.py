@@ -99,7 +99,7 @@ def verifications(crossing: float, quantity: Quantity, n: int, seed: int, depths
             rng = np.random.default_rng([seed, run, round(1000 * crossing), *[depth] * depth])
             drawn = verify_once(table, [TARGET], Rule(), rng).results
             results |= {(width - depth, *[1] * depth): drawn[(width,)] for (width,) in drawn if width > depth}
-        likely, surely = answer_target(results, TARGET), answer_target(results, TARGET, 99)
+        likely, surely = answer_target(results, TARGET), answer_target(results, TARGET, level=99)
         found.append((likely.overall[quantity], surely.overall[quantity]))
     return found
 

@@ -222,7 +222,7 @@ def answer_targets(results: Results, targets: Iterable[float], max_depth: int = 
     return [answer_target(results, target, max_depth) for target in sorted(set(targets))]
 
 
-def answer_target(results: Results, target: float, max_depth: int = 0, level: Level = 95) -> TargetAnswer:
+def answer_target(results: Results, target: float, max_depth: int = 0, *, level: Level = 95) -> TargetAnswer:
     """Answer one target.
 
     Args:

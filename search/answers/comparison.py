@@ -155,7 +155,7 @@ def compare(studies: Sequence[ComparedStudy], size: Size = "neurons") -> Compari
 def _target(studies: Sequence[ComparedStudy], target: float) -> ComparedTarget:
     asked_by = [study.label for study in studies if target in study.ours.accuracies]
     found = {
-        study.label: (answer_target(study.results, target), answer_target(study.results, target, 99))
+        study.label: (answer_target(study.results, target), answer_target(study.results, target, level=99))
         for study in studies
     }
     return ComparedTarget(target, tuple(asked_by), tuple(_answers(found)))

@@ -195,6 +195,7 @@ class Summary:
         for asked in self.unvalued:
             none: dict[str, Any] = {
                 **dict.fromkeys(SHARES),
+                "could_beat": [],
                 "by_depth": {},
                 "unanswered": dict.fromkeys(SHARES, NO_VALUE_YET),
             }

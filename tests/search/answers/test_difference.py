@@ -80,7 +80,7 @@ def verified(crossing: float, seed: int) -> tuple[Finding, Finding]:
             middle = TARGET + 0.004 * (width - crossing)
             results[(width,)] += rng.normal(middle, 0.003, fresh).tolist()
     levels: tuple[Level, Level] = (95, 99)
-    likely, surely = (answer_target(results, TARGET, level).by_depth[1]["typical"] for level in levels)
+    likely, surely = (answer_target(results, TARGET, level=level).by_depth[1]["typical"] for level in levels)
     return likely, surely
 
 
