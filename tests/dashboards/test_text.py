@@ -6,7 +6,7 @@ import pytest
 from synthetic import make_answer, make_study
 
 from fewest.dashboards.console import out
-from fewest.dashboards.text import print_answer
+from fewest.dashboards.text import answer_text, print_answer
 from fewest.search.answers.summary import Summary
 
 
@@ -46,3 +46,11 @@ def test_titles_say_that_an_accuracy_is_balanced(capsys: pytest.CaptureFixture[s
     assert "by the balanced validation accuracy of single networks" in shown
     assert "by balanced test accuracy (95 % interval)" in shown
     assert shown.count("Pareto front by balanced validation accuracy") == 2
+
+
+def test_in_a_notebook_the_answer_as_text_is_returned_and_not_displayed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert answer_text(make_answer(make_study(20)[0], verified=True), ["said"]).endswith("\nsaid.")
+    assert capsys.readouterr().out == ""
