@@ -58,7 +58,16 @@ def print_answer(console: Console, summary: Summary, statements: Sequence[str]) 
 def answer_text(summary: Summary, statements: Sequence[str]) -> str:
     """Return the answer per target as a table, and as sentences below it; arguments as for `print_answer`."""
     text = io.StringIO()
-    console = Console(file=text, width=_TEXT_COLUMNS, force_jupyter=False, markup=False, emoji=False, highlight=False)
+    # A notebook would display the text instead of returning it, and asks for colours.
+    console = Console(
+        file=text,
+        width=_TEXT_COLUMNS,
+        force_jupyter=False,
+        force_terminal=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
     console.print(_verified(summary) if statements else _not_yet_verified(summary))
     for statement in statements:
         console.print(f"{statement}.")

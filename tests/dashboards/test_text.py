@@ -52,5 +52,7 @@ def test_in_a_notebook_the_answer_as_text_is_returned_and_not_displayed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
-    assert answer_text(make_answer(make_study(20)[0], verified=True), ["said"]).endswith("\nsaid.")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    text = answer_text(make_answer(make_study(20)[0], verified=True), ["said"])
+    assert text.startswith("Fewest hidden neurons") and text.endswith("\nsaid.")
     assert capsys.readouterr().out == ""
