@@ -63,7 +63,9 @@ def _for_depth(
 ) -> dict[Architecture, int]:
     """Return the seeds for one of the deeper depths: challenges, and all that a contender needs."""
     mine = [(architecture, accuracy) for architecture, accuracy in found if len(architecture) == depth]
-    family = {architecture: seeds for architecture, seeds in results.items() if len(architecture) == depth}
+    family = by_depth(results).get(
+        depth, {}
+    )  # In the order of `_challenge`: of several shapes of a size both take the last.
     plan: dict[Architecture, int] = {}
     contended = []
     for target in targets:

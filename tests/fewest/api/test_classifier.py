@@ -65,7 +65,9 @@ def test_a_target_out_of_reach_keeps_the_most_accurate_network_and_says_so() -> 
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(60, 2)), np.arange(60) % 2
     small = FewestClassifier(0.99, trials=3, max_depth=1, max_width=2, verification_seeds=2, random_state=0)
-    with pytest.warns(ConvergenceWarning, match=r"^No size tried typically reaches 0\.99 \((not reached|needs more seeds)"):
+    with pytest.warns(
+        ConvergenceWarning, match=r"^No size tried typically reaches 0\.99 \((not reached|needs more seeds)"
+    ):
         small.fit(x, y)
     assert small.answer_.typical.neurons is None
     assert small.n_neurons_ in (0, 1, 2)

@@ -79,3 +79,11 @@ def test_networks_in_fewer_neurons_than_layers_do_not_exist() -> None:
     results: dict[Architecture, list[float]]
     results = {(): [0.5, 0.51, 0.52, 0.53], **{(n,): [0.97, 0.971, 0.972, 0.973] for n in (1, 2, 3, 4)}}
     assert seeds_for_answers([((1,), 0.97)], results, [TARGET], SPACE, Rule()) == {}
+
+
+def test_of_two_shapes_of_a_size_the_one_that_is_judged_gets_the_seeds() -> None:
+    """Another target may have had the other shape verified; it may have all its seeds."""
+    results = verified(0.5, deeper=False)
+    fresh, spent = (8, 5), (7, 6)  # Both one neuron fewer than the answer to be safe, 14.
+    results |= {fresh: [0.948, 0.949, 0.9505, 0.9512], spent: [0.947 + 0.0002 * seed for seed in range(20)]}
+    assert seeds_for_answers([((13,), 0.95)], results, [TARGET], SearchSpace(2, 1, 40), Rule()) == {fresh: 4}
