@@ -244,10 +244,10 @@ def targets_of(
 ) -> list[TargetAnswer]:
     """Answer every target of a study that has a value from its verified networks, lowest first."""
     # Where the settings list the architectures, nothing else is asked about.
-    deepest = config.space.max_depth if config.space.architectures is None else 0
+    space = config.space.search_space() if config.space.architectures is None else None
     results = collect(verified)
     return [
-        replace(answer_target(results, target.accuracy, deepest), asked=target.asked)
+        replace(answer_target(results, target.accuracy, space), asked=target.asked)
         for target in valued(config.budget.targets, best.accuracy if best else None)
     ]
 
