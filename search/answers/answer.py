@@ -66,6 +66,7 @@ __all__ = [
     "answer_targets",
     "findings_json",
     "interval_ends",
+    "is_answered",
     "is_settled",
     "verdicts_by_size",
 ]
@@ -248,9 +249,14 @@ def answer_target(
     return TargetAnswer(target, overall, within, could_beat=could_beat)
 
 
+def is_answered(target: TargetAnswer) -> bool:
+    """Say whether all three answers over all depths are there."""
+    return all(isinstance(found, Answer) for found in target.overall.values())
+
+
 def is_settled(target: TargetAnswer) -> bool:
     """Say whether all three answers over all depths are there, and no deeper network could beat the typical one."""
-    return not target.could_beat and all(isinstance(found, Answer) for found in target.overall.values())
+    return is_answered(target) and not target.could_beat
 
 
 def verdicts_by_size(
