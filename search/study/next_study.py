@@ -25,8 +25,8 @@ def next_study(
         studies: Records of all studies in the storage, oldest first.
         names: Names of the studies to choose from; empty for all.
         passed_over: Names of studies that this worker cannot work on.
-        last: Name of the study in which the worker just found nothing to do. Among studies that other workers are
-            about to finish, it is chosen last.
+        last: Name of the study in which the worker just found nothing to do. It is chosen last: it may have budget for
+            trials that it gives out only if its answer wants them.
 
     Returns:
         None if all are finished. A study with unreadable settings counts as unfinished.
@@ -34,7 +34,7 @@ def next_study(
     wanted = [study for study in studies if study.name not in passed_over and (not names or study.name in names)]
     unfinished = [study for study in wanted if not _is_finished(study)]
     free = [study for study in unfinished if has_free_trials(study)]
-    return next(iter(free or sorted(unfinished, key=lambda study: study.name == last)), None)
+    return next(iter(sorted(free or unfinished, key=lambda study: study.name == last)), None)
 
 
 def has_free_trials(study: StudyRecord) -> bool:

@@ -49,6 +49,14 @@ def test_one_that_others_have_the_rest_of_is_better_than_none(study):
     assert name_of(next_study(studies[:1], last="training")) == "training"
 
 
+def test_one_with_budget_that_it_does_not_give_out_holds_nobody_from_the_next(study):
+    """A study whose goal is the answer has trials left while another worker verifies that answer."""
+    studies = [study("verifying", complete=4), study("new", waiting=4)]
+    assert name_of(next_study(studies)) == "verifying"
+    assert name_of(next_study(studies, last="verifying")) == "new"
+    assert name_of(next_study(studies[:1], last="verifying")) == "verifying"
+
+
 def test_a_finished_study_is_left_alone_until_its_budget_grows(study, tiny_config):
     ended = study("ended", finished=True, complete=8)
     assert next_study([ended]) is None
