@@ -264,8 +264,8 @@ class Job:
     def _settles(self, listener: "Listener") -> bool:
         """Work for the answer alone, if that is the goal; say whether bracket and verification have settled it.
 
-        A target relative to the best needs a search to its end. So does one that one hidden layer is not shown to reach:
-        nothing is known yet of the deeper networks that may.
+        A target relative to the best needs a search to its end. One that one hidden layer is not shown to reach needs a
+        search, too: nothing is known yet of the deeper networks that may.
         """
         from fewest.search.listener import wait
         from fewest.search.loop import search
