@@ -114,8 +114,8 @@ class NoAnswer:
     """The reason why there is no answer, and the bounds that are known.
 
     Attributes:
-        status: "not reached" if every size tested falls short, "larger" if no size can be below the answer over all
-            depths, else "needs more seeds".
+        status: "not reached" if every size tested falls short, "larger" of a deeper depth none of whose sizes can be
+            below the answer over all depths, else "needs more seeds".
         up_to: Neurons of the largest architecture tested; None when none was tested.
         at_least: Neurons at the lower end of the interval.
     """
@@ -242,7 +242,7 @@ def answer_target(
     depths = {depth: _answer_family(depth, family, target, level) for depth, family in by_depth(results).items()}
     overall = {quantity: _smallest([found[quantity] for found in depths.values()]) for quantity in SHARES}
     within = {
-        depth: {quantity: _compared(found[quantity], overall[quantity]) for quantity in SHARES}
+        depth: {quantity: _compared(depth, found[quantity], overall[quantity]) for quantity in SHARES}
         for depth, found in depths.items()
     }
     could_beat = _could_beat(overall["typical"], within, space) if space else ()
@@ -338,9 +338,12 @@ def _smallest(findings: Sequence[Finding]) -> Finding:
     return Answer(best.neurons, best.widths, (low, high), best.test_accuracy, best.seeds)
 
 
-def _compared(finding: Finding, overall: Finding) -> Finding:
-    """Say of a depth without an answer that it is larger, if it cannot have fewer neurons than the overall answer."""
-    if not (isinstance(finding, NoAnswer) and isinstance(overall, Answer)) or not finding.up_to:
+def _compared(depth: int, finding: Finding, overall: Finding) -> Finding:
+    """Say of a deeper depth without an answer that it is larger, if it cannot have fewer neurons than the overall one.
+
+    Only deeper depths are verified no further for it. And none can have fewer neurons than softmax alone.
+    """
+    if depth < 2 or isinstance(finding, Answer) or not isinstance(overall, Answer) or overall.neurons == 0:
         return finding
     return replace(finding, status="larger") if finding.at_least >= overall.neurons else finding
 

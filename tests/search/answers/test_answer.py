@@ -303,3 +303,11 @@ class TestDepthsThatCannotHoldTheAnswer:
         found = answer_target({**deep, **largest}, 0.945, SearchSpace(3, 1, 2))
         assert found.overall["typical"].neurons == 7
         assert found.could_beat == ()
+
+    def test_one_layer_and_what_softmax_beats_keep_their_own_words(self):
+        """All networks have at least the neurons of softmax, so that says nothing of them."""
+        softmax, deep = {(): [0.9949, 0.995, 0.995, 0.9951]}, {(9, 9): [0.5, 0.51, 0.52, 0.53]}
+        found = answer_target({**softmax, **rising(), **deep}, 0.987)
+        assert found.overall["typical"].neurons == 0
+        words = [str(found.by_depth[depth]["typical"]) for depth in (1, 2)]
+        assert words == ["not reached up to 8 neurons", "not reached up to 18 neurons"]
