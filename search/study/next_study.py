@@ -38,12 +38,18 @@ def next_study(
 
 
 def has_free_trials(study: StudyRecord) -> bool:
-    """Say whether a study has waiting trials, or budget for new ones."""
+    """Say whether a study has waiting trials, or budget for new ones.
+
+    Where the goal is the answer, verification comes before most of the budget, and usually instead of it.
+    """
     try:
-        n_trials = our_study(study).config.n_trials
+        config = our_study(study).config
     except MisuseError:
         return False
-    return study.n_trials.get("waiting", 0) > 0 or sum(study.n_trials.values()) < n_trials
+    if study.n_trials.get("waiting", 0) > 0:
+        return True
+    verifies = config.budget.goal == "answer" and study.n_verified > 0
+    return not verifies and sum(study.n_trials.values()) < config.n_trials
 
 
 def _is_finished(study: StudyRecord) -> bool:

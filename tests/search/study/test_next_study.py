@@ -1,5 +1,7 @@
 """Which study a worker takes up, hand-computed."""
 
+from dataclasses import replace
+
 import pytest
 
 from fewest.search.settings.config import StudyConfig
@@ -55,6 +57,16 @@ def test_one_with_budget_that_it_does_not_give_out_holds_nobody_from_the_next(st
     assert name_of(next_study(studies)) == "verifying"
     assert name_of(next_study(studies, last="verifying")) == "new"
     assert name_of(next_study(studies[:1], last="verifying")) == "verifying"
+
+
+def test_a_goal_of_the_answer_gives_out_no_trials_while_it_verifies(study, tiny_config):
+    goal = {"settings": overridden(tiny_config, ["budget.goal=answer"]).settings(), "data": DATA}
+    verifying = StudyRecord(1, "verifying", goal, {"complete": 4}, n_verified=12)
+    assert not has_free_trials(verifying)
+    assert has_free_trials(replace(verifying, n_verified=0))
+    assert has_free_trials(replace(verifying, attributes=study("front").attributes))
+    assert name_of(next_study([verifying, study("new", waiting=4)])) == "new"
+    assert name_of(next_study([verifying])) == "verifying"
 
 
 def test_a_finished_study_is_left_alone_until_its_budget_grows(study, tiny_config):
