@@ -14,7 +14,7 @@ from rich.console import Console
 
 from fewest.dashboards.console import err, say
 from fewest.quiet import quiet_libraries
-from fewest.search.answers.answer import is_settled
+from fewest.search.answers.answer import Answer, is_answered, is_settled
 from fewest.search.answers.sentences import guess_caution, statements_of
 from fewest.search.answers.summary import targets_of
 from fewest.search.settings.config import StudyConfig
@@ -140,7 +140,8 @@ class Job:
     def _settles(self, listener: "Listener") -> bool:
         """Work for the answer alone, if that is the goal; say whether bracket and verification have settled it.
 
-        A target relative to the best needs a search to its end.
+        A target relative to the best needs a search to its end. One that one hidden layer is not shown to reach needs a
+        search, too: nothing is known yet of the deeper networks that may.
         """
         from fewest.search.listener import wait
         from fewest.search.loop import search
@@ -152,9 +153,12 @@ class Job:
         search(study, self.engine, listener, self.keeper, self._first_answer(listener), beyond_bracket=False)
         if study.bracketed() is None:
             return False
-        while not verify_bracket(study, self.engine, self.sealed, listener, self.keeper, deeper=True):
-            wait(listener)
-        return all(map(is_settled, targets_of(study.config, study.results())))
+        for deeper, is_enough in ((False, is_answered), (True, is_settled)):
+            while not verify_bracket(study, self.engine, self.sealed, listener, self.keeper, deeper=deeper):
+                wait(listener)
+            if not all(map(is_enough, targets_of(study.config, study.results()))):
+                return False
+        return True
 
     def _first_answer(self, listener: "Listener") -> Callable[[], bool]:
         """Return a function that verifies softmax and one hidden layer, and prints what it has found, once."""
@@ -166,7 +170,7 @@ class Job:
             results, config = self.study.results(), self.study.config
             if done and len(results) > before and not self.manner.quiet:
                 guess = self.sealed.guessing.get(config.data.metric)
-                found = targets_of(config, results)
+                found = [of for of in targets_of(config, results) if isinstance(of.typical, Answer)]
                 for sentence in statements_of(found, self.study.data.name, results, config.data.metric, guess):
                     listener.echo(f"First answer: {sentence}.")
             return done
