@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fewest.job import Manner, opened
 from fewest.read_commands import Found, found
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import load
 from fewest.search.settings.space import Network
-from fewest.train_commands import Manner, opened
 
 __all__ = ["Pace", "run_whole", "trained"]
 

@@ -45,6 +45,9 @@ MOST_HEADER_BYTES: Final = 16_384
 MOST_BODY_BYTES: Final = 1 << 27
 """Optuna-dashboard's own limit, for the upload of an artifact."""
 
+MOST_READING_BYTES: Final = 1 << 16
+"""Limit of a read-only dashboard. A body is stored in a file before anything looks at the request, its password too."""
+
 READ_ONLY: Final = "This dashboard is read-only. `fewest dashboard --edit` lets its pages change studies."
 NO_RIGHTS: Final = "A change must reach the storage, which can only be read here. Start the dashboard as its owner."
 
@@ -86,7 +89,7 @@ def serve(
     app = make_app(url, host=host, artifact_store=artifact_store, edit=edit, password=password)
     _hush(say)
     with listening_at(host, port) as listening:
-        server = make_server(app, listening)
+        server = make_server(app, listening, edit=edit)
         shown = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listening.getsockname()[1]}/"
         for line in _lines(url, host, edit):
@@ -120,12 +123,13 @@ def make_app(
     return Guard(app if password is None else Login(app, password), host, read_only=read_only)
 
 
-def make_server(app: "WSGIApplication", listening: socket.socket) -> "BaseWSGIServer":
+def make_server(app: "WSGIApplication", listening: socket.socket, *, edit: bool = True) -> "BaseWSGIServer":
     """Create the server for a listening socket; its `run` serves until Ctrl-C.
 
     Args:
         app: The application.
         listening: A socket that listens, of IPv4 or IPv6.
+        edit: Whether requests may be as large as uploads.
     """
     return waitress.create_server(
         app,
@@ -134,7 +138,7 @@ def make_server(app: "WSGIApplication", listening: socket.socket) -> "BaseWSGISe
         connection_limit=CONNECTIONS,
         asyncore_use_poll=True,  # `select` ends at 1,024 files.
         max_request_header_size=MOST_HEADER_BYTES,
-        max_request_body_size=MOST_BODY_BYTES,
+        max_request_body_size=MOST_BODY_BYTES if edit else MOST_READING_BYTES,
         ident=None,
     )
 

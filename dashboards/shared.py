@@ -63,7 +63,7 @@ class Shared:
         with place.lock:
             answer = place.answer
             if answer is None or self._clock() - place.began >= SECONDS:
-                place.began = self._clock()
+                place.began, place.answer = self._clock(), None  # None stays where an error ends it.
                 answer = place.answer = _asked(self._app, environ)
         start_response(answer.status, list(answer.headers))
         return [answer.body]

@@ -32,7 +32,7 @@ from fewest.options import (
 )
 
 if TYPE_CHECKING:
-    from fewest.train_commands import Manner
+    from fewest.job import Manner
 
 __all__ = ["main"]
 
@@ -157,7 +157,7 @@ def cluster(scheduler: str, n_workers: int, names: tuple[str, ...], idle: str, u
     Example: fewest cluster --scheduler tcp://host:8786 --workers 8 --storage postgresql://me@server/studies
     """
     from fewest.cluster import serve_on_cluster
-    from fewest.train_commands import Places
+    from fewest.job import Places
 
     serve_on_cluster(scheduler, n_workers, names, url, wait=idle == "wait", places=Places(**places))
 

@@ -11,12 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fewest.dashboards.console import err
+from fewest.job import Manner, Places, say_to
 from fewest.read_commands import all_studies, stored_study
 from fewest.signals import stoppable
 from fewest.storage.database.urls import parse_url, shown
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.extras import require
-from fewest.train_commands import Manner, Places, say_to
 from fewest.workers import help_until
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from fewest.storage import DEFAULT_URL
 from fewest.storage.errors import MisuseError
 
 if TYPE_CHECKING:
+    from fewest.job import Manner
     from fewest.search.settings.config import StudyConfig
     from fewest.search.settings.files import Override
     from fewest.search.settings.targets import Asked
-    from fewest.train_commands import Manner
 
 __all__ = [
     "as_overrides",
@@ -188,7 +188,7 @@ def _with_all(command: Command, options: Sequence[Callable[[Command], Command]])
 
 def manner_given(quiet: bool, artifacts: str | None, checkpoints: str | None) -> "Manner":
     """Return the manner given to `main`, changed by `--quiet` and `with_places`."""
-    from fewest.train_commands import Manner, Places
+    from fewest.job import Manner, Places
 
     given = click.get_current_context().obj or Manner()
     return replace(given, quiet=quiet, places=Places(artifacts, checkpoints))

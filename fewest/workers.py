@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from fewest.dashboards.console import err
+from fewest.job import Manner, opened, say_to
 from fewest.quiet import quiet_libraries
 from fewest.read_commands import all_studies, stored_study
 from fewest.search.settings.files import Override, command_on, overridden
@@ -17,7 +18,6 @@ from fewest.search.study.next_study import has_free_trials, next_study
 from fewest.signals import stoppable
 from fewest.storage.errors import FewestError, MisuseError, NotFoundError, StorageError
 from fewest.storage.trials.records import StudyRecord
-from fewest.train_commands import Manner, opened, say_to
 
 __all__ = ["help_studies", "help_until"]
 

@@ -12,9 +12,11 @@ from typing import Final
 
 from fewest.search.listener import Progress
 from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.targets import unvalued
+from fewest.search.study.bracket import OFFSETS
 from fewest.search.training.cost import Cost
 
-__all__ = ["Forecast", "first_round", "rounds_after", "search_seconds", "verification_seconds"]
+__all__ = ["Forecast", "first_round", "networks_wanted", "rounds_after", "search_seconds", "verification_seconds"]
 
 FIRST_COHORT: Final = 8
 """Networks with which a search begins; a cohort then at most doubles the study."""
@@ -23,7 +25,10 @@ SURVIVAL: Final = 0.6
 """Share of the epochs that pruning usually leaves."""
 
 CANDIDATES: Final = 4.5
-"""Candidates that verification usually has for each target and number of hidden layers, softmax left out."""
+"""Candidates that verification usually has for each target and number of hidden layers, softmax left out.
+
+Only the goal of an answer for every depth has them for more than one hidden layer; other goals test few deeper ones.
+"""
 
 LOOK: Final = 4
 """Seeds that a candidate gets at a time, and networks of the smallest round."""
@@ -46,12 +51,31 @@ def first_round(config: StudyConfig) -> int:
 
     >>> config = {"name": "a", "data": {"name": "digits"}, "budget": {"trials": 9, "targets": [0.9, 0.8]}}
     >>> first_round(StudyConfig.of(config | {"space": {"max_depth": 2}}))
-    76
+    40
     """
     cap, listed = config.budget.verification_seeds, config.space.architectures
     if listed is not None:
         return cap * len(listed)
-    return round(min(cap, LOOK) * (1 + CANDIDATES * len(config.budget.targets) * config.space.max_depth))
+    depths = config.space.max_depth if config.budget.goal == "depths" else min(1, config.space.max_depth)
+    return round(min(cap, LOOK) * (1 + CANDIDATES * len(config.budget.targets) * depths))
+
+
+def networks_wanted(config: StudyConfig, n_ended: int) -> int:
+    """Return the networks that a search usually trains, after `n_ended` of them.
+
+    Where the goal is the answer, they are those of ladder and bracket: softmax, widths that double, and for each target
+    four widths and two shapes of each deeper depth. If those did not settle it, all others follow.
+
+    >>> config = {"name": "a", "data": {"name": "digits"}, "budget": {"trials": 99, "targets": [0.9], "goal": "answer"}}
+    >>> [networks_wanted(StudyConfig.of(config), n) for n in (0, 16, 17)]
+    [17, 17, 99]
+    """
+    budget, space = config.budget, config.space.search_space()
+    if budget.goal != "answer" or config.space.architectures is not None or unvalued(budget.targets, None):
+        return config.n_trials
+    each = len(OFFSETS) + 2 * (space.max_depth - 1) if space.max_depth else 0
+    n = len(space.ladder()) + each * len(budget.targets)
+    return min(n, config.n_trials) if n_ended < n else config.n_trials
 
 
 def rounds_after(rounds: Sequence[int], config: StudyConfig) -> list[int]:
@@ -138,9 +162,7 @@ class Forecast:
             n_verified: Networks that its verification has trained.
         """
         search = self._limited(self._search_left(n_ended), 0.0) if self.searching else 0.0
-        rounds = self._all_rounds()
-        while rounds and n_verified > 0 and not search:
-            n_verified -= rounds.pop(0)
+        rounds = self._rounds_beyond(0 if search else n_verified)
         seconds = search + self._verification_left(rounds)
         self._guess = seconds + self.cost.start if seconds else 0.0
         return self._guess
@@ -158,7 +180,13 @@ class Forecast:
         cohort = n_left * (self.cost.epoch + standing.n_training * self.cost.network_epoch)
         if standing.stage == "search":
             more = self._search_left(standing.n_finished + self._n_in_cohort)
-            return self._limited(pace * (cohort + more), elapsed) + pace * self._verification_left(self._all_rounds())
+            return self._limited(pace * (cohort + more), elapsed) + pace * self._verification_left(
+                self._rounds_beyond(0)
+            )
+        if standing.n_to_search:
+            search = self._limited(pace * self._search_left(self.config.n_trials - standing.n_to_search), elapsed)
+            rounds = self._rounds_beyond(standing.n_finished + self._n_in_cohort)
+            return search + pace * (cohort + self._verification_left(rounds))
         planned = standing.n_networks - standing.n_finished - self._n_in_cohort
         rounds = [*([planned] if planned > 0 else []), *rounds_after(self._rounds, self.config)]
         return pace * (cohort + self._verification_left(rounds))
@@ -166,6 +194,8 @@ class Forecast:
     def _take_in(self, standing: Progress) -> None:
         """Count the work of an epoch, and what pruning saved of it."""
         if (standing.stage, standing.n_finished) != self._cohort:
+            if standing.stage != self._cohort[0]:
+                self._rounds.clear()
             self._work += self.cost.cohort if self._work else self.cost.start + self.cost.cohort
             self._cohort, self._n_in_cohort = (standing.stage, standing.n_finished), standing.n_training
             if standing.stage == "verification" and standing.n_networks != self._n_planned:
@@ -176,15 +206,20 @@ class Forecast:
             self._trained += standing.n_training
             self._possible += self._n_in_cohort
 
-    def _all_rounds(self) -> list[int]:
+    def _rounds_beyond(self, n_verified: int) -> list[int]:
+        """Return the rounds that a verification usually takes, without those that its first networks make up."""
         n = first_round(self.config)
-        return [n, *rounds_after([n], self.config)] if n else []
+        rounds = [n, *rounds_after([n], self.config)] if n else []
+        while rounds and n_verified > 0:
+            n_verified -= rounds.pop(0)
+        return rounds
 
     def _search_left(self, n_before: int) -> float:
         n_epochs = self.config.training.epochs
         guess = GUESS_NETWORKS * n_epochs
         survival = (self._trained + SURVIVAL * guess) / (self._possible + guess) if self.config.pruning.enabled else 1.0
-        return search_seconds(self.cost, n_before, self.config.n_trials, self.n_cohort, n_epochs, survival)
+        n_networks = networks_wanted(self.config, n_before)
+        return search_seconds(self.cost, n_before, n_networks, self.n_cohort, n_epochs, survival)
 
     def _verification_left(self, rounds: Sequence[int]) -> float:
         return verification_seconds(self.cost, rounds, self.n_cohort, self.config.training.epochs)

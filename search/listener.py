@@ -35,6 +35,7 @@ class Progress(NamedTuple):
         n_pruned: Pruned networks among the finished ones.
         n_failed: Failed networks among the finished ones.
         front: Size and validation accuracy of each member of the front, smallest first.
+        n_to_search: Networks that the search trains after this verification; 0 if it is over.
         seconds_left: Seconds until the study is answered, about; None if nobody has worked it out.
     """
 
@@ -47,6 +48,7 @@ class Progress(NamedTuple):
     n_pruned: int = 0
     n_failed: int = 0
     front: Sequence[tuple[int, float]] = ()
+    n_to_search: int = 0
     seconds_left: float | None = None
 
 

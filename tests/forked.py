@@ -24,8 +24,8 @@ from fewest.search.training.outcome import EpochMetrics, Outcome
 from fewest.storage.trials.records import VerifiedNetwork
 
 if TYPE_CHECKING:
+    from fewest.job import Manner
     from fewest.search.training.interface import Watcher
-    from fewest.train_commands import Manner
 
 __all__ = [
     "InstantEngine",
@@ -117,8 +117,8 @@ def help_studies(
 
 def _manner(log: Path, cohort_size: int, lease_seconds: float = 30.0) -> "Manner":
     """Cohorts of a given size, checkpointed after every epoch: epochs here take milliseconds."""
+    from fewest.job import Manner, engine_for
     from fewest.search.study.pace import Pace
-    from fewest.train_commands import Manner, engine_for
 
     pace = Pace(checkpoint_due=lambda *_: True, lease_seconds=lease_seconds, poll_seconds=0.2)
     return Manner(quiet=True, pace=pace, make_engine=lambda config: LoggedEngine(engine_for(config), log, cohort_size))

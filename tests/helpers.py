@@ -15,9 +15,9 @@ from fewest.storage.trials.results import read_results
 from fewest.storage.trials.studies import read_study, read_trials
 
 if TYPE_CHECKING:
+    from fewest.job import Manner
     from fewest.search.training.interface import Engine
     from fewest.search.training.outcome import Outcome
-    from fewest.train_commands import Manner
 
 __all__ = [
     "Overheard",

@@ -24,15 +24,15 @@ class Answer(NamedTuple):
 @contextmanager
 def serving(url: str, **options: Any) -> Iterator[int]:
     """Serve the dashboard over a storage from another thread; yields the port. `options` go to `make_app`."""
-    with serving_app(make_app(url, **options)) as port:
+    with serving_app(make_app(url, **options), edit=options.get("edit", False)) as port:
         yield port
 
 
 @contextmanager
-def serving_app(app: Any) -> Iterator[int]:
+def serving_app(app: Any, *, edit: bool = False) -> Iterator[int]:
     """Serve any WSGI application from another thread; yields the port."""
     with listening_at("127.0.0.1", 0) as listening:
-        server = make_server(app, listening)
+        server = make_server(app, listening, edit=edit)
         thread = threading.Thread(target=server.run)
         thread.start()
         try:

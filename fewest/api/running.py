@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from fewest.api.answer import StudyAnswer
 from fewest.dashboards.console import err
+from fewest.job import Manner, opened, say_to
 from fewest.quiet import quiet_libraries
 from fewest.search.answers.failures import NothingTrainedError, reasons_of_failure
 from fewest.search.listener import SearchInterruptedError
 from fewest.search.settings.config import IN_MEMORY, StudyConfig
 from fewest.search.settings.files import checked
 from fewest.signals import stoppable
-from fewest.train_commands import Manner, opened, say_to
 
 if TYPE_CHECKING:
     from fewest.search.data.given import Given

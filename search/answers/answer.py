@@ -54,7 +54,7 @@ from typing import Any, Literal, TypeAlias
 from fewest.search.answers.evidence import FEWEST_SEEDS, SHARES, Evidence, Level, Quantity, Verdict, evidence
 from fewest.search.answers.results import Results, by_depth, trained
 from fewest.search.answers.wording import plural
-from fewest.search.settings.space import Architecture, n_neurons
+from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
 
 __all__ = [
     "Answer",
@@ -66,6 +66,7 @@ __all__ = [
     "answer_targets",
     "findings_json",
     "interval_ends",
+    "is_answered",
     "is_settled",
     "verdicts_by_size",
 ]
@@ -113,8 +114,8 @@ class NoAnswer:
     """The reason why there is no answer, and the bounds that are known.
 
     Attributes:
-        status: "not reached" if every size tested falls short, "larger" if no size can be below the answer over all
-            depths, else "needs more seeds".
+        status: "not reached" if every size tested falls short, "larger" of a deeper depth none of whose sizes can be
+            below the answer over all depths, else "needs more seeds".
         up_to: Neurons of the largest architecture tested; None when none was tested.
         at_least: Neurons at the lower end of the interval.
     """
@@ -210,8 +211,8 @@ class TargetAnswer:
         }
 
 
-def answer_targets(results: Results, targets: Iterable[float], max_depth: int = 0) -> list[TargetAnswer]:
-    """Answer every target once, lowest first; the arguments are those of `answer_target`.
+def answer_targets(results: Results, targets: Iterable[float]) -> list[TargetAnswer]:
+    """Answer every target once, lowest first; see `answer_target`.
 
     Example:
         >>> results = {(n,): [0.9 + n / 100 + k / 500 for k in (-2, -1, 0, 1, 2)] for n in range(1, 9)}
@@ -219,16 +220,18 @@ def answer_targets(results: Results, targets: Iterable[float], max_depth: int = 
         >>> found.overall["typical"]
         Answer(neurons=5, widths=(5,), interval=(4, 6), test_accuracy=0.95, seeds=5)
     """
-    return [answer_target(results, target, max_depth) for target in sorted(set(targets))]
+    return [answer_target(results, target) for target in sorted(set(targets))]
 
 
-def answer_target(results: Results, target: float, max_depth: int = 0, *, level: Level = 95) -> TargetAnswer:
+def answer_target(
+    results: Results, target: float, space: SearchSpace | None = None, *, level: Level = 95
+) -> TargetAnswer:
     """Answer one target.
 
     Args:
         results: Test accuracies of architectures of any depths. Without any, the answer needs more seeds.
         target: Test accuracy to reach, in 0..1.
-        max_depth: Most hidden layers that the search may try, for `could_beat`.
+        space: What the search may try, for `could_beat`; None where nothing else is asked about.
         level: Confidence of the intervals.
 
     Raises:
@@ -239,16 +242,21 @@ def answer_target(results: Results, target: float, max_depth: int = 0, *, level:
     depths = {depth: _answer_family(depth, family, target, level) for depth, family in by_depth(results).items()}
     overall = {quantity: _smallest([found[quantity] for found in depths.values()]) for quantity in SHARES}
     within = {
-        depth: {quantity: _compared(found[quantity], overall[quantity]) for quantity in SHARES}
+        depth: {quantity: _compared(depth, found[quantity], overall[quantity]) for quantity in SHARES}
         for depth, found in depths.items()
     }
-    could_beat = _could_beat(overall["typical"], within, max_depth)
+    could_beat = _could_beat(overall["typical"], within, space) if space else ()
     return TargetAnswer(target, overall, within, could_beat=could_beat)
+
+
+def is_answered(target: TargetAnswer) -> bool:
+    """Say whether all three answers over all depths are there."""
+    return all(isinstance(found, Answer) for found in target.overall.values())
 
 
 def is_settled(target: TargetAnswer) -> bool:
     """Say whether all three answers over all depths are there, and no deeper network could beat the typical one."""
-    return not target.could_beat and all(isinstance(found, Answer) for found in target.overall.values())
+    return is_answered(target) and not target.could_beat
 
 
 def verdicts_by_size(
@@ -330,27 +338,34 @@ def _smallest(findings: Sequence[Finding]) -> Finding:
     return Answer(best.neurons, best.widths, (low, high), best.test_accuracy, best.seeds)
 
 
-def _compared(finding: Finding, overall: Finding) -> Finding:
-    """Say of a depth without an answer that it is larger, if it cannot have fewer neurons than the overall answer."""
-    if not (isinstance(finding, NoAnswer) and isinstance(overall, Answer)) or not finding.up_to:
+def _compared(depth: int, finding: Finding, overall: Finding) -> Finding:
+    """Say of a deeper depth without an answer that it is larger, if it cannot have fewer neurons than the overall one.
+
+    Only deeper depths are verified no further for it. And none can have fewer neurons than softmax alone.
+    """
+    if depth < 2 or isinstance(finding, Answer) or not isinstance(overall, Answer) or overall.neurons == 0:
         return finding
     return replace(finding, status="larger") if finding.at_least >= overall.neurons else finding
 
 
-def _could_beat(typical: Finding, within: Mapping[int, Findings], max_depth: int) -> tuple[int, ...]:
-    """List the deeper depths that are neither answered nor shown to need as many neurons as the typical answer."""
+def _could_beat(typical: Finding, within: Mapping[int, Findings], space: SearchSpace) -> tuple[int, ...]:
+    """List the deeper depths that have no answer, and may have one of fewer neurons than the typical answer's."""
     if not isinstance(typical, Answer):
         return ()
-    # A layer has at least one neuron.
+    answered = {depth: found["typical"] for depth, found in within.items()}
     return tuple(
         depth
-        for depth in range(2, max_depth + 1)
-        if depth < typical.neurons
-        and not (
-            depth in within
-            and (isinstance(found := within[depth]["typical"], Answer) or found.at_least >= typical.neurons)
-        )
+        for depth in range(2, space.max_depth + 1)
+        if _may_be_below(typical.neurons, depth, answered.get(depth), space)
     )
+
+
+def _may_be_below(neurons: int, depth: int, finding: Finding | None, space: SearchSpace) -> bool:
+    """Say whether a depth that is not answered has networks of fewer neurons that are not shown to fall short."""
+    if isinstance(finding, Answer):
+        return False
+    least = max(depth * space.min_width, finding.at_least if finding else 0)
+    return least < neurons and least <= depth * space.max_width
 
 
 def _excludes_softmax(finding: Finding) -> bool:

@@ -13,12 +13,12 @@
     ANSWER = null | {"neurons": int, "widths": [int], "interval": [int, int], "test_accuracy": float,
                      "seeds": int}
 
-`unanswered` stands only where an ANSWER is null, and says why. `at_least` stands only where a depth has no ANSWER of
-its own, but is shown to need at least as many neurons as the answer over all depths. `could_beat` lists the numbers of
-hidden layers with which fewer neurons than `typical` could still be enough. `asked` stands only where a target is
-relative to the best. Such a target has the accuracy null, and no answers, until the search has ended. `guessing` is
-what guessing one class reaches by the study's metric, and `largest_class_share` its share of the test set; both are
-null in old studies.
+`unanswered` stands only where an ANSWER is null, and says why. `at_least` stands only where a deeper depth has no
+ANSWER of its own, but is shown to need at least as many neurons as the answer over all depths. `could_beat` lists the
+numbers of hidden layers with which fewer neurons than `typical` could still be enough. `asked` stands only where a
+target is relative to the best. Such a target has the accuracy null, and no answers, until the search has ended.
+`guessing` is what guessing one class reaches by the study's metric, and `largest_class_share` its share of the test
+set; both are null in old studies.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -244,10 +244,10 @@ def targets_of(
 ) -> list[TargetAnswer]:
     """Answer every target of a study that has a value from its verified networks, lowest first."""
     # Where the settings list the architectures, nothing else is asked about.
-    deepest = config.space.max_depth if config.space.architectures is None else 0
+    space = config.space.search_space() if config.space.architectures is None else None
     results = collect(verified)
     return [
-        replace(answer_target(results, target.accuracy, deepest), asked=target.asked)
+        replace(answer_target(results, target.accuracy, space), asked=target.asked)
         for target in valued(config.budget.targets, best.accuracy if best else None)
     ]
 

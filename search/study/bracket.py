@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from fewest.search.settings.space import Architecture, SearchSpace
 
-__all__ = ["bracket", "crossing_width"]
+__all__ = ["OFFSETS", "bracket", "crossing_width"]
 
 OFFSETS = (-2, -1, 0, 1)
 """Widths tried, as steps from the crossing. Accuracy rises ever slower with width, so it lies rather below."""

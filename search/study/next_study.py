@@ -25,8 +25,8 @@ def next_study(
         studies: Records of all studies in the storage, oldest first.
         names: Names of the studies to choose from; empty for all.
         passed_over: Names of studies that this worker cannot work on.
-        last: Name of the study in which the worker just found nothing to do. Among studies that other workers are
-            about to finish, it is chosen last.
+        last: Name of the study in which the worker just found nothing to do. It is chosen last: it may have budget for
+            trials that it gives out only if its answer wants them.
 
     Returns:
         None if all are finished. A study with unreadable settings counts as unfinished.
@@ -34,16 +34,22 @@ def next_study(
     wanted = [study for study in studies if study.name not in passed_over and (not names or study.name in names)]
     unfinished = [study for study in wanted if not _is_finished(study)]
     free = [study for study in unfinished if has_free_trials(study)]
-    return next(iter(free or sorted(unfinished, key=lambda study: study.name == last)), None)
+    return next(iter(sorted(free or unfinished, key=lambda study: study.name == last)), None)
 
 
 def has_free_trials(study: StudyRecord) -> bool:
-    """Say whether a study has waiting trials, or budget for new ones."""
+    """Say whether a study has waiting trials, or budget for new ones.
+
+    Where the goal is the answer, verification comes before most of the budget, and usually instead of it.
+    """
     try:
-        n_trials = our_study(study).config.n_trials
+        config = our_study(study).config
     except MisuseError:
         return False
-    return study.n_trials.get("waiting", 0) > 0 or sum(study.n_trials.values()) < n_trials
+    if study.n_trials.get("waiting", 0) > 0:
+        return True
+    verifies = config.budget.goal == "answer" and study.n_verified > 0
+    return not verifies and sum(study.n_trials.values()) < config.n_trials
 
 
 def _is_finished(study: StudyRecord) -> bool:

@@ -221,9 +221,7 @@ class OpenStudy:
     def is_searched(self) -> bool:
         """Say whether the search is over, for this worker and all others."""
         self._refresh()
-        if self._is_timeout_spent():
-            return True
-        return not self.history.unfinished and (self._has_levelled_off() or self._n_new(1) == 0)
+        return self._search_has_ended()
 
     def bracketed(self) -> dict[Architecture, float | None] | None:
         """Return the validation accuracies of ladder and bracket; None as long as any of their trials has not ended.

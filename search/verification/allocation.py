@@ -25,7 +25,7 @@ from statistics import NormalDist
 from scipy.optimize import isotonic_regression
 
 from fewest.search.answers.answer import interval_ends, verdicts_by_size
-from fewest.search.answers.evidence import CAP, SHARES, Evidence, Quantity, bound, evidence
+from fewest.search.answers.evidence import CAP, FEWEST_SEEDS, SHARES, Evidence, Quantity, bound, evidence
 from fewest.search.answers.results import Results, by_depth
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
 from fewest.search.verification.shapes import crossing_shape, shape_of_size
@@ -133,10 +133,13 @@ def next_seeds(
     plan: dict[Architecture, int] = {}
     wanted = sorted(set(targets))
     for depth, family in by_depth(results).items():
-        fresh = {architecture for architecture, seeds in family.items() if is_between_looks(len(seeds), rule)}
-        chosen = fresh or {
-            architecture for target in wanted for architecture in _open_questions(depth, family, target, space, rule)
-        }
+        chosen = {architecture for architecture, seeds in family.items() if is_between_looks(len(seeds), rule)}
+        if not chosen and rule.cap >= FEWEST_SEEDS:  # With fewer, no further size would have a verdict either.
+            chosen = {
+                architecture
+                for target in wanted
+                for architecture in _open_questions(depth, family, target, space, rule)
+            }
         for architecture in sorted(chosen, key=lambda architecture: (n_neurons(architecture), architecture)):
             plan[architecture] = to_next_look(len(family.get(architecture, ())), rule)
     return plan

@@ -63,7 +63,7 @@ def _for_depth(
 ) -> dict[Architecture, int]:
     """Return the seeds for one of the deeper depths: challenges, and all that a contender needs."""
     mine = [(architecture, accuracy) for architecture, accuracy in found if len(architecture) == depth]
-    family = {architecture: seeds for architecture, seeds in results.items() if len(architecture) == depth}
+    family = by_depth(results).get(depth, {})  # As in `_challenge`: of several shapes of a size both take the last.
     plan: dict[Architecture, int] = {}
     contended = []
     for target in targets:
@@ -75,9 +75,8 @@ def _for_depth(
             plan[architecture] = to_next_look(len(family.get(architecture, ())), rule)
     if contended:
         first = {one: () for one in candidates(mine, contended, space) if len(one) == depth}
-        if not first and not family:  # No trial of this depth: begin where it begins.
-            first = {shape_of_size(depth * space.min_width, depth, {}, space): ()}
-        plan |= next_seeds({**first, **family}, contended, space, rule)
+        if first or family:  # Else no trial has this depth, and nothing says where to begin.
+            plan |= next_seeds({**first, **family}, contended, space, rule)
     return plan
 
 

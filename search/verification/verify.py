@@ -92,7 +92,7 @@ def verify_bracket(
     Returns:
         False if another worker verifies; True when nothing is left to do, or the bracket has not ended.
     """
-    known = study.bracketed()
+    known, config = study.bracketed(), study.config
     if known is None or study.all_failed():
         return True
     found = [(architecture, accuracy) for architecture, accuracy in known.items() if accuracy is not None]
@@ -103,7 +103,8 @@ def verify_bracket(
             return True
         if not study.may_verify():
             return False
-        _train_cohort(plan, results, study, engine, sealed, listener, keeper)
+        n_to_search = 0 if config.budget.goal == "answer" else max(0, config.n_trials - len(study.history.ended))
+        _train_cohort(plan, results, study, engine, sealed, listener, keeper, n_to_search)
 
 
 def _train_cohort(
@@ -114,6 +115,7 @@ def _train_cohort(
     sealed: SealedTest,
     listener: Listener,
     keeper: Keeper | None,
+    n_to_search: int = 0,
 ) -> None:
     """Train and score the first cohort of the planned networks; another worker that takes over trains it instead."""
     config, data = study.config, study.data
@@ -121,7 +123,16 @@ def _train_cohort(
     n_finished = sum(map(len, results.values()))
     order, cohort = next(_cohorts(plan, results, config, n))
     checkpoints = study.verification_checkpoints(cohort)
-    watch = _Watch(listener, checkpoints, n_finished, n_finished + sum(plan.values()), config.training.epochs)
+    standing = Progress(
+        "verification",
+        n_finished,
+        n_networks=n_finished + sum(plan.values()),
+        n_training=len(cohort),
+        epoch=0,
+        n_epochs=config.training.epochs,
+        n_to_search=n_to_search,
+    )
+    watch = _Watch(listener, checkpoints, standing)
     outcomes = engine.train(cohort, data, config.training, order=order, watcher=watch)
     if not study.write_results(_scored(cohort, outcomes, study, engine, sealed)):
         return  # Stopped for longer than its lease.
@@ -236,17 +247,12 @@ class _Watch(Bystander):
 
     wants_curve = False
 
-    def __init__(
-        self, listener: Listener, checkpoints: CohortCheckpoints, n_finished: int, n_networks: int, n_epochs: int
-    ) -> None:
-        self._listener, self._checkpoints = listener, checkpoints
-        self._n_finished, self._n_networks, self._n_epochs = n_finished, n_networks, n_epochs
+    def __init__(self, listener: Listener, checkpoints: CohortCheckpoints, standing: Progress) -> None:
+        self._listener, self._checkpoints, self._standing = listener, checkpoints, standing
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
         """Record an epoch."""
-        self._listener.on_progress(
-            Progress("verification", self._n_finished, self._n_networks, len(metrics), epoch, self._n_epochs)
-        )
+        self._listener.on_progress(self._standing._replace(n_training=len(metrics), epoch=epoch))
 
     def checkpoint(self, take: Callable[[], Snapshot] | None) -> None:
         """Save the cohort when a checkpoint is due, and stop here if the listener asks for it."""

@@ -166,6 +166,11 @@ def test_an_oversized_body_is_refused(editing: int) -> None:
     assert ask(editing, "/api/studies", "POST", Content_Length=str(1 << 40)).status == 413
 
 
+def test_a_read_only_dashboard_stores_no_body_that_anybody_sends(locked: int) -> None:
+    """Requests without the password, too, are read to their end before they are refused."""
+    assert ask(locked, "/api/studies", "POST", Content_Length=str(1 << 20)).status == 413
+
+
 # Artifacts
 
 

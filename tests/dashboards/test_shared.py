@@ -91,6 +91,26 @@ def test_an_error_is_not_kept(clock: Clock) -> None:
     assert ask(app)[2] == b"well"
 
 
+def test_an_error_does_not_bring_back_the_answer_before_it(clock: Clock) -> None:
+    """The one before may be hours old, and the storage be gone since."""
+    n_asked = 0
+
+    def failing_later(environ: Any, start_response: Any) -> list[bytes]:
+        nonlocal n_asked
+        n_asked += 1
+        if n_asked > 1:
+            raise ValueError("gone")
+        start_response("200 OK", [])
+        return [b"well"]
+
+    app = Shared(failing_later, ("/api/",), clock)
+    assert ask(app)[2] == b"well"
+    clock.now = 3600.0
+    for _ in range(2):
+        with pytest.raises(ValueError, match="gone"):
+            ask(app)
+
+
 def test_few_answers_are_kept(app: Shared, behind: Counting) -> None:
     for number in range(MOST_ANSWERS + 1):
         ask(app, f"/api/{number}")

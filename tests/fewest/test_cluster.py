@@ -11,8 +11,8 @@ from distributed import Client, LocalCluster
 from helpers import command, trials_of
 
 from fewest.cluster import keep_placed, serve_on_cluster
+from fewest.job import Places
 from fewest.storage.errors import FewestError
-from fewest.train_commands import Places
 
 N_TRIALS = 12
 

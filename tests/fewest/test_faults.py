@@ -16,13 +16,13 @@ import pytest
 import sqlalchemy as sa
 from helpers import Overheard, admin, command, essence, sqlite_url, trials_of
 
+from fewest.job import Manner
 from fewest.search.study.pace import Pace
 from fewest.search.training.population.engine import PopulationEngine
 from fewest.storage.database import sqlite
 from fewest.storage.database.transactions import write
 from fewest.storage.files.places import Folder
 from fewest.storage.trials import rows, sharing
-from fewest.train_commands import Manner
 
 Fault = Callable[[], None]
 

@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
+from fewest.job import Manner
 from fewest.search.settings.space import n_neurons
 from fewest.search.study.pace import Pace
 from fewest.search.training.outcome import EpochMetrics, Outcome
-from fewest.train_commands import Manner
 
 pytestmark = pytest.mark.slow
 

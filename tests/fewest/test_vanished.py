@@ -7,11 +7,11 @@ import optuna
 import pytest
 
 from fewest.cli import main
+from fewest.job import Manner
 from fewest.read_commands import all_studies, found
 from fewest.search.study.study import OpenStudy
 from fewest.search.training.population.engine import PopulationEngine
 from fewest.search.watch import StudyWatch
-from fewest.train_commands import Manner
 
 pytestmark = pytest.mark.slow
 

@@ -101,6 +101,24 @@ def test_verification_is_followed_by_rounds() -> None:
     assert left == pytest.approx(after)
 
 
+def test_the_first_answer_is_followed_by_the_rest_of_the_search_and_of_verification() -> None:
+    """After 12 of 24 networks, verification's first round trains its last epoch; nothing has been pruned."""
+    forecast = Forecast(config(), COST, 100)
+    forecast.first(0, 0)
+    forecast.left(Progress("search", 0, 24, 12, 3, 4), 6.5)
+    left = forecast.left(Progress("verification", 0, 22, 22, 3, 4, n_to_search=12), 13.5)
+    survival = (12 + 0.6 * 64) / (12 + 64)  # The guess weighs as much as 16 networks of 4 epochs.
+    rest = verification_seconds(COST, rounds_after([22], config()), 100, 4)
+    assert left == pytest.approx(search_seconds(COST, 12, 24, 100, 4, survival) + rest)
+
+
+def test_a_goal_of_the_answer_counts_on_ladder_and_bracket() -> None:
+    """Eight widths from 1 to 128, softmax and four widths between: 13 of 24."""
+    search = search_seconds(COST, 0, 13, 100, 4, 0.6)
+    verification = Forecast(config(), COST, 100, searching=False).first(0, 0)
+    assert Forecast(config(goal="answer"), COST, 100).first(0, 0) == pytest.approx(search + verification)
+
+
 def test_a_clock_that_runs_slower_says_a_slower_machine() -> None:
     ticks = iter([0.0, 10.0])
     assert slowdown(lambda: next(ticks)) == pytest.approx(40.0)

@@ -13,6 +13,7 @@ from fewest.search.answers import evidence as answers
 from fewest.search.answers.answer import Answer, NoAnswer, TargetAnswer, answer_target, answer_targets, is_settled
 from fewest.search.answers.evidence import CAP, SHARES, bound, evidence
 from fewest.search.answers.results import by_depth, collect
+from fewest.search.settings.space import SearchSpace
 from fewest.storage.trials.records import VerifiedNetwork
 
 SPREAD = (-0.004, -0.002, 0.0, 0.002, 0.004)
@@ -269,7 +270,7 @@ def test_softmax_that_falls_short_does_not_widen_the_overall_interval():
 
 class TestDepthsThatCannotHoldTheAnswer:
     def test_one_size_that_falls_short_bounds_a_depth(self):
-        found = answer_target({**rising(), (2, 2): [0.5, 0.51, 0.52, 0.53]}, 0.945, max_depth=2)
+        found = answer_target({**rising(), (2, 2): [0.5, 0.51, 0.52, 0.53]}, 0.945, SearchSpace(2, 1, 16))
         assert found.overall["typical"].neurons == 5
         assert found.by_depth[2]["typical"] == NoAnswer("larger", 4, 5)
         assert found.could_beat == ()
@@ -278,15 +279,35 @@ class TestDepthsThatCannotHoldTheAnswer:
         assert written["at_least"]["typical"] == 5
 
     def test_a_depth_that_nobody_tested_could_beat_the_answer(self):
-        found = answer_target(rising(), 0.945, max_depth=3)
+        found = answer_target(rising(), 0.945, SearchSpace(3, 1, 16))
         assert found.could_beat == (2, 3)
         assert found.to_json()["could_beat"] == [2, 3]
         assert not is_settled(found)
 
     def test_fewer_neurons_than_layers_beat_nothing(self):
-        assert answer_target(rising(), 0.945, max_depth=8).could_beat == (2, 3, 4)
+        assert answer_target(rising(), 0.945, SearchSpace(8, 1, 16)).could_beat == (2, 3, 4)
 
     def test_a_smaller_size_that_falls_short_leaves_it_open(self):
-        found = answer_target({**rising(), (1, 1): [0.5, 0.51, 0.52, 0.53]}, 0.945, max_depth=2)
+        found = answer_target({**rising(), (1, 1): [0.5, 0.51, 0.52, 0.53]}, 0.945, SearchSpace(2, 1, 16))
         assert found.by_depth[2]["typical"] == NoAnswer("not reached", 2, 3)
         assert found.could_beat == (2,)
+
+    def test_layers_are_not_narrower_than_the_space_allows(self):
+        """Two layers of at least 3 neurons have at least 6, and the answer is 5; two of at least 2 might have 4."""
+        assert answer_target(rising(), 0.945, SearchSpace(3, 3, 16)).could_beat == ()
+        assert answer_target(rising(), 0.945, SearchSpace(3, 2, 16)).could_beat == (2,)
+
+    def test_a_depth_whose_largest_network_falls_short_has_none_left(self):
+        deep = {(n, 1, 1): seeds for (n,), seeds in rising().items()}
+        largest = {(2, 2): [0.5, 0.51, 0.52, 0.53]}
+        found = answer_target({**deep, **largest}, 0.945, SearchSpace(3, 1, 2))
+        assert found.overall["typical"].neurons == 7
+        assert found.could_beat == ()
+
+    def test_one_layer_and_what_softmax_beats_keep_their_own_words(self):
+        """All networks have at least the neurons of softmax, so that says nothing of them."""
+        softmax, deep = {(): [0.9949, 0.995, 0.995, 0.9951]}, {(9, 9): [0.5, 0.51, 0.52, 0.53]}
+        found = answer_target({**softmax, **rising(), **deep}, 0.987)
+        assert found.overall["typical"].neurons == 0
+        words = [str(found.by_depth[depth]["typical"]) for depth in (1, 2)]
+        assert words == ["not reached up to 8 neurons", "not reached up to 18 neurons"]

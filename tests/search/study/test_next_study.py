@@ -1,5 +1,7 @@
 """Which study a worker takes up, hand-computed."""
 
+from dataclasses import replace
+
 import pytest
 
 from fewest.search.settings.config import StudyConfig
@@ -47,6 +49,24 @@ def test_one_that_others_have_the_rest_of_is_better_than_none(study):
     assert name_of(next_study(studies)) == "training"
     assert name_of(next_study(studies, last="training")) == "to-verify"
     assert name_of(next_study(studies[:1], last="training")) == "training"
+
+
+def test_one_with_budget_that_it_does_not_give_out_holds_nobody_from_the_next(study):
+    """A study whose goal is the answer has trials left while another worker verifies that answer."""
+    studies = [study("verifying", complete=4), study("new", waiting=4)]
+    assert name_of(next_study(studies)) == "verifying"
+    assert name_of(next_study(studies, last="verifying")) == "new"
+    assert name_of(next_study(studies[:1], last="verifying")) == "verifying"
+
+
+def test_a_goal_of_the_answer_gives_out_no_trials_while_it_verifies(study, tiny_config):
+    goal = {"settings": overridden(tiny_config, ["budget.goal=answer"]).settings(), "data": DATA}
+    verifying = StudyRecord(1, "verifying", goal, {"complete": 4}, n_verified=12)
+    assert not has_free_trials(verifying)
+    assert has_free_trials(replace(verifying, n_verified=0))
+    assert has_free_trials(replace(verifying, attributes=study("front").attributes))
+    assert name_of(next_study([verifying, study("new", waiting=4)])) == "new"
+    assert name_of(next_study([verifying])) == "verifying"
 
 
 def test_a_finished_study_is_left_alone_until_its_budget_grows(study, tiny_config):

@@ -163,3 +163,11 @@ class TestCoverage:
             covered = [benchmark.covers(run.answers[0].by_depth[1][quantity], truth) for run in runs]
             assert sum(covered) >= 93
         assert sum(run.seeds for run in runs) <= 0.6 * sum(20 * run.candidates for run in runs)
+
+
+@pytest.mark.parametrize("cap", [1, 2])
+def test_too_few_seeds_for_a_verdict_call_for_no_further_sizes(cap: int) -> None:
+    """They would go on to both ends of the space."""
+    rule = Rule(look=cap, cap=cap)
+    assert next_seeds({(12,): [], (13,): []}, [0.95], SPACE, rule) == {(12,): cap, (13,): cap}
+    assert next_seeds({(12,): [0.94] * cap, (13,): [0.96] * cap}, [0.95], SPACE, rule) == {}

@@ -38,7 +38,7 @@ def test_one_layer_comes_first_and_alone_where_only_it_is_asked_for() -> None:
 
 def test_a_depth_far_from_the_answer_is_settled_by_one_size() -> None:
     results = verified(0.5)
-    found = answer_target(results, TARGET, max_depth=3)
+    found = answer_target(results, TARGET, SPACE)
     for depth in (2, 3):
         family = {one: seeds for one, seeds in results.items() if len(one) == depth}
         assert len(family) == 1 and sum(map(len, family.values())) <= 8
@@ -49,7 +49,7 @@ def test_a_depth_far_from_the_answer_is_settled_by_one_size() -> None:
 
 
 def test_a_depth_that_beats_one_layer_is_verified() -> None:
-    found = answer_target(verified(1.3), TARGET, max_depth=3)
+    found = answer_target(verified(1.3), TARGET, SPACE)
     assert found.overall["typical"].widths == found.by_depth[2]["typical"].widths or (
         found.overall["typical"].widths == found.by_depth[3]["typical"].widths
     )
@@ -72,10 +72,18 @@ def test_softmax_is_beaten_by_nothing() -> None:
     results: dict[Architecture, list[float]]
     results = {(): [0.96, 0.961, 0.962, 0.963], **{(n,): [0.97, 0.971, 0.972, 0.973] for n in (1, 2, 3, 4)}}
     assert seeds_for_answers([((1,), 0.97)], results, [TARGET], SPACE, Rule()) == {}
-    assert is_settled(answer_target(results, TARGET, max_depth=3))
+    assert is_settled(answer_target(results, TARGET, SPACE))
 
 
 def test_networks_in_fewer_neurons_than_layers_do_not_exist() -> None:
     results: dict[Architecture, list[float]]
     results = {(): [0.5, 0.51, 0.52, 0.53], **{(n,): [0.97, 0.971, 0.972, 0.973] for n in (1, 2, 3, 4)}}
     assert seeds_for_answers([((1,), 0.97)], results, [TARGET], SPACE, Rule()) == {}
+
+
+def test_of_two_shapes_of_a_size_the_one_that_is_judged_gets_the_seeds() -> None:
+    """Another target may have had the other shape verified; it may have all its seeds."""
+    results = verified(0.5, deeper=False)
+    fresh, spent = (8, 5), (7, 6)  # Both one neuron fewer than the answer to be safe, 14.
+    results |= {fresh: [0.948, 0.949, 0.9505, 0.9512], spent: [0.947 + 0.0002 * seed for seed in range(20)]}
+    assert seeds_for_answers([((13,), 0.95)], results, [TARGET], SearchSpace(2, 1, 40), Rule()) == {fresh: 4}
