@@ -82,7 +82,9 @@ def run(url: str, quiet: bool, artifacts: str | None, checkpoints: str | None, *
     A name wins over a file or folder called so; write ./iris for these.
 
     Example: fewest run iris.csv --label species
+
     Example: fewest run mnist --trials 200 --set training.epochs=20
+
     Example: fewest run mnist --goal answer
     """
     from fewest.train_commands import run_study

@@ -32,7 +32,7 @@ def predict_rows(request: Request, rows: str, output: Path) -> None:
     quiet_libraries()
     from fewest.search.data.datasets import regular_file
     from fewest.search.data.scaling import standardised
-    from fewest.search.data.tables import read_table
+    from fewest.search.data.tables import TABLE_SUFFIXES, is_table, read_table
 
     if not known.ours.data.columns:
         others = known.ours.data.name
@@ -42,6 +42,8 @@ def predict_rows(request: Request, rows: str, output: Path) -> None:
     if not Path(rows).expanduser().exists():
         raise MisuseError(f"The rows to label must be a table, and there is no file {shown(rows)}.")
     path = regular_file(rows)
+    if not is_table(path.name):
+        raise MisuseError(f"The rows to label must be a table ({', '.join(TABLE_SUFFIXES)}), got {shown(rows)}.")
     frame = read_table(path).frame
     (network, _), data, _ = request.had(known, choice)
     assert data.table is not None  # Its fingerprint is that of the table.

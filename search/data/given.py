@@ -6,6 +6,7 @@ any type that NumPy sorts; networks see their class numbers.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -77,6 +78,12 @@ def given(x: Any, y: Any, config: StudyConfig, test: Test) -> Given:
     Raises:
         DataError: The data cannot be what they are asked to be.
     """
+    if isinstance(test, tuple) and len(test) != 2:
+        raise DataError(f"`test` must be a share or a pair `(x_test, y_test)`, got {len(test)} values in a tuple.")
+    if not isinstance(test, tuple) and (isinstance(test, bool) or not isinstance(test, Real)):
+        raise DataError(f"`test` must be a share or a pair `(x_test, y_test)`, got {type(test).__name__}.")
+    if not isinstance(test, tuple) and not 0 < test < 1:
+        raise DataError(f"`test`, the share of each class for the test, must be between 0 and 1, got {test:g}.")
     return _given_frame(x, y, config, test) if _is_frame(x) else _given_array(x, y, config, test)
 
 

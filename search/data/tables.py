@@ -46,6 +46,9 @@ SAMPLE_BYTES: Final = 65_536
 BLOCK_BYTES: Final = 8 << 20
 """A text is read in pieces of this size, each by a thread."""
 
+_UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
+"""What pandas calls the column of an index without a name."""
+
 _EXCEL_SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 
 
@@ -110,7 +113,7 @@ def read_table(path: Path) -> Table:
             with arrow.input_stream(str(path), compression=compression) as stream:
                 found, notes = _plain(read_json_lines(io.BufferedReader(stream))), ()
         else:
-            found, notes = _plain(_arrow(f"pyarrow.{suffix[1:]}").read_table(str(path))), ()
+            found, notes = _without_index(_plain(_arrow(f"pyarrow.{suffix[1:]}").read_table(str(path))))
         found = _named(found, path)
         # What pandas has written beside the columns would make names of other types, and columns into an index.
         frame = found.to_pandas(ignore_metadata=True, date_as_object=False)
@@ -306,6 +309,14 @@ def _require_header(names: Sequence[str], path: Path) -> None:
             f"The first line of {shown(path.name)} must name its columns, got values: {listed(names, 4)}. "
             "Write a line of names above it."
         )
+
+
+def _without_index(found: Any) -> tuple[Any, tuple[str, ...]]:
+    """Leave out the index that pandas wrote; a row's old place may tell its class, and new rows do not have it."""
+    kept = [name for name in found.column_names if not _UNNAMED_INDEX.fullmatch(name)]
+    if not kept or len(kept) == len(found.column_names):
+        return found, ()
+    return found.select(kept), ("Left out the index that pandas wrote, a column without a name.",)
 
 
 def _named(found: Any, path: Path) -> Any:

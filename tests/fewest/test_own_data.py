@@ -122,6 +122,13 @@ def test_predictions_are_those_that_the_study_scored(answered: tuple[Path, str],
 
 
 @pytest.mark.slow
+def test_arrays_are_no_rows_to_label(answered: tuple[Path, str], tiny_file: Path, capsys: Any) -> None:
+    assert command("predict", "it", tiny_file, "--storage", answered[1]) == 2
+    [line] = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("Error: The rows to label must be a table (.csv, .tsv, ")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "options", "said"),
     [

@@ -156,6 +156,18 @@ def test_what_cannot_be_used_is_refused_in_one_line(x: Any, y: Any, test: Any, s
     assert "\n" not in line
 
 
+@pytest.mark.parametrize(("test", "got"), [(X, "ndarray"), (True, "bool"), ((X,), "1 values in a tuple")])
+def test_the_test_is_a_share_or_a_pair(test: Any, got: str) -> None:
+    with pytest.raises(DataError, match=rf"`test` must be a share or a pair `\(x_test, y_test\)`, got {got}\."):
+        read(X, [0, 1] * 30, test)
+
+
+@pytest.mark.parametrize("share", [0, 1, 1.5, -0.1, float("nan")])
+def test_the_share_for_the_test_is_a_share(share: float) -> None:
+    with pytest.raises(DataError, match="`test`, the share of each class for the test, must be between 0 and 1, got"):
+        read(X, [0, 1] * 30, share)
+
+
 def test_what_has_no_length_is_refused() -> None:
     with pytest.raises(DataError, match="`x` must be an array or a data frame of samples, got int"):
         n_given(3)

@@ -561,3 +561,15 @@ def test_a_data_frame_needs_no_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
     column = pd.Series(["b", None, "c", "a"], dtype=object)
     assert places(column, ["a", "b", None]).tolist() == [1, 2, -1, 0]
     assert places(column, ["a", "b"]).tolist() == [1, -1, -1, 0]
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.feather"])
+def test_the_index_that_pandas_wrote_is_no_input(tmp_path: Path, name: str) -> None:
+    """In a shuffled table that was sorted by class, it tells the class."""
+    frame = pd.DataFrame({"x": [1.0, 2.0], "y": ["a", "b"]}, index=[1, 0])
+    module = pytest.importorskip(f"pyarrow.{name[2:]}")
+    write = module.write_table if name == "a.parquet" else module.write_feather
+    write(pyarrow.Table.from_pandas(frame), str(tmp_path / name))
+    table = read_table(tmp_path / name)
+    assert list(table.frame.columns) == ["x", "y"]
+    assert table.notes == ("Left out the index that pandas wrote, a column without a name.",)
