@@ -101,7 +101,7 @@ class StudyAnswer:
         return optuna.load_study(storage=optuna_storage(self._url, create=False), study_name=self._name)
 
     def model(
-        self, target: float | None = None, *, depth: int | None = None, trial: int | None = None
+        self, target: float | str | None = None, *, depth: int | None = None, trial: int | None = None
     ) -> "keras.Model":
         """Return a trained network.
 
@@ -129,7 +129,7 @@ class StudyAnswer:
         network, _ = recover(choice, known.config, self._data.data, kept, artifacts, partial(say, err()))
         return PreparedModel(network, self._data.prepare)
 
-    def predict(self, x: Any, target: float | None = None) -> "NDArray[np.generic]":
+    def predict(self, x: Any, target: float | str | None = None) -> "NDArray[np.generic]":
         """Label other samples with the network of `model`.
 
         Args:

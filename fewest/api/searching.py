@@ -6,6 +6,8 @@ answer = fewest.search(x, y, targets=[0.90, 0.95])
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from fewest.search.settings.config import SettingsError
+
 if TYPE_CHECKING:
     from fewest.api.answer import StudyAnswer
 
@@ -18,7 +20,7 @@ def search(
     x: Any,
     y: Any,
     *,
-    targets: Sequence[float | str] = TARGETS,
+    targets: Sequence[float | str] | float | str = TARGETS,
     test: float | tuple[Any, Any] = 0.2,
     name: str = "search",
     storage: str | None = None,
@@ -38,7 +40,8 @@ def search(
             Bytes and whole numbers in three or more axes are taken for pixels; all else is standardised. Columns of a
             data frame become inputs as those of a table in a file.
         y: Labels `(samples,)` of any type that sorts; for a data frame also the name of a column.
-        targets: Test accuracies to reach, in 0..1, or relative to the best that the space can do: "best - 0.01".
+        targets: Test accuracies to reach, in 0..1, or relative to the best that the space can do: "best - 0.01"; one or
+            several.
         test: Share of each class that is set aside for the test, or `(x_test, y_test)`.
         name: Name of the study.
         storage: URL of a storage, such as `sqlite:///mine.db`: called again with the same data, the study continues.
@@ -66,8 +69,11 @@ def search(
     """
     from fewest.api.running import interruptible, searched
 
+    if not isinstance(settings, Mapping | None):
+        raise SettingsError(f"`settings` must be a mapping such as {{'space.max_depth': 1}}, got {settings!r}.")
+    several = [targets] if isinstance(targets, float | int | str) else list(targets)
     given = {"budget.trials": trials, "budget.timeout": timeout}
-    asked = {"name": name, "seed": seed, "budget.targets": list(targets)}
+    asked = {"name": name, "seed": seed, "budget.targets": several}
     asked |= {setting: value for setting, value in given.items() if value is not None}
     with interruptible(progress) as should_stop:
         return searched(

@@ -121,6 +121,8 @@ def test_nothing_is_printed_without_progress(capfd: Any) -> None:
     ("options", "said"),
     [
         ({"targets": [95]}, "`budget.targets` must be less than 1.0, got 95."),
+        ({"targets": 95}, "`budget.targets` must be less than 1.0, got 95."),
+        ({"targets": "0"}, "`budget.targets` must be greater than 0.0, got '0'."),
         ({"trials": 0}, "`budget.trials` must be at least 1, got 0."),
         ({"settings": {"space.max_dept": 2}}, "Unknown setting `space.max_dept`; did you mean 'space.max_depth'?"),
     ],
@@ -129,6 +131,13 @@ def test_wrong_settings_are_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError) as refused:
         search(**options)
     assert str(refused.value) == said
+
+
+def test_settings_are_a_mapping() -> None:
+    with pytest.raises(
+        SettingsError, match=r"^`settings` must be a mapping such as \{'space.max_depth': 1\}, got \[1\]\.$"
+    ):
+        fewest.search(X, Y, settings=[1])
 
 
 def test_the_function_hides_the_room_and_the_room_stays_importable() -> None:
