@@ -1,6 +1,7 @@
 """What several rooms' tests share: a tiny data set, small settings, a database of their own, a PostgreSQL server."""
 
 import copy
+import gc
 import importlib
 import shutil
 import tempfile
@@ -15,6 +16,28 @@ from helpers import admin, named
 
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.config import StudyConfig
+
+
+class DoctestsWithoutCollection:
+    """Keeps the garbage collector out of doctests.
+
+    SQLAlchemy drops a mapped class's generated code from `linecache` when the class is collected. Optuna's migrations
+    leave such classes. A collection while a doctest goes through that cache would end it with a KeyError.
+    """
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        if not isinstance(item, pytest.DoctestItem):
+            return (yield)
+        gc.disable()
+        try:
+            return (yield)
+        finally:
+            gc.enable()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(DoctestsWithoutCollection())
 
 
 @pytest.fixture
