@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fewest.dashboards.found import Found, found
 from fewest.job import Manner, opened
-from fewest.read_commands import Found, found
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import load
 from fewest.search.settings.space import Network

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from fewest.dashboards.comparison import plot_comparison
 from fewest.dashboards.comparison_text import ERROR_NOTE, cell, depth_words
+from fewest.dashboards.pages import page_environment
 from fewest.dashboards.style import short_percent
 from fewest.search.answers.comparison import Comparison
 from fewest.search.answers.verdicts import headline, verdicts
@@ -22,13 +22,7 @@ def render_comparison(comparison: Comparison, generated: datetime | None = None)
         comparison: The studies side by side.
         generated: When the file is made, with its time zone; None leaves it out.
     """
-    environment = Environment(
-        loader=PackageLoader("fewest.dashboards", package_path=""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {"depth_words": depth_words, "short_percent": short_percent, "verdicts": verdicts}
     return environment.get_template("comparison.html").render(
         comparison=comparison,

@@ -8,7 +8,7 @@ from fewest.search.answers.answer import Answer, TargetAnswer
 from fewest.search.answers.front import Size
 from fewest.search.answers.sentences import statements
 from fewest.search.answers.summary import FrontMember, Summary
-from fewest.search.answers.wording import accuracy_words, plural, short_percent
+from fewest.search.answers.wording import accuracy_words, enumerated, plural, short_percent
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import command_on
 from fewest.search.settings.space import Architecture
@@ -86,18 +86,15 @@ def in_words(widths: Architecture) -> str:
     neurons = plural(sum(widths), "neuron")
     if len(widths) == 1:
         return f"{neurons} in one layer"
-    *others, last = map(str, widths)
-    return f"{neurons} in {len(widths)} layers of {', '.join(others)} and {last}"
+    return f"{neurons} in {len(widths)} layers of {enumerated(map(str, widths))}"
 
 
 def _question(summary: Summary, config: StudyConfig) -> str:
     counted = "hidden neurons" if config.space.size == "neurons" else "parameters"
     asked = [asked if isinstance(asked, str) else short_percent(asked) for asked in config.budget.targets]
-    *others, last = asked
-    targets = f"{', '.join(others)} and {last}" if others else last
     accuracy = "a balanced accuracy" if summary.metric == "balanced_accuracy" else "an accuracy"
     return (
-        f"How many {counted} does a network need to reach {accuracy} of {targets} on `{summary.dataset}`, "
+        f"How many {counted} does a network need to reach {accuracy} of {enumerated(asked)} on `{summary.dataset}`, "
         f"with its {summary.classes:,} classes?"
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import plotly.graph_objects as go
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Template
 from plotly.offline import get_plotlyjs
 
 from fewest.dashboards.colours import DARK
@@ -25,6 +25,7 @@ from fewest.dashboards.front import plot_front
 from fewest.dashboards.hypervolume import plot_hypervolume
 from fewest.dashboards.importance import plot_importance
 from fewest.dashboards.intervals import plot_intervals
+from fewest.dashboards.pages import page_environment
 from fewest.dashboards.pruning import plot_pruning, pruning_info
 from fewest.dashboards.seeds import Agreement, agreement, plot_seeds
 from fewest.dashboards.spending import plot_spending
@@ -131,13 +132,7 @@ def render_report(report: ReportData) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("fewest.dashboards", package_path=""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {
         "depth_label": depth_label,
         "describe": describe,

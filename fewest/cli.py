@@ -227,7 +227,8 @@ def answer(name: str, form: str, url: str) -> None:
 
     Example: fewest answer mnist --format json
     """
-    from fewest.read_commands import found, print_answer_of
+    from fewest.dashboards.found import found
+    from fewest.read_commands import print_answer_of
 
     if form == "json":
         click.echo(json.dumps(found(name, url).summary.to_json(), indent=2))
@@ -261,8 +262,8 @@ def studies(url: str) -> None:
     Example: fewest studies --storage sqlite:///fewest.db
     """
     from fewest.dashboards.console import out
+    from fewest.dashboards.found import all_studies
     from fewest.dashboards.text import print_studies
-    from fewest.read_commands import all_studies
 
     print_studies(out(), all_studies(url))
 

@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fewest.dashboards.console import err
+from fewest.dashboards.found import all_studies, stored_study
 from fewest.job import Manner, Places, say_to
-from fewest.read_commands import all_studies, stored_study
 from fewest.signals import stoppable
 from fewest.storage.database.urls import parse_url, shown
 from fewest.storage.errors import FewestError, MisuseError

@@ -11,7 +11,7 @@ import click
 
 from fewest.dashboards.comparison_text import print_studies_compared
 from fewest.dashboards.console import out
-from fewest.read_commands import found
+from fewest.dashboards.found import found
 from fewest.search.answers.comparison import ComparedStudy, Comparison, compare
 from fewest.search.answers.front import Size, pareto_front, points_of
 from fewest.search.answers.results import collect

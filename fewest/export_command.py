@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.table import Table
 
 from fewest.dashboards.console import err, out, say, show
+from fewest.dashboards.found import Found, read_found, storage_at
 from fewest.quiet import quiet_libraries
-from fewest.read_commands import Found, read_found, storage_at
 from fewest.search.answers.summary import NO_VALUE_YET
 from fewest.search.answers.wording import accuracy_words
 from fewest.search.export.selection import Choice, network_for_target, network_of_trial

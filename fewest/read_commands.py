@@ -6,22 +6,13 @@ Reading loads neither TensorFlow nor Optuna and never writes to the storage.
 from pathlib import Path
 
 from fewest.dashboards.console import out
-from fewest.dashboards.found import Found, all_studies, found, read_found, storage_at, stored_study
+from fewest.dashboards.found import found
 from fewest.dashboards.text import print_answer, print_comparison
 from fewest.search.answers.failures import NothingTrainedError, reasons_of_failure
 from fewest.search.answers.results import collect, trained
 from fewest.search.answers.sentences import statements
 
-__all__ = [
-    "Found",
-    "all_studies",
-    "found",
-    "print_answer_of",
-    "read_found",
-    "storage_at",
-    "stored_study",
-    "write_study_report",
-]
+__all__ = ["print_answer_of", "write_study_report"]
 
 
 def print_answer_of(name: str, url: str) -> None:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from fewest.search.listener import Progress
 
 if TYPE_CHECKING:
+    from fewest.progress import Show
     from fewest.search.forecast import Forecast
     from fewest.search.study.study import OpenStudy
     from fewest.search.training.interface import Engine
 
 __all__ = ["forecast_for", "with_time_left"]
-
-Show = Callable[[Progress], None]
 
 
 def forecast_for(study: "OpenStudy", engine: "Engine", *, searching: bool) -> tuple["Forecast", float]:
@@ -30,7 +29,7 @@ def forecast_for(study: "OpenStudy", engine: "Engine", *, searching: bool) -> tu
     return forecast, forecast.first(len(study.history.ended), len(study.results()))
 
 
-def with_time_left(show: Show, forecast: "Forecast", clock: Callable[[], float] = time.monotonic) -> Show:
+def with_time_left(show: "Show", forecast: "Forecast", clock: Callable[[], float] = time.monotonic) -> "Show":
     """Return a function that shows progress with the seconds left, counted from now."""
     started = clock()
 

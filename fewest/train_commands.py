@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from fewest.dashboards.console import err, say
+from fewest.dashboards.found import stored_study
 from fewest.job import Manner, opened, say_to, tell_found
-from fewest.read_commands import print_answer_of, stored_study
+from fewest.read_commands import print_answer_of
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import Override, command_on, continued, is_finished, overridden
 from fewest.search.settings.stored import our_study

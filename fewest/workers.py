@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from fewest.dashboards.console import err
+from fewest.dashboards.found import all_studies, stored_study
 from fewest.job import Manner, opened, say_to
 from fewest.quiet import quiet_libraries
-from fewest.read_commands import all_studies, stored_study
 from fewest.search.settings.files import Override, command_on, overridden
 from fewest.search.settings.stored import our_study
 from fewest.search.study.next_study import has_free_trials, next_study

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewest.dashboards.console import err, say
+from fewest.dashboards.found import Found, found, storage_at
 from fewest.dashboards.text import answer_html, answer_text
 from fewest.export_command import Request
-from fewest.read_commands import Found, found, storage_at, write_study_report
+from fewest.read_commands import write_study_report
 from fewest.search.answers.answer import TargetAnswer
 from fewest.search.answers.sentences import statements
 from fewest.search.answers.summary import FrontMember

@@ -17,11 +17,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fewest.api.answer import StudyAnswer
 from fewest.search.answers.answer import Answer
+from fewest.search.data.splitting import LEAST_SAMPLES
 
 __all__ = ["FewestClassifier"]
-
-LEAST_SAMPLES = 3
-"""Samples of a class: one to train on, one to validate, one to test. A class with fewer has them more than once."""
 
 ACTIVATIONS: Mapping[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "relu": lambda x: np.maximum(x, 0.0),

@@ -1,6 +1,6 @@
 """Samples without a test part: a share of each class is set aside, always the same samples of the same data."""
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,14 +8,11 @@ from numpy.typing import NDArray
 from fewest.search.data.errors import DataError, listed
 from fewest.search.data.labels import flat_labels
 from fewest.search.data.npz import Arrays
-from fewest.search.data.splitting import refuse_numbers, stratified_split
+from fewest.search.data.splitting import LEAST_SAMPLES, refuse_numbers, stratified_split
 from fewest.search.settings.config import DataConfig, shown
 from fewest.storage.errors import MisuseError
 
 __all__ = ["require_no_test", "share_asked", "split_off", "with_test_part"]
-
-LEAST_SAMPLES: Final = 3
-"""Samples of a class: one to train on, one to validate, one to test."""
 
 
 def with_test_part(x: NDArray[Any], y: NDArray[Any], share: float, name: str) -> Arrays:

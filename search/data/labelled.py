@@ -13,8 +13,8 @@ from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.labels import LARGEST_LABEL
 from fewest.search.data.npz import Arrays
 from fewest.search.data.samples import Blocks, TableInputs
-from fewest.search.data.sampling import LEAST_ROWS, require_table_fits, sample_of
-from fewest.search.data.splitting import stratified_split
+from fewest.search.data.sampling import require_table_fits, sample_of
+from fewest.search.data.splitting import LEAST_SAMPLES, stratified_split
 from fewest.search.data.tables import NUMBER, Table, is_table, read_table
 from fewest.search.data.text_columns import with_numbers
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
@@ -211,12 +211,12 @@ def _split(
     y: NDArray[Any], share: float, name: str, blocks: Blocks | None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
-    rare = classes[counts < LEAST_ROWS]
+    rare = classes[counts < LEAST_SAMPLES]
     if len(rare):
         words = listed([str(label) for label in rare], 4)
         hint = " Is the column one of classes? `--label` names another." if len(classes) > len(y) / 4 else ""
         raise DataError(
-            f"Every class of {name} must have at least {LEAST_ROWS} rows, one each to train, validate and test; "
+            f"Every class of {name} must have at least {LEAST_SAMPLES} rows, one each to train, validate and test; "
             f"too few have {words}.{hint}"
         )
     if blocks is not None:

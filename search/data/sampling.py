@@ -12,14 +12,11 @@ from numpy.typing import NDArray
 from fewest.search.data import npz
 from fewest.search.data.errors import DataError
 from fewest.search.data.npz import Arrays
-from fewest.search.data.splitting import MOST_FEW_CLASSES
+from fewest.search.data.splitting import LEAST_SAMPLES, MOST_FEW_CLASSES
 from fewest.search.data.tables import Extent, extent_of
 from fewest.search.settings.config import shown
 
-__all__ = ["LEAST_ROWS", "require_table_fits", "sample_of", "sampled"]
-
-LEAST_ROWS: Final = 3
-"""Rows of a class: one to train on, one to validate, one to test."""
+__all__ = ["require_table_fits", "sample_of", "sampled"]
 
 VALUE_BYTES: Final = 120
 """Approximate bytes at the peak for each value of a table that is used, of its text and of its inputs."""
@@ -48,10 +45,10 @@ def sample_of(labels: NDArray[Any], n: int, name: str) -> NDArray[np.intp]:
     found = np.unique(values[:, 0] if values.shape[1] == 1 else values, return_inverse=True, axis=0)
     classes = found[1].reshape(-1)
     counts = np.bincount(classes)
-    if n < LEAST_ROWS * len(counts):
+    if n < LEAST_SAMPLES * len(counts):
         hint = " Is the column one of classes? `--label` names another." if len(counts) > MOST_FEW_CLASSES else ""
         raise DataError(
-            f"`--rows` must be at least {LEAST_ROWS} for each class, and the labels of {name} have {len(counts):,} "
+            f"`--rows` must be at least {LEAST_SAMPLES} for each class, and the labels of {name} have {len(counts):,} "
             f"values; got {n:,}.{hint}"
         )
     order = np.random.default_rng(0).permutation(len(classes))
@@ -118,7 +115,7 @@ def _apportioned(counts: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     shares = counts * (n / counts.sum())
     given: NDArray[np.int64] = np.floor(shares).astype(np.int64)
     given[np.argsort(given - shares, kind="stable")[: n - given.sum()]] += 1
-    given = np.maximum(given, np.minimum(counts, LEAST_ROWS))
+    given = np.maximum(given, np.minimum(counts, LEAST_SAMPLES))
     while given.sum() > n:
         given[given.argmax()] -= 1
     return given

@@ -9,13 +9,16 @@ from fewest.search.data.blocks import split_blocks
 from fewest.search.data.errors import DataError, one_line
 from fewest.search.data.samples import Blocks
 
-__all__ = ["MOST_FEW_CLASSES", "Validation", "refuse_numbers", "split", "stratified_split"]
+__all__ = ["LEAST_SAMPLES", "MOST_FEW_CLASSES", "Validation", "refuse_numbers", "split", "stratified_split"]
 
 Validation: TypeAlias = Literal["stratified", "tail"]
 """How validation samples are chosen: at random from every class alike, or the end of the training file."""
 
 MOST_FEW_CLASSES: Final = 20
 """So many classes, or fewer, are never taken for numbers to predict."""
+
+LEAST_SAMPLES: Final = 3
+"""Samples of a class: one to train on, one to validate, one to test."""
 
 LEAST_PER_CLASS: Final = 4
 """Samples that a class has on average, below which integer labels look like numbers to predict."""

@@ -11,7 +11,8 @@ import io
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -132,22 +133,18 @@ def n_rows(path: Path) -> int:
     Raises:
         DataError: As for `read_table`.
     """
-    arrow = _arrow("pyarrow")
     suffix, compression = _suffix(path.name)
-    try:
+    with _readable(path):
         if suffix == ".parquet":
             return int(_arrow("pyarrow.parquet").ParquetFile(str(path)).metadata.num_rows)
         if suffix == ".feather":
             return int(_arrow("pyarrow.feather").read_table(str(path), memory_map=True).num_rows)
-        with arrow.input_stream(str(path), compression=compression) as stream:
+        with _arrow("pyarrow").input_stream(str(path), compression=compression) as stream:
             chunks = iter(lambda: stream.read(1 << 20), b"")
             ends = [(chunk.count(b"\n"), chunk.count(b"\r")) for chunk in chunks]
-        n_lines: int = sum(n for n, _ in ends) or sum(
-            r for _, r in ends
-        )  # Old Macs end lines with a carriage return alone.
-        return max(0, n_lines - 1)
-    except (arrow.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{shown(str(path))} cannot be read as a table: {_words(error)}.") from error
+    # Old Macs end lines with a carriage return alone.
+    n_lines: int = sum(n for n, _ in ends) or sum(n for _, n in ends)
+    return max(0, n_lines - 1)
 
 
 def extent_of(path: Path) -> Extent:
@@ -156,9 +153,8 @@ def extent_of(path: Path) -> Extent:
     Raises:
         DataError: As for `read_table`.
     """
-    arrow = _arrow("pyarrow")
     suffix, compression = _suffix(path.name)
-    try:
+    with _readable(path):
         if suffix == ".parquet":
             about = _arrow("pyarrow.parquet").ParquetFile(str(path)).metadata
             groups = (about.row_group(index).total_byte_size for index in range(about.num_row_groups))
@@ -166,15 +162,23 @@ def extent_of(path: Path) -> Extent:
         if suffix == ".feather":
             found = _arrow("pyarrow.feather").read_table(str(path), memory_map=True)
             return Extent(found.num_rows, max(1, found.num_columns), found.nbytes)
-        with arrow.input_stream(str(path), compression=compression) as stream:
+        with _arrow("pyarrow").input_stream(str(path), compression=compression) as stream:
             start = stream.read(SAMPLE_BYTES)
             rest = iter(lambda: len(stream.read(1 << 20)), 0)
             n_bytes = len(start) + sum(rest) if compression else path.stat().st_size
-    except (arrow.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{shown(str(path))} cannot be read as a table: {_words(error)}.") from error
     lines = start.splitlines() or [b""]
     n_columns = 1 + max(lines[-2:][0].count(separator.encode()) for separator in SEPARATORS)
     return Extent(max(1, round(n_bytes * len(lines) / max(1, len(start)))), n_columns, n_bytes)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what Arrow says of a file that it cannot read into a DataError."""
+    arrow = _arrow("pyarrow")
+    try:
+        yield
+    except (arrow.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{shown(str(path))} cannot be read as a table: {_words(error)}.") from error
 
 
 def _suffix(name: str) -> tuple[str, str | None]:

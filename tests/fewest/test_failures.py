@@ -6,7 +6,7 @@ import math
 import pytest
 from helpers import command
 
-from fewest.read_commands import found
+from fewest.dashboards.found import found
 from fewest.search.answers import summary
 from fewest.search.answers.answer import answer_target
 from fewest.search.answers.evidence import bound, evidence

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers import command
 
-from fewest.read_commands import found
+from fewest.dashboards.found import found
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ import optuna
 import pytest
 from helpers import command
 
-from fewest.read_commands import all_studies, found
+from fewest.dashboards.found import all_studies, found
 from fewest.search.study.next_study import next_study
 from fewest.storage.trials.records import StudyRecord
 

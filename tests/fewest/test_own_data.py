@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import command, trials_of
 
-from fewest.read_commands import stored_study
+from fewest.dashboards.found import stored_study
 from fewest.search.settings.stored import our_study
 
 SHORT = ("--trials", "6", "--quiet", "--set", "budget.verification_seeds=2", "--set", "training.epochs=3")

@@ -7,8 +7,8 @@ import optuna
 import pytest
 
 from fewest.cli import main
+from fewest.dashboards.found import all_studies, found
 from fewest.job import Manner
-from fewest.read_commands import all_studies, found
 from fewest.search.study.study import OpenStudy
 from fewest.search.training.population.engine import PopulationEngine
 from fewest.search.watch import StudyWatch

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from helpers import Overheard, command, sqlite_url
 
+from fewest.dashboards.found import found
 from fewest.job import Manner, engine_for
-from fewest.read_commands import found
 
 TINY = (
     *("--set", "training.epochs=3", "--set", "space.max_width=4", "--set", "space.max_depth=1"),

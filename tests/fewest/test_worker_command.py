@@ -8,8 +8,8 @@ import optuna
 import pytest
 from helpers import command
 
+from fewest.dashboards.found import all_studies
 from fewest.job import Manner
-from fewest.read_commands import all_studies
 from fewest.search.study.pace import Pace
 from fewest.storage.trials.cohort_storage import optuna_storage
 from fewest.storage.trials.records import StudyRecord

@@ -43,7 +43,7 @@ from pathlib import Path
 opened = []
 sys.addaudithook(lambda event, given: opened.append(str(given[0])) if event == "open" else None)
 from fewest.cli import main
-from fewest.read_commands import found
+from fewest.dashboards.found import found
 
 def fewest(*given):
     try:
