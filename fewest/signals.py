@@ -10,33 +10,32 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Thread
 from types import FrameType
 
 from fewest.dashboards.console import err
+from fewest.ending import INTERRUPTED
 
 __all__ = ["stoppable"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-GRACE_SECONDS = 1.0
-"""Seconds that the program may take to leave by itself after the second signal."""
-
 
 @contextmanager
-def stoppable(announce: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+def stoppable(announce: Callable[[str], None], last_words: str | None = None) -> Iterator[Callable[[], bool]]:
     """Yield a function that says whether the user asked to stop.
 
     Args:
-        announce: Function that prints a line, called from another thread at the first signal: the epoch is being
-            finished. It is called again if the process has to end at once.
+        announce: Function that prints a line, called from another thread: at the first signal, the epoch is being
+            finished.
+        last_words: Line to print at the second signal, at which the process ends with status 130. Nothing is unwound,
+            since an exception between any two instructions can leave a lock taken or a transaction open. A study
+            survives that. None raises `KeyboardInterrupt` instead, for programs that go on.
 
     Raises:
-        KeyboardInterrupt: A second signal arrived. If it cannot be raised within `GRACE_SECONDS`, the process ends at
-            once with status 130. A study survives that.
+        KeyboardInterrupt: A second signal arrived, and there are no last words.
     """
     n_arrived, asked, raised = 0, False, False
-    left = Event()
     arriving, arrived = socket.socketpair()
     arrived.setblocking(False)
 
@@ -46,18 +45,17 @@ def stoppable(announce: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
             n_arrived, asked = n_arrived + 1, True
             if n_arrived == 1:
                 announce("Finishing the epoch; once more stops at once.")
-                continue
-            _thread.interrupt_main()
-            if not left.wait(GRACE_SECONDS):
+            elif last_words is None:
+                _thread.interrupt_main()
+            else:
                 err().show_cursor()
-                announce("Stopped; nothing that was written down is lost.")
-                os._exit(130)
-            return
+                announce(last_words)
+                os._exit(INTERRUPTED)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal asked, raised
         asked = True
-        if n_arrived > 1 and not raised:
+        if n_arrived > 1 and last_words is None and not raised:
             raised = True
             raise KeyboardInterrupt
 
@@ -68,7 +66,6 @@ def stoppable(announce: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
     try:
         yield lambda: asked
     finally:
-        left.set()
         signal.set_wakeup_fd(former)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -5,8 +5,7 @@ A request is checked before the storage is touched: first its settings, then its
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 
@@ -20,9 +19,6 @@ from fewest.search.settings.stored import our_study
 from fewest.storage import DEFAULT_URL
 from fewest.storage.errors import MisuseError, NotFoundError
 from fewest.storage.trials.records import StudyRecord
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["resume_study", "run_study", "storage_option", "submit_study", "verify_study"]
 
@@ -129,7 +125,8 @@ def _work(config: StudyConfig, url: str, *, manner: Manner, searching: bool = Tr
     """Search and verify until nothing is left to do, or the user stops the study."""
     options = f"{storage_option(url)}{manner.places.options()}"
     command = command_on("resume" if searching else "verify", config.name, options)
-    with opened(config, url, manner=manner) as job, _interruptible(job.console, command) as should_stop:
+    with ExitStack() as until_closed, opened(config, url, manner=manner) as job:
+        should_stop = until_closed.enter_context(_interruptible(job.console, command))
         job.work(should_stop, searching=searching)
 
 
@@ -139,11 +136,12 @@ def _interruptible(console: Console, command: str) -> Iterator[Callable[[], bool
     from fewest.search.listener import SearchInterruptedError
     from fewest.signals import stoppable
 
+    words = f"nothing is lost. Continue with `{command}`."
     try:
-        with stoppable(say_to(console)) as should_stop:
+        with stoppable(say_to(console), f"Stopped; {words}") as should_stop:
             yield should_stop
-    except (SearchInterruptedError, KeyboardInterrupt):
-        raise SearchInterruptedError(f"Interrupted; nothing is lost. Continue with `{command}`.") from None
+    except SearchInterruptedError:
+        raise SearchInterruptedError(f"Interrupted; {words}") from None
 
 
 def storage_option(url: str) -> str:

@@ -47,7 +47,7 @@ def help_studies(names: Sequence[str], url: str, *, wait: bool, manner: Manner, 
         for name in names:
             stored_study(name, url)
     say = say_to(err())
-    with stoppable(say) as should_stop:
+    with stoppable(say, "Stopped; nothing is lost.") as should_stop:
         say(help_until(should_stop, names, url, wait=wait, manner=manner, data_path=data_path))
 
 
@@ -74,7 +74,7 @@ def help_until(
     worker = _Worker(names, url, wait, manner, say_to(err()), data_path)
     try:
         worker.work(should_stop)
-    except (SearchInterruptedError, KeyboardInterrupt):
+    except SearchInterruptedError:
         raise SearchInterruptedError(f"Interrupted; nothing is lost. {worker.account()}") from None
     return f"No study has work left. {worker.account()}"
 

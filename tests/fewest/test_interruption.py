@@ -108,6 +108,7 @@ def test_a_second_signal_stops_at_once_and_loses_nothing(tmp_path, url, uninterr
     assert said.read_text("utf-8").splitlines()[0] == "Finishing the epoch; once more stops at once."
     send(process, signal.SIGINT)
     assert status_of(process) == 130
+    assert said.read_text("utf-8").splitlines()[1].endswith(f"Continue with `fewest resume digits --storage {url}`.")
     resume(url, said)
     assert essence(trials_of(url)) == uninterrupted
 
