@@ -4,7 +4,6 @@ Python handles signals only between two of its own instructions, and a compiled 
 two signals that arrive meanwhile as one. So a thread listens for signals as they arrive.
 """
 
-import _thread
 import os
 import signal
 import socket
@@ -30,33 +29,30 @@ def stoppable(announce: Callable[[str], None], last_words: str | None = None) ->
             finished.
         last_words: Line to print at the second signal, at which the process ends with status 130. Nothing is unwound,
             since an exception between any two instructions can leave a lock taken or a transaction open. A study
-            survives that. None raises `KeyboardInterrupt` instead, for programs that go on.
+            survives that. None raises `KeyboardInterrupt` as soon as Python can, for programs that go on.
 
     Raises:
         KeyboardInterrupt: A second signal arrived, and there are no last words.
     """
-    n_arrived, asked, raised = 0, False, False
+    asked, n_handled = False, 0
     arriving, arrived = socket.socketpair()
     arrived.setblocking(False)
 
     def listen() -> None:
-        nonlocal n_arrived, asked
-        while arriving.recv(1):
-            n_arrived, asked = n_arrived + 1, True
-            if n_arrived == 1:
-                announce("Finishing the epoch; once more stops at once.")
-            elif last_words is None:
-                _thread.interrupt_main()
-            else:
-                err().show_cursor()
-                announce(last_words)
-                os._exit(INTERRUPTED)
+        nonlocal asked
+        if not arriving.recv(1):
+            return
+        asked = True
+        announce("Finishing the epoch; once more stops at once.")
+        if last_words is not None and arriving.recv(1):
+            err().show_cursor()
+            announce(last_words)
+            os._exit(INTERRUPTED)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        nonlocal asked, raised
-        asked = True
-        if n_arrived > 1 and last_words is None and not raised:
-            raised = True
+        nonlocal asked, n_handled
+        asked, n_handled = True, n_handled + 1
+        if n_handled == 2 and last_words is None:
             raise KeyboardInterrupt
 
     listener = Thread(target=listen, name="fewest-signals", daemon=True)
