@@ -45,12 +45,14 @@ class ComparedStudy:
         ours: The study.
         results: Its verified networks.
         front: The front by validation accuracy.
+        storage: The option of a command that names its storage; see `storage_option`.
     """
 
     label: str
     ours: OurStudy
     results: Results
     front: tuple[FrontPoint, ...]
+    storage: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,11 @@ def compare(studies: Sequence[ComparedStudy], size: Size = "neurons") -> Compari
     """
     targets = sorted({target for study in studies for target in study.ours.accuracies})
     known = {study.label: study.ours for study in studies}
+    storages = {study.label: study.storage for study in studies}
     return Comparison(
         studies=tuple(known),
         settings=tuple(unlike_settings(list(known.values()))),
-        remarks=tuple(remarks(known, {study.label: bool(study.results) for study in studies})),
+        remarks=tuple(remarks(known, {study.label: bool(study.results) for study in studies}, storages)),
         size=size,
         fronts=tuple(study.front for study in studies),
         targets=tuple(_target(studies, target) for target in targets),

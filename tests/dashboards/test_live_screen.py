@@ -45,8 +45,13 @@ def worker(silent: float = 2.0, heard: bool = True, **changes: Any) -> SeenWorke
     return SeenWorker(WorkerRecord(**{**values, "process": "running", **changes}), silent, heard)
 
 
-def lines(shown: LiveState, width: int = 100, height: int = 50, **options: bool) -> list[str]:
+def lines(shown: LiveState, width: int = 100, height: int = 50, **options: Any) -> list[str]:
     return screen(shown, width, height, **options).plain.splitlines()
+
+
+def test_the_command_that_goes_on_names_the_storage() -> None:
+    opening = lines(state(workers=(worker(40.0),)), storage=" --storage sqlite:///x.db")[0]
+    assert "`fewest resume mnist --storage sqlite:///x.db` goes on" in opening
 
 
 def line_with(text: str, shown: LiveState) -> str:
