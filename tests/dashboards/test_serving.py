@@ -1,6 +1,7 @@
 """Requests to a real server: what it shows, and what it refuses."""
 
 import base64
+import http.client
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -65,6 +66,13 @@ def editing(url: str) -> Iterator[int]:
 def locked(url: str) -> Iterator[int]:
     """A dashboard with a password."""
     with serving(url, password=PASSWORD) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def editing_locked(url: str) -> Iterator[int]:
+    """A dashboard that takes changes, with a password."""
+    with serving(url, edit=True, password=PASSWORD) as port:
         yield port
 
 
@@ -166,9 +174,48 @@ def test_an_oversized_body_is_refused(editing: int) -> None:
     assert ask(editing, "/api/studies", "POST", Content_Length=str(1 << 40)).status == 413
 
 
-def test_a_read_only_dashboard_stores_no_body_that_anybody_sends(locked: int) -> None:
-    """Requests without the password, too, are read to their end before they are refused."""
-    assert ask(locked, "/api/studies", "POST", Content_Length=str(1 << 20)).status == 413
+@pytest.mark.parametrize(
+    ("which", "given"),
+    [
+        ("port", {}),
+        ("locked", {}),
+        ("editing", {"Origin": "http://evil.example"}),
+        ("editing", {"Host": "evil.example"}),
+        ("editing_locked", {}),
+        ("editing_locked", {"Authorization": "Basic " + base64.b64encode(b"me:wrong").decode()}),
+    ],
+)
+def test_no_body_is_stored_of_a_request_that_will_be_refused(
+    which: str, given: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    """A request is read to its end before the application refuses it."""
+    port = request.getfixturevalue(which)
+    assert ask(port, "/api/artifacts/1/1", "POST", Content_Length=str(1 << 20), **given).status == 413
+
+
+def test_no_body_in_chunks_is_stored_either(editing_locked: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", editing_locked, timeout=60)
+    connection.request("POST", "/api/artifacts/1/1", body=iter([b"x" * (1 << 16)] * 4), encode_chunked=True)
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_an_upload_that_may_be_made_is_read(editing_locked: int) -> None:
+    """Optuna-dashboard has no such study."""
+    given = {"Authorization": "Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode()}
+    body = b"x" * (1 << 20)
+    assert ask(editing_locked, "/api/studies/9", "DELETE", body=body, **given).status == 404
+
+
+def test_no_file_can_be_named_after_a_name_with_a_line_break(
+    url: str, port: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    study = optuna.create_study(storage=optuna_storage(url), study_name="a\r\nInjected: b")
+    answer = ask(port, f"/csv/{study._study_id}")
+    optuna.delete_study(study_name=study.study_name, storage=optuna_storage(url))
+    assert (answer.status, answer.body.count(b"\n"), answer.headers["Injected"]) == (501, 1, None)
+    assert b"has a line break in it" in answer.body
+    assert capfd.readouterr() == ("", "")
 
 
 # Artifacts
