@@ -102,11 +102,18 @@ def _stage(state: LiveState, storage: str) -> str:
     if state.finished:
         return "finished"
     if state.counts.get("running", 0) and not (state.workers and alone):
-        left = "" if state.seconds_left is None else f", {_duration(state.seconds_left)} left at most"
-        return f"searching{left}"
+        return f"searching{_left(state)}"
     if not alone:
-        return "verifying"
+        return f"verifying{_left(state)}"
     return f"nobody works on it; `{command_on('resume', state.name, storage)}` goes on"
+
+
+def _left(state: LiveState) -> str:
+    """Say about how long the study still takes; nothing where that is not known, or more than was expected."""
+    least, most = map(_duration, state.seconds_left or (0.0, 0.0))
+    if most == _duration(0.0):
+        return ""
+    return f", about {most} left" if least == most else f", about {least} to {most} left"
 
 
 def _standing(state: LiveState) -> Line:
