@@ -1,7 +1,7 @@
 """Answers shared between those who ask for the same at the same time: many readers cost a study little.
 
 Open pages ask for what is new every few seconds. Two hundred of them would take a tenth of a core from the study that
-they watch; one answer a second does for all.
+they watch; one answer a second does for all. An answer that takes long to make is shared for longer.
 """
 
 import time
@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["Shared"]
+__all__ = ["Shared", "seconds_shared"]
 
-SECONDS: Final = 1.0
-"""How long an answer is shared."""
+LEAST_SECONDS: Final = 1.0
+MOST_SECONDS: Final = 10.0
+"""Longest time for which an answer is shared; optuna-dashboard itself asks for a large study every ten seconds."""
+
+MOST_SHARE: Final = 0.02
+"""Most of a core's time that the answers to one question take, up to `MOST_SECONDS`."""
 
 MOST_ANSWERS: Final = 16
 """Answers kept; a large study's has megabytes."""
@@ -31,15 +35,24 @@ class _Answer(NamedTuple):
 
 @dataclass
 class _Place:
-    """The answer to one question, and when its making began, in seconds of the clock."""
+    """The answer to one question, and until when it is shared, in seconds of the clock."""
 
     lock: Lock = field(default_factory=Lock)
-    began: float = float("-inf")
+    until: float = float("-inf")
     answer: _Answer | None = None
 
 
+def seconds_shared(took: float) -> float:
+    """Return how long an answer is shared, from the seconds that its making took.
+
+    >>> seconds_shared(0.002), seconds_shared(0.05), seconds_shared(3.0)
+    (1.0, 2.5, 10.0)
+    """
+    return min(MOST_SECONDS, max(LEAST_SECONDS, took / MOST_SHARE))
+
+
 class Shared:
-    """WSGI middleware: a GET within `SECONDS` of another for the same gets the same answer.
+    """WSGI middleware: a GET soon after another for the same gets the same answer; see `seconds_shared`.
 
     Args:
         app: The application.
@@ -62,9 +75,11 @@ class Shared:
         place = self._place((path, environ.get("QUERY_STRING", "")))
         with place.lock:
             answer = place.answer
-            if answer is None or self._clock() - place.began >= SECONDS:
-                place.began, place.answer = self._clock(), None  # None stays where an error ends it.
+            began = self._clock()
+            if answer is None or began >= place.until:
+                place.answer = None  # It stays so where an error ends it.
                 answer = place.answer = _asked(self._app, environ)
+                place.until = began + seconds_shared(self._clock() - began)
         start_response(answer.status, list(answer.headers))
         return [answer.body]
 

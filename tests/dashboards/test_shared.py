@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fewest.dashboards.shared import MOST_ANSWERS, SECONDS, Shared
+from fewest.dashboards.shared import LEAST_SECONDS, MOST_ANSWERS, MOST_SHARE, Shared
 
 
 class Counting:
@@ -55,10 +55,28 @@ def ask(app: Any, path: str = "/api/1", query: str = "", method: str = "GET") ->
 
 def test_an_answer_is_shared_for_a_moment(app: Shared, clock: Clock) -> None:
     first = ask(app)
-    clock.now = SECONDS * 0.9
+    clock.now = LEAST_SECONDS * 0.9
     assert ask(app) == first == ("200 OK", [("X-Number", "1")], b"/api/1 1")
-    clock.now = SECONDS
+    clock.now = LEAST_SECONDS
     assert ask(app)[2] == b"/api/1 2"
+
+
+def test_a_costly_answer_is_shared_for_longer(clock: Clock) -> None:
+    """So the answers to one question take no more than a share of a core, however many ask."""
+    behind = Counting()
+
+    def costly(environ: Any, start_response: Any) -> list[bytes]:
+        clock.now += 0.1
+        return behind(environ, start_response)
+
+    app = Shared(costly, ("/api/",), clock)
+    ask(app)
+    clock.now = 0.1 / MOST_SHARE - 0.01
+    ask(app)
+    assert behind.n_asked == 1
+    clock.now = 0.1 / MOST_SHARE
+    ask(app)
+    assert behind.n_asked == 2
 
 
 @pytest.mark.parametrize(
