@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ from unittest.mock import Mock
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 from serving import ask, serving
 
 from fewest.dashboards.server import make_app
@@ -17,7 +19,7 @@ from fewest.search.settings.files import load
 from fewest.storage.errors import StorageError
 from fewest.storage.files.artifacts import Artifacts
 from fewest.storage.files.places import place_for
-from fewest.storage.trials.cohort_storage import optuna_storage
+from fewest.storage.trials.cohort_storage import FinishedTrial, optuna_storage
 
 PASSWORD = "swordfish: ünseen"
 
@@ -90,6 +92,32 @@ def test_many_ask_at_once(port: int) -> None:
     with ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(lambda _: ask(port, "/api/studies/1").status, range(64)))
     assert answers == [200] * 64
+
+
+def test_two_hundred_readers_fail_no_write_of_a_study_and_no_request_fails(tmp_path: Path) -> None:
+    """All in one SQLite file. `benchmarks.dashboard readers` measures what they cost the study."""
+    url = f"sqlite:///{tmp_path}/studies.db"
+    storage = optuna_storage(url)
+    study = optuna.create_study(storage=storage, study_name="digits", directions=["minimize", "maximize"])
+    written, ended = 0, threading.Event()
+
+    def read_on(port: int) -> list[int]:
+        statuses = [ask(port, "/api/studies/1").status]
+        while not ended.is_set():
+            statuses.append(ask(port, f"/api/studies/1?after={written}").status)
+        return statuses
+
+    with serving(url) as port, ThreadPoolExecutor(200) as pool:
+        readers = [pool.submit(read_on, port) for _ in range(200)]
+        try:
+            for _ in range(20):
+                ids = storage.create_trials(study._study_id, [None] * 8)
+                storage.finish_trials([FinishedTrial(trial_id, TrialState.COMPLETE, [4.0, 0.9]) for trial_id in ids])
+                written += len(ids)
+        finally:
+            ended.set()
+        assert {status for reader in readers for status in reader.result()} == {200}
+    assert storage.get_n_trials(study._study_id, TrialState.COMPLETE) == written == 160
 
 
 # Refused
