@@ -26,6 +26,7 @@ from fewest.dashboards.plain_errors import PlainErrors
 from fewest.dashboards.served_report import Reports
 from fewest.dashboards.shared import Shared
 from fewest.dashboards.uploads import MOST_BYTES, take_uploads
+from fewest.search.settings.files import storage_option
 from fewest.storage.database.database import is_writable
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.trials.cohort_storage import CohortStorage, optuna_storage
@@ -204,7 +205,8 @@ def _lines(url: str, host: str, *, edit: bool, locked: bool) -> list[str]:
     if edit and not is_writable(url):
         lines.append("The storage can only be read by you: the dashboard shows it, and refuses changes.")
     if not all_studies(url):
-        lines.append("The storage has no study yet. Start one with `fewest run STUDY`; it appears here.")
+        command = f"fewest run STUDY{storage_option(url)}"
+        lines.append(f"The storage has no study yet. Start one with `{command}`; it appears here.")
     return lines
 
 

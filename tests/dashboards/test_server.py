@@ -247,7 +247,8 @@ def test_a_storage_without_studies_is_said(url: str, ended_at_once: None) -> Non
     optuna_storage(url)
     said: list[str] = []
     serve(url, port=0, say=said.append)
-    assert said[0] == "The storage has no study yet. Start one with `fewest run STUDY`; it appears here."
+    command = f"fewest run STUDY --storage {url}"
+    assert said[0] == f"The storage has no study yet. Start one with `{command}`; it appears here."
 
 
 def test_it_opens_a_browser(
