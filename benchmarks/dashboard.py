@@ -18,6 +18,7 @@ import argparse
 import http.client
 import itertools
 import json
+import os
 import random
 import subprocess
 import sys
@@ -60,14 +61,14 @@ MOST_SLOWDOWN = 0.05
 
 
 @contextmanager
-def dashboard(url: str) -> Iterator[int]:
-    """Start `fewest dashboard`; yields its port."""
+def dashboard(url: str) -> Iterator[tuple[int, int]]:
+    """Start `fewest dashboard`; yields its port and its process id."""
     command = [sys.executable, "-m", "fewest", "dashboard", "--port", "0", "--storage", url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
         assert started.stderr is not None
         try:
             line = started.stderr.readline()
-            yield int(line.split("/ ")[0].rpartition(":")[2])
+            yield int(line.split("/ ")[0].rpartition(":")[2]), started.pid
         finally:
             started.terminate()
 
@@ -76,15 +77,23 @@ def dashboard(url: str) -> Iterator[int]:
 def readers(url: str, name: str, n_readers: int, pause: float) -> Iterator[Readings]:
     """Read a study with so many pages; the readings are complete after the context."""
     readings = Readings()
-    with dashboard(url) as port:
+    with dashboard(url) as (port, process):
         command = [sys.executable, "-m", "benchmarks.open_pages", str(port), name, str(n_readers), str(pause)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
             assert started.stdout is not None
             started.stdout.readline()
+            before = processor_seconds(process)
             yield readings
+            readings.processor_seconds = processor_seconds(process) - before
             seen = json.loads(started.communicate()[0])
     readings.seconds.extend(seen["seconds"])
     readings.failed.extend(seen["failed"])
+
+
+def processor_seconds(process: int) -> float:
+    """Return the processor time that a process has used so far; Linux alone tells it."""
+    fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def searched(url: str, study_file: str, name: str, n_trials: int) -> float:
@@ -105,10 +114,12 @@ def searched(url: str, study_file: str, name: str, n_trials: int) -> float:
 def compare_readers(study_file: str, n_readers: int, pause: float, n_trials: int, turns: int) -> bool:
     """Print a row for each search, then the verdict; return whether it is good."""
     print(f"{n_readers} readers, each {pause:g} s between an answer and its next question, on {n_trials} networks.\n")
-    print("| pair | readers | study, s | requests | failed | median answer, s | 95 % of answers within, s |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| pair | readers | study, s | dashboard, s of a core | requests | failed | median answer, s | 95 % within, s |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     seconds: dict[int, list[float]] = {0: [], n_readers: []}
-    n_requests, failed = 0, set()
+    n_requests, failed, dashboard_seconds = 0, set(), 0.0
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder, 'studies.db')}"
         searched(url, study_file, "warm-up", min(n_trials, 60))
@@ -121,11 +132,13 @@ def compare_readers(study_file: str, n_readers: int, pause: float, n_trials: int
                 seconds[n].append(took)
                 n_requests += len(readings.seconds) + len(readings.failed)
                 failed |= set(readings.failed)
+                dashboard_seconds += readings.processor_seconds
                 print(f"| {pair} | {n} | {took:.1f} | {_answers(readings)} |", flush=True)
     shares = [together / alone - 1 for together, alone in zip(seconds[n_readers], seconds[0], strict=True)]
     slowdown = sum(seconds[n_readers]) / sum(seconds[0]) - 1
     good = slowdown < MOST_SLOWDOWN and not failed
     print(f"\n{n_requests:,} requests, failed: {', '.join(sorted(failed)) or 'none'}.")
+    print(f"The dashboard took {dashboard_seconds / sum(seconds[n_readers]):.1%} of a core.")
     print(f"All {2 * turns * n_trials:,} networks were written.")
     print(f"Slowed by {slowdown:+.1%}, pairs by {min(shares):+.1%} to {max(shares):+.1%}.")
     print(f"It must be below {MOST_SLOWDOWN:.0%}. Verdict: {'good' if good else 'NOT GOOD'}.")
@@ -136,9 +149,10 @@ def _answers(readings: Readings) -> str:
     """Write what readers saw as cells."""
     took = readings.seconds
     if len(took) < 2:
-        return " | | |"
+        return " | | | |"
     n_requests, n_failed = len(took) + len(readings.failed), len(readings.failed)
-    return f"{n_requests} | {n_failed} | {median(took):.3f} | {quantiles(took, n=20)[-1]:.3f}"
+    spread = f"{median(took):.3f} | {quantiles(took, n=20)[-1]:.3f}"
+    return f"{readings.processor_seconds:.2f} | {n_requests} | {n_failed} | {spread}"
 
 
 def made_study(url: str, n_trials: int) -> None:
@@ -223,7 +237,7 @@ def measure_views(sizes: list[int]) -> None:
             url = f"sqlite:///{Path(folder, 'studies.db')}"
             made_study(url, n_trials)
             for page, path in PAGES.items():
-                with dashboard(url) as port:
+                with dashboard(url) as (port, _):
                     first, second = timed(port, path), timed(port, path)
                 print(
                     f"| {n_trials:,} | {page} | {first[0]:.2f} | {second[0]:.2f} | {first[1] / 1e6:.2f} |", flush=True

@@ -20,10 +20,11 @@ LOWEST_PRIORITY = 19
 
 @dataclass
 class Readings:
-    """What readers saw."""
+    """What readers saw, and the processor time that the dashboard took for them."""
 
     seconds: list[float] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    processor_seconds: float = 0.0
 
 
 def asked(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
