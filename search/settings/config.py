@@ -112,12 +112,11 @@ class DataConfig(_Settings):
 
 
 class SpaceConfig(_Settings):
-    """The architectures to search, and the unit of their size."""
+    """The architectures to search."""
 
     max_depth: int = Field(default=3, ge=0, le=8)
     min_width: int = Field(default=1, ge=1)
     max_width: int = Field(default=128, ge=1, le=65_536)
-    size: Literal["neurons", "parameters"] = "neurons"
     architectures: tuple[tuple[Annotated[int, Field(ge=1)], ...], ...] | None = None
     """The only architectures to train, in this order, without a search; None searches."""
 
