@@ -289,6 +289,14 @@ class OpenStudy:
         """Store what relative targets are relative to. Whoever computes it gets it from the same stored results."""
         self.optuna.set_user_attr("best", best.model_dump(mode="json"))
 
+    def has_first_answer(self) -> bool:
+        """Say whether `keep_first_answer` was called with the settings as they are."""
+        return read_study(self._database, self.config.name).attributes.get("first_answer") == self._first_answer()
+
+    def keep_first_answer(self) -> None:
+        """Store that the bracket's verification has ended."""
+        self.optuna.set_user_attr("first_answer", self._first_answer())
+
     def write_results(self, networks: Sequence[VerifiedNetwork]) -> bool:
         """Write verified networks in one transaction.
 
@@ -373,6 +381,10 @@ class OpenStudy:
         if not unvalued(self.config.budget.targets, None):
             return None
         return stored_best(read_study(self._database, self.config.name))
+
+    def _first_answer(self) -> dict[str, Any]:
+        """Return the settings that the bracket's verification depends on."""
+        return {"targets": list(self.config.budget.targets), "seeds": self.config.budget.verification_seeds}
 
     def _bracket(self) -> list[Architecture] | None:
         """Return the architectures of ladder and bracket; None before the ladder has ended, and without a search."""
