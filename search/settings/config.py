@@ -153,7 +153,7 @@ class BudgetConfig(_Settings):
     trials: int = Field(ge=1)
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Seconds of training in all, summed over workers; None sets no limit."""
-    patience: int | None = Field(default=200, ge=1)
+    patience: int | None = Field(default=100, ge=1)
     """Number of trials without improvement of the front after which the search ends; None never ends it so."""
     targets: tuple[Annotated[Asked, BeforeValidator(parsed)], ...] = Field(min_length=1)
     """Accuracies, and those relative to the best such as "best - 0.01"; each once, in order."""

@@ -50,7 +50,7 @@ def test_settings_are_words() -> None:
     assert "- Networks with at most 3 hidden layers of 1 to 128 neurons, activation relu.\n" in note
     assert "- 20 epochs in batches of 128, a learning rate that rises to 0.02 and falls to 0.\n" in note
     assert "at an accepted risk of 2 %.\n" in note
-    assert "- The search ends after 500 networks or 200 networks without improvement of the front; verification" in note
+    assert "- The search ends after 500 networks or 100 networks without improvement of the front; verification" in note
     assert "- Seed 3; 15 % of the training samples are for validation." in note
 
 
