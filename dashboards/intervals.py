@@ -100,7 +100,7 @@ def plot_intervals(targets: Sequence[TargetAnswer]) -> go.Figure:
         return finish(figure, info.finding, shown, empty="Not yet verified on the test set.")
     ranges = [one for target in info.targets for one in target.ranges]
     sizes = [end for one in ranges for end in (one.low, one.high, one.neurons) if end is not None]
-    axis = size_axis(sizes, "neurons")
+    axis = size_axis(sizes)
     for quantity in _ORDER:
         rows = [(_row(info, target, one), one) for target in info.targets for one in target.ranges]
         _draw(figure, quantity, [(row, one) for row, one in rows if one.quantity == quantity], axis["range"][1])

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
 from fewest.search.answers.answer import TargetAnswer, answer_targets
-from fewest.search.answers.front import FrontPoint, Size, pareto_front, points_of
+from fewest.search.answers.front import FrontPoint, pareto_front, points_of
 from fewest.search.answers.results import collect
 from fewest.search.forecast import networks_left, watched
 from fewest.search.settings.files import is_finished
@@ -74,7 +74,6 @@ class LiveState:
     Attributes:
         name: The study's name.
         dataset: Its data set's name.
-        size: Unit of size.
         n_trials: Networks of the search in all.
         n_epochs: Epochs of a training that nothing cuts short.
         counts: Numbers of trials by state.
@@ -94,7 +93,6 @@ class LiveState:
 
     name: str
     dataset: str
-    size: Size
     n_trials: int
     n_epochs: int
     counts: Mapping[TrialState, int]
@@ -148,7 +146,7 @@ class Follower:
         """
         with reading(self._database, patience_seconds=0) as connection:
             ours = self._study(connection)
-            key, size = ours.record.study_id, ours.config.space.size
+            key = ours.record.study_id
             self._take_in(ours, read_trials(connection, key, since=self._next_id, also=self._unfinished_ids()))
             shown = sorted(self._unfinished, key=lambda trial: -trial.number)
             shown = [trial for trial in shown if trial.state == "running"][:N_CURVES]
@@ -158,7 +156,6 @@ class Follower:
         return LiveState(
             name=ours.record.name,
             dataset=ours.data.name,
-            size=size,
             n_trials=ours.config.n_trials,
             n_epochs=ours.config.training.epochs,
             counts=ours.record.n_trials,
@@ -201,7 +198,7 @@ class Follower:
         self._next_id = max([self._next_id, *(trial.trial_id + 1 for trial in trials)])
         self._unfinished = [trial for trial in trials if trial.state in ("running", "waiting")]
         ended = [trial for trial in trials if trial.state not in ("running", "waiting")]
-        points = points_of(ended, ours.config.space.size)
+        points = points_of(ended)
         if points:
             self._points = [*self._points, *points]
             self._front = pareto_front([*self._front, *points])
@@ -226,10 +223,8 @@ class Follower:
     def _seconds_left(self, ours: OurStudy, n_workers: int) -> tuple[float, float] | None:
         """Estimate the least and the most seconds left."""
         config, record = ours.config, ours.record
-        space, timeout = config.space, config.budget.timeout
-        largest = (space.max_width,) * space.max_depth
-        max_size = sum(largest) if space.size == "neurons" else ours.data.n_parameters(largest)
-        least, most = networks_left(config, self._points, record.n_ended, max_size)
+        timeout = config.budget.timeout
+        least, most = networks_left(config, self._points, record.n_ended)
         if timeout is not None and self._seconds >= timeout:
             least = most = 0
         ends = [watched(config, self._latest, n, record.n_verified, n_workers) for n in (least, most)]

@@ -130,7 +130,7 @@ def rounds_beyond(config: StudyConfig, n_verified: int) -> list[int]:
     return rounds
 
 
-def networks_left(config: StudyConfig, points: Sequence[FrontPoint], n_ended: int, max_size: int) -> tuple[int, int]:
+def networks_left(config: StudyConfig, points: Sequence[FrontPoint], n_ended: int) -> tuple[int, int]:
     """Return the least and the most networks that a search usually still trains.
 
     It ends early where its front levels off, or where the answer is the goal and stands.
@@ -139,16 +139,18 @@ def networks_left(config: StudyConfig, points: Sequence[FrontPoint], n_ended: in
         config: Settings of the study.
         points: Its complete trials.
         n_ended: Networks that its search has trained.
-        max_size: The largest size of the space.
     """
-    budget, most = config.budget, max(0, networks_wanted(config, n_ended) - n_ended)
+    budget, space = config.budget, config.space
+    most = max(0, networks_wanted(config, n_ended) - n_ended)
     if budget.goal == "answer" and n_ended >= networks_wanted(config, 0):
         return 0, most
-    if budget.patience is None or config.space.architectures is not None:
+    if budget.patience is None or space.architectures is not None:
         return most, most
     front = pareto_front(points)
     before = pareto_front(point for point in points if point.trial < n_ended - budget.patience)
-    if n_ended > budget.patience and levelled_off(before, front, max_size=max_size):
+    if n_ended > budget.patience and levelled_off(
+        before, front, max_size=config.space.max_depth * config.space.max_width
+    ):
         return 0, 0
     n_since_gain = n_ended - 1 - max((point.trial for point in front), default=-1)
     return min(most, max(0, budget.patience - n_since_gain)), most

@@ -1,8 +1,8 @@
 """Requests to a real server: what it shows, and what it refuses."""
 
 import base64
-import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 from serving import ask, serving
 
 from fewest.dashboards.server import make_app
+from fewest.dashboards.uploads import MOST_BYTES
 from fewest.search.settings.files import load
 from fewest.storage.errors import StorageError
 from fewest.storage.files.artifacts import Artifacts
@@ -222,10 +223,11 @@ def test_no_body_is_stored_of_a_request_that_will_be_refused(
 
 
 def test_no_body_in_chunks_is_stored_either(editing_locked: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", editing_locked, timeout=60)
-    connection.request("POST", "/api/artifacts/1/1", body=iter([b"x" * (1 << 16)] * 4), encode_chunked=True)
-    assert connection.getresponse().status == 413
-    connection.close()
+    head = b"POST /api/artifacts/1/1 HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"100000\r\n"
+    with socket.create_connection(("127.0.0.1", editing_locked), timeout=60) as client:
+        client.sendall(head + chunk + b"x" * (MOST_BYTES - len(chunk)))
+        assert client.makefile("rb").readline().startswith(b"HTTP/1.1 413 ")
 
 
 def test_an_upload_that_may_be_made_is_read(editing_locked: int) -> None:

@@ -90,7 +90,7 @@ LEFT = {
 def test_a_search_may_end_before_its_budget(budget: dict[str, Any], n_ended: int, left: tuple[int, int]) -> None:
     """The last gain was the fourth network."""
     points = [FrontPoint(number, number, 0.5 + number / 10) for number in range(4)]
-    assert networks_left(config(**budget), points, n_ended, 128) == left
+    assert networks_left(config(**budget), points, n_ended) == left
 
 
 def test_the_first_guess_has_search_and_verification() -> None:
