@@ -7,6 +7,7 @@ each good answer, from the request to the last byte, and in `failed` what each f
 """
 
 import argparse
+import gzip
 import http.client
 import json
 import os
@@ -28,10 +29,11 @@ class Readings:
 
 
 def asked(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
-    """Ask for a path; return status and body."""
-    connection.request("GET", path)
+    """Ask for a path as a browser does; return status and body."""
+    connection.request("GET", path, headers={"Accept-Encoding": "gzip"})
     answer = connection.getresponse()
-    return answer.status, answer.read()
+    body = answer.read()
+    return answer.status, gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body
 
 
 def read_on(port: int, name: str, pause: float, offset: float, ended: threading.Event, readings: Readings) -> None:
