@@ -38,7 +38,7 @@ from fewest.search.answers.wording import WORDING, accuracy_words, enumerated, p
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import command_for, flattened
 from fewest.search.settings.space import Architecture, describe
-from fewest.storage.errors import FewestError
+from fewest.storage.errors import FewestError, Spelled
 from fewest.storage.files.atomic import write_whole
 from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
 
@@ -102,7 +102,9 @@ def write_page(path: Path, page: str) -> None:
     except OSError as error:
         raise ReportError(
             f"The report must go to a file that can be written, got '{path}' ({error.strerror or error}). "
-            "Name another with `--output`."
+            "Name another with ",
+            Spelled("`path`", "`--output`"),
+            ".",
         ) from error
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from fewest.search.settings.config import GOALS, BudgetConfig, SettingsError, StudyConfig, did_you_mean, shown
 from fewest.search.settings.stored import checked_config, stored_config
 from fewest.search.settings.study_file import as_toml
+from fewest.storage.errors import Spelled
 from fewest.storage.trials.records import StudyRecord
 
 __all__ = [
@@ -121,8 +122,11 @@ def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     unlike = _differences(stored, given)
     if unlike:
         raise SettingsError(
-            f"Study '{stored.name}' has other settings ({'; '.join(unlike)}). "
-            f"Use `--name` for a new study, or `{command_on('resume', stored.name)}` to continue it."
+            f"Study '{stored.name}' has other settings ({'; '.join(unlike)}). ",
+            Spelled(
+                "Use another `name` for a new study, or these settings to continue it.",
+                f"Use `--name` for a new study, or `{command_on('resume', stored.name)}` to continue it.",
+            ),
         )
     old, new = stored.budget, given.budget
     unbounded = old.timeout is None or new.timeout is None
@@ -227,7 +231,7 @@ def _override(settings: dict[str, Any], override: Override) -> None:
 def _parsed(override: str) -> tuple[str, Any]:
     name, equals, text = override.partition("=")
     if not equals or not name:
-        raise SettingsError(f"`--set` takes name=value such as training.epochs=20, got {shown(override)}.")
+        raise SettingsError(f"A changed setting must be name=value such as training.epochs=20, got {shown(override)}.")
     try:
         table = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):

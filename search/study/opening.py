@@ -17,7 +17,7 @@ from fewest.search.study.environment import environment
 from fewest.search.study.pace import USUAL, Pace
 from fewest.search.study.study import OpenStudy
 from fewest.search.study.ticket import facts_of, network_of, template_of
-from fewest.storage.errors import MisuseError
+from fewest.storage.errors import MisuseError, Spelled
 from fewest.storage.files.places import Place, place_for
 from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.studies import read_studies, read_study
@@ -104,7 +104,11 @@ def _check_data(ours: OurStudy, config: StudyConfig, data: SearchData) -> None:
     if before != data.fingerprint:
         raise MisuseError(
             f"Study '{config.name}' was made on other data: fingerprint {before[:12]}, got {data.fingerprint[:12]} of "
-            f"{shown(config.data.name)}. Say with `--data PATH` where its data are, or use `--name` for a new study."
+            f"{shown(config.data.name)}. ",
+            Spelled(
+                "Give those, or another `name` for a new study.",
+                "Say with `--data PATH` where its data are, or use `--name` for a new study.",
+            ),
         )
 
 

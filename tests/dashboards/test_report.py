@@ -231,8 +231,9 @@ def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["missing/report.html", "folder", "a" * 300])
 def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ReportError, match="`--output`") as caught:
+    with pytest.raises(ReportError, match=r"Name another with `path`\.$") as caught:
         write_report(tmp_path / name, data())
+    assert caught.value.in_shell().endswith("Name another with `--output`.")
     assert "\n" not in str(caught.value)
     assert caught.value.exit_status == 1
     assert [file.name for file in tmp_path.iterdir()] == ["folder"]

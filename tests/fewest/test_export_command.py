@@ -168,7 +168,10 @@ def test_before_verification_the_smallest_on_validation_and_said_so(studies, tmp
 REFUSED = {
     "neither": (("digits",), "either with `--target` or with `--trial`"),
     "both": (("digits", "--target", 0.3, "--trial", 0), "either with `--target` or with `--trial`"),
-    "depth of a trial": (("digits", "--trial", 0, "--depth", 1), "`--depth` goes with `--target`"),
+    "depth of a trial": (
+        ("digits", "--trial", 0, "--depth", 1),
+        "A depth goes with a target: a trial has the depth it has.",
+    ),
     "unknown trial": (("digits", "--trial", 99), "has no trial 99. Its trials are 0 to 6."),
     "no answer": (("digits", "--target", 0.999), "has no typical answer for 0.999"),
     "no target of the study": (("digits", "--target", 0.5), "Run `fewest verify digits --target 0.5` first."),
