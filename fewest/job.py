@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["Job", "Manner", "Places", "engine_for", "opened", "say_to", "tell_found"]
 
 _EARLY_ENDINGS = {
-    "timeout": "The study's timeout is spent; a larger `--timeout` extends it.",
+    "timeout": "The study's timeout is spent; a larger one extends it.",
     "plateau": "The front has not improved over the last {patience} trials, so the search ends here; "
-    "`fewest run` with a larger `--set budget.patience=` goes on.",
+    "a larger `budget.patience` goes on.",
+    "space": "Every architecture of the space is trained, so the search ends here; the goal `front` repeats them.",
 }
 """Lines to print when a search ends before all its trials are trained, by the reason."""
 
@@ -115,7 +116,7 @@ class Job:
             on_cohort = figures.refresh_if_old if self.manner.draws else lambda: None
             listener = Listener(show, on_cohort, echo, should_stop, should_leave, poll_seconds)
             if searching and self._settles(listener):
-                listener.echo("The answers stand, so the study ends here; `--goal front` searches on.")
+                listener.echo("The answers stand, so the study ends here; the goal `front` searches on.")
             else:
                 if searching:
                     ending = search(self.study, self.engine, listener, self.keeper, self._first_answer(listener))

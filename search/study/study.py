@@ -57,8 +57,9 @@ from fewest.storage.trials.studies import read_name, read_study, read_trials
 
 __all__ = ["Ending", "OpenStudy"]
 
-Ending: TypeAlias = Literal["trials", "timeout", "plateau", "bracket"]
-"""The reason for a search's end: a budget is spent, the front no longer improves, or only the bracket was wanted."""
+Ending: TypeAlias = Literal["trials", "timeout", "plateau", "space", "bracket"]
+"""The reason for a search's end: a budget is spent, the front no longer improves, an answer is wanted and every
+architecture has a trial, or only the bracket was wanted."""
 
 LOOK_SECONDS = 1.0
 """Least seconds between two looks for trials with a dead worker: each look takes a transaction of its own."""
@@ -207,7 +208,9 @@ class OpenStudy:
             return "timeout"
         if len(self.history.ended) >= self.config.n_trials:
             return "trials"
-        return "plateau" if self._has_levelled_off() else "bracket"
+        if self._has_levelled_off():
+            return "plateau"
+        return "bracket" if self._n_new(1) else "space"
 
     def is_searched(self) -> bool:
         """Say whether the search is over, for this worker and all others."""
@@ -431,8 +434,11 @@ class OpenStudy:
 
     def _n_new(self, n: int) -> int:
         """Limit `n` to the number of new trials that the study may have."""
+        left = self.config.n_trials - self.history.n_trials
+        if self.config.budget.goal == "answer":  # More seeds of an architecture are verification's work.
+            left = min(left, self.config.space.search_space().n_architectures() - len(self.history.tried))
         # A cohort at most doubles the study, so that sampler and pruning rule soon have trials to learn from.
-        return max(0, min(n, self.history.n_trials, self.config.n_trials - self.history.n_trials))
+        return max(0, min(n, self.history.n_trials, left))
 
     def _create_trials(self, n: int, beyond_bracket: bool) -> list[Ticket]:
         """Create running trials in a transaction that excludes other creators, so that no two propose the same."""
@@ -471,7 +477,7 @@ class OpenStudy:
         """Make tickets of taken trials. Invalid requests fail; if an error interrupts this, all trials wait again."""
         try:
             return self._described(set(trial_ids))
-        except BaseException:
+        except Exception:  # After a KeyboardInterrupt a transaction may be open; leaving frees the trials.
             self._storage.return_trials(trial_ids, leases=self._leases)
             raise
 
