@@ -104,7 +104,8 @@ def _answered(
         try:
             job.work(should_stop)
         except SearchInterruptedError:
-            say_to(job.console)("Interrupted: this is the answer so far.")
+            known = "this is the answer so far" if job.study.history.ended else "no network is trained yet"
+            say_to(job.console)(f"Interrupted: {known}.")
     answer = StudyAnswer(config.name, url, data)
     if reasons := reasons_of_failure(answer.known.trials, answer.known.verified):
         raise NothingTrainedError(config.name, reasons)
