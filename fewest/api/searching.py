@@ -6,6 +6,8 @@ answer = fewest.search(x, y, targets=[0.90, 0.95])
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from fewest.search.settings.config import SettingsError
+
 if TYPE_CHECKING:
     from fewest.api.answer import StudyAnswer
 
@@ -81,6 +83,8 @@ def search(
     from fewest.api.running import by_name, interruptible, searched
 
     others = by_name(settings, ARGUMENTS)
+    if not isinstance(storage, str | None):
+        raise SettingsError(f"`storage` must be a URL such as 'sqlite:///mine.db', got {storage!r}.")
     several = [targets] if isinstance(targets, float | int | str) else list(targets)
     given = {"budget.trials": trials, "budget.timeout": timeout}
     asked = {"name": name, "seed": seed, "budget.targets": several}
