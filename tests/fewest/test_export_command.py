@@ -177,7 +177,7 @@ REFUSED = {
     "no target of the study": (("digits", "--target", 0.5), "Run `fewest verify digits --target 0.5` first."),
     "a depth not verified": (("digits", "--target", 0.3, "--depth", 2), "not of 2."),
     "not reached on validation": (("young", "--target", 0.9999), "no network that reaches 0.9999 on validation"),
-    "target out of range": (("young", "--target", 1.5), "`--target` must be between 0 and 1, got 1.5."),
+    "target out of range": (("young", "--target", 1.5), "The target must be between 0 and 1, got 1.5."),
     "unknown study": (("digit", "--trial", 0), "There is no study 'digit'"),
     "unknown ending": (("digits", "--trial", 0, "--output", "a.h5"), "must end in one of"),
     "no such folder": (("young", "--trial", 1, "--output", "b/a.onnx"), "got: there is no folder 'b'."),

@@ -87,7 +87,7 @@ def test_a_copy_without_its_log_is_explained(path: Path) -> None:
 
 def test_a_file_that_never_had_a_log_is_only_empty(path: Path) -> None:
     path.touch()
-    with pytest.raises(NotFoundError, match=r"There are no studies in .*studies\.db yet\. Start one"):
+    with pytest.raises(NotFoundError, match=r"There are no studies in .*studies\.db yet\. `fewest\.search`"):
         open_database(f"sqlite:///{path}", create=False)
 
 
