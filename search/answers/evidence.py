@@ -55,6 +55,14 @@ At the level 99 %, in place of 95 %, 2.89 stands for 2.35, and all errors are a 
 The bound depends on the number of seeds only. So an answer needs no history of looks, and any rule may choose
 what to train next and stop at any time.
 
+New samples
+-----------
+The test set is a sample itself: another one of as many samples gives other accuracies, to all seeds of a size alike.
+Let V be the variance of the size's mean accuracy for that reason. A verdict about accuracy on samples that nobody has
+seen adds V to the squared error in T. It never says more than the verdict about this test set. Seeds that failed leave
+only the count: seeds are then counted that reach t + 2.35 sqrt(V) for "at least", and those that reach
+t - 2.35 sqrt(V) for "below", with the bound's constant of the level.
+
 Only the standard library is used. `fewest answer` must start at once, and importing SciPy's statistics would take
 longer than the whole command may. The tests compare the closed forms with SciPy.
 
@@ -75,7 +83,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from fewest.search.answers.results import Results, trained
 from fewest.search.settings.space import Architecture
 
-__all__ = ["CAP", "FEWEST_SEEDS", "SHARES", "Evidence", "Level", "Quantity", "Verdict", "bound", "evidence"]
+__all__ = ["CAP", "FEWEST_SEEDS", "SHARES", "Evidence", "Level", "Quantity", "Sampling", "Verdict", "bound", "evidence"]
 
 Quantity: TypeAlias = Literal["possible", "typical", "reliable"]
 
@@ -90,6 +98,9 @@ FEWEST_SEEDS = 3
 
 Verdict: TypeAlias = Literal["below", "open", "at least"]
 """Judgement of p(n) against the required share."""
+
+Sampling: TypeAlias = Mapping[Architecture, float]
+"""Variance of each architecture's mean test accuracy over test sets of as many samples; unknown where it is missing."""
 
 Level: TypeAlias = Literal[95, 99]
 """Confidence of an interval, in per cent; each of the two verdicts at its ends errs with half of what is left."""
@@ -156,7 +167,9 @@ def bound(seeds: int, level: Level = 95) -> float:
     return -_NORMAL.inv_cdf(_LATER_SHARE * one_sided / 2.0 ** (doubling - 1))
 
 
-def evidence(family: Results, target: float, level: Level = 95) -> dict[Architecture, dict[Quantity, Evidence]]:
+def evidence(
+    family: Results, target: float, level: Level = 95, sampling: Sampling | None = None
+) -> dict[Architecture, dict[Quantity, Evidence]]:
     """Judge every architecture of one depth against every share.
 
     Verdicts never contradict each other. A size judged "at least" for a larger share is so for the smaller ones, and a
@@ -166,17 +179,27 @@ def evidence(family: Results, target: float, level: Level = 95) -> dict[Architec
         family: Results of one depth, smallest size first, as `by_depth` returns them.
         target: Accuracy to reach, in 0..1.
         level: Confidence of the intervals that the verdicts make.
+        sampling: What the test set itself leaves open: the verdicts are then about new samples. None judges the
+            accuracies on this test set.
     """
     spreads = _spreads(list(family.values()))
     judged: dict[Architecture, dict[Quantity, Evidence]] = {}
     for (architecture, accuracies), spread in zip(family.items(), spreads, strict=True):
-        found = {quantity: _judge(accuracies, spread, target, share, level) for quantity, share in SHARES.items()}
+        unseen = 0.0 if sampling is None else sampling.get(architecture, math.inf)
+        found = {
+            quantity: _judge(accuracies, spread, target, share, level, unseen) for quantity, share in SHARES.items()
+        }
         judged[architecture] = _consistent(found)
     return judged
 
 
 def _judge(
-    accuracies: Sequence[float], spread: tuple[float, float], target: float, required: float, level: Level
+    accuracies: Sequence[float],
+    spread: tuple[float, float],
+    target: float,
+    required: float,
+    level: Level,
+    unseen: float,
 ) -> Evidence:
     """Judge one architecture against one required share.
 
@@ -186,19 +209,22 @@ def _judge(
         target: Accuracy to reach, in 0..1.
         required: Share of all seeds that must reach the target: q in the derivation above.
         level: Confidence of the intervals that the verdict makes.
+        unseen: Variance of the mean accuracy that comes from the test set: V in the derivation above.
     """
     seeds = len(accuracies)
     if seeds == 0:
         return Evidence(0, math.nan, 0.0, "open")
-    passes = sum(value >= target - _TOLERANCE for value in accuracies)
+    passes = _n_reach(accuracies, target)
     share = passes / seeds
     if seeds < FEWEST_SEEDS:
         return Evidence(seeds, share, 0.0, "open")
     # A failed seed counts as a miss but has no accuracy, so only the count is left to judge by.
     if any(map(math.isnan, accuracies)):
-        z = _z_of_count(seeds, passes, required)
+        margin = math.copysign(_BOUNDARY[level] * math.sqrt(unseen), share - required) if unseen else 0.0
+        z = _z_of_count(seeds, _n_reach(accuracies, target + margin), required)
+        z = max(z, 0.0) if margin > 0 else min(z, 0.0) if margin < 0 else z
     else:
-        z = _z_of_accuracies(accuracies, spread, target, required)
+        z = _z_of_accuracies(accuracies, spread, target, required, unseen)
     verdict: Verdict = "open"
     limit = bound(seeds, level)
     if z > limit and share >= required and _rare(seeds, seeds - passes, 1.0 - required):
@@ -208,12 +234,18 @@ def _judge(
     return Evidence(seeds, share, z, verdict)
 
 
-def _z_of_accuracies(accuracies: Sequence[float], spread: tuple[float, float], target: float, required: float) -> float:
+def _n_reach(accuracies: Sequence[float], target: float) -> int:
+    return sum(value >= target - _TOLERANCE for value in accuracies)
+
+
+def _z_of_accuracies(
+    accuracies: Sequence[float], spread: tuple[float, float], target: float, required: float, unseen: float
+) -> float:
     """Return z from the accuracies themselves; the arguments are those of `_judge`."""
     sd, degrees = spread
     quantile = _quantile_of(required)
     # The mean and the deviation each have an error; a demanding share leans on the deviation, the median not at all.
-    error = sd * math.sqrt(1.0 / len(accuracies) + quantile**2 / (2.0 * degrees))
+    error = math.sqrt(sd**2 * (1.0 / len(accuracies) + quantile**2 / (2.0 * degrees)) + unseen)
     return _normal_of_t((fmean(accuracies) + quantile * sd - target) / error, degrees)
 
 

@@ -10,8 +10,8 @@
                   "possible": ANSWER, "typical": ANSWER, "reliable": ANSWER,
                   "could_beat": [int], "by_depth": {"0": {"possible": ANSWER, ...}, ...},
                   "unanswered": {"reliable": str, ...}, "at_least": {"reliable": int, ...}}]}
-    ANSWER = null | {"neurons": int, "widths": [int], "interval": [int, int], "test_accuracy": float,
-                     "seeds": int}
+    ANSWER = null | {"neurons": int, "widths": [int], "interval": [int, int],
+                     "new_samples": [int, int | null] | null, "test_accuracy": float, "seeds": int}
 
 `unanswered` stands only where an ANSWER is null, and says why. `at_least` stands only where a deeper depth has no
 ANSWER of its own, but is shown to need at least as many neurons as the answer over all depths. `could_beat` lists the

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,8 +31,11 @@ def of(neurons, low, high, seeds=20):
 
 results_strategy = st.dictionaries(
     keys=st.lists(st.integers(1, 9), min_size=0, max_size=2).map(tuple),
-    values=st.lists(st.integers(80, 100).map(lambda percent: percent / 100), max_size=12),
+    values=st.lists(st.one_of(st.integers(80, 100).map(lambda percent: percent / 100), st.just(math.nan)), max_size=12),
     max_size=8,
+)
+sampling_strategy = st.dictionaries(
+    keys=st.lists(st.integers(1, 9), min_size=0, max_size=2).map(tuple), values=st.floats(0.0, 1e-3), max_size=8
 )
 target_strategy = st.integers(80, 100).map(lambda percent: percent / 100)
 
@@ -186,6 +190,30 @@ class TestIntervals:
         assert [found.accuracy for found in answer_targets({}, [0.95, 0.9, 0.95])] == [0.9, 0.95]
 
 
+class TestNewSamples:
+    def test_the_test_sets_variance_adds_to_the_error(self):
+        """As in "what a hand computes", with (0.002)^2 more in the squared error."""
+        found = evidence({(5,): [0.95 + seed for seed in SPREAD]}, 0.945, sampling={(5,): 4e-6})[(5,)]["typical"]
+        t = 0.005 / math.sqrt(1e-5 / 5 + 4e-6)
+        assert found.z == pytest.approx(33 / 35 * math.sqrt(4 * math.log(1 + t**2 / 4)))
+
+    def test_without_a_variance_a_size_is_open(self):
+        family = rising(seeds=SPREAD * 4)
+        found = answer_target(family, 0.945, sampling=dict.fromkeys(list(family)[:-1], 0.0)).overall["typical"]
+        assert (found.interval, found.new_samples) == ((5, 5), (5, None))
+
+    def test_it_widens_with_the_variance(self):
+        family = rising(seeds=SPREAD * 4)
+        found = [answer_target(family, 0.945, sampling=dict.fromkeys(family, v)).overall["typical"] for v in (0, 2e-5)]
+        assert [answer.new_samples for answer in found] == [(5, 5), (4, 6)]
+
+    def test_with_failed_seeds_only_those_count_that_reach_the_target_by_a_margin(self):
+        family = {(5,): [0.95] * 19 + [math.nan]}
+        near, far = (evidence(family, 0.94, sampling={(5,): v})[(5,)]["typical"] for v in (1e-6, 1e-4))
+        assert near == evidence(family, 0.94)[(5,)]["typical"]
+        assert (far.z, far.verdict) == (0.0, "open")
+
+
 class TestProperties:
     @given(results_strategy, target_strategy, st.randoms(use_true_random=False))
     def test_the_order_of_seeds_and_architectures_changes_nothing(self, results, target, random):
@@ -225,6 +253,22 @@ class TestProperties:
                     assert finding.interval[0] <= finding.neurons <= finding.interval[1]
                     assert finding.neurons == sum(finding.widths)
 
+    @given(results_strategy, target_strategy, sampling_strategy, st.sampled_from([95, 99]))
+    @settings(max_examples=200)
+    def test_the_interval_for_new_samples_contains_that_of_this_test_set(self, results, target, sampling, level):
+        bare = answer_target(results, target, level=level)
+        found = answer_target(results, target, level=level, sampling=sampling)
+        pairs = zip([found.overall, *found.by_depth.values()], [bare.overall, *bare.by_depth.values()], strict=True)
+        for some, same in pairs:
+            for quantity in SHARES:
+                if isinstance(some[quantity], Answer):
+                    low, high = some[quantity].new_samples
+                    assert low <= some[quantity].interval[0]
+                    assert high is None or some[quantity].interval[1] <= high
+                    assert replace(some[quantity], new_samples=None) == same[quantity]
+                else:
+                    assert some[quantity] == same[quantity]
+
     @given(results_strategy, target_strategy)
     def test_json_is_json(self, results, target):
         written = answer_target(results, target).to_json()
@@ -248,6 +292,7 @@ class TestWords:
             "interval": [12, 14],
             "test_accuracy": 0.95,
             "seeds": 20,
+            "new_samples": None,
         }
         assert set(written) == {"accuracy", "possible", "typical", "reliable", "could_beat", "by_depth"}
         assert written["by_depth"]["1"]["reliable"] is None
