@@ -34,7 +34,7 @@ from fewest.dashboards.timeline import plot_timeline
 from fewest.search.answers.answer import Answer
 from fewest.search.answers.sentences import best_words, guess_caution
 from fewest.search.answers.summary import Summary
-from fewest.search.answers.wording import WORDING, accuracy_words, enumerated, plural
+from fewest.search.answers.wording import WORDING, accuracy_words, enumerated, plural, scope_words
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import command_for, flattened
 from fewest.search.settings.space import Architecture, describe
@@ -115,6 +115,7 @@ def render_report(report: ReportData) -> str:
         asked=[short_percent(asked) if isinstance(asked, float) else asked for asked in config.budget.targets],
         best=best_words(answer),
         caution=partial(guess_caution, guess=answer.guess, metric=answer.metric),
+        scope=scope_words(answer.shares_split),
         which=partial(accuracy_words, metric=answer.metric),
         size=config.space.size,
         wording=WORDING,
@@ -139,6 +140,7 @@ def _template() -> Template:
         "duration": duration,
         "enumerated": enumerated,
         "interval": _interval,
+        "unseen": _unseen,
         "layers": _layers,
         "percent": percent,
         "plural": plural,
@@ -227,3 +229,17 @@ def _layers(widths: Architecture) -> str:
 def _interval(found: Answer) -> str:
     low, high = found.interval
     return f"{low:,} to {high:,}"
+
+
+def _unseen(found: Answer) -> str:
+    """Write the interval for new samples after that for the test set; empty where it is not known.
+
+    >>> _unseen(Answer(13, (13,), (12, 13), 0.95, 20, (11, 15))), _unseen(Answer(13, (13,), (12, 13), 0.95, 20))
+    (', 11 to 15 for new samples', '')
+    >>> _unseen(Answer(13, (13,), (12, 13), 0.95, 20, (11, None)))
+    ', 11 or more for new samples'
+    """
+    if found.new_samples is None:
+        return ""
+    low, high = found.new_samples
+    return f", {low:,} {'or more' if high is None else f'to {high:,}'} for new samples"

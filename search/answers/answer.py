@@ -148,6 +148,11 @@ class NoAnswer:
         """No interval, where an `Answer` has one."""
         return None
 
+    @property
+    def new_samples(self) -> None:
+        """No interval for new samples, where an `Answer` may have one."""
+        return None
+
     def __str__(self) -> str:
         """Say why there is no answer.
 
@@ -225,7 +230,7 @@ class TargetAnswer:
         }
 
 
-def answer_targets(results: Results, targets: Iterable[float]) -> list[TargetAnswer]:
+def answer_targets(results: Results, targets: Iterable[float], sampling: Sampling | None = None) -> list[TargetAnswer]:
     """Answer every target once, lowest first; see `answer_target`.
 
     Example:
@@ -234,7 +239,7 @@ def answer_targets(results: Results, targets: Iterable[float]) -> list[TargetAns
         >>> found.overall["typical"]
         Answer(neurons=5, widths=(5,), interval=(4, 6), test_accuracy=0.95, seeds=5)
     """
-    return [answer_target(results, target) for target in sorted(set(targets))]
+    return [answer_target(results, target, sampling=sampling) for target in sorted(set(targets))]
 
 
 def answer_target(

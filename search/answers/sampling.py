@@ -10,13 +10,14 @@ Python's integers do the counting, 10,000 bits in an operation. So no array libr
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
+from fewest.search.answers.evidence import Sampling
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import VerifiedNetwork
 
-__all__ = ["MOST_KEPT", "n_kept", "sampling_variances"]
+__all__ = ["MOST_KEPT", "n_kept", "sampling_of", "sampling_variances"]
 
 MOST_KEPT: Final = 65_536
 """Most bits of a network: 8 KiB. The shares of so many samples have nearly the variance of all."""
@@ -31,6 +32,16 @@ def n_kept(n_samples: int) -> int:
     Bit i is of sample i * n_samples // n_kept in that order.
     """
     return min(n_samples, MOST_KEPT)
+
+
+def sampling_of(data: Mapping[str, Any], verified: Iterable[VerifiedNetwork]) -> Sampling | None:
+    """Return what the test set leaves open in a study's results; None where no network has bits.
+
+    Args:
+        data: The study's attribute `data`, which counts test samples.
+        verified: The study's verified networks.
+    """
+    return sampling_variances(verified, data.get("n_test", 0), data.get("test_counts", ())) or None
 
 
 def sampling_variances(
