@@ -4,6 +4,7 @@
 verification and export call and nothing before them does; `tests/search/data/test_samples.py` holds that.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -34,7 +35,7 @@ Images = NDArray[np.uint8] | NDArray[np.float32]
 
 def flat(x: NDArray[Any]) -> NDArray[Any]:
     """Reshape samples to rows, `(samples, features)`: a view where `x` is contiguous."""
-    return x.reshape(len(x), -1)
+    return x.reshape(len(x), math.prod(x.shape[1:]))
 
 
 class InputRule(NamedTuple):
