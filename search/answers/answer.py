@@ -46,7 +46,13 @@ hold for each interval by itself, not for all at once.
 accuracies, the same walk over `evidence`'s more careful verdicts gives the interval for samples that nobody has seen.
 It contains the other one.
 
-For deeper networks a "size" is the shape that was verified at that size: an answer is about the shapes tried.
+What intervals cover
+--------------------
+Seeds differ by their initial weights, and where the learning rate is constant by the order of their samples. Both
+intervals cover that. Verified networks train on the whole training file, so no split is in it. Where a protocol needs
+validation samples to end a training, all seeds share the study's split, and both intervals hold for that split alone
+(`Summary.shares_split`). Neither covers another training file, another protocol, or samples of another kind. For deeper
+networks a "size" is the shape that was verified at that size: an answer is about the shapes tried.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -81,28 +81,28 @@ def sampling_variances(
     }
 
 
-def _parts(n_samples: int, class_counts: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Yield for each class, or for all samples together: its number of samples, its bits as a mask, and how many."""
+def _parts(n_samples: int, class_counts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of samples and of bits of each class that has samples, or of all samples together."""
     kept, first = n_kept(n_samples), 0
     for count in class_counts or [n_samples]:
         # The bits i for which sample i * n_samples // kept is one of this class.
         start, end = (-(-place * kept // n_samples) for place in (first, first + count))
         if count:
-            yield count, ((1 << (end - start)) - 1) << (kept - end), end - start
+            yield count, end - start
         first += count
 
 
-def _variance(seeds: Sequence[int], parts: Sequence[tuple[int, int, int]]) -> float:
+def _variance(seeds: Sequence[int], parts: Sequence[tuple[int, int]]) -> float:
     """Return the variance of one architecture's mean accuracy.
 
     Args:
-        seeds: The bits of each seed, the first sample's bit the highest.
-        parts: Those of `_parts`.
+        seeds: The bits of each seed; the last class has the lowest.
+        parts: The classes, as `_parts` yields them.
     """
-    planes = _counted(seeds)
-    total = 0.0
-    for count, mask, n in parts:
-        within = [plane & mask for plane in planes]
+    planes, total = _counted(seeds), 0.0
+    for count, n in reversed(parts):
+        within = [plane & ((1 << n) - 1) for plane in planes]
+        planes = [plane >> n for plane in planes]
         hits = sum(plane.bit_count() << place for place, plane in enumerate(within))
         squares = sum(
             (one & other).bit_count() << (i + j) for i, one in enumerate(within) for j, other in enumerate(within)
