@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.answers.sampling import n_kept
-from fewest.search.data.metrics import score
+from fewest.search.data.metrics import share_right
 from fewest.search.data.samples import SearchData, TestData
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.space import Network
@@ -49,7 +49,7 @@ def scored(
         VerifiedNetwork(
             widths=network.architecture,
             seed=network.seed,
-            test_accuracy=score(data.metric, test.y, right[at]) if at in right else math.nan,
+            test_accuracy=share_right(data.metric, test.y, right[at]) if at in right else math.nan,
             validation_accuracy=outcome.validation_accuracy if at in right else math.nan,
             epochs=len(outcome.curve),
             seconds=outcome.seconds,

@@ -77,6 +77,8 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         optimizer = FusedAdam(ProtocolSchedule(protocol, len(data.y_train)))
         self._program = Program(n_levels, device_data, protocol, optimizer, compiled_for)
         self.compile(optimizer=optimizer, jit_compile=False)
+        signature = [tf.TensorSpec((None, data.n_features), data.x_train.dtype), tf.TensorSpec((None,), tf.int32)]
+        self._right = tf.function(self._right_of, input_signature=signature, autograph=False)
 
     # The model's members.
 
@@ -171,8 +173,7 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         parts = [self._right(self._data.arranged(rows[chunk]), labels[chunk]).numpy() for chunk in chunks]
         return np.concatenate(parts, axis=1)
 
-    @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]  # tensorflow is untyped
-    def _right(self, x: Any, y: Any) -> Any:
+    def _right_of(self, x: Any, y: Any) -> Any:
         return self._by_member([self._program.right(held, x, y) for held in self._variables])
 
     def _by_member(self, parts: Sequence[Any]) -> Any:
