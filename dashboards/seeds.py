@@ -134,7 +134,7 @@ def plot_seeds(verified: Sequence[VerifiedNetwork], targets: Sequence[float]) ->
 
 def _is_scored(network: VerifiedNetwork) -> bool:
     """Say whether its training came to its end: a diverged network has no accuracy, in old versions a 0."""
-    return network.right is not None or not math.isnan(network.test_accuracy + network.validation_accuracy)
+    return network.test_bits is not None or not math.isnan(network.test_accuracy + network.validation_accuracy)
 
 
 def _summary(widths: Architecture, networks: Sequence[VerifiedNetwork]) -> VerifiedArchitecture:

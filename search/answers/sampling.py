@@ -71,8 +71,8 @@ def sampling_variances(
     padding = -n_kept(n_samples) % 8
     for network in verified:
         seeds = bits.setdefault(network.widths, [])
-        if network.right is not None:
-            seeds.append(int.from_bytes(network.right) >> padding)
+        if network.test_bits is not None:
+            seeds.append(int.from_bytes(network.test_bits) >> padding)
         elif not math.isnan(network.test_accuracy):
             without.add(network.widths)
     parts = list(_parts(n_samples, class_counts))

@@ -54,7 +54,7 @@ def scored(
             epochs=len(outcome.curve),
             seconds=outcome.seconds,
             training_loss=outcome.training_loss,
-            right=packed(right[at], test.y) if at in right else None,
+            test_bits=packed(right[at], test.y) if at in right else None,
         )
         for at, (network, outcome) in enumerate(zip(networks, outcomes, strict=True))
     ]

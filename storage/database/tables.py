@@ -124,8 +124,8 @@ results = sa.Table(
     sa.Column("epochs", sa.Integer, nullable=False),
     sa.Column("seconds", sa.Float(53)),
     sa.Column("training_loss", sa.Float(53)),
-    # Packed bits, see `VerifiedNetwork.right`.
-    sa.Column("right", sa.LargeBinary),
+    # Packed bits, see `VerifiedNetwork.test_bits`.
+    sa.Column("test_bits", sa.LargeBinary),
 )
 
 workers = sa.Table(

@@ -99,7 +99,7 @@ class VerifiedNetwork(NamedTuple):
         epochs: Epochs trained.
         seconds: Wall-clock seconds of training; in a cohort, this network's share.
         training_loss: Training loss over the epoch of its weights, in nats; NaN in results of an older version.
-        right: A bit for each kept test sample, packed, 1 where its label is right; None if its training failed, and
+        test_bits: A bit for each kept test sample, packed, 1 where its label is right; None if its training failed, and
             in results of an older version. Only the interval for new samples reads them.
     """
 
@@ -110,4 +110,4 @@ class VerifiedNetwork(NamedTuple):
     epochs: int
     seconds: float
     training_loss: float = math.nan
-    right: bytes | None = None
+    test_bits: bytes | None = None

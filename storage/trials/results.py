@@ -48,7 +48,7 @@ def write_results(
             "epochs": network.epochs,
             "seconds": nan_to_null(network.seconds),
             "training_loss": nan_to_null(network.training_loss),
-            "right": network.right,
+            "test_bits": network.test_bits,
         }
         for network in networks
     ]
@@ -86,7 +86,7 @@ def read_results(source: Database | Connection, study_id: int) -> list[VerifiedN
                 row.epochs,
                 from_null(row.seconds),
                 from_null(row.training_loss),
-                row.right,
+                row.test_bits,
             )
             for row in connection.execute(query)
         ]

@@ -175,7 +175,7 @@ def test_chance_is_that_of_two_binomial_shares() -> None:
 
 
 def test_networks_that_trained_on_the_whole_file_are_drawn_and_have_nothing_to_agree_with() -> None:
-    whole = [one._replace(validation_accuracy=math.nan, right=b"") for one in verified((8,), 0.9)]
+    whole = [one._replace(validation_accuracy=math.nan, test_bits=b"") for one in verified((8,), 0.9)]
     assert agreement(whole, 1000, 1000) is None
     assert len(seeds_info(whole, TARGETS).architectures) == 1
 

@@ -158,7 +158,7 @@ def test_bits_give_the_interval_for_new_samples_and_without_them_there_is_none()
     low, high = answer.new_samples or (5, 6)
     assert low < 5 and (high is None or high > 6)
     assert found.to_json()["targets"][0]["typical"]["new_samples"] == [low, high]
-    old = [of._replace(right=None) for of in verified]
+    old = [of._replace(test_bits=None) for of in verified]
     found = summaries.summarise(STUDY, config(), TRIALS, old)
     assert found.shares_split
     assert found.targets[0].typical.new_samples is None

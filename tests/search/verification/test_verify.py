@@ -112,7 +112,7 @@ def test_the_bits_of_a_network_are_its_accuracy(metric, url, tiny_config, tiny_f
     verify(study, PopulationEngine(), sealed, listener())
     y = np.sort(sealed.unseal().y)
     for network in study.results():
-        right = np.unpackbits(np.frombuffer(network.right, np.uint8))[: len(y)].astype(bool)
+        right = np.unpackbits(np.frombuffer(network.test_bits, np.uint8))[: len(y)].astype(bool)
         assert score(metric, y, np.where(right, y, -1)) == network.test_accuracy
 
 

@@ -49,7 +49,7 @@ def test_results_of_a_release_without_bits_get_them_beside_the_old_ones(url: str
     write_results(database, study_id, [new])
     old, added = read_results(database, study_id)
     database.dispose()
-    assert (old.seed, old.right) == (7, None) and math.isnan(old.training_loss)
+    assert (old.seed, old.test_bits) == (7, None) and math.isnan(old.training_loss)
     assert repr(added) == repr(new)  # NaN is not equal to itself.
 
 
