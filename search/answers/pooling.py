@@ -11,8 +11,8 @@ A quadratic in x is fitted to the *other* sizes by least squares. Its value at x
 
 The level a and the slope b are free. Curvature and misfit are what an error that falls with a power of the size, down
 to a floor, can have: for n^-p, |y''| = p^2 e and |y'''| = p^3 e, with p from 0 to 2. Each other size weighs
-1 / (its own variance + misfit^2), so distant sizes drop out by themselves. Where a layer's share of the neurons differs
-by a factor of 1 + r, the misfit is larger by r e: another shape is no neighbour.
+1 / (its own variance + misfit^2), so distant sizes count for nothing; a factor of two is the limit. Where a layer's
+share of the neurons differs by a factor of 1 + r, the misfit is larger by r e: another shape is no neighbour.
 
 The own mean and the prediction are averaged by their precisions. If they differ by more than three standard errors,
 the form is wrong there, and the own mean stands alone. So it does with fewer than two other sizes. At an end of the
@@ -50,6 +50,9 @@ _CURVATURE = 2.0
 
 _THIRD = 8.0
 """Size of the third derivative, in shares of errors a cube of log size."""
+
+_FACTOR = 2
+"""Sizes that differ by as much or more are no neighbours: their misfit is four tenths of the errors."""
 
 _DISAGREEMENT = 3.0
 """Standard errors between the own mean and the neighbours' prediction beyond which the prediction is not used."""
@@ -98,6 +101,7 @@ class Estimate(NamedTuple):
 
 class _Size(NamedTuple):
     architecture: Architecture
+    neurons: int
     mean: float
     variance: float
     seeds: int
@@ -119,7 +123,7 @@ def estimates(family: Results) -> dict[Architecture, Estimate]:
     """
     known = {architecture: trained(accuracies) for architecture, accuracies in family.items()}
     sizes = [
-        _Size(architecture, fmean(seeds), variance(seeds), len(seeds))
+        _Size(architecture, n_neurons(architecture), fmean(seeds), variance(seeds), len(seeds))
         for architecture, seeds in known.items()
         if len(seeds) >= FEWEST_SEEDS
     ]
@@ -152,12 +156,13 @@ def _mean(mine: _Size, sizes: Sequence[_Size], variances: Mapping[Architecture, 
     own = variances[mine.architecture]
     rises, precisions, distances = [], [], []
     for other in sizes:
-        if other is not mine:
-            x, apart = _distance(mine.architecture, other.architecture)
-            misfit = mine.errors * (_THIRD / 6.0 * abs(x) ** 3 + apart)
-            distances.append(x)
-            rises.append(other.mean - mine.mean + mine.errors * x**2 / 2.0)
-            precisions.append(1.0 / (variances[other.architecture] + misfit**2))
+        if other is mine or not mine.neurons < _FACTOR * other.neurons < _FACTOR**2 * mine.neurons:
+            continue
+        x, apart = _distance(mine.architecture, other.architecture)
+        misfit = mine.errors * (_THIRD / 6.0 * abs(x) ** 3 + apart)
+        distances.append(x)
+        rises.append(other.mean - mine.mean + mine.errors * x**2 / 2.0)
+        precisions.append(1.0 / (variances[other.architecture] + misfit**2))
     found = _at_zero(distances, rises, precisions, 1.0 / (_CURVATURE * mine.errors / 2.0) ** 2)
     if found is None or found[0] ** 2 > _DISAGREEMENT**2 * (own + found[1]):
         return mine.mean, math.sqrt(own)

@@ -87,17 +87,17 @@ class TestSpread:
     def test_it_is_moderated_by_the_neighbours_mean_variance(self) -> None:
         """Four own degrees, and sixteen of the others' 24; variances of 1, 4, 9, ... x 1e-5 at equal errors."""
         family = {(width,): [0.9 + width * seed for seed in SPREAD] for width in range(1, 8)}
-        sd, degrees = pooling._spread(3, [pooling._Size((n,), 0.9, n**2 * 1e-5, 5) for n in range(1, 8)])
+        sd, degrees = pooling._spread(3, [pooling._Size((n,), n, 0.9, n**2 * 1e-5, 5) for n in range(1, 8)])
         theirs = (1 + 4 + 9 + 25 + 36 + 49) / 6 * 1e-5
         assert (sd, degrees) == (pytest.approx(math.sqrt((4 * 16e-5 + 16 * theirs) / 20)), 20.0)
         assert estimates(family)[(4,)].sd == pytest.approx(sd)
 
     def test_variances_are_in_proportion_to_errors(self) -> None:
-        sizes = [pooling._Size((n,), mean, 4e-5, 5) for n, mean in enumerate((0.8, 0.9, 0.8), 1)]
+        sizes = [pooling._Size((n,), n, mean, 4e-5, 5) for n, mean in enumerate((0.8, 0.9, 0.8), 1)]
         assert pooling._spread(1, sizes) == (pytest.approx(math.sqrt((4 * 4e-5 + 8 * 2e-5) / 12)), 12.0)
 
     def test_one_neighbour_does_not_count(self) -> None:
-        sizes = [pooling._Size((1,), 0.9, 1e-4, 5), pooling._Size((2,), 0.9, 4e-4, 5)]
+        sizes = [pooling._Size((1,), 1, 0.9, 1e-4, 5), pooling._Size((2,), 2, 0.9, 4e-4, 5)]
         assert pooling._spread(0, sizes) == (pytest.approx(0.01), 4.0)
 
 
