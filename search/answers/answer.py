@@ -243,7 +243,7 @@ def answer_targets(results: Results, targets: Iterable[float], sampling: Samplin
         >>> results = {(n,): [0.9 + n / 100 + k / 500 for k in (-2, -1, 0, 1, 2)] for n in range(1, 9)}
         >>> (found,) = answer_targets(results, [0.945])
         >>> found.overall["typical"]
-        Answer(neurons=5, widths=(5,), interval=(4, 6), test_accuracy=0.95, seeds=5)
+        Answer(neurons=5, widths=(5,), interval=(5, 5), test_accuracy=0.95, seeds=5, new_samples=None)
     """
     return [answer_target(results, target, sampling=sampling) for target in sorted(set(targets))]
 
