@@ -211,6 +211,9 @@ def _facts(report: ReportData) -> dict[str, str]:
     if report.verified:
         facts["Training, all of verification"] = duration(sum(network.seconds for network in report.verified))
     sets = {f"{name.capitalize()} samples": f"{count:,}" for name, count in report.samples.items()}
+    if report.verified and sets and not report.answer.shares_split:
+        whole = report.samples["training"] + report.samples["validation"]
+        sets["Training samples in verification"] = f"{whole:,}"
     columns = {"Data as read": " ".join(report.columns)} if report.columns else {}
     return {**facts, **sets, **columns, **report.environment}
 

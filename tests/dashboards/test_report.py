@@ -84,6 +84,13 @@ def test_an_answer_that_needs_more_seeds_says_so() -> None:
     assert "13 neurons typically" in text
 
 
+@pytest.mark.parametrize(("shares_split", "n_named"), [(False, 1), (True, 0)])
+def test_it_says_how_many_samples_verified_networks_trained_on(shares_split: bool, n_named: int) -> None:
+    report = data(verified=True)
+    text = prose(rendered(replace(report, answer=replace(report.answer, shares_split=shares_split))))
+    assert text.count("Training samples in verification 60,000") == n_named
+
+
 def test_both_intervals_are_named_with_what_they_hold_for() -> None:
     report = with_first_target(data(verified=True), typical=Answer(13, (13,), (12, 14), 0.95, 20, (11, None)))
     report = replace(report, answer=replace(report.answer, shares_split=True))
