@@ -58,10 +58,10 @@ New samples
 -----------
 The test set is a sample itself: another one of as many samples gives other accuracies, to all seeds of a size alike.
 Let V be the variance of the size's mean accuracy for that reason. A verdict about accuracy on samples that nobody has
-seen adds V to the squared error in T. It never says more than the verdict about this test set. Neighbours do not lessen
-V: they were scored on the same samples. Seeds that failed leave only the count: seeds are then counted that reach
-t + 2.40 sqrt(V) for "at least", and those that reach t - 2.40 sqrt(V) for "below", with the bound's constant of the
-level.
+seen adds V to the squared error in T. Neighbours do not lessen V: they were scored on the same samples. The count must
+agree with a margin: for "at least" those seeds pass that reach t + 1.96 sqrt(V), for "below" those that reach
+t - 1.96 sqrt(V). So a verdict never says more than that about this test set. Seeds differ a little less on all samples
+than on some, which is left out: it makes the spread, and so the interval, too large rather than too small.
 
 Only the standard library is used. `fewest answer` must start at once, and importing SciPy's statistics would take
 longer than the whole command may. The tests compare the closed forms with SciPy.
@@ -157,8 +157,11 @@ def bound(seeds: int, level: Level = 95, worth: float = 0.0) -> float:
     if seeds <= CAP:
         return _BOUNDARY[level] * math.pow(max(1.0, CAP / max(worth, seeds)), _FLATNESS)
     doubling = math.ceil(math.log2(seeds / CAP))
-    one_sided = (100 - level) / 200.0
-    return -_NORMAL.inv_cdf(_LATER_SHARE * one_sided / 2.0 ** (doubling - 1))
+    return -_NORMAL.inv_cdf(_LATER_SHARE * _one_sided(level) / 2.0 ** (doubling - 1))
+
+
+def _one_sided(level: Level) -> float:
+    return (100 - level) / 200.0
 
 
 def evidence(
@@ -209,22 +212,22 @@ def _judge(
     seeds = len(accuracies)
     if seeds == 0:
         return Evidence(0, math.nan, 0.0, "open", 0.0)
-    passes = _n_reach(accuracies, target)
-    share = passes / seeds
+    share = _n_reach(accuracies, target) / seeds
     if seeds < FEWEST_SEEDS:
         return Evidence(seeds, share, 0.0, "open", seeds)
+    margin = -_NORMAL.inv_cdf(_one_sided(level)) * math.sqrt(unseen)
+    surely, maybe = (_n_reach(accuracies, target + shift) for shift in (margin, -margin))
     # A failed seed counts as a miss but has no accuracy, so only the count is left to judge by.
     if known is None or any(map(math.isnan, accuracies)):
-        margin = math.copysign(_BOUNDARY[level] * math.sqrt(unseen), share - required) if unseen else 0.0
-        z = _z_of_count(seeds, _n_reach(accuracies, target + margin), required)
-        z, worth = max(z, 0.0) if margin > 0 else min(z, 0.0) if margin < 0 else z, float(seeds)
+        z, worth = _z_of_count(seeds, surely if share >= required else maybe, required), float(seeds)
+        z = max(z, 0.0) if share >= required else min(z, 0.0)
     else:
         z, worth = _z_of_estimate(known, target, required, unseen), known.worth(_quantile_of(required))
     verdict: Verdict = "open"
     limit = bound(seeds, level, worth)
-    if z > limit and share >= required and _rare(seeds, seeds - passes, 1.0 - required):
+    if z > limit and surely >= required * seeds and _rare(seeds, seeds - surely, 1.0 - required):
         verdict = "at least"
-    elif z < -limit and share < required and _rare(seeds, passes, required):
+    elif z < -limit and maybe < required * seeds and _rare(seeds, maybe, required):
         verdict = "below"
     return Evidence(seeds, share, z, verdict, worth)
 
