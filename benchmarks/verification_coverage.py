@@ -152,14 +152,28 @@ def verify_on_a_sample(bits: Bits, targets: Sequence[float], rule: Rule, rng: np
     """Verify on a test set drawn from the recorded samples; the answers have an interval for new samples, too."""
     n_samples = next(iter(bits.values())).shape[1]
     n = n_samples // 2
-    chances = np.bincount(rng.integers(n_samples, size=n), minlength=n_samples).astype(np.float32) / n
-    table = {architecture: (right @ chances).tolist() for architecture, right in bits.items()}
+    counts = np.bincount(rng.integers(n_samples, size=n), minlength=n_samples).astype(np.float32)
+    table = {architecture: ((right @ counts).astype(np.float64) / n).tolist() for architecture, right in bits.items()}
 
     def sampling(rows: Mapping[Architecture, Sequence[int]]) -> Sampling:
         shares = {architecture: bits[architecture][drawn].mean(axis=0) for architecture, drawn in rows.items()}
-        return {one: float((share - share @ chances) ** 2 @ chances) / n for one, share in shares.items()}
+        return {one: _variance_of_mean(share, counts) for one, share in shares.items()}
 
     return _verified(table, true_answers(table, targets), targets, rule, rng, sampling)
+
+
+def _variance_of_mean(shares: NDArray[np.float32], counts: NDArray[np.float32]) -> float:
+    """Return the variance of a mean over test samples, with two samples more that are right and two that are wrong.
+
+    Without them (Agresti and Coull 1998) a test set without errors would leave nothing open.
+
+    Args:
+        shares: Share of the seeds that have each sample right, `(samples,)`.
+        counts: How often each sample is in the test set, `(samples,)`.
+    """
+    values, weights = np.append(shares, [1.0, 0.0]), np.append(counts, [2.0, 2.0])
+    mean = np.average(values, weights=weights)
+    return float(np.average((values - mean) ** 2, weights=weights) / weights.sum())
 
 
 def _verified(

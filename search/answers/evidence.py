@@ -42,14 +42,15 @@ Looking more than once
 A size is looked at after every few seeds. So z is held to a boundary of Wang and Tsiatis (1987), their
 Delta = 0.4, which spends the error over the looks:
 
-    bound(w) = 2.40 (cap / w)^0.1    for w <= cap = 20 seeds,    2.40 from there on.
+    bound(w) = 2.50 (cap / w)^0.1    for w <= cap = 20 seeds,    2.50 from there on.
 
 w is what the estimate is worth: the number of seeds that would say as much alone, at least the size's own. Alone, five
-looks at equal distances err to one side with 1.7 %, by numerical integration, which a test repeats. With neighbours
-the first look is often worth 16 seeds already; six looks from there to 56 err with 2.5 %. With more than 20 seeds of
-its own, the size's bound is the normal quantile of 0.25 % up to 40, and each further doubling has half the error.
+looks at equal distances err to one side with 1.3 %, by numerical integration, which a test repeats. With neighbours
+the first look is often worth 16 seeds already; six looks from there to 56 err with 1.9 %. The 0.5 % left pays for seeds
+added later: with more than 20 of its own, a size's bound is the normal quantile of 0.25 % up to 40, and each further
+doubling has half the error of the one before.
 
-At the level 99 %, in place of 95 %, 2.98 stands for 2.40, and the errors are a fifth.
+At the level 99 %, in place of 95 %, 3.06 stands for 2.50, and the errors are a fifth.
 
 The bound depends on what is known only. So an answer needs no history of looks, and any rule may choose
 what to train next and stop at any time.
@@ -58,10 +59,10 @@ New samples
 -----------
 The test set is a sample itself: another one of as many samples gives other accuracies, to all seeds of a size alike.
 Let V be the variance of the size's mean accuracy for that reason. A verdict about accuracy on samples that nobody has
-seen adds V to the squared error in T. It never says more than the verdict about this test set. Neighbours do not lessen
-V: they were scored on the same samples. Seeds that failed leave only the count: seeds are then counted that reach
-t + 2.40 sqrt(V) for "at least", and those that reach t - 2.40 sqrt(V) for "below", with the bound's constant of the
-level.
+seen adds V to the squared error in T. Neighbours do not lessen V: they were scored on the same samples. The count must
+agree with a margin: for "at least" those seeds pass that reach t + 1.96 sqrt(V), for "below" those that reach
+t - 1.96 sqrt(V). So a verdict never says more than that about this test set. Seeds differ a little less on all samples
+than on some, which is left out: it makes the spread, and so the interval, too large rather than too small.
 
 Only the standard library is used. `fewest answer` must start at once, and importing SciPy's statistics would take
 longer than the whole command may. The tests compare the closed forms with SciPy.
@@ -103,7 +104,7 @@ Level: TypeAlias = Literal[95, 99]
 
 _NORMAL = NormalDist()
 
-_BOUNDARY: Mapping[Level, float] = {95: 2.40, 99: 2.98}
+_BOUNDARY: Mapping[Level, float] = {95: 2.50, 99: 3.06}
 """The bound of an estimate that is worth `CAP` seeds or more; see "Looking more than once" for its error."""
 
 _FLATNESS = 0.1
@@ -150,15 +151,18 @@ def bound(seeds: int, level: Level = 95, worth: float = 0.0) -> float:
         worth: Number of seeds that would say as much without neighbours, if more than `seeds`.
 
     >>> [round(bound(seeds), 2) for seeds in (4, 8, 12, 16, 20, 40, 80)]
-    [2.82, 2.63, 2.53, 2.45, 2.4, 2.81, 3.02]
+    [2.94, 2.74, 2.63, 2.56, 2.5, 2.81, 3.02]
     >>> round(bound(4, worth=16.0), 2), round(bound(4, 99), 2)
-    (2.45, 3.5)
+    (2.56, 3.59)
     """
     if seeds <= CAP:
         return _BOUNDARY[level] * math.pow(max(1.0, CAP / max(worth, seeds)), _FLATNESS)
     doubling = math.ceil(math.log2(seeds / CAP))
-    one_sided = (100 - level) / 200.0
-    return -_NORMAL.inv_cdf(_LATER_SHARE * one_sided / 2.0 ** (doubling - 1))
+    return -_NORMAL.inv_cdf(_LATER_SHARE * _one_sided(level) / 2.0 ** (doubling - 1))
+
+
+def _one_sided(level: Level) -> float:
+    return (100 - level) / 200.0
 
 
 def evidence(
@@ -209,22 +213,22 @@ def _judge(
     seeds = len(accuracies)
     if seeds == 0:
         return Evidence(0, math.nan, 0.0, "open", 0.0)
-    passes = _n_reach(accuracies, target)
-    share = passes / seeds
+    share = _n_reach(accuracies, target) / seeds
     if seeds < FEWEST_SEEDS:
         return Evidence(seeds, share, 0.0, "open", seeds)
+    margin = -_NORMAL.inv_cdf(_one_sided(level)) * math.sqrt(unseen)
+    surely, maybe = (_n_reach(accuracies, target + shift) for shift in (margin, -margin))
     # A failed seed counts as a miss but has no accuracy, so only the count is left to judge by.
     if known is None or any(map(math.isnan, accuracies)):
-        margin = math.copysign(_BOUNDARY[level] * math.sqrt(unseen), share - required) if unseen else 0.0
-        z = _z_of_count(seeds, _n_reach(accuracies, target + margin), required)
-        z, worth = max(z, 0.0) if margin > 0 else min(z, 0.0) if margin < 0 else z, float(seeds)
+        z, worth = _z_of_count(seeds, surely if share >= required else maybe, required), float(seeds)
+        z = max(z, 0.0) if share >= required else min(z, 0.0)
     else:
         z, worth = _z_of_estimate(known, target, required, unseen), known.worth(_quantile_of(required))
     verdict: Verdict = "open"
     limit = bound(seeds, level, worth)
-    if z > limit and share >= required and _rare(seeds, seeds - passes, 1.0 - required):
+    if z > limit and surely >= required * seeds and _rare(seeds, seeds - surely, 1.0 - required):
         verdict = "at least"
-    elif z < -limit and share < required and _rare(seeds, passes, required):
+    elif z < -limit and maybe < required * seeds and _rare(seeds, maybe, required):
         verdict = "below"
     return Evidence(seeds, share, z, verdict, worth)
 

@@ -113,10 +113,10 @@ class TestClosedForms:
     @pytest.mark.parametrize(
         ("looks", "level", "error"),
         [
-            (range(4, 21, 4), 95, 0.0175),
-            (range(16, 57, 8), 95, 0.025),
-            (range(4, 21, 4), 99, 0.0030),
-            (range(16, 57, 8), 99, 0.005),
+            (range(4, 21, 4), 95, 0.0132),
+            (range(16, 57, 8), 95, 0.0193),
+            (range(4, 21, 4), 99, 0.00226),
+            (range(16, 57, 8), 99, 0.00385),
         ],
     )
     def test_looks_err_as_said(self, looks, level, error):
