@@ -103,7 +103,7 @@ def plot_intervals(targets: Sequence[TargetAnswer]) -> go.Figure:
     ranges = [one for target in info.targets for one in target.ranges]
     ends = [(one.low, one.high, one.neurons, *(one.new_samples or ())) for one in ranges]
     sizes = [end for known in ends for end in known if end is not None]
-    axis = size_axis(sizes, "neurons")
+    axis = size_axis(sizes)
     for quantity in _ORDER:
         rows = [(_row(info, target, one), one) for target in info.targets for one in target.ranges]
         _draw(figure, quantity, [(row, one) for row, one in rows if one.quantity == quantity], axis["range"][1])

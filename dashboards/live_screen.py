@@ -127,7 +127,7 @@ def _answer_lines(state: LiveState) -> list[Line]:
         lines = [_heading("fewest so far, by validation accuracy")]
         for target in state.targets:
             point = smallest_reaching(state.front, target)
-            found = "not reached yet" if point is None else plural(point.size, state.size.removesuffix("s"))
+            found = "not reached yet" if point is None else plural(point.size, "neuron")
             lines.append((f"  {short_percent(target):>7}  {found}", ""))
         return lines
     lines = [_heading(f"fewest hidden neurons, by test accuracy (95 % interval {scope_words(state.shares_split)})")]
@@ -155,7 +155,7 @@ def _plot(state: LiveState, width: int, plain: bool) -> _Part:
 
     def lines(height: int) -> list[Line]:
         drawn = front_plot(state.front, state.points, state.targets, columns, height - 1, plain=plain)
-        title = f"front: validation accuracy by {'hidden neurons' if state.size == 'neurons' else 'parameters'}"
+        title = "front: validation accuracy by hidden neurons"
         return [_heading(title), *((line, "cyan") for line in drawn)] if drawn else []
 
     return _Part(7, 14, lines) if lines(7) else _part([], 0)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
 from fewest.search.answers.answer import TargetAnswer, answer_targets
-from fewest.search.answers.front import FrontPoint, Size, pareto_front, points_of
+from fewest.search.answers.front import FrontPoint, pareto_front, points_of
 from fewest.search.answers.results import collect
 from fewest.search.answers.sampling import sampling_of
 from fewest.search.settings.files import is_finished
@@ -75,7 +75,6 @@ class LiveState:
     Attributes:
         name: The study's name.
         dataset: Its data set's name.
-        size: Unit of size.
         n_trials: Networks of the search in all.
         n_epochs: Epochs of a training that nothing cuts short.
         counts: Numbers of trials by state.
@@ -95,7 +94,6 @@ class LiveState:
 
     name: str
     dataset: str
-    size: Size
     n_trials: int
     n_epochs: int
     counts: Mapping[TrialState, int]
@@ -149,7 +147,7 @@ class Follower:
         """
         with reading(self._database, patience_seconds=0) as connection:
             ours = self._study(connection)
-            key, size = ours.record.study_id, ours.config.space.size
+            key = ours.record.study_id
             self._take_in(ours, read_trials(connection, key, since=self._next_id, also=self._unfinished_ids()))
             shown = sorted(self._unfinished, key=lambda trial: -trial.number)
             shown = [trial for trial in shown if trial.state == "running"][:N_CURVES]
@@ -160,7 +158,6 @@ class Follower:
         return LiveState(
             name=ours.record.name,
             dataset=ours.data.name,
-            size=size,
             n_trials=ours.config.n_trials,
             n_epochs=ours.config.training.epochs,
             counts=ours.record.n_trials,
@@ -204,7 +201,7 @@ class Follower:
         self._next_id = max([self._next_id, *(trial.trial_id + 1 for trial in trials)])
         self._unfinished = [trial for trial in trials if trial.state in ("running", "waiting")]
         ended = [trial for trial in trials if trial.state not in ("running", "waiting")]
-        points = points_of(ended, ours.config.space.size)
+        points = points_of(ended)
         if points:
             self._points = [*self._points, *points]
             self._front = pareto_front([*self._front, *points])

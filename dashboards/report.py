@@ -117,7 +117,6 @@ def render_report(report: ReportData) -> str:
         caution=partial(guess_caution, guess=answer.guess, metric=answer.metric),
         scope=scope_words(answer.shares_split),
         which=partial(accuracy_words, metric=answer.metric),
-        size=config.space.size,
         wording=WORDING,
         neuron_headings=[f"neurons {words.adverb}" for words in WORDING.values()],
         figures={name: _drawn(figure) for name, figure in draw_figures(report).items()},
@@ -155,16 +154,16 @@ def draw_figures(report: ReportData) -> dict[str, go.Figure]:
     """Draw every figure, by name, in the order in which they tell what was found."""
     trials, verified, config = report.trials, report.verified, report.config
     targets = [target.accuracy for target in report.answer.targets]
-    epochs, size = config.training.epochs, config.space.size
-    searched = (trials, report.curves, targets, size)
+    epochs = config.training.epochs
+    searched = (trials, report.curves, targets)
     figures = {
         "intervals": plot_intervals(report.answer.targets if verified else ()),
         "front": plot_front(*searched),
         "seeds": plot_seeds(verified, targets),
         "depth": plot_depth(trials, verified, targets),
-        "importance": plot_importance(trials, size),
-        "hypervolume": plot_hypervolume(trials, size),
-        "hypervolume-time": plot_hypervolume(trials, size, against="time"),
+        "importance": plot_importance(trials),
+        "hypervolume": plot_hypervolume(trials),
+        "hypervolume-time": plot_hypervolume(trials, against="time"),
         "curves": plot_curves(*searched),
         "spending": plot_spending(trials, verified, epochs),
         "pruning": plot_pruning(trials, epochs),

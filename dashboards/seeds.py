@@ -127,7 +127,7 @@ def plot_seeds(verified: Sequence[VerifiedNetwork], targets: Sequence[float]) ->
     for depth in sorted({len(seen.widths) for seen in info.architectures}):
         _draw_depth(figure, axis, depth, [seen for seen in info.architectures if len(seen.widths) == depth])
     target_lines(figure, axis, [(target, f"target {short_percent(target)}") for target in info.targets])
-    figure.update_xaxes(size_axis((sum(seen.widths) for seen in info.architectures), "neurons"))
+    figure.update_xaxes(size_axis(sum(seen.widths) for seen in info.architectures))
     figure.update_yaxes(axis.layout("test accuracy"))
     return finish(figure, info.finding, shown)
 

@@ -13,7 +13,7 @@ from fewest.dashboards.comparison_text import print_studies_compared
 from fewest.dashboards.console import out
 from fewest.dashboards.found import found
 from fewest.search.answers.comparison import ComparedStudy, Comparison, compare
-from fewest.search.answers.front import Size, pareto_front, points_of
+from fewest.search.answers.front import pareto_front, points_of
 from fewest.search.answers.results import collect
 from fewest.search.answers.sampling import sampling_of
 from fewest.storage.database.urls import parse_url
@@ -60,19 +60,17 @@ def _compared(names: Sequence[str], url: str) -> Comparison:
     if twice is not None:
         raise MisuseError(f"`NAME` must be different studies, got '{twice[0]}' twice. Name another one.")
     known = [found(name, storage) for name, storage in asked]
-    sizes = {each.config.space.size for each in known}
-    size: Size = "parameters" if sizes == {"parameters"} else "neurons"
     studies = [
         ComparedStudy(
             label,
             each.ours,
             collect(each.verified),
-            tuple(pareto_front(points_of(each.trials, size))),
+            tuple(pareto_front(points_of(each.trials))),
             sampling_of(each.study.attributes["data"], each.verified),
         )
         for label, each in zip(_labels(asked), known, strict=True)
     ]
-    return compare(studies, size)
+    return compare(studies)
 
 
 def _place(name: str, url: str) -> tuple[str, str]:

@@ -59,11 +59,11 @@ class Figures:
     def _drawn(self) -> dict[SavedName, go.Figure]:
         config = self._study.config
         trials, curves = self._study.trials_and_curves()
-        targets, size = self._study.targets(), config.space.size
+        targets = self._study.targets()
         figures: dict[SavedName, go.Figure] = {
-            "front": plot_front(trials, curves, targets, size),
-            "curves": plot_curves(trials, curves, targets, size),
-            "hypervolume": plot_hypervolume(trials, size),
+            "front": plot_front(trials, curves, targets),
+            "curves": plot_curves(trials, curves, targets),
+            "hypervolume": plot_hypervolume(trials),
         }
         with self._study.reading() as connection:
             known = read_found(connection, config.name)

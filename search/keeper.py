@@ -64,7 +64,7 @@ class Keeper:
         A trial that still trains may reach the front, so its files stay.
         """
         trials = self._study.trials()
-        front = {point.trial for point in pareto_front(points_of(trials, self._study.config.space.size))}
+        front = {point.trial for point in pareto_front(points_of(trials))}
         beaten = {trial.trial_id for trial in trials if _is_ours(trial) and trial.number not in front}
         self._study.drop_files([file for file in self._study.kept_files() if file.trial_id in beaten])
 

@@ -154,7 +154,7 @@ class StudyAnswer:
         with storage_at(self._url) as connection:
             curves = read_curves(connection, self.known.study.study_id)
         config, targets = self.known.config, [target.accuracy for target in self.targets]
-        return in_metric(plot_front(self.known.trials, curves, targets, config.space.size), config.data.metric)
+        return in_metric(plot_front(self.known.trials, curves, targets), config.data.metric)
 
     def report(self, path: str | Path) -> None:
         """Write everything that was found as one HTML file, which opens offline.

@@ -31,7 +31,7 @@ from typing import Any
 
 from fewest.search.answers.answer import TargetAnswer, answer_target
 from fewest.search.answers.evidence import SHARES, Sampling
-from fewest.search.answers.front import Size, pareto_front, points_of
+from fewest.search.answers.front import pareto_front, points_of
 from fewest.search.answers.results import Results, collect, trained
 from fewest.search.answers.sampling import sampling_of
 from fewest.search.settings.config import Metric, StudyConfig
@@ -112,10 +112,6 @@ class FrontMember:
     validation_accuracy: float
     test_accuracy: TestAccuracy | None
 
-    def count(self, size: Size) -> int:
-        """Return the network's size in neurons or in parameters."""
-        return self.neurons if size == "neurons" else self.parameters
-
     def to_json(self) -> dict[str, Any]:
         """Return one member of `front`."""
         return {**asdict(self), "widths": list(self.widths)}
@@ -166,15 +162,13 @@ class Summary:
         """What guessing one class reaches, in 0..1; None if unknown."""
         return self.guessing.get(self.metric)
 
-    def smallest_on_validation(self, accuracy: float, size: Size = "neurons") -> FrontMember | None:
+    def smallest_on_validation(self, accuracy: float) -> FrontMember | None:
         """Find the smallest front member that reaches a validation accuracy in its one training.
 
         Args:
             accuracy: Validation accuracy to reach, in 0..1.
-            size: Unit of size: `neurons` or `parameters`.
         """
-        reaching = (member for member in self.front if member.validation_accuracy >= accuracy)
-        return min(reaching, key=lambda member: member.count(size), default=None)
+        return next((member for member in self.front if member.validation_accuracy >= accuracy), None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `fewest answer --format json` prints."""
@@ -237,7 +231,7 @@ def summarise(
         epochs_trained=sum(trial.epochs or 0 for trial in ended) + sum(network.epochs for network in verified),
         epochs_saved=sum(config.training.epochs - (trial.epochs or 0) for trial in ended if trial.state == "pruned"),
         seconds=round(seconds, 3),
-        front=tuple(_front(trials, config.space.size, results)),
+        front=tuple(_front(trials, results)),
         targets=tuple(_targets(config, results, sampling_of(data, verified), best)),
         unvalued=unvalued(config.budget.targets, best.accuracy if best else None),
         best=best,
@@ -257,10 +251,10 @@ def _targets(config: StudyConfig, results: Results, sampling: Sampling | None, b
     ]
 
 
-def _front(trials: Sequence[TrialRecord], size: Size, results: Results) -> Iterator[FrontMember]:
+def _front(trials: Sequence[TrialRecord], results: Results) -> Iterator[FrontMember]:
     """Yield the networks on the front, without trials that lack a size because another program made them."""
     by_number = {trial.number: trial for trial in trials}
-    for point in pareto_front(points_of(trials, size)):
+    for point in pareto_front(points_of(trials)):
         trial = by_number[point.trial]
         widths = trial.widths or ()
         if trial.neurons is not None and trial.parameters is not None:

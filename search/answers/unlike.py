@@ -32,7 +32,6 @@ WORDS: Mapping[str, str] = {
     "space.max_depth": "hidden layers at most",
     "space.min_width": "least width of a layer",
     "space.max_width": "largest width of a layer",
-    "space.size": "size that the search minimises",
     "space.architectures": "architectures listed",
     "seed": "seed",
     "engine": "engine",

@@ -61,7 +61,7 @@ def network_of_trial(config: StudyConfig, trials: Sequence[TrialRecord], number:
         known = f"Its trials are 0 to {trials[-1].number}." if trials else "It has none yet."
         raise MisuseError(f"Study '{config.name}' has no trial {number}. {known}")
     if trial.state != "complete":
-        front = [point.trial for point in pareto_front(points_of(trials, config.space.size))]
+        front = [point.trial for point in pareto_front(points_of(trials))]
         listed = f" On the front are {', '.join(map(str, front))}." if front else ""
         raise MisuseError(
             f"`--trial` must be a trial that is complete, and {number} of study '{config.name}' is "
@@ -145,7 +145,7 @@ def _smallest_on_validation(
         for trial in trials
         if trial.widths is not None and (depth is None or len(trial.widths) == depth)
     }
-    point = smallest_reaching(pareto_front(points_of(considered.values(), config.space.size)), target)
+    point = smallest_reaching(pareto_front(points_of(considered.values())), target)
     if point is None:
         raise MisuseError(
             f"Study '{config.name}' has found no network{_of_depth(depth)} that reaches {target:g} on validation "

@@ -25,7 +25,7 @@ from fewest.storage.trials.studies import read_studies, read_study
 __all__ = ["open_study"]
 
 ACCURACY = "validation accuracy"
-"""Name of the second objective, with underscores; the first is `neurons` or `parameters`."""
+"""Name of the second objective, with underscores; the first is `neurons`."""
 
 
 def open_study(
@@ -93,7 +93,7 @@ def _create_study(
             "environment": environment(),
             "settings": config.settings(),
         },
-        metric_names=[config.space.size, accuracy_words(ACCURACY, config.data.metric).replace(" ", "_")],
+        metric_names=["neurons", accuracy_words(ACCURACY, config.data.metric).replace(" ", "_")],
     )
 
 

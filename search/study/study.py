@@ -28,7 +28,6 @@ from fewest.search.settings.seeds import proposal_generator
 from fewest.search.settings.space import (
     Architecture,
     Network,
-    n_neurons,
     width_name,
 )
 from fewest.search.settings.stored import Best, plausible, stored_best
@@ -112,9 +111,7 @@ class OpenStudy:
         self._pace = pace
         self._looked_at = float("-inf")
         self._leases = Leases(self._database, lease_seconds=pace.lease_seconds)
-        self.history = History(
-            self._database, self._study_id, config.space.size, self.size, config.space.search_space()
-        )
+        self.history = History(self._database, self._study_id, config.space.search_space())
 
     def __enter__(self) -> Self:
         """Start the heartbeat that keeps other workers from this one's trials."""
@@ -134,12 +131,6 @@ class OpenStudy:
         finally:
             self._leases.stop()
             self._storage.close()
-
-    def size(self, architecture: Architecture) -> int:
-        """Count what the study minimizes: neurons or parameters."""
-        if self.config.space.size == "neurons":
-            return n_neurons(architecture)
-        return self.data.n_parameters(architecture)
 
     # Reading
 
@@ -309,6 +300,14 @@ class OpenStudy:
         """Store what relative targets are relative to. Whoever computes it gets it from the same stored results."""
         self.optuna.set_user_attr("best", best.model_dump(mode="json"))
 
+    def has_first_answer(self) -> bool:
+        """Say whether `keep_first_answer` was called with the settings as they are."""
+        return read_study(self._database, self.config.name).attributes.get("first_answer") == self._first_answer()
+
+    def keep_first_answer(self) -> None:
+        """Store that the bracket's verification has ended."""
+        self.optuna.set_user_attr("first_answer", self._first_answer())
+
     def write_results(self, networks: Sequence[VerifiedNetwork]) -> bool:
         """Write verified networks in one transaction.
 
@@ -379,7 +378,7 @@ class OpenStudy:
         patience, space, n_ended = self.config.budget.patience, self.config.space, len(self.history.ended)
         if patience is None or n_ended <= patience or space.architectures is not None:
             return False
-        largest = self.size((space.max_width,) * space.max_depth)
+        largest = space.max_width * space.max_depth
         return levelled_off(self.history.front_before(n_ended - patience), self.history.front, max_size=largest)
 
     def _search_has_ended(self) -> bool:
@@ -393,6 +392,10 @@ class OpenStudy:
         if not unvalued(self.config.budget.targets, None):
             return None
         return stored_best(read_study(self._database, self.config.name))
+
+    def _first_answer(self) -> dict[str, Any]:
+        """Return the settings that the bracket's verification depends on."""
+        return {"targets": list(self.config.budget.targets), "seeds": self.config.budget.verification_seeds}
 
     def _bracket(self) -> list[Architecture] | None:
         """Return the architectures of ladder and bracket; None before the ladder has ended, and without a search."""
@@ -461,7 +464,7 @@ class OpenStudy:
         ids = self._storage.create_trials(self._study_id, templates, leases=self._leases)
         first = self.history.n_trials
         return [
-            Ticket(trial_id, first + i, network, self.size(network.architecture), first)
+            Ticket(trial_id, first + i, network, first)
             for i, (trial_id, network) in enumerate(zip(ids, networks, strict=True))
         ]
 
@@ -500,7 +503,7 @@ class OpenStudy:
 
     def _ticket(self, trial: TrialRecord, widths: Architecture, cohort: int) -> Ticket:
         network = network_of(widths, trial.number, self.config.seed)
-        return Ticket(trial.trial_id, trial.number, network, self.size(widths), cohort)
+        return Ticket(trial.trial_id, trial.number, network, cohort)
 
     def _refuse(self, reasons: Mapping[int, str]) -> None:
         """Let trials with invalid requests fail, each with its reason."""

@@ -90,16 +90,19 @@ def verify_bracket(
     arguments and errors are those of `verify`.
 
     Returns:
-        False if another worker verifies; True when nothing is left to do, or the bracket has not ended.
+        False if another worker verifies; True when nothing is left to do, or the bracket has not ended. That the first
+        answer has been verified is stored, as the last verification may have begun when a study goes on.
     """
     known, config = study.bracketed(), study.config
-    if known is None or study.all_failed():
+    if known is None or study.all_failed() or (not deeper and study.has_first_answer()):
         return True
     found = [(architecture, accuracy) for architecture, accuracy in known.items() if accuracy is not None]
     while True:
         results = collect(study.results())
         plan = _plan(study, results, lambda: found, bracket=True, deeper=deeper)
         if not plan:
+            if not deeper:
+                study.keep_first_answer()
             return True
         if not study.may_verify():
             return False
@@ -188,7 +191,7 @@ def _plan(
 def _found(study: OpenStudy) -> Found:
     """Return every trial with its validation accuracy; a pruned trial has the one expected at its end."""
     trials, curves = study.trials_and_curves()
-    finished = list(finished_curves(study.size, trials, curves).values())
+    finished = list(finished_curves(trials, curves).values())
     found = []
     for trial in trials:
         if trial.widths is not None and trial.validation_accuracy is not None:

@@ -22,7 +22,6 @@ def state(**changes: Any) -> LiveState:
     usual = LiveState(
         name="mnist",
         dataset="mnist",
-        size="neurons",
         n_trials=500,
         n_epochs=15,
         counts={"complete": 50, "pruned": 20, "fail": 1, "running": 2, "waiting": 0},

@@ -26,7 +26,7 @@ def data(*overrides: str, verified: bool = False, **changes: Any) -> ReportData:
     trials, curves = make_study(70)
     config = load("mnist", ["seed=3", "budget.targets=[0.9, 0.95, 0.99]", *overrides])
     report = ReportData(
-        answer=make_answer(trials, verified=verified, size=config.space.size),
+        answer=make_answer(trials, verified=verified),
         config=config,
         trials=trials,
         curves=curves,
@@ -228,14 +228,6 @@ def test_a_study_without_trials_has_a_report() -> None:
     answer = make_answer([], verified=False)
     text = prose(rendered(data(trials=[], curves={}, answer=answer)))
     assert "No trial is complete yet." in text
-
-
-def test_parameters_are_answered_in_parameters() -> None:
-    report = data("space.size=parameters")
-    reaching = [one.parameters for one in report.answer.front if one.validation_accuracy >= 0.9]
-    text = prose(rendered(report))
-    assert "How many parameters does a network need" in text
-    assert f"90 % validation accuracy {min(reaching):,} parameters" in text
 
 
 def test_a_shipped_study_is_repeated_by_its_name() -> None:

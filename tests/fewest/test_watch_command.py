@@ -39,7 +39,6 @@ def state(trouble: str | None = None) -> LiveState:
     return LiveState(
         name="digits",
         dataset="digits",
-        size="neurons",
         n_trials=9,
         n_epochs=3,
         counts={},

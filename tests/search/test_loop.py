@@ -240,6 +240,19 @@ def test_the_bracket_follows_the_ladder_and_then_the_first_answer_is_due_once(ur
     assert study.bracketed() is not None and len(study.bracketed()) == 8
 
 
+def test_a_search_does_not_end_before_the_first_answer_that_another_worker_verifies(url, tiny_config, tiny_data):
+    config = overridden(tiny_config, ["budget.targets=[0.85]", "budget.trials=10"])
+    study = open_study(optuna_storage(url), config, tiny_data)
+    n_trials: list[int] = []
+
+    def first_answer() -> bool:
+        n_trials.append(len(study.trials()))
+        return n_trials.count(10) == 3
+
+    assert search(study, RISING, Follower().listener(), first_answer=first_answer) == "trials"
+    assert n_trials == [8, 10, 10, 10]
+
+
 def test_the_bracket_alone_can_be_searched_and_extended(url, tiny_config, tiny_data):
     narrow = overridden(tiny_config, ["budget.targets=[0.85]", "budget.trials=20", "budget.goal=answer"])
     study = open_study(optuna_storage(url), narrow, tiny_data)

@@ -109,15 +109,6 @@ def test_the_smallest_on_validation_is_that_of_the_front() -> None:
     assert [one and one.neurons for one in sizes.values()] == [0, 4, 4, 8, None]
 
 
-def test_the_smallest_can_be_meant_in_parameters() -> None:
-    """A narrow deep network can have fewer neurons and more parameters."""
-    trials = [trial(0, (8,), 0.9, parameters=500), trial(1, (3, 3), 0.95, parameters=600)]
-    found = summaries.summarise(STUDY, config(size="parameters"), trials)
-    in_neurons, in_parameters = (found.smallest_on_validation(0.9, size) for size in ("neurons", "parameters"))
-    assert in_neurons is not None and in_neurons.trial == 1
-    assert in_parameters is not None and in_parameters.trial == 0
-
-
 def test_json_follows_the_schema() -> None:
     written = summaries.summarise(STUDY, config(), TRIALS, VERIFIED).to_json()
     assert json.loads(json.dumps(written)) == written
