@@ -15,6 +15,7 @@ from fewest.dashboards.found import found
 from fewest.search.answers.comparison import ComparedStudy, Comparison, compare
 from fewest.search.answers.front import pareto_front, points_of
 from fewest.search.answers.results import collect
+from fewest.search.answers.sampling import sampling_of
 from fewest.storage.database.urls import parse_url
 from fewest.storage.database.urls import shown as shown_url
 from fewest.storage.errors import MisuseError
@@ -60,7 +61,13 @@ def _compared(names: Sequence[str], url: str) -> Comparison:
         raise MisuseError(f"`NAME` must be different studies, got '{twice[0]}' twice. Name another one.")
     known = [found(name, storage) for name, storage in asked]
     studies = [
-        ComparedStudy(label, each.ours, collect(each.verified), tuple(pareto_front(points_of(each.trials))))
+        ComparedStudy(
+            label,
+            each.ours,
+            collect(each.verified),
+            tuple(pareto_front(points_of(each.trials))),
+            sampling_of(each.study.attributes["data"], each.verified),
+        )
         for label, each in zip(_labels(asked), known, strict=True)
     ]
     return compare(studies)

@@ -92,7 +92,8 @@ class Request(NamedTuple):
         with storage_at(self.url) as connection:
             kept = read_kept(connection, known.study.study_id)
         artifacts = Artifacts(place_for(self.url, "artifacts", self.artifacts))
-        return recover(choice, config, data, kept, artifacts, partial(say, err())), data, sealed
+        whole, told = known.ours.data.verifies_on_whole, partial(say, err())
+        return recover(choice, config, data, kept, artifacts, told, verifies_on_whole=whole), data, sealed
 
 
 def _accuracy_of(target: Asked | None, known: Found, best: float | None) -> float:

@@ -103,8 +103,8 @@ class StudyAnswer:
         """Return a trained network.
 
         Args:
-            target: The typical answer's network for this target, the best of its seeds by validation accuracy; None
-                for the highest target.
+            target: The typical answer's network for this target, the best of its seeds by training loss, or by
+                validation accuracy where the protocol needs that; None for the highest target.
             depth: Number of hidden layers it must have; None for any.
             trial: Number of a trial whose network is meant instead.
 
@@ -123,7 +123,9 @@ class StudyAnswer:
         with storage_at(self._url) as connection:
             kept = read_kept(connection, known.study.study_id)
         artifacts = Artifacts(place_for(self._url, "artifacts"))
-        network, _ = recover(choice, known.config, self._data.data, kept, artifacts, partial(say, err()))
+        whole, told = known.ours.data.verifies_on_whole, partial(say, err())
+        data = self._data.data
+        network, _ = recover(choice, known.config, data, kept, artifacts, told, verifies_on_whole=whole)
         return PreparedModel(network, self._data.prepare)
 
     def predict(self, x: Any, target: float | str | None = None) -> "NDArray[np.generic]":

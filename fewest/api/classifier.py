@@ -47,7 +47,7 @@ class FewestClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     """The smallest network whose median seed reaches a target accuracy; it passes scikit-learn's checks.
 
     `fit` sets test samples aside, searches, verifies, and keeps the network that answers the target: of the typical
-    size, the best of its seeds by validation accuracy. Where no size reaches the target, it warns and keeps the most
+    size, the best of its seeds by training loss. Where no size reaches the target, it warns and keeps the most
     accurate network of the search.
 
     Args:

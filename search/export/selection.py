@@ -3,12 +3,13 @@
 Pure, and quick to import: a wrong request is refused before anything is loaded or trained.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from fewest.search.answers.answer import Answer, answer_target
 from fewest.search.answers.front import pareto_front, points_of, smallest_reaching
-from fewest.search.answers.results import best_on_validation, collect
+from fewest.search.answers.results import best_seeds, collect
 from fewest.search.answers.wording import plural
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import command_on
@@ -86,7 +87,7 @@ def network_for_target(
     depth: int | None = None,
     best: float | None = None,
 ) -> Choice:
-    """Choose the network that answers a target: of the typical answer's architecture, the best on validation samples.
+    """Choose the network that answers a target: the best of the typical answer's architecture, see `best_seeds`.
 
     Before verification, it is the smallest network that reached the target on validation samples in one training.
 
@@ -122,7 +123,7 @@ def network_for_target(
             f"not of {depth}."
         )
     answer = (answers.overall if depth is None else answers.by_depth[depth])["typical"]
-    seed = best_on_validation(verified).get(answer.widths) if isinstance(answer, Answer) else None
+    seed = best_seeds(verified).get(answer.widths) if isinstance(answer, Answer) else None
     if not isinstance(answer, Answer) or seed is None:
         raise MisuseError(
             f"Study '{config.name}' has no typical answer for {target:g}{_of_depth(depth)}: {answer}. "
@@ -131,12 +132,13 @@ def network_for_target(
             ", or another target.",
         )
     scored = next(of for of in verified if (of.widths, of.seed) == (answer.widths, seed))
+    validation = None if math.isnan(scored.validation_accuracy) else scored.validation_accuracy
     return Choice(
         Network(answer.widths, seed),
         None,
         f"Typical answer for {target:g}{_of_depth(depth)}: {_described(answer.widths)}, "
-        f"the best of {answer.seeds} seeds by validation accuracy",
-        Recorded(scored.validation_accuracy, scored.test_accuracy),
+        f"the best of {answer.seeds} seeds by {'training loss' if validation is None else 'validation accuracy'}",
+        Recorded(validation, scored.test_accuracy),
     )
 
 

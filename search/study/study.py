@@ -73,6 +73,7 @@ class OpenStudy:
         study: The Optuna study.
         config: Settings of the study.
         data: Training and validation samples.
+        verifies_on_whole: Whether verified networks train on the validation samples, too.
         checkpoints: Place of checkpoints.
         artifacts: Place of trained networks.
         pace: Intervals between this worker's checkpoints, heartbeats and looks.
@@ -93,6 +94,7 @@ class OpenStudy:
         study: optuna.Study,
         config: StudyConfig,
         data: SearchData,
+        verifies_on_whole: bool,
         *,
         checkpoints: Place,
         artifacts: Place,
@@ -103,6 +105,7 @@ class OpenStudy:
         self.optuna = study
         self.optuna.sampler = FrontSampler(config.space.search_space(), config.seed)
         self.n_told = 0
+        self._verifies_on_whole = verifies_on_whole
         self._storage, self._database = storage, storage.engine
         self._study_id = id_of(study)
         self._checkpoints, self._artifacts = checkpoints, Artifacts(artifacts)
@@ -268,6 +271,14 @@ class OpenStudy:
         write_remarks(self._database, self._study_id, self.config.name, notes, attributes, keys=keys)
 
     # Verification
+
+    @property
+    def verification_data(self) -> SearchData:
+        """What verified networks train on: the whole training file, or the split where validation samples are needed.
+
+        A study keeps to one of them from its creation on, so its results never mix both kinds.
+        """
+        return self.data.whole if self._verifies_on_whole else self.data
 
     def may_verify(self) -> bool:
         """Say whether this worker is the one that verifies.

@@ -46,7 +46,9 @@ def test_an_answer_has_each_target_with_its_interval(answer: StudyAnswer) -> Non
 
 @pytest.mark.slow
 def test_an_answer_shows_itself(answer: StudyAnswer, tmp_path: Path) -> None:
-    assert repr(answer).startswith("Fewest hidden neurons, by test accuracy (95 % interval)\n")
+    assert repr(answer).startswith("Fewest hidden neurons, by test accuracy (95 % interval on this test set)\n")
+    low, high = answer[0.8].typical.new_samples or (1, 0)
+    assert low <= answer[0.8].typical.neurons and (high is None or high >= answer[0.8].typical.interval[1])
     assert "At least 80 % of test samples right: softmax alone" in repr(answer)
     assert "<th>typically</th>" in answer._repr_html_()
     assert answer.figure().data

@@ -1,5 +1,6 @@
 """Which network a request means: hand-made trials and verified networks, and every refusal."""
 
+import math
 from typing import Any
 
 import pytest
@@ -80,6 +81,14 @@ def test_a_target_means_the_typical_answers_best_seed_on_validation() -> None:
     assert choice.trial is None
     assert choice.words == "Typical answer for 0.9: 4 neurons, the best of 4 seeds by validation accuracy"
     assert choice.recorded == Recorded(validation=0.92 + 0.01, test=0.92)
+
+
+def test_without_validation_samples_it_is_the_seed_of_the_least_training_loss() -> None:
+    whole = [of._replace(validation_accuracy=math.nan, training_loss=0.1 * (of.seed % 3)) for of in VERIFIED]
+    choice = network_for_target(CONFIG, TRIALS, whole, 0.9)
+    assert choice.network == Network((4,), 0)
+    assert choice.words == "Typical answer for 0.9: 4 neurons, the best of 4 seeds by training loss"
+    assert choice.recorded.validation is None
 
 
 def test_a_depth_is_named_with_the_answer() -> None:
