@@ -45,7 +45,9 @@ class _Part:
     lines: Callable[[int], Sequence[Line]]
 
 
-def screen(state: LiveState, width: int, height: int, *, plain: bool = False, live: bool = True) -> Text:
+def screen(
+    state: LiveState, width: int, height: int, *, plain: bool = False, live: bool = True, storage: str = ""
+) -> Text:
     """Write a study's state in at most `height` lines of at most `width` columns.
 
     Args:
@@ -54,8 +56,9 @@ def screen(state: LiveState, width: int, height: int, *, plain: bool = False, li
         height: Lines of the terminal, at least 1.
         plain: Whether to use ASCII alone.
         live: Whether the screen is kept up to date, and keys are listened to.
+        storage: The option of a command that names the storage; see `storage_option`.
     """
-    head = _wrapped([_opening(state), _standing(state)], width)
+    head = _wrapped([_opening(state, storage), _standing(state)], width)
     if state.trouble is not None:
         head += _wrapped([(state.trouble, "yellow")], width)
     foot: list[Line] = [(_farewell(state), "dim")] if live else []
@@ -86,11 +89,11 @@ def _part(lines: Sequence[Line], least: int) -> _Part:
     return _Part(min(len(lines), least), len(lines), lambda height: lines[:height])
 
 
-def _opening(state: LiveState) -> Line:
-    return f"{one_line(state.name)} on {one_line(state.dataset)}: {_stage(state)}", "bold"
+def _opening(state: LiveState, storage: str) -> Line:
+    return f"{one_line(state.name)} on {one_line(state.dataset)}: {_stage(state, storage)}", "bold"
 
 
-def _stage(state: LiveState) -> str:
+def _stage(state: LiveState, storage: str) -> str:
     """Say what the study is doing.
 
     Running trials without any worker belong to another program. Where nothing runs and a worker lives, it verifies.
@@ -99,11 +102,18 @@ def _stage(state: LiveState) -> str:
     if state.finished:
         return "finished"
     if state.counts.get("running", 0) and not (state.workers and alone):
-        left = "" if state.seconds_left is None else f", {_duration(state.seconds_left)} left at most"
-        return f"searching{left}"
+        return f"searching{_left(state)}"
     if not alone:
-        return "verifying"
-    return f"nobody works on it; `{command_on('resume', state.name)}` goes on"
+        return f"verifying{_left(state)}"
+    return f"nobody works on it; `{command_on('resume', state.name, storage)}` goes on"
+
+
+def _left(state: LiveState) -> str:
+    """Say about how long the study still takes; nothing where that is not known, or more than was expected."""
+    least, most = map(_duration, state.seconds_left or (0.0, 0.0))
+    if most == _duration(0.0):
+        return ""
+    return f", about {most} left" if least == most else f", about {least} to {most} left"
 
 
 def _standing(state: LiveState) -> Line:

@@ -5,19 +5,16 @@
 was measured on validation samples, during the search, or on the sealed test set.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import plotly.graph_objects as go
 from jinja2 import Template
 from plotly.offline import get_plotlyjs
 
-from fewest.dashboards.colours import DARK
 from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.depth import plot_depth
 from fewest.dashboards.elapsed import duration
@@ -25,11 +22,11 @@ from fewest.dashboards.front import plot_front
 from fewest.dashboards.hypervolume import plot_hypervolume
 from fewest.dashboards.importance import plot_importance
 from fewest.dashboards.intervals import plot_intervals
-from fewest.dashboards.pages import page_environment
+from fewest.dashboards.pages import drawn, page_environment
 from fewest.dashboards.pruning import plot_pruning, pruning_info
 from fewest.dashboards.seeds import Agreement, agreement, plot_seeds
 from fewest.dashboards.spending import plot_spending
-from fewest.dashboards.style import depth_label, finding_of, in_metric, percent, short_percent
+from fewest.dashboards.style import depth_label, in_metric, percent, short_percent
 from fewest.dashboards.timeline import plot_timeline
 from fewest.search.answers.answer import Answer
 from fewest.search.answers.sentences import best_words, guess_caution
@@ -121,8 +118,7 @@ def render_report(report: ReportData) -> str:
         which=partial(accuracy_words, metric=answer.metric),
         wording=WORDING,
         neuron_headings=[f"neurons {words.adverb}" for words in WORDING.values()],
-        figures={name: _drawn(figure) for name, figure in draw_figures(report).items()},
-        dark=json.dumps(DARK),
+        figures={name: drawn(figure) for name, figure in draw_figures(report).items()},
         agreement=_agreement(report),
         pruning=pruning_info(report.trials, config.training.epochs),
         facts=_facts(report),
@@ -172,24 +168,6 @@ def draw_figures(report: ReportData) -> dict[str, go.Figure]:
         "timeline": plot_timeline(trials),
     }
     return {name: in_metric(figure, report.answer.metric) for name, figure in figures.items()}
-
-
-class _Drawn(NamedTuple):
-    """A figure for the template."""
-
-    finding: str
-    json: str
-    """For Plotly; safe within HTML, which `to_json` sees to."""
-    height: int
-    """In pixels."""
-
-
-def _drawn(figure: go.Figure) -> _Drawn:
-    """Take a figure's title apart from its drawing: as text of the page it wraps, and readers of screens read it."""
-    finding, paper = finding_of(figure), "rgba(0,0,0,0)"
-    figure.update_layout(title=None, margin={"t": 32}, paper_bgcolor=paper, plot_bgcolor=paper)
-    height = figure.layout.height or figure.layout.template.layout.height
-    return _Drawn(finding, figure.to_json(), height)
 
 
 def _agreement(report: ReportData) -> Agreement | None:

@@ -12,7 +12,7 @@ from fewest.dashboards.console import err
 from fewest.dashboards.found import all_studies, stored_study
 from fewest.job import Manner, opened, say_to
 from fewest.quiet import quiet_libraries
-from fewest.search.settings.files import Override, command_on, overridden
+from fewest.search.settings.files import Override, command_on, overridden, storage_option
 from fewest.search.settings.stored import our_study
 from fewest.search.study.next_study import has_free_trials, next_study
 from fewest.signals import stoppable
@@ -170,7 +170,7 @@ class _Worker:
         if now == before and next_study([now]) is not None:
             raise NoProgressError(
                 "Its work must end or move on, but nothing has changed. "
-                f"`{command_on('resume', before.name)}` says more."
+                f"`{command_on('resume', before.name, storage_option(self._url))}` says more."
             )
 
     def _elsewhere(self, name: str) -> Callable[[], bool]:

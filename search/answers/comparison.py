@@ -46,6 +46,7 @@ class ComparedStudy:
         results: Its verified networks.
         front: The front by validation accuracy.
         sampling: What the test set leaves open in its results; None if unknown.
+        storage: The option of a command that names its storage; see `storage_option`.
     """
 
     label: str
@@ -53,6 +54,7 @@ class ComparedStudy:
     results: Results
     front: tuple[FrontPoint, ...]
     sampling: Sampling | None = None
+    storage: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,10 +143,11 @@ def compare(studies: Sequence[ComparedStudy]) -> Comparison:
     """
     targets = sorted({target for study in studies for target in study.ours.accuracies})
     known = {study.label: study.ours for study in studies}
+    storages = {study.label: study.storage for study in studies}
     return Comparison(
         studies=tuple(known),
         settings=tuple(unlike_settings(list(known.values()))),
-        remarks=tuple(remarks(known, {study.label: bool(study.results) for study in studies})),
+        remarks=tuple(remarks(known, {study.label: bool(study.results) for study in studies}, storages)),
         fronts=tuple(study.front for study in studies),
         targets=tuple(_target(studies, target) for target in targets),
     )

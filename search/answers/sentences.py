@@ -68,7 +68,7 @@ def best_words(summary: Summary) -> str | None:
     network = describe(tuple(summary.best.widths))
     return (
         f"Best: {short_percent(summary.best.accuracy)}, the {mean} of {plural(summary.best.seeds, 'seed')} of the "
-        f"most accurate network found (hidden layers: {network})"
+        f"network that was the most accurate when the search first ended (hidden layers: {network})"
     )
 
 

@@ -71,17 +71,20 @@ def unlike_settings(studies: Sequence[OurStudy]) -> list[SettingRow]:
     return rows
 
 
-def remarks(studies: Mapping[str, OurStudy], verified: Mapping[str, bool]) -> Iterator[str]:
+def remarks(
+    studies: Mapping[str, OurStudy], verified: Mapping[str, bool], storages: Mapping[str, str]
+) -> Iterator[str]:
     """Yield sentences on what the studies do not share with the first, and on what is missing.
 
     Args:
         studies: The studies by label, the first one first.
         verified: Whether a study has verified networks, by label.
+        storages: The option of a command that names a study's storage, by label.
     """
     (first, base), *others = studies.items()
     for label, study in studies.items():
         if not verified[label]:
-            command = command_on("verify", study.config.name)
+            command = command_on("verify", study.config.name, storages[label])
             yield f"{shown(label)} is not verified yet, so it has no answers; `{command}` verifies it."
     for label, study in others:
         yield from _not_shared(f"{shown(first)} and {shown(label)}", base, study)
@@ -91,7 +94,7 @@ def remarks(studies: Mapping[str, OurStudy], verified: Mapping[str, bool]) -> It
         if missing:
             named = ", ".join(short_percent(target) for target in missing)
             options = "".join(f" --target {target:g}" for target in missing)
-            command = command_on("verify", study.config.name, options)
+            command = command_on("verify", study.config.name, f"{options}{storages[label]}")
             yield f"{shown(label)} was not verified for {named}: its intervals there may be wide. `{command}` does it."
 
 

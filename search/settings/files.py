@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from fewest.search.settings.config import GOALS, BudgetConfig, SettingsError, StudyConfig, did_you_mean, shown
 from fewest.search.settings.stored import checked_config, stored_config
 from fewest.search.settings.study_file import as_toml
+from fewest.storage import DEFAULT_URL
 from fewest.storage.errors import Spelled
 from fewest.storage.trials.records import StudyRecord
 
@@ -29,6 +30,7 @@ __all__ = [
     "load",
     "overridden",
     "shipped_studies",
+    "storage_option",
     "stored_config",
     "unknown_study",
 ]
@@ -108,6 +110,15 @@ def command_on(verb: str, name: str, options: str = "") -> str:
         escaped = name.replace("\\", "\\\\").replace("'", "\\'")
         quoted = "$'" + "".join(f"\\x{ord(c):02x}" if ord(c) < 32 or ord(c) == 127 else c for c in escaped) + "'"
     return f"fewest {verb}{options} -- {quoted}" if name.startswith("-") else f"fewest {verb} {quoted}{options}"
+
+
+def storage_option(url: str) -> str:
+    """Return the option of a command that names a storage; empty for the default storage.
+
+    >>> storage_option("sqlite:///fewest.db"), storage_option("sqlite:///my studies.db")
+    ('', " --storage 'sqlite:///my studies.db'")
+    """
+    return "" if url == DEFAULT_URL else f" --storage {shlex.quote(url)}"
 
 
 def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:

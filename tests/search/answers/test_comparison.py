@@ -1,6 +1,7 @@
 """Studies side by side: what differs in words, what is not shared, every target of any, and the finding."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -161,6 +162,16 @@ def test_targets_are_those_of_any_study_and_their_commands_are_named() -> None:
     assert [remark.rpartition("`fewest ")[2] for remark in found.remarks] == [
         "verify a --target 0.89` does it.",
         "verify b --target 0.905` does it.",
+    ]
+
+
+def test_commands_name_the_storage_of_their_study() -> None:
+    elsewhere = replace(study("b", {}, "budget.targets=[0.89]"), storage=" --storage sqlite:///x.db")
+    commands = [remark.split("`")[1] for remark in compared(study("a", layer()), elsewhere).remarks]
+    assert commands == [
+        "fewest verify b --storage sqlite:///x.db",
+        "fewest verify a --target 0.89",
+        "fewest verify b --target 0.905 --storage sqlite:///x.db",
     ]
 
 

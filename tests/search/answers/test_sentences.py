@@ -119,5 +119,6 @@ def test_the_best_is_said_or_that_it_is_not_known_yet() -> None:
         "network is verified"
     )
     assert best_words(replace(plain, best=Best(accuracy=0.9814, widths=[96, 40], seeds=8))) == (
-        "Best: 98.14 %, the mean test accuracy of 8 seeds of the most accurate network found (hidden layers: 96-40)"
+        "Best: 98.14 %, the mean test accuracy of 8 seeds of the network that was the most accurate when the search "
+        "first ended (hidden layers: 96-40)"
     )
