@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.blocks import read_blocks, split_blocks, words_of
-from fewest.search.data.columns import as_inputs, odd_type, require_columns
+from fewest.search.data.columns import Part, as_inputs, odd_type, read_columns, require_columns
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.labels import LARGEST_LABEL
 from fewest.search.data.npz import Arrays
@@ -35,7 +35,7 @@ class Labelled:
     """A table's arrays.
 
     Attributes:
-        arrays: Float64 inputs and labels of both parts.
+        arrays: Inputs, float32 and scaled, and labels of both parts.
         table: What was made of the table's columns.
     """
 
@@ -56,11 +56,10 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
         DataError: The file is no table, or a column cannot be what it is asked to be.
     """
     require_table_fits(path, choice.rows)
-    table = read_table(path)
     if not isinstance(choice.test, str):
-        return labelled(table, choice, path.name)
+        return labelled(read_table(path), choice, path.name)
     other = Path(choice.test).expanduser()
-    return labelled(table, choice, path.name, _test_table(other, path), other.name)
+    return labelled(read_table(path), choice, path.name, _test_table(other, path), other.name)
 
 
 def labelled(
@@ -81,27 +80,32 @@ def labelled(
     name, test_name = one_line(file_name), one_line(test_name)
     label, said = _label_of(table.frame, choice, name)
     frame, drawn = _sampled(table.frame, label, choice.rows, name)
-    train, labels = _parted(frame, label, choice, name)
-    train = with_numbers(train)
+    inputs, labels = _parted(frame, label, choice, name)
+    train = Part(with_numbers(inputs), None, name)
     y_train = _as_labels(labels, label, name)
     blocks = read_blocks(frame, choice, name)
     if test_table is not None:
-        require_columns(test_table.frame, [*train.columns, label], test_name)
-        test, labels = _parted(test_table.frame, label, choice, test_name)
-        y_test = _as_labels(labels, label, test_name, like=y_train)
+        require_columns(test_table.frame, [*train.frame.columns, label], test_name)
+        others, labels = _parted(test_table.frame, label, choice, test_name)
+        test, y_test = Part(others, None, test_name), _as_labels(labels, label, test_name, like=y_train)
     else:
         kept, held_out = _split(y_train, float(choice.test), name, blocks)
-        test, y_test = train.iloc[held_out], y_train[held_out]
-        train, y_train = train.iloc[kept], y_train[kept]
+        train, test = train._replace(rows=kept), train._replace(rows=held_out)
+        y_train, y_test = y_train[kept], y_train[held_out]
         blocks = blocks and blocks.of(kept)
+    kept_together = (words_of(blocks, tested_elsewhere=test_table is not None),) if blocks else ()
+    notes = (*table.notes, *drawn, f"{said} {_classes(y_train)}", *kept_together)
     try:
-        inputs = as_inputs(train, test, name, test_name or None)
+        columns = read_columns(train, test)
+        # The table takes as much memory as its inputs.
+        del table, frame, inputs, labels, train, test
+        made = as_inputs(columns, name)
     except MemoryError as error:
         raise DataError(f"{shown(file_name)} does not fit into memory ({reason(error)}).") from error
-    kept_together = (words_of(blocks, tested_elsewhere=test_table is not None),) if blocks else ()
-    words = (*table.notes, *drawn, f"{said} {_classes(y_train)}", *kept_together, *inputs.words)
-    made = TableInputs(inputs.rules, tuple(np.unique(y_train).tolist()), words, label, inputs.prepare, blocks)
-    return Labelled(Arrays(inputs.x_train, y_train, inputs.x_test, y_test), made)
+    found = TableInputs(
+        made.rules, tuple(np.unique(y_train).tolist()), (*notes, *made.words), label, made.prepare, blocks
+    )
+    return Labelled(Arrays(made.x_train, y_train, made.x_test, y_test, scaling=made.scaling), found)
 
 
 def _label_of(frame: "pd.DataFrame", choice: DataConfig, name: str) -> tuple[str, str]:

@@ -82,11 +82,12 @@ def places(column: "pd.Series[Any]", values: Sequence[str | None]) -> NDArray[np
     """Return the place of each row's value among `values`, -1 where it is none of them.
 
     Args:
-        column: Text, NaN where a value is missing.
+        column: Text, or other values to be compared as text.
         values: Text without repetitions, and perhaps None for a missing value.
     """
     import pandas as pd
 
-    texts = [value for value in values if value is not None]
-    found = np.asarray(pd.Index(texts, dtype=object).get_indexer(column.astype(object)), np.int64)
-    return np.where(column.isna(), len(texts), found) if len(texts) < len(values) else found
+    codes, different = pd.factorize(column)  # -1 where a value is missing
+    place = {value: index for index, value in enumerate(values)}
+    found = [place.get(None if value in MISSING else str(value), -1) for value in different]
+    return np.array([*found, place.get(None, -1)])[codes]

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fewest.search.data import labelled, npz
-from fewest.search.data.columns import as_inputs
+from fewest.search.data.columns import Part, as_inputs, read_columns
 from fewest.search.data.errors import DataError
 from fewest.search.data.labelled import read_labelled
 from fewest.search.data.loading import load
@@ -122,7 +122,7 @@ def test_columns_become_inputs_fitted_on_training_rows_alone() -> None:
         }
     )
     test = pd.DataFrame({"n": [np.nan, 5.0], "c": ["green", "red"], "b": [False, True], "d": ["1970-01-01", None]})
-    inputs = as_inputs(train, test, "a table")
+    inputs = as_inputs(read_columns(Part(train, None, "a table"), Part(test, None, "a table")), "a table")
     # n filled by the median of 1, 3, 8; b; d in seconds; whether n was missing; blue, red, missing.
     day = 86_400.0
     np.testing.assert_array_equal(
@@ -346,7 +346,7 @@ def test_each_column_has_a_decimal_mark_of_its_own(tmp_path: Path) -> None:
         "Decimal commas: comma.",
         "Categories, one input a value: version (2).",
     )
-    assert set(np.unique(found.arrays.x_train[:, 0])) == {i + half for i in range(9) for half in (0.0, 0.1)}
+    assert set(np.unique(found.arrays.x_train[:, 0])) == {np.float32(i + half) for i in range(9) for half in (0.0, 0.1)}
 
 
 @pytest.mark.parametrize(
