@@ -365,14 +365,15 @@ def _refused(label: str, name: str, fault: str, otherwise: str = "") -> DataErro
 
 def _counts_rows(numbers: NDArray[np.float64], rows: NDArray[np.intp] | None) -> bool:
     """Whether numbers are whole, all different, and either grow from row to row of the file or lie close together."""
+    present = np.isfinite(numbers)
+    n = int(present.sum())
+    if n <= LEAST_NUMBERED or not np.all((numbers == np.rint(numbers)) == present):
+        return False
     if rows is not None:
         in_file_order = np.full(rows.max() + 1, np.nan)
         in_file_order[rows] = numbers
         numbers = in_file_order
     numbers = numbers[~np.isnan(numbers)]
-    n = len(numbers)
-    if n <= LEAST_NUMBERED or not np.isfinite(numbers).all() or not np.all(numbers == np.rint(numbers)):
-        return False
     return bool(np.all(np.diff(numbers) > 0) or (n - 1 <= np.ptp(numbers) < 2 * n and len(np.unique(numbers)) == n))
 
 

@@ -1,5 +1,6 @@
 """A table -> the four arrays of a data set: the column of labels, rows set aside for the test, and inputs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -57,9 +58,9 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
     """
     require_table_fits(path, choice.rows)
     if not isinstance(choice.test, str):
-        return labelled(read_table(path), choice, path.name)
+        return labelled(_table(path, choice), choice, path.name)
     other = Path(choice.test).expanduser()
-    return labelled(read_table(path), choice, path.name, _test_table(other, path), other.name)
+    return labelled(_table(path, choice), choice, path.name, _test_table(other, path), other.name)
 
 
 def labelled(
@@ -123,10 +124,15 @@ def _label_of(frame: "pd.DataFrame", choice: DataConfig, name: str) -> tuple[str
             raise DataError(f"`{option}` must name another column than the labels, got {shown(wanted)} for both.")
     if choice.label is not None:
         return choice.label, f"Label: {one_line(choice.label)}."
-    last = [column for column in columns if column not in (*choice.ignore, choice.group, choice.order)][-1:]
+    last = _last(columns, choice)
     if not last:
         raise DataError(f"A column of {name} must be left for the labels, but other options name all of them.")
     return last[0], f"Label: {one_line(last[0])}, the last column, since `--label` names none."
+
+
+def _last(columns: Sequence[str], choice: DataConfig) -> list[str]:
+    """Return the last column that has no other use, in a list that may be empty."""
+    return [column for column in columns if column not in (*choice.ignore, choice.group, choice.order)][-1:]
 
 
 def _sampled(frame: "pd.DataFrame", label: str, n: int | None, name: str) -> tuple["pd.DataFrame", tuple[str, ...]]:
@@ -201,6 +207,11 @@ def _whole(numbers: NDArray[Any], label: str, name: str) -> NDArray[np.int64]:
             "2**53 they run together. Write them as text."
         )
     return wide.astype(np.int64)
+
+
+def _table(path: Path, choice: DataConfig) -> Table:
+    """Read the table with the training rows; what labels and groups are as numbers may be another text."""
+    return read_table(path, lambda columns: [choice.label, choice.group, choice.order, *_last(columns, choice)])
 
 
 def _test_table(path: Path, training: Path) -> Table:

@@ -103,9 +103,9 @@ def assembled(
     kept, held_out = split(y_train, classes, name, choice.validation, choice.validation_share, seed, blocks)
     data = SearchData(
         name=file_name,
-        x_train=x_train[kept],
+        x_train=_taken(x_train, kept),
         y_train=y_train[kept],
-        x_validation=x_train[held_out],
+        x_validation=_taken(x_train, held_out),
         y_validation=y_train[held_out],
         n_classes=len(classes),
         scale=scale,
@@ -118,6 +118,11 @@ def assembled(
         notes=(*arrays.notes, *said),
     )
     return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test), guessing(y_train, y_test))
+
+
+def _taken(x: Images, rows: slice | NDArray[np.intp]) -> Images:
+    """Return samples; to take them takes a tenth of the time of indexing them by an array."""
+    return x[rows] if isinstance(rows, slice) else x.take(rows, axis=0)
 
 
 def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:

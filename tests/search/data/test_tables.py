@@ -191,15 +191,17 @@ def test_columns_of_numbers_read_at_once_are_those_read_value_by_value(tmp_path:
     lines = [f'"{value}",{index % 7},{"ab"[index % 2]}' for index, value in enumerate(values)]
     (tmp_path / "it.csv").write_bytes(rows("x,z,y", *lines, n=1))
     found = []
-    for read in (with_numbers, lambda frame: frame):
+    as_text, value_by_value = ("_table", lambda path, choice: read_table(path)), ("with_numbers", lambda frame: frame)
+    for slower in ([], [as_text], [as_text, value_by_value]):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(labelled, "with_numbers", read)
+            for name, read in slower:
+                patch.setattr(labelled, name, read)
             try:
                 made = read_labelled(tmp_path / "it.csv", DataConfig(name="it"))
                 found.append((made.table, made.arrays.x_train.tolist(), made.arrays.x_test.tolist()))
             except DataError as refused:
                 found.append(str(refused))
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_share_of_every_class_is_set_aside_and_always_the_same(frame: Any, tmp_path: Path) -> None:
