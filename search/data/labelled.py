@@ -163,6 +163,7 @@ def _as_labels(column: "pd.Series[Any]", label: str, name: str, like: NDArray[An
         name: The data set's name, for errors.
         like: Labels whose type these must have; None lets the column decide.
     """
+    import pandas as pd
     from pandas.api import types
 
     if odd := odd_type(column):
@@ -178,18 +179,17 @@ def _as_labels(column: "pd.Series[Any]", label: str, name: str, like: NDArray[An
         )
     if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
         return _whole(column.to_numpy(), label, name)
-    if column.dtype.kind != "O":
-        column = column.astype(str)
-    numbers = column.str.fullmatch(_NUMBER)
-    if numbers.all() and (like is None or like.dtype.kind in "iu"):
-        return _whole(column.astype(float).to_numpy(), label, name)
-    longest = int(column.str.len().max())
+    codes, values = pd.factorize(column)
+    different = pd.Series(values) if column.dtype.kind == "O" else pd.Series(values).astype(str)
+    if different.str.fullmatch(_NUMBER).all() and (like is None or like.dtype.kind in "iu"):
+        return _whole(different.astype(float).to_numpy(), label, name)[codes]
+    longest = int(different.str.len().max())
     if longest > LONGEST_LABEL:
         raise DataError(
             f"Column {shown(label)} of {name} must hold classes, got text of up to {longest:,} characters. Name "
             "another column with `--label`."
         )
-    return np.asarray(column.to_numpy(dtype=str))
+    return np.asarray(different.to_numpy(dtype=str))[codes]
 
 
 def _whole(numbers: NDArray[Any], label: str, name: str) -> NDArray[np.int64]:
@@ -241,7 +241,7 @@ def _split(
         raise DataError(
             f"{name} must have more rows for {len(classes)} classes, got {len(y):,}; a smaller test share helps."
         )
-    return stratified_split(y, n_test, seed=0)
+    return stratified_split(codes, n_test, seed=0)
 
 
 def _classes(y: NDArray[Any]) -> str:

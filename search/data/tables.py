@@ -287,10 +287,10 @@ def _parse(path: Path, text: _TextFormat, compression: str | None, stay_text: St
     with opened() as stream, reader.open_csv(stream, reading, parsing, converting) as head:
         names, numbers = head.schema.names, {field.name for field in head.schema if _is_number(field.type)}
         used = [
-            name for name, kind in zip(names, head.schema.types, strict=True) if name or not arrow.types.is_null(kind)
+            field.name.strip() for field in head.schema if field.name.strip() or not arrow.types.is_null(field.type)
         ]
     if stay_text is not None:
-        texts = stay_text([name.strip() for name in used])
+        texts = stay_text(used)
         with contextlib.suppress(arrow.ArrowInvalid):  # Text is read where a later value is no number.
             return read({name for name in numbers if name.strip() not in texts})
     return read(())

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import sys
+import weakref
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -16,7 +17,7 @@ from data_helpers import FUZZ, refused_or_read
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fewest.search.data import labelled, npz
+from fewest.search.data import labelled, npz, tables
 from fewest.search.data.columns import Part, as_inputs, read_columns
 from fewest.search.data.errors import DataError
 from fewest.search.data.labelled import read_labelled
@@ -202,6 +203,52 @@ def test_columns_of_numbers_read_at_once_are_those_read_value_by_value(tmp_path:
             except DataError as refused:
                 found.append(str(refused))
     assert found[0] == found[1] == found[2]
+
+
+def test_numbers_of_a_text_file_are_numbers_unless_they_are_to_stay_text(tmp_path: Path) -> None:
+    (tmp_path / "it.csv").write_bytes(rows(" n ,gaps,bool,none,y", "07,NA,true,?,01", "1e3,2,False,,1"))
+    frame = read_table(tmp_path / "it.csv", lambda names: names[-1:]).frame
+    assert {name for name in frame.columns if frame[name].dtype == np.float64} == {"n", "gaps"}
+    assert frame["n"].tolist() == [7.0, 1000.0] * 12
+    assert frame["y"].tolist() == ["01", "1"] * 12
+    assert all(kind.kind == "O" for kind in read_table(tmp_path / "it.csv").frame.dtypes)
+
+
+@pytest.mark.parametrize("late", ["x", "NAN", "1,5"])
+def test_a_late_value_that_is_no_number_makes_its_column_text(
+    late: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "BLOCK_BYTES", 100)
+    (tmp_path / "it.csv").write_bytes(rows("n;y", "01;a", "2;b", n=50) + f"{late};a\n".encode())
+    column = read_table(tmp_path / "it.csv", lambda names: ["y"]).frame["n"]
+    assert column.tolist() == ["01", "2"] * 50 + [late]
+
+
+def test_labels_and_groups_that_are_numbers_differ_as_text(tmp_path: Path) -> None:
+    lines = [f"{i * i % 17},{('1', '01', '2', '3')[i // 2 % 4]},{i % 2}" for i in range(60)]
+    grouped = made(tmp_path, rows("x,g,y", *lines, n=1), group="g")
+    assert any("3 groups train and validate" in words for words in grouped.table.words)
+    with pytest.raises(DataError, match="must have a label"):
+        made(tmp_path, rows("x,y", "1,1", "2,", "3,2"))
+    assert made(tmp_path, rows("x,y,", "1,1,", "2,NA,", "3,2,")).table.classes == ("1", "2", "NA")
+
+
+def test_a_table_is_freed_before_its_inputs_are_stacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both at once would take more memory than loading may."""
+    frames, alive = [], []
+
+    def read(*args: Any) -> Any:
+        frames.append(weakref.ref((table := read_table(*args)).frame))
+        return table
+
+    def stacked(*args: Any) -> Any:
+        alive.append(frames[0]() is not None)
+        return as_inputs(*args)
+
+    monkeypatch.setattr(labelled, "read_table", read)
+    monkeypatch.setattr(labelled, "as_inputs", stacked)
+    made(tmp_path, GOOD)
+    assert alive == [False]
 
 
 def test_a_share_of_every_class_is_set_aside_and_always_the_same(frame: Any, tmp_path: Path) -> None:
