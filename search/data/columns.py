@@ -68,23 +68,23 @@ ColumnKind: TypeAlias = Literal["number", "decimal comma", "boolean", "date", "c
 
 
 class Part(NamedTuple):
-    """Rows of a table.
+    """Rows of a table, whose columns can be taken once: none is kept in memory longer than it is needed.
 
     Attributes:
-        frame: A table with these rows, and perhaps others.
-        rows: Their positions; None for all.
+        columns: Columns of a table with these rows, and perhaps others.
+        rows: Positions of the rows; None for all.
         name: The file's name, for errors.
     """
 
-    frame: "pd.DataFrame"
+    columns: dict[str, "pd.Series[Any]"]
     rows: NDArray[np.intp] | None
     name: str
 
-    def column(self, label: str) -> "pd.Series[Any]":
-        """Return a column of these rows, indexed from 0."""
+    def take(self, label: str) -> "pd.Series[Any]":
+        """Remove a column, and return these rows of it, indexed from 0."""
         import pandas as pd
 
-        column = self.frame[label]
+        column = self.columns.pop(label)
         return column.reset_index(drop=True) if self.rows is None else pd.Series(column.array.take(self.rows))
 
 
@@ -171,7 +171,7 @@ def read_columns(train: Part, test: Part) -> list[Column]:
         DataError: A column cannot be an input, or the test rows hold what it cannot take.
     """
     with ThreadPoolExecutor(joblib.cpu_count()) as threads:  # NumPy and Arrow let other threads run.
-        found = list(threads.map(lambda label: _read(label, train, test), train.frame.columns))
+        found = list(threads.map(lambda label: _read(label, train, test), list(train.columns)))
     return sorted(found, key=lambda column: LATER.get(column.fitted.kind, 0))
 
 
@@ -191,8 +191,7 @@ def as_inputs(columns: Sequence[Column], name: str) -> Inputs:
 
     def prepare(rows: "pd.DataFrame", file_name: str) -> NDArray[np.float64]:
         require_columns(rows, [column.label for column in fitted], file_name)
-        part = Part(rows, None, file_name)
-        made = [values for column in fitted for values in column.inputs(part.column(column.label), file_name)]
+        made = [values for column in fitted for values in column.inputs(rows[column.label], file_name)]
         return _side_by_side([made[index] for index in order], np.float64)
 
     rules = [rule for column in fitted for rule in column.rules()]
@@ -259,16 +258,16 @@ def odd_type(column: "pd.Series[Any]") -> str | None:
 
 def _read(label: str, train: Part, test: Part) -> Column:
     """Decide what a column holds, and turn both parts of it into inputs."""
-    column = train.column(label)
+    column, column_test = train.take(label), test.take(label)
     kind = _kind_of(column, train.rows, label, train.name)
     if kind == "category":
         fitted = Fitted(label, kind, values=_values_of(column))
-        parts = fitted.inputs(column, train.name), fitted.inputs(test.column(label), test.name)
+        parts = fitted.inputs(column, train.name), fitted.inputs(column_test, test.name)
         return Column(fitted, list(zip(*parts, strict=True)), [flag_scaling(flags) for flags in parts[0]])
     numbers = _converted(column, label, kind, train.name)
     present = numbers[~np.isnan(numbers)]
     fitted = Fitted(label, kind, len(numbers) - len(present), float(np.median(present)))
-    (x, *missing), (x_test, *missing_test) = fitted.filled(numbers), fitted.inputs(test.column(label), test.name)
+    (x, *missing), (x_test, *missing_test) = fitted.filled(numbers), fitted.inputs(column_test, test.name)
     made = features(x[:, None], x_test[:, None], f"column {shown(label)} of {train.name}")
     return Column(
         fitted,
@@ -386,7 +385,7 @@ def _numbers(column: "pd.Series[Any]", kind: ColumnKind) -> NDArray[np.float64]:
     import pandas as pd
 
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
-        return column.to_numpy(np.float64)
+        return np.asarray(column.to_numpy(np.float64))
     if column.dtype.kind == "M":
         return np.asarray(_seconds(column))
     if column.dtype.kind != "O" and kind != "date":

@@ -16,7 +16,7 @@ from fewest.search.data.npz import Arrays
 from fewest.search.data.samples import Blocks, TableInputs
 from fewest.search.data.sampling import require_table_fits, sample_of
 from fewest.search.data.splitting import LEAST_SAMPLES, stratified_split
-from fewest.search.data.tables import NUMBER, Table, is_table, read_table
+from fewest.search.data.tables import NUMBER, Table, is_table, read_table, release_memory
 from fewest.search.data.text_columns import with_numbers
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
 
@@ -81,32 +81,32 @@ def labelled(
     name, test_name = one_line(file_name), one_line(test_name)
     label, said = _label_of(table.frame, choice, name)
     frame, drawn = _sampled(table.frame, label, choice.rows, name)
-    inputs, labels = _parted(frame, label, choice, name)
-    train = Part(with_numbers(inputs), None, name)
+    columns, labels = _parted(frame, label, choice, name)
+    train = Part(with_numbers(columns), None, name)
     y_train = _as_labels(labels, label, name)
     blocks = read_blocks(frame, choice, name)
     if test_table is not None:
-        require_columns(test_table.frame, [*train.frame.columns, label], test_name)
-        others, labels = _parted(test_table.frame, label, choice, test_name)
-        test, y_test = Part(others, None, test_name), _as_labels(labels, label, test_name, like=y_train)
+        require_columns(test_table.frame, [*train.columns, label], test_name)
+        columns, labels = _parted(test_table.frame, label, choice, test_name)
+        test, y_test = Part(columns, None, test_name), _as_labels(labels, label, test_name, like=y_train)
     else:
         kept, held_out = _split(y_train, float(choice.test), name, blocks)
-        train, test = train._replace(rows=kept), train._replace(rows=held_out)
+        train, test = train._replace(rows=kept), Part(dict(train.columns), held_out, name)
         y_train, y_test = y_train[kept], y_train[held_out]
         blocks = blocks and blocks.of(kept)
     kept_together = (words_of(blocks, tested_elsewhere=test_table is not None),) if blocks else ()
-    notes = (*table.notes, *drawn, f"{said} {_classes(y_train)}", *kept_together)
+    words = (*table.notes, *drawn, f"{said} {_classes(y_train)}", *kept_together)
+    del table, test_table, frame, columns, labels  # They take more memory than the inputs.
     try:
-        columns = read_columns(train, test)
-        # The table takes as much memory as its inputs.
-        del table, frame, inputs, labels, train, test
-        made = as_inputs(columns, name)
+        release_memory()
+        read = read_columns(train, test)
+        release_memory()
+        inputs = as_inputs(read, name)
     except MemoryError as error:
         raise DataError(f"{shown(file_name)} does not fit into memory ({reason(error)}).") from error
-    found = TableInputs(
-        made.rules, tuple(np.unique(y_train).tolist()), (*notes, *made.words), label, made.prepare, blocks
-    )
-    return Labelled(Arrays(made.x_train, y_train, made.x_test, y_test, scaling=made.scaling), found)
+    classes = tuple(np.unique(y_train).tolist())
+    made = TableInputs(inputs.rules, classes, (*words, *inputs.words), label, inputs.prepare, blocks)
+    return Labelled(Arrays(inputs.x_train, y_train, inputs.x_test, y_test, scaling=inputs.scaling), made)
 
 
 def _label_of(frame: "pd.DataFrame", choice: DataConfig, name: str) -> tuple[str, str]:
@@ -145,11 +145,11 @@ def _sampled(frame: "pd.DataFrame", label: str, n: int | None, name: str) -> tup
 
 def _parted(
     frame: "pd.DataFrame", label: str, choice: DataConfig, name: str
-) -> tuple["pd.DataFrame", "pd.Series[Any]"]:
+) -> tuple[dict[str, "pd.Series[Any]"], "pd.Series[Any]"]:
     """Return the columns that become inputs, and that of the labels."""
-    others = {*choice.ignore, choice.group, choice.order} - {label}
-    inputs = frame.drop(columns=[label, *(column for column in frame.columns if column in others)])
-    if inputs.shape[1] == 0:
+    others = {*choice.ignore, choice.group, choice.order, label}
+    inputs = {column: frame[column] for column in frame.columns if column not in others}
+    if not inputs:
         raise DataError(f"A column of {name} besides the labels must be left as an input.")
     return inputs, frame[label]
 
@@ -182,14 +182,14 @@ def _as_labels(column: "pd.Series[Any]", label: str, name: str, like: NDArray[An
     codes, values = pd.factorize(column)
     different = pd.Series(values) if column.dtype.kind == "O" else pd.Series(values).astype(str)
     if different.str.fullmatch(_NUMBER).all() and (like is None or like.dtype.kind in "iu"):
-        return _whole(different.astype(float).to_numpy(), label, name)[codes]
+        return np.asarray(_whole(different.astype(float).to_numpy(), label, name)[codes])
     longest = int(different.str.len().max())
     if longest > LONGEST_LABEL:
         raise DataError(
             f"Column {shown(label)} of {name} must hold classes, got text of up to {longest:,} characters. Name "
             "another column with `--label`."
         )
-    return np.asarray(different.to_numpy(dtype=str))[codes]
+    return np.asarray(different.to_numpy(dtype=str)[codes])
 
 
 def _whole(numbers: NDArray[Any], label: str, name: str) -> NDArray[np.int64]:

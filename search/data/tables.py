@@ -28,7 +28,17 @@ from fewest.storage import extras
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["NUMBER", "TABLE_SUFFIXES", "Extent", "Table", "extent_of", "is_table", "n_rows", "read_table"]
+__all__ = [
+    "NUMBER",
+    "TABLE_SUFFIXES",
+    "Extent",
+    "Table",
+    "extent_of",
+    "is_table",
+    "n_rows",
+    "read_table",
+    "release_memory",
+]
 
 TEXT_SUFFIXES: Final = (".csv", ".tsv")
 
@@ -128,6 +138,7 @@ def read_table(path: Path, stay_text: StayText | None = None) -> Table:
         # What pandas has written beside the columns would make names of other types, and columns into an index.
         # Each column is freed once it has been converted.
         frame = found.to_pandas(ignore_metadata=True, date_as_object=False, split_blocks=True, self_destruct=True)
+        release_memory()
     except DataError:
         raise
     except MemoryError as error:
@@ -135,6 +146,13 @@ def read_table(path: Path, stay_text: StayText | None = None) -> Table:
     except (arrow.ArrowException, OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
         raise DataError(f"{shown(str(path))} cannot be read as a table: {_words(error)}.") from error
     return Table(frame, notes)
+
+
+def release_memory() -> None:
+    """Give memory that Arrow and malloc hold but do not use back to the system: after a large text, as much as it."""
+    arrow = _arrow("pyarrow")
+    for pool in (arrow.default_memory_pool(), arrow.system_memory_pool()):
+        pool.release_unused()
 
 
 def n_rows(path: Path) -> int:
@@ -284,7 +302,11 @@ def _parse(path: Path, text: _TextFormat, compression: str | None, stay_text: St
         return arrow.table(columns, found.column_names)
 
     converting = reader.ConvertOptions(null_values=MISSING)
-    with opened() as stream, reader.open_csv(stream, reading, parsing, converting) as head:
+    # A closed reader of a file may go on reading ahead from whatever file has its number next: this one has bytes.
+    with (
+        opened() as stream,
+        reader.open_csv(arrow.BufferReader(stream.read(BLOCK_BYTES + 1)), reading, parsing, converting) as head,
+    ):
         names, numbers = head.schema.names, {field.name for field in head.schema if _is_number(field.type)}
         used = [
             field.name.strip() for field in head.schema if field.name.strip() or not arrow.types.is_null(field.type)
@@ -372,7 +394,7 @@ def _named(found: Any, path: Path) -> Any:
 def _is_empty(column: Any) -> bool:
     """Say whether a column has no value."""
     compute, is_text = _arrow("pyarrow.compute"), _arrow("pyarrow").types.is_string(column.type)
-    return column.null_count == len(column) or (is_text and compute.all(compute.equal(column, "")).as_py())
+    return bool(column.null_count == len(column) or (is_text and compute.all(compute.equal(column, "")).as_py()))
 
 
 def _words(error: BaseException) -> str:

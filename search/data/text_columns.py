@@ -19,7 +19,7 @@ LOOKED_AT: Final = 1_000
 """Rows that are tried before all are."""
 
 
-def with_numbers(frame: "pd.DataFrame") -> "pd.DataFrame":
+def with_numbers(columns: dict[str, "pd.Series[Any]"]) -> dict[str, "pd.Series[Any]"]:
     """Convert those columns of text to float64 of which every value is a number or stands for a missing one.
 
     Only a file's own columns may be converted so, training and test rows alike: what a column holds, its training rows
@@ -28,11 +28,9 @@ def with_numbers(frame: "pd.DataFrame") -> "pd.DataFrame":
     """
     import pandas as pd
 
-    columns = {column: frame[column] for column in frame.columns}
     with ThreadPoolExecutor() as threads:  # Arrow lets other threads run.
         found = dict(zip(columns, threads.map(_floats, columns.values()), strict=True))
-    floats = {column: numbers for column, numbers in found.items() if numbers is not None}
-    return pd.DataFrame(columns | floats, frame.index, copy=False) if floats else frame
+    return columns | {label: pd.Series(numbers) for label, numbers in found.items() if numbers is not None}
 
 
 def _floats(column: "pd.Series[Any]") -> NDArray[np.float64] | None:
@@ -90,4 +88,4 @@ def places(column: "pd.Series[Any]", values: Sequence[str | None]) -> NDArray[np
     codes, different = pd.factorize(column)  # -1 where a value is missing
     place = {value: index for index, value in enumerate(values)}
     found = [place.get(None if value in MISSING else str(value), -1) for value in different]
-    return np.array([*found, place.get(None, -1)])[codes]
+    return np.asarray(np.array([*found, place.get(None, -1)])[codes])

@@ -123,7 +123,8 @@ def test_columns_become_inputs_fitted_on_training_rows_alone() -> None:
         }
     )
     test = pd.DataFrame({"n": [np.nan, 5.0], "c": ["green", "red"], "b": [False, True], "d": ["1970-01-01", None]})
-    inputs = as_inputs(read_columns(Part(train, None, "a table"), Part(test, None, "a table")), "a table")
+    parts = [Part(dict(frame.items()), None, "a table") for frame in (train, test)]
+    inputs = as_inputs(read_columns(*parts), "a table")
     # n filled by the median of 1, 3, 8; b; d in seconds; whether n was missing; blue, red, missing.
     day = 86_400.0
     np.testing.assert_array_equal(
@@ -192,7 +193,10 @@ def test_columns_of_numbers_read_at_once_are_those_read_value_by_value(tmp_path:
     lines = [f'"{value}",{index % 7},{"ab"[index % 2]}' for index, value in enumerate(values)]
     (tmp_path / "it.csv").write_bytes(rows("x,z,y", *lines, n=1))
     found = []
-    as_text, value_by_value = ("_table", lambda path, choice: read_table(path)), ("with_numbers", lambda frame: frame)
+    as_text, value_by_value = (
+        ("_table", lambda path, choice: read_table(path)),
+        ("with_numbers", lambda columns: columns),
+    )
     for slower in ([], [as_text], [as_text, value_by_value]):
         with pytest.MonkeyPatch.context() as patch:
             for name, read in slower:
@@ -605,8 +609,8 @@ def test_a_line_break_in_a_value_is_no_lost_row(tmp_path: Path) -> None:
 
 def test_a_data_frame_needs_no_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    frame = pd.DataFrame({"x": np.array(["1", "2"], object)})
-    assert with_numbers(frame) is frame
+    columns = {"x": pd.Series(np.array(["1", "2"], object))}
+    assert with_numbers(columns)["x"] is columns["x"]
     column = pd.Series(["b", None, "c", "a"], dtype=object)
     assert places(column, ["a", "b", None]).tolist() == [1, 2, -1, 0]
     assert places(column, ["a", "b"]).tolist() == [1, -1, -1, 0]
