@@ -16,8 +16,8 @@ from fewest.search.data.npz import Arrays
 from fewest.search.data.samples import Blocks, TableInputs
 from fewest.search.data.sampling import require_table_fits, sample_of
 from fewest.search.data.splitting import LEAST_SAMPLES, stratified_split
-from fewest.search.data.tables import NUMBER, Table, is_table, read_table, release_memory
-from fewest.search.data.text_columns import with_numbers
+from fewest.search.data.tables import NUMBER, Table, is_table, read_table
+from fewest.search.data.text_columns import release_memory, with_numbers
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from fewest.search.data.arff import read_arff
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.json_lines import read_json_lines
-from fewest.search.data.text_columns import MISSING, trimmed
+from fewest.search.data.text_columns import MISSING, release_memory, trimmed
 from fewest.search.settings.config import shown
 from fewest.storage import extras
 
@@ -37,7 +37,6 @@ __all__ = [
     "is_table",
     "n_rows",
     "read_table",
-    "release_memory",
 ]
 
 TEXT_SUFFIXES: Final = (".csv", ".tsv")
@@ -146,13 +145,6 @@ def read_table(path: Path, stay_text: StayText | None = None) -> Table:
     except (arrow.ArrowException, OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
         raise DataError(f"{shown(str(path))} cannot be read as a table: {_words(error)}.") from error
     return Table(frame, notes)
-
-
-def release_memory() -> None:
-    """Give memory that Arrow and malloc hold but do not use back to the system: after a large text, as much as it."""
-    arrow = _arrow("pyarrow")
-    for pool in (arrow.default_memory_pool(), arrow.system_memory_pool()):
-        pool.release_unused()
 
 
 def n_rows(path: Path) -> int:

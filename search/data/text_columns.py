@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MISSING", "places", "trimmed", "with_numbers"]
+__all__ = ["MISSING", "places", "release_memory", "trimmed", "with_numbers"]
 
 MISSING: Final = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-")
 """Text that stands for a missing value."""
@@ -89,3 +89,13 @@ def places(column: "pd.Series[Any]", values: Sequence[str | None]) -> NDArray[np
     place = {value: index for index, value in enumerate(values)}
     found = [place.get(None if value in MISSING else str(value), -1) for value in different]
     return np.asarray(np.array([*found, place.get(None, -1)])[codes])
+
+
+def release_memory() -> None:
+    """Give the system back what Arrow and malloc hold of freed memory: after a large text, as much as its values."""
+    try:
+        import pyarrow as arrow
+    except ImportError:
+        return
+    for pool in (arrow.default_memory_pool(), arrow.system_memory_pool()):  # The second is malloc's.
+        pool.release_unused()

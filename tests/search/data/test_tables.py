@@ -25,7 +25,7 @@ from fewest.search.data.loading import load
 from fewest.search.data.own_data import settings_for
 from fewest.search.data.samples import SealedTest, SearchData
 from fewest.search.data.tables import n_rows, read_table
-from fewest.search.data.text_columns import places, with_numbers
+from fewest.search.data.text_columns import places, release_memory, with_numbers
 from fewest.search.settings.config import DataConfig
 from fewest.storage.errors import FewestError
 
@@ -235,6 +235,16 @@ def test_labels_and_groups_that_are_numbers_differ_as_text(tmp_path: Path) -> No
     with pytest.raises(DataError, match="must have a label"):
         made(tmp_path, rows("x,y", "1,1", "2,", "3,2"))
     assert made(tmp_path, rows("x,y,", "1,1,", "2,NA,", "3,2,")).table.classes == ("1", "2", "NA")
+
+
+def test_the_beginning_of_a_text_is_looked_at_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrow's reader of a file that is closed may read ahead from the next file that is opened."""
+    csv = pytest.importorskip("pyarrow.csv")
+    sources, look = [], csv.open_csv
+    monkeypatch.setattr(csv, "open_csv", lambda source, *args: [sources.append(type(source)), look(source, *args)][1])
+    (tmp_path / "it.csv").write_bytes(GOOD)
+    read_table(tmp_path / "it.csv")
+    assert sources == [pyarrow.BufferReader]
 
 
 def test_a_table_is_freed_before_its_inputs_are_stacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -611,6 +621,7 @@ def test_a_data_frame_needs_no_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     columns = {"x": pd.Series(np.array(["1", "2"], object))}
     assert with_numbers(columns)["x"] is columns["x"]
+    release_memory()
     column = pd.Series(["b", None, "c", "a"], dtype=object)
     assert places(column, ["a", "b", None]).tolist() == [1, 2, -1, 0]
     assert places(column, ["a", "b"]).tolist() == [1, -1, -1, 0]
