@@ -16,6 +16,9 @@ import pytest
 from data_helpers import FUZZ, refused_or_read
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import OneHotEncoder
 
 from fewest.search.data import labelled, npz, tables
 from fewest.search.data.columns import Part, as_inputs, read_columns
@@ -142,6 +145,27 @@ def test_columns_become_inputs_fitted_on_training_rows_alone() -> None:
         "Numbers: n, b; missing ones are the median, and an input says so: n (1).",
         "Dates, as seconds: d.",
         "Categories, one input a value: c (3).",
+    )
+
+
+def test_inputs_are_those_of_scikit_learn() -> None:
+    """Without its two copies of all inputs in float64."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(
+        {"a": rng.normal(size=200), "c": rng.choice(["x", "y", "z"], 200), "b": rng.integers(0, 9, 200).astype(float)}
+    )
+    frame.loc[::9, "b"] = np.nan
+    frame.loc[150:, "c"] = rng.choice(["y", "new"], 50)
+    kept, held_out = np.arange(150), np.arange(150, 200)
+    parts = [Part(dict(frame.items()), rows, "a table") for rows in (kept, held_out)]
+    inputs = as_inputs(read_columns(*parts), "a table")
+    numbers = SimpleImputer(strategy="median", add_indicator=True)
+    steps = [("n", numbers, ["a", "b"]), ("c", OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["c"])]
+    transformer = ColumnTransformer(steps)
+    np.testing.assert_allclose(inputs.x_train, transformer.fit_transform(frame.iloc[kept]), rtol=1e-7)
+    np.testing.assert_allclose(inputs.x_test, transformer.transform(frame.iloc[held_out]), rtol=1e-7)
+    np.testing.assert_array_equal(
+        inputs.prepare(frame.iloc[held_out], "it"), transformer.transform(frame.iloc[held_out])
     )
 
 
