@@ -154,17 +154,17 @@ def n_rows(path: Path) -> int:
         DataError: As for `read_table`.
     """
     suffix, compression = _suffix(path.name)
+    n_lines = n_returns = 0
     with _readable(path):
         if suffix == ".parquet":
             return int(_arrow("pyarrow.parquet").ParquetFile(str(path)).metadata.num_rows)
         if suffix == ".feather":
             return int(_arrow("pyarrow.feather").read_table(str(path), memory_map=True).num_rows)
         with _arrow("pyarrow").input_stream(str(path), compression=compression) as stream:
-            chunks = iter(lambda: stream.read(1 << 20), b"")
-            ends = [(chunk.count(b"\n"), chunk.count(b"\r")) for chunk in chunks]
-    # Old Macs end lines with a carriage return alone.
-    n_lines: int = sum(n for n, _ in ends) or sum(n for _, n in ends)
-    return max(0, n_lines - 1)
+            for chunk in iter(lambda: stream.read(1 << 20), b""):
+                n_lines += chunk.count(b"\n")
+                n_returns += 0 if n_lines else chunk.count(b"\r")  # Old Macs end lines with these alone.
+    return max(0, (n_lines or n_returns) - 1)
 
 
 def extent_of(path: Path) -> Extent:
