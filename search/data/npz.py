@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.errors import DataError, listed, reason
+from fewest.search.data.scaling import Scaling
 from fewest.search.settings.config import shown
 from fewest.search.settings.spelling import setting
 from fewest.storage.files.atomic import replacing
@@ -73,13 +74,23 @@ _STARTS: Final = {
 
 
 class Arrays(NamedTuple):
-    """The four arrays of a data set as its source gives them, and what was found, in sentences for the user."""
+    """The four arrays of a data set as its source gives them.
+
+    Attributes:
+        x_train: Training samples.
+        y_train: Their labels.
+        x_test: Test samples.
+        y_test: Their labels.
+        notes: What was found, in sentences for the user.
+        scaling: What is done to the samples, if these are float32 as training takes them; None if that is to be found.
+    """
 
     x_train: NDArray[Any]
     y_train: NDArray[Any]
     x_test: NDArray[Any]
     y_test: NDArray[Any]
     notes: tuple[str, ...] = ()
+    scaling: Scaling | None = None
 
 
 def read_npz(path: Path) -> tuple[NDArray[Any], ...]:
