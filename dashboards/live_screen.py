@@ -15,7 +15,7 @@ from fewest.dashboards.live_state import LiveState, RunningTrial, SeenWorker
 from fewest.dashboards.text_plot import front_plot, sparkline
 from fewest.search.answers.answer import Findings
 from fewest.search.answers.front import smallest_reaching
-from fewest.search.answers.wording import WORDING, plural, short_percent
+from fewest.search.answers.wording import WORDING, interval_words, plural, scope_words, short_percent
 from fewest.search.settings.files import command_on
 from fewest.search.settings.space import describe
 
@@ -140,9 +140,11 @@ def _answer_lines(state: LiveState) -> list[Line]:
             found = "not reached yet" if point is None else plural(point.size, "neuron")
             lines.append((f"  {short_percent(target):>7}  {found}", ""))
         return lines
-    lines = [_heading("fewest hidden neurons, by test accuracy (95 % interval)")]
+    lines = [_heading(f"fewest hidden neurons, by test accuracy (95 % interval {scope_words(state.shares_split)})")]
     for answer in state.answers:
         lines.append((f"  {short_percent(answer.accuracy):>7}  {_found(answer.overall)}", ""))
+        if unseen := _unseen(answer.overall):
+            lines.append((f"           for new samples {unseen}", ""))
         if str(answer.overall["typical"]) == SOFTMAX and 1 in answer.by_depth:
             lines.append((f"           with one hidden layer {_found(answer.by_depth[1])}", ""))
     return lines
@@ -150,6 +152,12 @@ def _answer_lines(state: LiveState) -> list[Line]:
 
 def _found(findings: Findings) -> str:
     return ", ".join(f"{findings[name]} {words.adverb}" for name, words in WORDING.items())
+
+
+def _unseen(findings: Findings) -> str:
+    """Write the intervals for new samples; empty where none is known."""
+    known = ((findings[name].new_samples, words.adverb) for name, words in WORDING.items())
+    return ", ".join(f"{interval_words(interval)} {adverb}" for interval, adverb in known if interval is not None)
 
 
 def _plot(state: LiveState, width: int, plain: bool) -> _Part:

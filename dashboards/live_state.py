@@ -17,6 +17,7 @@ from sqlalchemy import Engine as Database
 from fewest.search.answers.answer import TargetAnswer, answer_targets
 from fewest.search.answers.front import FrontPoint, pareto_front, points_of
 from fewest.search.answers.results import collect
+from fewest.search.answers.sampling import sampling_of
 from fewest.search.forecast import networks_left, watched
 from fewest.search.settings.files import is_finished
 from fewest.search.settings.space import Architecture
@@ -89,6 +90,7 @@ class LiveState:
         running: Trials in training, the newest first, `N_CURVES` at most.
         pruned: Trials pruned last, the latest first.
         trouble: Why the storage could not be read just now; None if it could.
+        shares_split: Whether all verified networks trained on one split.
     """
 
     name: str
@@ -107,6 +109,7 @@ class LiveState:
     running: tuple[RunningTrial, ...]
     pruned: tuple[TrialRecord, ...]
     trouble: str | None = None
+    shares_split: bool = False
 
 
 class Follower:
@@ -176,6 +179,7 @@ class Follower:
                 for trial in shown
             ),
             pruned=tuple(reversed(self._pruned)),
+            shares_split=not ours.data.verifies_on_whole,
         )
 
     def _study(self, connection: Connection) -> OurStudy:
@@ -234,6 +238,7 @@ class Follower:
         """Work the answers out again if there are more verified networks, or other targets."""
         targets, n_verified = ours.accuracies, ours.record.n_verified
         if n_verified and self._answered != (targets, n_verified):
-            results = collect(read_results(connection, ours.record.study_id))
-            self._answers = tuple(answer_targets(results, targets))
+            verified = read_results(connection, ours.record.study_id)
+            sampling = sampling_of(ours.record.attributes["data"], verified)
+            self._answers = tuple(answer_targets(collect(verified), targets, sampling))
             self._answered = (targets, n_verified)

@@ -37,9 +37,9 @@ class PlainErrors:
         except ArtifactNotFound:
             return answer_in_a_line(start_response, "404 Not Found", _GONE)
         except MisuseError as error:
-            return answer_in_a_line(start_response, "404 Not Found", str(error))
+            return answer_in_a_line(start_response, "404 Not Found", error.in_shell())
         except FewestError as error:
-            return answer_in_a_line(start_response, "503 Service Unavailable", str(error))
+            return answer_in_a_line(start_response, "503 Service Unavailable", error.in_shell())
         except ValueError as error:
             # Optuna-dashboard names the file after the study, and Bottle refuses a line break in a header.
             if not (environ["PATH_INFO"].startswith("/csv/") and "control character" in str(error)):

@@ -31,11 +31,11 @@ from fewest.dashboards.timeline import plot_timeline
 from fewest.search.answers.answer import Answer
 from fewest.search.answers.sentences import best_words, guess_caution
 from fewest.search.answers.summary import Summary
-from fewest.search.answers.wording import WORDING, accuracy_words, enumerated, plural
+from fewest.search.answers.wording import WORDING, accuracy_words, enumerated, plural, scope_words
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import command_for, flattened
 from fewest.search.settings.space import Architecture, describe
-from fewest.storage.errors import FewestError
+from fewest.storage.errors import FewestError, Spelled
 from fewest.storage.files.atomic import write_whole
 from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
 
@@ -99,7 +99,9 @@ def write_page(path: Path, page: str) -> None:
     except OSError as error:
         raise ReportError(
             f"The report must go to a file that can be written, got '{path}' ({error.strerror or error}). "
-            "Name another with `--output`."
+            "Name another with ",
+            Spelled("`path`", "`--output`"),
+            ".",
         ) from error
 
 
@@ -112,6 +114,7 @@ def render_report(report: ReportData) -> str:
         asked=[short_percent(asked) if isinstance(asked, float) else asked for asked in config.budget.targets],
         best=best_words(answer),
         caution=partial(guess_caution, guess=answer.guess, metric=answer.metric),
+        scope=scope_words(answer.shares_split),
         which=partial(accuracy_words, metric=answer.metric),
         wording=WORDING,
         neuron_headings=[f"neurons {words.adverb}" for words in WORDING.values()],
@@ -134,6 +137,7 @@ def _template() -> Template:
         "duration": duration,
         "enumerated": enumerated,
         "interval": _interval,
+        "unseen": _unseen,
         "layers": _layers,
         "percent": percent,
         "plural": plural,
@@ -186,6 +190,9 @@ def _facts(report: ReportData) -> dict[str, str]:
     if report.verified:
         facts["Training, all of verification"] = duration(sum(network.seconds for network in report.verified))
     sets = {f"{name.capitalize()} samples": f"{count:,}" for name, count in report.samples.items()}
+    if report.verified and sets and not report.answer.shares_split:
+        whole = report.samples["training"] + report.samples["validation"]
+        sets["Training samples in verification"] = f"{whole:,}"
     columns = {"Data as read": " ".join(report.columns)} if report.columns else {}
     return {**facts, **sets, **columns, **report.environment}
 
@@ -204,3 +211,17 @@ def _layers(widths: Architecture) -> str:
 def _interval(found: Answer) -> str:
     low, high = found.interval
     return f"{low:,} to {high:,}"
+
+
+def _unseen(found: Answer) -> str:
+    """Write the interval for new samples after that for the test set; empty where it is not known.
+
+    >>> _unseen(Answer(13, (13,), (12, 13), 0.95, 20, (11, 15))), _unseen(Answer(13, (13,), (12, 13), 0.95, 20))
+    (', 11 to 15 for new samples', '')
+    >>> _unseen(Answer(13, (13,), (12, 13), 0.95, 20, (11, None)))
+    ', 11 or more for new samples'
+    """
+    if found.new_samples is None:
+        return ""
+    low, high = found.new_samples
+    return f", {low:,} {'or more' if high is None else f'to {high:,}'} for new samples"

@@ -15,6 +15,7 @@ from fewest.dashboards.found import found
 from fewest.search.answers.comparison import ComparedStudy, Comparison, compare
 from fewest.search.answers.front import pareto_front, points_of
 from fewest.search.answers.results import collect
+from fewest.search.answers.sampling import sampling_of
 from fewest.search.settings.files import storage_option
 from fewest.storage.database.dialects import dialect_of
 from fewest.storage.database.urls import parse_url
@@ -67,6 +68,7 @@ def _compared(names: Sequence[str], url: str) -> Comparison:
             each.ours,
             collect(each.verified),
             tuple(pareto_front(points_of(each.trials))),
+            sampling_of(each.study.attributes["data"], each.verified),
             storage_option(_without_password(storage)),
         )
         for label, each, (_, storage) in zip(_labels(asked), known, asked, strict=True)

@@ -58,7 +58,7 @@ def submit_study(config: StudyConfig, url: str) -> str:
     from fewest.storage.trials.cohort_storage import optuna_storage
 
     data, sealed = load_for(config)
-    with open_study(optuna_storage(url), config, data, sealed.n_samples, guessing=sealed.guessing) as study:
+    with open_study(optuna_storage(url), config, data, sealed) as study:
         tell_found(study, err())
         n_trials = study.config.n_trials
     n_left = max(0, n_trials - stored_study(config.name, url).n_ended)

@@ -92,7 +92,7 @@ def _read(follower: Follower, before: LiveState) -> LiveState:
     try:
         return follower.read(time.monotonic())
     except StorageError as error:
-        return replace(before, trouble=str(error))
+        return replace(before, trouble=error.in_shell())
 
 
 def _is_plain(console: Console) -> bool:

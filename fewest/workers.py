@@ -133,7 +133,7 @@ class _Worker:
             if not self._wait or self._reachable is None:
                 raise
             if self._reachable:
-                self._say(f"{error} This worker waits for it.")
+                self._say(f"{error.in_shell()} This worker waits for it.")
             self._reachable = False
             return None
         self._reachable = True
@@ -157,7 +157,7 @@ class _Worker:
         except (SearchInterruptedError, StorageError):
             raise
         except FewestError as error:
-            self._say(f"Study '{study.name}' is passed over: {error}")
+            self._say(f"Study '{study.name}' is passed over: {error.in_shell()}")
             self._passed_over.add(study.name)
 
     def _require_progress(self, before: StudyRecord) -> None:

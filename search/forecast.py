@@ -231,6 +231,12 @@ class Forecast:
     _trained: float = field(default=0.0, init=False)
     _possible: float = field(default=0.0, init=False)
 
+    @property
+    def verifying(self) -> Cost:
+        """What verified networks cost: they train on the validation samples, too, unless they need them to end."""
+        growth = 1.0 if self.config.training.restores_best else 1.0 / (1.0 - self.config.data.validation_share)
+        return self.cost._replace(epoch=growth * self.cost.epoch, network_epoch=growth * self.cost.network_epoch)
+
     def first(self, n_ended: int, n_verified: int) -> float:
         """Return the seconds left before a run has trained anything; 0 if it has nothing to train.
 
@@ -254,7 +260,7 @@ class Forecast:
         self._take_in(standing)
         pace: float = (max(elapsed, 1e-3) / self._work) ** (self._work / (self._work + GUESS_SHARE * self._guess))
         n_left = standing.n_epochs - 1 - standing.epoch
-        cohort = n_left * (self.cost.epoch + standing.n_training * self.cost.network_epoch)
+        cohort = n_left * self._epoch(standing)
         if standing.stage == "search":
             more = self._search_left(standing.n_finished + self._n_in_cohort)
             verification = self._verification_left(rounds_beyond(self.config, 0))
@@ -277,10 +283,15 @@ class Forecast:
             if standing.stage == "verification" and standing.n_networks != self._n_planned:
                 self._n_planned = standing.n_networks
                 self._rounds.append(standing.n_networks - standing.n_finished)
-        self._work += self.cost.epoch + standing.n_training * self.cost.network_epoch
+        self._work += self._epoch(standing)
         if standing.stage == "search":
             self._trained += standing.n_training
             self._possible += self._n_in_cohort
+
+    def _epoch(self, standing: Progress) -> float:
+        """Return what an epoch of the present cohort costs."""
+        cost = self.verifying if standing.stage == "verification" else self.cost
+        return cost.epoch + standing.n_training * cost.network_epoch
 
     def _search_left(self, n_before: int) -> float:
         n_epochs = self.config.training.epochs
@@ -290,7 +301,7 @@ class Forecast:
         return search_seconds(self.cost, n_before, n_networks, self.n_cohort, n_epochs, survival)
 
     def _verification_left(self, rounds: Sequence[int]) -> float:
-        return verification_seconds(self.cost, rounds, self.n_cohort, self.config.training.epochs)
+        return verification_seconds(self.verifying, rounds, self.n_cohort, self.config.training.epochs)
 
     def _limited(self, seconds: float, elapsed: float) -> float:
         """Return the seconds of a search that its timeout leaves."""

@@ -71,7 +71,7 @@ def _train(
         )
         if keeper is not None:  # Before `tell`: Optuna adds no artifact to a finished trial.
             keeper.keep_front(tickets, outcomes, watch.front)
-    except BaseException:
+    except Exception:  # After a KeyboardInterrupt a transaction may be open; leaving frees the trials.
         study.release(tickets)
         raise
     study.tell(tickets, outcomes)

@@ -24,7 +24,7 @@ from typing import Any
 
 from fewest.search.answers.answer import Findings, TargetAnswer, answer_target, findings_json
 from fewest.search.answers.difference import Difference, difference
-from fewest.search.answers.evidence import SHARES, Quantity
+from fewest.search.answers.evidence import SHARES, Quantity, Sampling
 from fewest.search.answers.front import FrontPoint
 from fewest.search.answers.results import Results
 from fewest.search.answers.unlike import SettingRow, remarks, unlike_settings
@@ -45,6 +45,7 @@ class ComparedStudy:
         ours: The study.
         results: Its verified networks.
         front: The front by validation accuracy.
+        sampling: What the test set leaves open in its results; None if unknown.
         storage: The option of a command that names its storage; see `storage_option`.
     """
 
@@ -52,6 +53,7 @@ class ComparedStudy:
     ours: OurStudy
     results: Results
     front: tuple[FrontPoint, ...]
+    sampling: Sampling | None = None
     storage: str = ""
 
 
@@ -154,7 +156,10 @@ def compare(studies: Sequence[ComparedStudy]) -> Comparison:
 def _target(studies: Sequence[ComparedStudy], target: float) -> ComparedTarget:
     asked_by = [study.label for study in studies if target in study.ours.accuracies]
     found = {
-        study.label: (answer_target(study.results, target), answer_target(study.results, target, level=99))
+        study.label: (
+            answer_target(study.results, target, sampling=study.sampling),
+            answer_target(study.results, target, level=99),
+        )
         for study in studies
     }
     return ComparedTarget(target, tuple(asked_by), tuple(_answers(found)))

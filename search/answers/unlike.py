@@ -106,7 +106,9 @@ def _not_shared(both: str, base: OurStudy, study: OurStudy) -> Iterator[str]:
         yield f"{both} mean different things by accuracy: their targets are not the same."
     if _test_rows(study) != _test_rows(base):
         yield f"{both} do not share their test samples: a difference between them may come from those."
-    if _split(study) != _split(base):
+    if study.data.verifies_on_whole != base.data.verifies_on_whole:
+        yield f"{both} verify unlike networks: only those of one of them train on the validation samples, too."
+    elif not study.data.verifies_on_whole and _split(study) != _split(base):
         yield (
             f"{both} split training and validation samples differently. That alone may move accuracies by 0.001: "
             "compare studies of one `seed`."

@@ -15,6 +15,7 @@ from fewest.search.settings.config import GOALS, BudgetConfig, SettingsError, St
 from fewest.search.settings.stored import checked_config, stored_config
 from fewest.search.settings.study_file import as_toml
 from fewest.storage import DEFAULT_URL
+from fewest.storage.errors import Spelled
 from fewest.storage.trials.records import StudyRecord
 
 __all__ = [
@@ -132,8 +133,11 @@ def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     unlike = _differences(stored, given)
     if unlike:
         raise SettingsError(
-            f"Study '{stored.name}' has other settings ({'; '.join(unlike)}). "
-            f"Use `--name` for a new study, or `{command_on('resume', stored.name)}` to continue it."
+            f"Study '{stored.name}' has other settings ({'; '.join(unlike)}). ",
+            Spelled(
+                "Use another `name` for a new study, or these settings to continue it.",
+                f"Use `--name` for a new study, or `{command_on('resume', stored.name)}` to continue it.",
+            ),
         )
     old, new = stored.budget, given.budget
     unbounded = old.timeout is None or new.timeout is None
@@ -238,7 +242,7 @@ def _override(settings: dict[str, Any], override: Override) -> None:
 def _parsed(override: str) -> tuple[str, Any]:
     name, equals, text = override.partition("=")
     if not equals or not name:
-        raise SettingsError(f"`--set` takes name=value such as training.epochs=20, got {shown(override)}.")
+        raise SettingsError(f"A changed setting must be name=value such as training.epochs=20, got {shown(override)}.")
     try:
         table = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):

@@ -57,8 +57,9 @@ from fewest.storage.trials.studies import read_name, read_study, read_trials
 
 __all__ = ["Ending", "OpenStudy"]
 
-Ending: TypeAlias = Literal["trials", "timeout", "plateau", "bracket"]
-"""The reason for a search's end: a budget is spent, the front no longer improves, or only the bracket was wanted."""
+Ending: TypeAlias = Literal["trials", "timeout", "plateau", "space", "bracket"]
+"""The reason for a search's end: a budget is spent, the front no longer improves, an answer is wanted and every
+architecture has a trial, or only the bracket was wanted."""
 
 LOOK_SECONDS = 1.0
 """Least seconds between two looks for trials with a dead worker: each look takes a transaction of its own."""
@@ -72,6 +73,7 @@ class OpenStudy:
         study: The Optuna study.
         config: Settings of the study.
         data: Training and validation samples.
+        verifies_on_whole: Whether verified networks train on the validation samples, too.
         checkpoints: Place of checkpoints.
         artifacts: Place of trained networks.
         pace: Intervals between this worker's checkpoints, heartbeats and looks.
@@ -92,6 +94,7 @@ class OpenStudy:
         study: optuna.Study,
         config: StudyConfig,
         data: SearchData,
+        verifies_on_whole: bool,
         *,
         checkpoints: Place,
         artifacts: Place,
@@ -102,6 +105,7 @@ class OpenStudy:
         self.optuna = study
         self.optuna.sampler = FrontSampler(config.space.search_space(), config.seed)
         self.n_told = 0
+        self._verifies_on_whole = verifies_on_whole
         self._storage, self._database = storage, storage.engine
         self._study_id = id_of(study)
         self._checkpoints, self._artifacts = checkpoints, Artifacts(artifacts)
@@ -207,7 +211,9 @@ class OpenStudy:
             return "timeout"
         if len(self.history.ended) >= self.config.n_trials:
             return "trials"
-        return "plateau" if self._has_levelled_off() else "bracket"
+        if self._has_levelled_off():
+            return "plateau"
+        return "bracket" if self._n_new(1) else "space"
 
     def is_searched(self) -> bool:
         """Say whether the search is over, for this worker and all others."""
@@ -265,6 +271,14 @@ class OpenStudy:
         write_remarks(self._database, self._study_id, self.config.name, notes, attributes, keys=keys)
 
     # Verification
+
+    @property
+    def verification_data(self) -> SearchData:
+        """What verified networks train on: the whole training file, or the split where validation samples are needed.
+
+        A study keeps to one of them from its creation on, so its results never mix both kinds.
+        """
+        return self.data.whole if self._verifies_on_whole else self.data
 
     def may_verify(self) -> bool:
         """Say whether this worker is the one that verifies.
@@ -431,8 +445,11 @@ class OpenStudy:
 
     def _n_new(self, n: int) -> int:
         """Limit `n` to the number of new trials that the study may have."""
+        left = self.config.n_trials - self.history.n_trials
+        if self.config.budget.goal == "answer":  # More seeds of an architecture are verification's work.
+            left = min(left, self.config.space.search_space().n_architectures() - len(self.history.tried))
         # A cohort at most doubles the study, so that sampler and pruning rule soon have trials to learn from.
-        return max(0, min(n, self.history.n_trials, self.config.n_trials - self.history.n_trials))
+        return max(0, min(n, self.history.n_trials, left))
 
     def _create_trials(self, n: int, beyond_bracket: bool) -> list[Ticket]:
         """Create running trials in a transaction that excludes other creators, so that no two propose the same."""
@@ -471,7 +488,7 @@ class OpenStudy:
         """Make tickets of taken trials. Invalid requests fail; if an error interrupts this, all trials wait again."""
         try:
             return self._described(set(trial_ids))
-        except BaseException:
+        except Exception:  # After a KeyboardInterrupt a transaction may be open; leaving frees the trials.
             self._storage.return_trials(trial_ids, leases=self._leases)
             raise
 

@@ -169,6 +169,12 @@ def test_chance_is_that_of_two_binomial_shares() -> None:
     assert (found.gap, found.by_more_than_chance) == (0.0, False)
 
 
+def test_networks_that_trained_on_the_whole_file_are_drawn_and_have_nothing_to_agree_with() -> None:
+    whole = [one._replace(validation_accuracy=math.nan, test_bits=b"") for one in verified((8,), 0.9)]
+    assert agreement(whole, 1000, 1000) is None
+    assert len(seeds_info(whole, TARGETS).architectures) == 1
+
+
 # Pruning
 
 

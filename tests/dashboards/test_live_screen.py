@@ -100,6 +100,17 @@ def test_after_verification_answers_have_intervals() -> None:
     assert "     95 %  13 (12-14) typically, 14 (12-14) to be safe, 12 (12-14) with luck" in lines(shown)
 
 
+def test_the_intervals_for_new_samples_have_a_line_of_their_own() -> None:
+    [_, target, _] = make_answer(TRIALS, verified=True).targets
+    typical = replace(target.typical, new_samples=(11, None))
+    shown = state(answers=(replace(target, overall={**target.overall, "typical": typical}),), n_verified=40)
+    assert "           for new samples 11 or more typically" in lines(shown)
+    assert (
+        line_with("95 % interval", shown) == "fewest hidden neurons, by test accuracy (95 % interval on this test set)"
+    )
+    assert "on this test set and split)" in line_with("95 % interval", replace(shown, shares_split=True))
+
+
 WORKERS = {
     "alive": (worker(), "here process 7: 2 trials, last heartbeat 2 s ago"),
     "not yet heard": (worker(3.0, heard=False), "here process 7: 2 trials, no heartbeat seen yet in 3 s"),

@@ -41,7 +41,10 @@ def test_before_verification_the_answer_is_of_validation_samples() -> None:
 
 def test_after_verification_the_answer_has_its_intervals() -> None:
     note = study_note(*found(verified=True))
-    assert "- At least 95 % of digits right: 13 neurons typically (95 % interval 12-14), 14 to be safe" in note
+    assert (
+        "- At least 95 % of digits right: 13 neurons typically (95 % interval 12-14 on this test set), 14 to be safe"
+        in note
+    )
     assert "\nfewest export mnist --target 0.95 --output network.keras\n" in note
 
 

@@ -20,6 +20,8 @@ from fewest.search.training.cost import Cost, slowdown
 from fewest.storage.trials.records import TrialRecord
 
 COST = Cost(start=2.0, cohort=1.0, epoch=0.5, network_epoch=0.25)
+VERIFYING = Cost(start=2.0, cohort=1.0, epoch=0.625, network_epoch=0.3125)
+"""Of networks that train on the fifth of the training file that validates in the search, too."""
 
 
 def ended(seconds: float, epochs: int) -> TrialRecord:
@@ -29,7 +31,8 @@ def ended(seconds: float, epochs: int) -> TrialRecord:
 
 def config(**budget: Any) -> StudyConfig:
     """A study of 24 trials of 4 epochs, with one hidden layer at most."""
-    settings: dict[str, Any] = {"name": "a", "data": {"name": "digits"}, "training": {"epochs": 4}}
+    settings: dict[str, Any] = {"name": "a", "training": {"epochs": 4}}
+    settings["data"] = {"name": "digits", "validation_share": 0.2}
     return StudyConfig.of({**settings, "space": {"max_depth": 1}, "budget": {"trials": 24, "targets": [0.9], **budget}})
 
 
@@ -97,7 +100,12 @@ def test_the_first_guess_has_search_and_verification() -> None:
     forecast = Forecast(config(), COST, 100)
     search = search_seconds(COST, 0, 24, 100, 4, 0.6)
     rounds = [22, *rounds_after([22], config())]
-    assert forecast.first(0, 0) == pytest.approx(2.0 + search + verification_seconds(COST, rounds, 100, 4))
+    assert forecast.first(0, 0) == pytest.approx(2.0 + search + verification_seconds(VERIFYING, rounds, 100, 4))
+
+
+def test_networks_that_need_validation_samples_cost_what_a_trials_do() -> None:
+    settings = {**config().settings(), "training": {"protocol": "notebook"}}
+    assert Forecast(StudyConfig.of(settings), COST, 100).verifying == COST
 
 
 def test_nothing_is_left_of_a_study_that_is_done() -> None:
@@ -142,8 +150,8 @@ def test_a_guess_that_was_wrong_is_soon_forgotten(pace: float) -> None:
 def test_verification_is_followed_by_rounds() -> None:
     forecast = Forecast(config(), COST, 100, searching=False)
     forecast.first(24, 0)
-    after = verification_seconds(COST, rounds_after([40], config()), 100, 4)
-    left = forecast.left(Progress("verification", 0, 40, 40, 3, 4), 2.0 + 1.0 + (0.5 + 40 * 0.25))
+    after = verification_seconds(VERIFYING, rounds_after([40], config()), 100, 4)
+    left = forecast.left(Progress("verification", 0, 40, 40, 3, 4), 2.0 + 1.0 + (0.625 + 40 * 0.3125))
     assert left == pytest.approx(after)
 
 
@@ -152,9 +160,9 @@ def test_the_first_answer_is_followed_by_the_rest_of_the_search_and_of_verificat
     forecast = Forecast(config(), COST, 100)
     forecast.first(0, 0)
     forecast.left(Progress("search", 0, 24, 12, 3, 4), 6.5)
-    left = forecast.left(Progress("verification", 0, 22, 22, 3, 4, n_to_search=12), 13.5)
+    left = forecast.left(Progress("verification", 0, 22, 22, 3, 4, n_to_search=12), 15.0)
     survival = (12 + 0.6 * 64) / (12 + 64)  # The guess weighs as much as 16 networks of 4 epochs.
-    rest = verification_seconds(COST, rounds_after([22], config()), 100, 4)
+    rest = verification_seconds(VERIFYING, rounds_after([22], config()), 100, 4)
     assert left == pytest.approx(search_seconds(COST, 12, 24, 100, 4, survival) + rest)
 
 

@@ -124,6 +124,7 @@ REMARKS = {
     "other test samples": ((), {"n_test": 90}, "do not share their test samples"),
     "another test table": (("data.test=0.3",), {}, "do not share their test samples"),
     "another split": (("seed=7",), {}, "split training and validation samples differently"),
+    "another kind": ((), {"verifies_on_whole": True}, "only those of one of them train on the validation samples"),
     "another target": (("budget.targets=[0.9]",), {}, "'a' was not verified for 90 %"),
 }
 
@@ -136,6 +137,11 @@ def test_what_is_not_shared_is_said(overrides: tuple[str, ...], data: dict[str, 
 
 def test_studies_that_share_all_but_the_activation_need_no_remark() -> None:
     assert compared(study("a", layer()), study("b", layer(), "training.activation=tanh")).remarks == ()
+
+
+def test_studies_verified_on_the_whole_training_file_share_no_split() -> None:
+    one, other = study("a", layer(), verifies_on_whole=True), study("b", layer(), "seed=7", verifies_on_whole=True)
+    assert compared(one, other).remarks == ()
 
 
 def test_a_split_by_the_files_end_needs_no_seed() -> None:
