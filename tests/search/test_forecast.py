@@ -66,7 +66,7 @@ def test_rounds_that_do_not_shrink_are_expected_to_go_on() -> None:
 
 
 def test_a_watched_study_goes_on_at_the_pace_of_its_latest_trials() -> None:
-    """Two seconds a network in the search, half a second a network-epoch, and in verification more, as it has more samples."""
+    """Two seconds a network in the search, half a second a network-epoch; verification has more samples."""
     latest = [ended(2.0, 4), ended(1.0, 2), ended(3.0, 6)]
     assert watched(config(verification_seeds=0), latest, 10, 0, 1) == 20.0
     assert watched(config(verification_seeds=0), latest, 10, 0, 4) == 5.0
