@@ -265,7 +265,12 @@ def test_the_beginning_of_a_text_is_looked_at_in_memory(tmp_path: Path, monkeypa
     """Arrow's reader of a file that is closed may read ahead from the next file that is opened."""
     csv = pytest.importorskip("pyarrow.csv")
     sources, look = [], csv.open_csv
-    monkeypatch.setattr(csv, "open_csv", lambda source, *args: [sources.append(type(source)), look(source, *args)][1])
+
+    def looked_at(source: Any, *args: Any) -> Any:
+        sources.append(type(source))
+        return look(source, *args)
+
+    monkeypatch.setattr(csv, "open_csv", looked_at)
     (tmp_path / "it.csv").write_bytes(GOOD)
     read_table(tmp_path / "it.csv")
     assert sources == [pyarrow.BufferReader]
