@@ -42,7 +42,17 @@ to the smallest upper end; softmax alone shown to fall short bounds nothing. The
 upper end may err once for every depth with a size just under q and under N, seldom more than one. The 95 %
 hold for each interval by itself, not for all at once.
 
-For deeper networks a "size" is the shape that was verified at that size: an answer is about the shapes tried.
+*New samples.* The interval above is about this test set. With the variance that the test set itself brings into the
+accuracies, the same walk over `evidence`'s more careful verdicts gives the interval for samples that nobody has seen.
+It contains the other one.
+
+What intervals cover
+--------------------
+Seeds differ by their initial weights, and where the learning rate is constant by the order of their samples. Both
+intervals cover that. Verified networks train on the whole training file, so no split is in it. Where a protocol needs
+validation samples to end a training, all seeds share the study's split, and both intervals hold for that split alone
+(`Summary.shares_split`). Neither covers another training file, another protocol, or samples of another kind. For deeper
+networks a "size" is the shape that was verified at that size: an answer is about the shapes tried.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,7 +61,7 @@ from itertools import filterfalse
 from statistics import fmean
 from typing import Any, Literal, TypeAlias
 
-from fewest.search.answers.evidence import FEWEST_SEEDS, SHARES, Evidence, Level, Quantity, Verdict, evidence
+from fewest.search.answers.evidence import FEWEST_SEEDS, SHARES, Evidence, Level, Quantity, Sampling, Verdict, evidence
 from fewest.search.answers.results import Results, by_depth, trained
 from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
@@ -64,6 +74,7 @@ __all__ = [
     "TargetAnswer",
     "answer_target",
     "answer_targets",
+    "ends",
     "findings_json",
     "interval_ends",
     "is_answered",
@@ -82,6 +93,8 @@ class Answer:
         interval: The 95 % interval of the number of neurons, both ends included.
         test_accuracy: Mean test accuracy over the seeds that trained, in 0..1.
         seeds: Number of seeds in its verification, those that failed to train included.
+        new_samples: The interval for samples that nobody has seen, which contains `interval`. Its upper end is None
+            where nothing bounds it; None where it is not known.
     """
 
     neurons: int
@@ -89,6 +102,7 @@ class Answer:
     interval: tuple[int, int]
     test_accuracy: float
     seeds: int
+    new_samples: tuple[int, int | None] | None = None
 
     @property
     def at_least(self) -> int:
@@ -106,7 +120,13 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as `fewest answer --format json` prints it."""
-        return {**asdict(self), "widths": list(self.widths), "interval": list(self.interval)}
+        unseen = None if self.new_samples is None else list(self.new_samples)
+        return {
+            **asdict(self),
+            "widths": list(self.widths),
+            "interval": list(self.interval),
+            "new_samples": unseen,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +152,11 @@ class NoAnswer:
     @property
     def interval(self) -> None:
         """No interval, where an `Answer` has one."""
+        return None
+
+    @property
+    def new_samples(self) -> None:
+        """No interval for new samples, where an `Answer` may have one."""
         return None
 
     def __str__(self) -> str:
@@ -211,20 +236,25 @@ class TargetAnswer:
         }
 
 
-def answer_targets(results: Results, targets: Iterable[float]) -> list[TargetAnswer]:
+def answer_targets(results: Results, targets: Iterable[float], sampling: Sampling | None = None) -> list[TargetAnswer]:
     """Answer every target once, lowest first; see `answer_target`.
 
     Example:
         >>> results = {(n,): [0.9 + n / 100 + k / 500 for k in (-2, -1, 0, 1, 2)] for n in range(1, 9)}
         >>> (found,) = answer_targets(results, [0.945])
         >>> found.overall["typical"]
-        Answer(neurons=5, widths=(5,), interval=(4, 6), test_accuracy=0.95, seeds=5)
+        Answer(neurons=5, widths=(5,), interval=(5, 5), test_accuracy=0.95, seeds=5, new_samples=None)
     """
-    return [answer_target(results, target) for target in sorted(set(targets))]
+    return [answer_target(results, target, sampling=sampling) for target in sorted(set(targets))]
 
 
 def answer_target(
-    results: Results, target: float, space: SearchSpace | None = None, *, level: Level = 95
+    results: Results,
+    target: float,
+    space: SearchSpace | None = None,
+    *,
+    level: Level = 95,
+    sampling: Sampling | None = None,
 ) -> TargetAnswer:
     """Answer one target.
 
@@ -233,14 +263,19 @@ def answer_target(
         target: Test accuracy to reach, in 0..1.
         space: What the search may try, for `could_beat`; None where nothing else is asked about.
         level: Confidence of the intervals.
+        sampling: What the test set itself leaves open, for `new_samples`; None where it is not known.
 
     Raises:
         ValueError: The target or an accuracy is outside 0..1.
     """
     if not 0.0 <= target <= 1.0:
         raise ValueError(f"`target` must be an accuracy in 0..1, got {target}.")
-    depths = {depth: _answer_family(depth, family, target, level) for depth, family in by_depth(results).items()}
-    overall = {quantity: _smallest([found[quantity] for found in depths.values()]) for quantity in SHARES}
+    families = by_depth(results)
+    overall, depths = _answer_all(families, target, level)
+    if sampling is not None:
+        unseen, unseen_depths = _answer_all(families, target, level, sampling)
+        overall = _with_new_samples(overall, unseen)
+        depths = {depth: _with_new_samples(found, unseen_depths[depth]) for depth, found in depths.items()}
     within = {
         depth: {quantity: _compared(depth, found[quantity], overall[quantity]) for quantity in SHARES}
         for depth, found in depths.items()
@@ -288,9 +323,28 @@ def interval_ends(sizes: Sequence[tuple[int, Verdict]]) -> tuple[int, int]:
     return low, high
 
 
-def _answer_family(depth: int, family: Results, target: float, level: Level) -> Findings:
-    judged = evidence(family, target, level)
-    return {quantity: _answer_one(depth, family, judged, quantity) for quantity in SHARES}
+def _answer_all(
+    families: Mapping[int, Results], target: float, level: Level, sampling: Sampling | None = None
+) -> tuple[Findings, dict[int, Findings]]:
+    """Answer over all depths, and for each depth."""
+    depths: dict[int, Findings] = {}
+    for depth, family in families.items():
+        judged = evidence(family, target, level, sampling)
+        depths[depth] = {quantity: _answer_one(depth, family, judged, quantity) for quantity in SHARES}
+    return {quantity: _smallest([found[quantity] for found in depths.values()]) for quantity in SHARES}, depths
+
+
+def _with_new_samples(findings: Findings, unseen: Findings) -> Findings:
+    """Give each answer the interval of its counterpart for new samples."""
+    return {
+        quantity: replace(found, new_samples=ends(unseen[quantity])) if isinstance(found, Answer) else found
+        for quantity, found in findings.items()
+    }
+
+
+def ends(finding: Finding) -> tuple[int, int | None]:
+    """Return the ends of a finding's interval; one that is not reached or not settled has no upper end."""
+    return finding.interval if isinstance(finding, Answer) else (finding.at_least, None)
 
 
 def _answer_one(

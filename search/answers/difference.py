@@ -13,8 +13,8 @@ than 0.1 %. The same holds for the interval of M - N. `benchmarks/comparison_err
 
 Over all depths an upper end may err once for every depth that is just short of the share, as `answer` says. The
 argument asks that the studies' accuracies are independent, or rise together as those from shared seeds do.
-Answers speak of one test set and one split of the training samples. Studies that do not share them may differ for that
-reason alone; `unlike` says so.
+Answers speak of one test set. Where verified networks do not train on the whole training file, they speak of one split,
+too. Studies that do not share these may differ for that reason alone; `unlike` says so.
 
 The same rule at the level 99 % errs with at most 1 %. The highest level at which two answers differ is `sure`.
 """
@@ -22,7 +22,7 @@ The same rule at the level 99 % errs with at most 1 %. The highest level at whic
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from fewest.search.answers.answer import Answer, Finding
+from fewest.search.answers.answer import Finding, ends
 from fewest.search.answers.evidence import Level
 from fewest.search.answers.wording import plural
 
@@ -106,6 +106,7 @@ def difference(first: tuple[Finding, Finding], second: tuple[Finding, Finding]) 
         second: The second study's answer at these levels.
 
     Example:
+        >>> from fewest.search.answers.answer import Answer
         >>> def of(low, high):
         ...     return Answer(high, (high,), (low, high), 0.95, 20)
         >>> difference((of(13, 14), of(12, 14)), (of(10, 12), of(10, 13)))
@@ -119,10 +120,5 @@ def difference(first: tuple[Finding, Finding], second: tuple[Finding, Finding]) 
 
 
 def _interval(first: Finding, second: Finding) -> tuple[int | None, int | None]:
-    (a, b), (c, d) = _ends(first), _ends(second)
+    (a, b), (c, d) = ends(first), ends(second)
     return None if b is None else c - b, None if d is None else d - a
-
-
-def _ends(finding: Finding) -> tuple[int, int | None]:
-    """Return the ends of an answer's interval; one that is not reached or not settled has no upper end."""
-    return finding.interval if isinstance(finding, Answer) else (finding.at_least, None)

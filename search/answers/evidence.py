@@ -4,24 +4,22 @@ A size's accuracies go in; z and a verdict come out. `answer` turns the verdicts
 
 One size
 --------
-Take m accuracies of one size, with mean y and variance s^2, a target t and a required share q. The (1 - q)
-quantile of the accuracies is y + k s, where k is the normal quantile of 1 - q. The share p(n) of all seeds that
+Let a size's accuracies have the mean y and the standard deviation s, with a target t and a required share q. The
+(1 - q) quantile of the accuracies is y + k s, where k is the normal quantile of 1 - q. The share p(n) of all seeds that
 reach t is at least q when this quantile is at least t. So each size is judged by
 
-    T = (y + k s - t) / (s sqrt(1 / m + k^2 / (2 v))).
+    T = (y + k s - t) / sqrt(E^2 + k^2 s^2 / (2 v)).
 
-The denominator is the large-sample error of y + k s, with v degrees of freedom in s. T is read as Student's t
-with v degrees of freedom and turned into a normal z (Wallace 1959).
+`pooling` estimates y and s from the size's own seeds and its neighbours'. E is the standard error of y, and v are the
+degrees of freedom of s, so the denominator is the large-sample error of y + k s. T is read as Student's t with v
+degrees of freedom and turned into a normal z (Wallace 1959).
 
 The accuracies say more than pass or fail, and that makes twenty seeds enough: twenty passes of twenty alone do
 not show p >= 0.9 at 95 %.
 
-s^2 is moderated as in Smyth (2004). The prior is worth three degrees of freedom, at the median variance of the
-five nearest sizes. It is the median because small networks with dead units have a long lower tail, which their
-neighbours should not inherit.
-
 The verdict is "at least" when z exceeds the bound below, "below" when -z does, and "open" otherwise. Either
-verdict needs the pass count to agree, so that a wrong shape of the distribution cannot decide alone:
+verdict needs the size's own pass count to agree, so that neither a wrong shape of the distribution nor a neighbour can
+decide alone:
 
 - The observed share lies on the same side of q.
 - A count so lopsided has an exact binomial probability of at most 15 % at p(n) = q. A unanimous count always
@@ -30,11 +28,11 @@ verdict needs the pass count to agree, so that a wrong shape of the distribution
 Seeds that failed
 -----------------
 A seed whose training failed, as when its loss is no longer finite, has no accuracy. It misses every target, so it
-counts among the m seeds and never among those that pass. It is no point of the distribution either: a 0 would
+counts among the size's seeds and never among those that pass. It is no point of the distribution either: a 0 would
 stretch s and hide what the others say. So a size with failed seeds is judged by its pass count alone. z is then
 the normal quantile of the exact binomial tail at p(n) = q. The tail has at least so many passes when the share is at
 least q, else at most so many. This assumes nothing of the accuracies, errs less than the bound allows, and needs more
-seeds. The other seeds of the size still give a variance to its neighbours.
+seeds. The other seeds of the size still say something of its neighbours.
 
 None of this applies without failed seeds. Failures too rare to be seen are covered by the assumption on the
 distribution, like any rare accident. Versions up to 0.1 wrote an accuracy of 0 for a failed seed; it stays a 0.
@@ -44,38 +42,48 @@ Looking more than once
 A size is looked at after every few seeds. So z is held to a boundary of Wang and Tsiatis (1987), their
 Delta = 0.4, which spends the error over the looks:
 
-    bound(m) = 2.35 (cap / m)^0.1    for m <= cap = 20 seeds.
+    bound(w) = 2.50 (cap / w)^0.1    for w <= cap = 20 seeds,    2.50 from there on.
 
-Five looks at equal distances then err to one side with 2.0 %, by numerical integration, which a test repeats. The
-0.5 % left pays for seeds added later. Between cap and 2 cap the bound is the normal quantile of 0.25 %. Each further
+w is what the estimate is worth: the number of seeds that would say as much alone, at least the size's own. Alone, five
+looks at equal distances err to one side with 1.3 %, by numerical integration, which a test repeats. With neighbours
+the first look is often worth 16 seeds already; six looks from there to 56 err with 1.9 %. The 0.5 % left pays for seeds
+added later: with more than 20 of its own, a size's bound is the normal quantile of 0.25 % up to 40, and each further
 doubling has half the error of the one before.
 
-At the level 99 %, in place of 95 %, 2.89 stands for 2.35, and all errors are a fifth.
+At the level 99 %, in place of 95 %, 3.06 stands for 2.50, and the errors are a fifth.
 
-The bound depends on the number of seeds only. So an answer needs no history of looks, and any rule may choose
+The bound depends on what is known only. So an answer needs no history of looks, and any rule may choose
 what to train next and stop at any time.
+
+New samples
+-----------
+The test set is a sample itself: another one of as many samples gives other accuracies, to all seeds of a size alike.
+Let V be the variance of the size's mean accuracy for that reason. A verdict about accuracy on samples that nobody has
+seen adds V to the squared error in T. Neighbours do not lessen V: they were scored on the same samples. The count must
+agree with a margin: for "at least" those seeds pass that reach t + 1.96 sqrt(V), for "below" those that reach
+t - 1.96 sqrt(V). So a verdict never says more than that about this test set. Seeds differ a little less on all samples
+than on some, which is left out: it makes the spread, and so the interval, too large rather than too small.
 
 Only the standard library is used. `fewest answer` must start at once, and importing SciPy's statistics would take
 longer than the whole command may. The tests compare the closed forms with SciPy.
 
 References:
-    G. K. Smyth (2004), Linear models and empirical Bayes methods, section 3: moderated variances.
     D. L. Wallace (1959), Bounds on normal approximations to Student's and the chi-square distributions.
     S. K. Wang, A. A. Tsiatis (1987), Approximately optimal one-parameter boundaries for group sequential
         trials.
-    E. B. Wilson, M. M. Hilferty (1931), The distribution of chi-square.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from statistics import NormalDist, fmean, median, variance
+from statistics import NormalDist
 from typing import Literal, NamedTuple, TypeAlias
 
-from fewest.search.answers.results import Results, trained
+from fewest.search.answers.pooling import FEWEST_SEEDS, Estimate, estimates
+from fewest.search.answers.results import Results
 from fewest.search.settings.space import Architecture
 
-__all__ = ["CAP", "FEWEST_SEEDS", "SHARES", "Evidence", "Level", "Quantity", "Verdict", "bound", "evidence"]
+__all__ = ["CAP", "FEWEST_SEEDS", "SHARES", "Evidence", "Level", "Quantity", "Sampling", "Verdict", "bound", "evidence"]
 
 Quantity: TypeAlias = Literal["possible", "typical", "reliable"]
 
@@ -85,19 +93,19 @@ SHARES: Mapping[Quantity, float] = {"possible": 0.05, "typical": 0.5, "reliable"
 CAP = 20
 """Seeds of one architecture that the boundary is planned for; more may be added later."""
 
-FEWEST_SEEDS = 3
-"""Least number of seeds for a verdict or an answer: with fewer the spread is unknown."""
-
 Verdict: TypeAlias = Literal["below", "open", "at least"]
 """Judgement of p(n) against the required share."""
+
+Sampling: TypeAlias = Mapping[Architecture, float]
+"""Variance of each architecture's mean test accuracy over test sets of as many samples; unknown where it is missing."""
 
 Level: TypeAlias = Literal[95, 99]
 """Confidence of an interval, in per cent; each of the two verdicts at its ends errs with half of what is left."""
 
 _NORMAL = NormalDist()
 
-_BOUNDARY: Mapping[Level, float] = {95: 2.35, 99: 2.89}
-"""The bound after `CAP` seeds: with `_FLATNESS`, five looks err to one side with 2.0 % (0.4 %)."""
+_BOUNDARY: Mapping[Level, float] = {95: 2.50, 99: 3.06}
+"""The bound of an estimate that is worth `CAP` seeds or more; see "Looking more than once" for its error."""
 
 _FLATNESS = 0.1
 """1/2 - Delta: 0 would be Pocock's level boundary."""
@@ -111,17 +119,8 @@ _SURPRISE = 0.15
 _TOLERANCE = 1e-6
 """Slack for accuracies that come as float32: 9,500 of 10,000 is then 0.94999999."""
 
-_LEAST_SD = 1e-4
-"""Least standard deviation: seeds that agree exactly still leave a doubt of one sample in ten thousand."""
-
 _LEAST_TAIL = 1e-300
 """Least probability of a binomial tail: the normal quantile of 0 is infinite."""
-
-_PRIOR_DEGREES = 3.0
-"""Weight of the neighbours' median variance, in degrees of freedom."""
-
-_NEIGHBOURS = 2
-"""Number of neighbouring sizes on either side in the prior variance."""
 
 
 class Evidence(NamedTuple):
@@ -133,30 +132,42 @@ class Evidence(NamedTuple):
         z: Standard normal if p(n) equals the required share; positive for a larger p(n). 0 with fewer than
             `FEWEST_SEEDS` seeds.
         verdict: "open" unless |z| exceeds the bound and the pass count agrees.
+        worth: Number of seeds that would say as much without the neighbours.
     """
 
     seeds: int
     share: float
     z: float
     verdict: Verdict
+    worth: float
 
 
-def bound(seeds: int, level: Level = 95) -> float:
-    """Return the bound that |z| must exceed for a verdict after `seeds` seeds; see "Looking more than once".
+def bound(seeds: int, level: Level = 95, worth: float = 0.0) -> float:
+    """Return the bound that |z| must exceed for a verdict; see "Looking more than once".
+
+    Args:
+        seeds: Number of the size's own seeds.
+        level: Confidence of the intervals.
+        worth: Number of seeds that would say as much without neighbours, if more than `seeds`.
 
     >>> [round(bound(seeds), 2) for seeds in (4, 8, 12, 16, 20, 40, 80)]
-    [2.76, 2.58, 2.47, 2.4, 2.35, 2.81, 3.02]
-    >>> [round(bound(seeds, 99), 2) for seeds in (4, 20, 40)]
-    [3.39, 2.89, 3.29]
+    [2.94, 2.74, 2.63, 2.56, 2.5, 2.81, 3.02]
+    >>> round(bound(4, worth=16.0), 2), round(bound(4, 99), 2)
+    (2.56, 3.59)
     """
     if seeds <= CAP:
-        return _BOUNDARY[level] * math.pow(CAP / seeds, _FLATNESS)
+        return _BOUNDARY[level] * math.pow(max(1.0, CAP / max(worth, seeds)), _FLATNESS)
     doubling = math.ceil(math.log2(seeds / CAP))
-    one_sided = (100 - level) / 200.0
-    return -_NORMAL.inv_cdf(_LATER_SHARE * one_sided / 2.0 ** (doubling - 1))
+    return -_NORMAL.inv_cdf(_LATER_SHARE * _one_sided(level) / 2.0 ** (doubling - 1))
 
 
-def evidence(family: Results, target: float, level: Level = 95) -> dict[Architecture, dict[Quantity, Evidence]]:
+def _one_sided(level: Level) -> float:
+    return (100 - level) / 200.0
+
+
+def evidence(
+    family: Results, target: float, level: Level = 95, sampling: Sampling | None = None
+) -> dict[Architecture, dict[Quantity, Evidence]]:
     """Judge every architecture of one depth against every share.
 
     Verdicts never contradict each other. A size judged "at least" for a larger share is so for the smaller ones, and a
@@ -166,55 +177,70 @@ def evidence(family: Results, target: float, level: Level = 95) -> dict[Architec
         family: Results of one depth, smallest size first, as `by_depth` returns them.
         target: Accuracy to reach, in 0..1.
         level: Confidence of the intervals that the verdicts make.
+        sampling: What the test set itself leaves open: the verdicts are then about new samples. None judges the
+            accuracies on this test set.
     """
-    spreads = _spreads(list(family.values()))
+    known = estimates(family)
     judged: dict[Architecture, dict[Quantity, Evidence]] = {}
-    for (architecture, accuracies), spread in zip(family.items(), spreads, strict=True):
-        found = {quantity: _judge(accuracies, spread, target, share, level) for quantity, share in SHARES.items()}
+    for architecture, accuracies in family.items():
+        unseen = 0.0 if sampling is None else sampling.get(architecture, math.inf)
+        found = {
+            quantity: _judge(accuracies, known.get(architecture), target, share, level, unseen)
+            for quantity, share in SHARES.items()
+        }
         judged[architecture] = _consistent(found)
     return judged
 
 
 def _judge(
-    accuracies: Sequence[float], spread: tuple[float, float], target: float, required: float, level: Level
+    accuracies: Sequence[float],
+    known: Estimate | None,
+    target: float,
+    required: float,
+    level: Level,
+    unseen: float,
 ) -> Evidence:
     """Judge one architecture against one required share.
 
     Args:
         accuracies: Test accuracy of each seed, in 0..1; NaN for a seed that failed.
-        spread: Standard deviation of the accuracies, and its degrees of freedom.
+        known: Estimate of their distribution; None with too few seeds for one.
         target: Accuracy to reach, in 0..1.
         required: Share of all seeds that must reach the target: q in the derivation above.
         level: Confidence of the intervals that the verdict makes.
+        unseen: Variance of the mean accuracy that comes from the test set: V in the derivation above.
     """
     seeds = len(accuracies)
     if seeds == 0:
-        return Evidence(0, math.nan, 0.0, "open")
-    passes = sum(value >= target - _TOLERANCE for value in accuracies)
-    share = passes / seeds
+        return Evidence(0, math.nan, 0.0, "open", 0.0)
+    share = _n_reach(accuracies, target) / seeds
     if seeds < FEWEST_SEEDS:
-        return Evidence(seeds, share, 0.0, "open")
+        return Evidence(seeds, share, 0.0, "open", seeds)
+    margin = -_NORMAL.inv_cdf(_one_sided(level)) * math.sqrt(unseen)
+    surely, maybe = (_n_reach(accuracies, target + shift) for shift in (margin, -margin))
     # A failed seed counts as a miss but has no accuracy, so only the count is left to judge by.
-    if any(map(math.isnan, accuracies)):
-        z = _z_of_count(seeds, passes, required)
+    if known is None or any(map(math.isnan, accuracies)):
+        z, worth = _z_of_count(seeds, surely if share >= required else maybe, required), float(seeds)
+        z = max(z, 0.0) if share >= required else min(z, 0.0)
     else:
-        z = _z_of_accuracies(accuracies, spread, target, required)
+        z, worth = _z_of_estimate(known, target, required, unseen), known.worth(_quantile_of(required))
     verdict: Verdict = "open"
-    limit = bound(seeds, level)
-    if z > limit and share >= required and _rare(seeds, seeds - passes, 1.0 - required):
+    limit = bound(seeds, level, worth)
+    if z > limit and surely >= required * seeds and _rare(seeds, seeds - surely, 1.0 - required):
         verdict = "at least"
-    elif z < -limit and share < required and _rare(seeds, passes, required):
+    elif z < -limit and maybe < required * seeds and _rare(seeds, maybe, required):
         verdict = "below"
-    return Evidence(seeds, share, z, verdict)
+    return Evidence(seeds, share, z, verdict, worth)
 
 
-def _z_of_accuracies(accuracies: Sequence[float], spread: tuple[float, float], target: float, required: float) -> float:
-    """Return z from the accuracies themselves; the arguments are those of `_judge`."""
-    sd, degrees = spread
-    quantile = _quantile_of(required)
-    # The mean and the deviation each have an error; a demanding share leans on the deviation, the median not at all.
-    error = sd * math.sqrt(1.0 / len(accuracies) + quantile**2 / (2.0 * degrees))
-    return _normal_of_t((fmean(accuracies) + quantile * sd - target) / error, degrees)
+def _n_reach(accuracies: Sequence[float], target: float) -> int:
+    return sum(value >= target - _TOLERANCE for value in accuracies)
+
+
+def _z_of_estimate(known: Estimate, target: float, required: float, unseen: float) -> float:
+    """Return z from the accuracies' distribution; the arguments are those of `_judge`."""
+    quantile, error = known.quantile(_quantile_of(required))
+    return _normal_of_t((quantile - target) / math.hypot(error, math.sqrt(unseen)), known.degrees)
 
 
 @lru_cache(maxsize=4096)
@@ -256,32 +282,6 @@ def _consistent(found: Mapping[Quantity, Evidence]) -> dict[Quantity, Evidence]:
             verdict = "below"
         consistent[quantity] = found[quantity]._replace(verdict=verdict)
     return consistent
-
-
-def _spreads(family: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
-    """Estimate the standard deviation between seeds and its degrees of freedom, for each size of a depth in turn.
-
-    Each size's own variance is moderated towards the median variance of the sizes nearest to it. That takes at
-    least three of them, since a median of two is no safer than either.
-    """
-    scored = [trained(seeds) for seeds in family]
-    own = [(variance(seeds), len(seeds) - 1) if len(seeds) >= FEWEST_SEEDS else None for seeds in scored]
-    spreads: list[tuple[float, float]] = []
-    for place, mine in enumerate(own):
-        if mine is None:  # Not used: so few seeds get no verdict.
-            spreads.append((math.inf, 1.0))
-            continue
-        near = [pair for pair in own[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1] if pair is not None]
-        pooled, degrees = mine
-        if len(near) >= 3:
-            # A variance estimated from few seeds is skewed: its median lies below the true one. Dividing by the
-            # median of chi-square over its degrees of freedom (Wilson and Hilferty 1931) corrects for that.
-            prior = median(value / (1.0 - 2.0 / (9.0 * df)) ** 3 for value, df in near)
-            pooled = (_PRIOR_DEGREES * prior + degrees * pooled) / (_PRIOR_DEGREES + degrees)
-            spreads.append((max(math.sqrt(pooled), _LEAST_SD), _PRIOR_DEGREES + degrees))
-        else:
-            spreads.append((max(math.sqrt(pooled), _LEAST_SD), float(degrees)))
-    return spreads
 
 
 @lru_cache

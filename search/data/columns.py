@@ -8,7 +8,6 @@ refused by name, since a network that is given them learns nothing that holds fo
 
 import contextlib
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
@@ -23,6 +22,7 @@ from fewest.search.data.scaling import Scaling, features, flag_scaling, joined
 from fewest.search.data.tables import NUMBER
 from fewest.search.data.text_columns import MISSING, places
 from fewest.search.settings.config import shown
+from fewest.search.settings.spelling import setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,7 +213,7 @@ def require_columns(frame: "pd.DataFrame", columns: Iterable[str], name: str) ->
 
 
 def as_times(column: "pd.Series[Any]", label: str, name: str) -> NDArray[np.float64]:
-    """Read a column of times: numbers, or dates as their seconds since 1970; errors name the option `--order`.
+    """Read a column of times: numbers, or dates as their seconds since 1970; errors name the setting `data.order`.
 
     Raises:
         DataError: A row has no time, or the values are neither numbers nor dates.
@@ -237,8 +237,9 @@ def as_times(column: "pd.Series[Any]", label: str, name: str) -> NDArray[np.floa
     times = None if kind not in ("number", "decimal comma", "date") else _numbers(values, kind)
     if times is None or not np.isfinite(times).all():
         raise DataError(
-            f"`--order` must name a column of finite numbers or of dates such as 2024-12-31, but {shown(label)} of "
-            f"{name} holds values such as {shown(str(values.iloc[0])[:40])}."
+            setting("data.order"),
+            f" must name a column of finite numbers or of dates such as 2024-12-31, but {shown(label)} of "
+            f"{name} holds values such as {shown(str(values.iloc[0])[:40])}.",
         )
     return times
 
@@ -365,10 +366,10 @@ def _present(column: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def _refused(label: str, name: str, fault: str, otherwise: str = "") -> DataError:
-    ignore = shlex.quote(label) if label.isprintable() else shown(label)
     return DataError(
-        f"Column {shown(label)} of {name} cannot be an input: it {fault}. Therefore {otherwise}leave it out with "
-        f"`--ignore {ignore}`."
+        f"Column {shown(label)} of {name} cannot be an input: it {fault}. Therefore {otherwise}leave it out with ",
+        setting("data.ignore", [label]),
+        ".",
     )
 
 

@@ -19,6 +19,7 @@ from fewest.search.data.splitting import LEAST_SAMPLES, stratified_split
 from fewest.search.data.tables import NUMBER, Table, is_table, read_table
 from fewest.search.data.text_columns import release_memory, with_numbers
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
+from fewest.search.settings.spelling import LABEL, setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,16 +113,16 @@ def labelled(
 def _label_of(frame: "pd.DataFrame", choice: DataConfig, name: str) -> tuple[str, str]:
     """Return the column of the labels, and a sentence that says which it is."""
     columns = list(map(str, frame.columns))
-    splitting = ((choice.group, "--group"), (choice.order, "--order"))
-    ignoring = ((ignored, "--ignore") for ignored in choice.ignore)
-    for wanted, option in ((choice.label, "--label"), *ignoring, *splitting):
+    splitting = ((choice.group, setting("data.group")), (choice.order, setting("data.order")))
+    ignoring = ((ignored, setting("data.ignore")) for ignored in choice.ignore)
+    for wanted, option in ((choice.label, LABEL), *ignoring, *splitting):
         if wanted is not None and wanted not in columns:
             hint = did_you_mean(wanted, columns) or "."
             raise DataError(
-                f"`{option}` must name a column of {name}, got {shown(wanted)}{hint} It has {listed(columns)}."
+                option, f" must name a column of {name}, got {shown(wanted)}{hint} It has {listed(columns)}."
             )
         if wanted is not None and wanted == choice.label and (wanted, option) in splitting:
-            raise DataError(f"`{option}` must name another column than the labels, got {shown(wanted)} for both.")
+            raise DataError(option, f" must name another column than the labels, got {shown(wanted)} for both.")
     if choice.label is not None:
         return choice.label, f"Label: {one_line(choice.label)}."
     last = _last(columns, choice)
@@ -169,7 +170,9 @@ def _as_labels(column: "pd.Series[Any]", label: str, name: str, like: NDArray[An
     if odd := odd_type(column):
         raise DataError(
             f"Column {shown(label)} of {name} must hold classes, got values of the type {odd}. "
-            "Name another column with `--label`."
+            "Name another column with ",
+            LABEL,
+            ".",
         )
     n_missing = int((column.isna() | (column == "")).sum())
     if n_missing:
@@ -187,7 +190,9 @@ def _as_labels(column: "pd.Series[Any]", label: str, name: str, like: NDArray[An
     if longest > LONGEST_LABEL:
         raise DataError(
             f"Column {shown(label)} of {name} must hold classes, got text of up to {longest:,} characters. Name "
-            "another column with `--label`."
+            "another column with ",
+            LABEL,
+            ".",
         )
     return np.asarray(different.to_numpy(dtype=str)[codes])
 
@@ -199,7 +204,9 @@ def _whole(numbers: NDArray[Any], label: str, name: str) -> NDArray[np.int64]:
     if len(fractions):
         raise DataError(
             f"Column {shown(label)} of {name} must hold classes, got numbers such as {fractions[0]:g}: to predict "
-            "numbers is not what fewest does. Name another column with `--label`."
+            "numbers is not what fewest does. Name another column with ",
+            LABEL,
+            ".",
         )
     if np.abs(wide).max() > LARGEST_LABEL:
         raise DataError(
@@ -229,10 +236,11 @@ def _split(
     rare = classes[counts < LEAST_SAMPLES]
     if len(rare):
         words = listed([str(label) for label in rare], 4)
-        hint = " Is the column one of classes? `--label` names another." if len(classes) > len(y) / 4 else ""
+        hint = (" Is the column one of classes? ", LABEL, " names another.") if len(classes) > len(y) / 4 else ()
         raise DataError(
             f"Every class of {name} must have at least {LEAST_SAMPLES} rows, one each to train, validate and test; "
-            f"too few have {words}.{hint}"
+            f"too few have {words}.",
+            *hint,
         )
     if blocks is not None:
         return split_blocks(blocks, codes, classes, share, seed=0, part="test", then=2, name=name)

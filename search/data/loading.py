@@ -117,7 +117,10 @@ def assembled(
         metric=choice.metric,
         notes=(*arrays.notes, *said),
     )
-    return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test), guessing(y_train, y_test))
+    counts = np.bincount(y_test, minlength=len(classes)).tolist() if choice.metric == "balanced_accuracy" else ()
+    return data, SealedTest(
+        len(y_test), lambda: TestData(x_test, y_test), guessing(y_train, y_test), class_counts=tuple(counts)
+    )
 
 
 def _taken(x: Images, rows: slice | NDArray[np.intp]) -> Images:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from fewest.search.data.errors import DataError, listed, reason
 from fewest.search.data.scaling import Scaling
 from fewest.search.settings.config import shown
+from fewest.search.settings.spelling import setting
 from fewest.storage.files.atomic import replacing
 
 __all__ = [
@@ -146,11 +147,12 @@ def require_memory(n_bytes: int, name: str, n_rows: int | None = None) -> None:
     available = available_memory()
     if n_bytes > available:
         fitting = rounded_down(0.9 * (n_rows or 0) * available / n_bytes)
-        advice = f"Take a sample with `--rows {fitting}`" if fitting else "Store fewer samples, or smaller types"
+        sample = ("Take a sample with ", setting("data.rows", fitting), ".")
         takes = "its inputs would" if n_rows else "its arrays say that they"
         raise DataError(
             f"{shown(name)} must fit into memory; {takes} take {n_bytes / 1e9:,.1f} GB, and "
-            f"{available / 1e9:,.1f} GB are free. {advice}."
+            f"{available / 1e9:,.1f} GB are free. ",
+            *(sample if fitting else ["Store fewer samples, or smaller types."]),
         )
 
 

@@ -70,6 +70,9 @@ class DataDescription(BaseModel):
         columns: What was found and made of a table's columns, in lines for the user.
         guessing: What each metric gives to guessing on the test set; empty in a study of an older version.
         notes: What was found of other data, in lines for the user.
+        verifies_on_whole: Whether verified networks train on the validation samples, too. False where the protocol
+            needs those to end a training, and in a study of an older version.
+        test_counts: Test samples of each class where the metric weighs classes; else empty.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -84,6 +87,8 @@ class DataDescription(BaseModel):
     columns: list[str] = Field(default_factory=list)
     guessing: dict[Metric, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)
+    verifies_on_whole: bool = False
+    test_counts: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
 
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the trainable weights and biases of an architecture on these data."""
@@ -199,9 +204,17 @@ def stored_config(name: str, attributes: Mapping[str, Any]) -> StudyConfig:
     if not isinstance(settings, Mapping):
         raise DamagedStudyError(name, f"`settings` must be a table of settings, got {shortened(settings)}.")
     try:
-        return checked_config(settings, name)
+        return checked_config(_present_settings(settings), name)
     except SettingsError as error:
         raise DamagedStudyError(name, f"its `settings` cannot be read: {error}") from None
+
+
+def _present_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what older versions stored and always had the present meaning: a search for few neurons."""
+    space = settings.get("space")
+    if not isinstance(space, Mapping) or space.get("size") != "neurons":
+        return dict(settings)
+    return {**settings, "space": {name: value for name, value in space.items() if name != "size"}}
 
 
 def checked_config(settings: Mapping[str, Any], name: str) -> StudyConfig:

@@ -33,8 +33,8 @@ from fewest.search.verification.shapes import crossing_shape, shape_of_size
 __all__ = ["Rule", "candidates", "is_between_looks", "next_seeds", "to_next_look", "worth_more"]
 
 _NORMAL = NormalDist()
-_CLEAR = 4.0
-"""|z| from which a candidate is far from the crossing, not just beside it."""
+_CLEAR = 2.0
+"""Standard deviations between seeds from which a candidate is far from the crossing, not just beside it."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ class Rule:
     """The numbers of seeds, and when to stop.
 
     Attributes:
-        look: Seeds that an architecture gets at a time. Fewer than four mean more looks than the bound allows for:
-            looking after every seed errs with 3.0 % to one side, not 2.0 %.
+        look: Seeds that an architecture gets at a time. Fewer than four mean more looks than the bound allows for.
         cap: Most seeds that an architecture gets. Beyond `answers.CAP` looks are at its doublings, as `bound`
             wants.
         least_chance: An open architecture gets more seeds while they settle it with at least this chance.
@@ -51,7 +50,7 @@ class Rule:
 
     look: int = 4
     cap: int = CAP
-    least_chance: float = 0.5
+    least_chance: float = 0.8
 
     def __post_init__(self) -> None:
         if not 1 <= self.look <= self.cap:
@@ -71,8 +70,8 @@ def candidates(
     target from all trials of its depth (`shapes`). Its shape, scaled, represents the other sizes. A depth that does not
     reach the target crosses at its largest width, or its best network.
 
-    Seven sizes around the crossing are candidates: its neighbours or, where it is large, sizes spread over a fifth of
-    it to either side. Sizes between them are added later if they matter. Softmax alone is always a candidate.
+    Five to seven sizes around the crossing are candidates: its neighbours or, where it is large, sizes spread over a
+    fifth of it to either side. Sizes between them are added later if they matter. Softmax alone is always a candidate.
 
     Args:
         trials: Architecture and validation accuracy of every complete trial; NaN is left out.
@@ -172,15 +171,15 @@ def _open_questions(depth: int, family: Results, target: float, space: SearchSpa
 def worth_more(found: Evidence, rule: Rule) -> bool:
     """Say whether seeds up to the cap have a fair chance of settling an open verdict.
 
-    The chance is the predictive one: given z after m seeds and a flat prior, z after M is normal with mean
-    z sqrt(M / m) and variance M / m - 1 (Spiegelhalter, Freedman & Blackburn 1986). One look alone never
-    ends it.
+    The chance is the predictive one: given z from what is worth m seeds and a flat prior, z at M is normal with mean
+    z sqrt(M / m) and variance M / m - 1 (Spiegelhalter, Freedman & Blackburn 1986). Neighbours add to m, and to M as
+    much: more seeds of this size alone are few beside what is known. One look alone never ends it.
     """
     if found.seeds >= rule.cap:
         return False
-    if found.seeds < 2 * rule.look:
+    if found.worth < 2 * rule.look:
         return True
-    ratio = rule.cap / found.seeds
+    ratio = (found.worth + rule.cap - found.seeds) / found.worth
     mean, sd, limit = found.z * math.sqrt(ratio), math.sqrt(ratio - 1.0), bound(rule.cap)
     chance = _NORMAL.cdf((mean - limit) / sd) + _NORMAL.cdf((-mean - limit) / sd)
     return chance >= rule.least_chance
@@ -216,7 +215,7 @@ def _clear_ends(
 ) -> tuple[bool, bool]:
     """Say whether the smallest size is clearly enough, and whether the largest is clearly too small."""
     smallest, largest = judged[known[min(known)]][quantity], judged[known[max(known)]][quantity]
-    return smallest.z > _CLEAR, largest.z < -_CLEAR
+    return smallest.z > _CLEAR * math.sqrt(smallest.worth), largest.z < -_CLEAR * math.sqrt(largest.worth)
 
 
 def _new_sizes(sizes: Sequence[int], low: int, high: int, waiting: set[int], clear: tuple[bool, bool]) -> list[int]:
@@ -244,13 +243,13 @@ def _new_sizes(sizes: Sequence[int], low: int, high: int, waiting: set[int], cle
 
 
 def _around(crossing: float) -> list[int]:
-    """Return seven sizes around the crossing: its neighbours, or where it is large, evenly within a fifth of it.
+    """Return sizes around the crossing: two neighbours on either side, and up to seven sizes within a fifth of it.
 
     >>> _around(13.0), _around(5.4), _around(60.0)
-    ([10, 11, 12, 13, 14, 15, 16], [2, 3, 4, 5, 6, 7, 8], [48, 52, 56, 60, 64, 68, 72])
+    ([10, 11, 12, 13, 14, 15, 16], [3, 4, 5, 6, 7], [48, 52, 56, 60, 64, 68, 72])
     """
-    reach = max(3.0, 0.2 * crossing)
-    return [round(crossing + reach * part / 3) for part in range(-3, 4)]
+    reach = max(2.0, 0.2 * crossing)
+    return sorted({round(crossing + reach * part / 3) for part in range(-3, 4)})
 
 
 def _step(size: int) -> int:

@@ -266,11 +266,11 @@ def test_the_beginning_of_a_text_is_looked_at_in_memory(tmp_path: Path, monkeypa
     csv = pytest.importorskip("pyarrow.csv")
     sources, look = [], csv.open_csv
 
-    def looked_at(source: Any, *args: Any) -> Any:
+    def spy(source: Any, *arguments: Any) -> Any:
         sources.append(type(source))
-        return look(source, *args)
+        return look(source, *arguments)
 
-    monkeypatch.setattr(csv, "open_csv", looked_at)
+    monkeypatch.setattr(csv, "open_csv", spy)
     (tmp_path / "it.csv").write_bytes(GOOD)
     read_table(tmp_path / "it.csv")
     assert sources == [pyarrow.BufferReader]
@@ -408,8 +408,8 @@ def test_a_bad_table_gets_one_line(case: str, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError) as refused:
         loaded(path, **choice)
-    assert said in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert said in refused.value.in_shell()
+    assert "\n" not in refused.value.in_shell()
 
 
 def made(tmp_path: Path, content: bytes, test: bytes | None = None, **choice: Any) -> Any:
