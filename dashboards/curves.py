@@ -22,7 +22,7 @@ from fewest.dashboards.style import (
     target_lines,
     thinned,
 )
-from fewest.search.answers.front import Size, pareto_front, points_of
+from fewest.search.answers.front import pareto_front, points_of
 from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import CurvePoint, TrialRecord
@@ -66,7 +66,6 @@ def curves_info(
     trials: Sequence[TrialRecord],
     curves: Mapping[int, Sequence[CurvePoint]],
     targets: Sequence[float],
-    size: Size = "neurons",
 ) -> CurvesInfo:
     """Gather what the figure shows of a study.
 
@@ -74,9 +73,8 @@ def curves_info(
         trials: The study's trials; only those that ended pruned or complete are shown.
         curves: Learning curves by `trial_id`. Points that are not finite are left out.
         targets: Accuracies asked for.
-        size: What the study minimises; it decides which trials are on the front.
     """
-    front = {point.trial for point in pareto_front(points_of(trials, size))}
+    front = {point.trial for point in pareto_front(points_of(trials))}
     shown = [
         _curve(trial, curves.get(trial.trial_id, ()), trial.number in front)
         for trial in sorted(trials, key=lambda trial: trial.number)
@@ -89,10 +87,9 @@ def plot_curves(
     trials: Sequence[TrialRecord],
     curves: Mapping[int, Sequence[CurvePoint]],
     targets: Sequence[float],
-    size: Size = "neurons",
 ) -> go.Figure:
     """Draw `curves_info`, which takes the same arguments; of very many curves off the front, an even selection."""
-    info = curves_info(trials, curves, targets, size)
+    info = curves_info(trials, curves, targets)
     figure = go.Figure()
     shown = "Validation accuracy after each epoch; crosses mark where trials were pruned"
     if not info.curves:

@@ -127,7 +127,7 @@ def plot_depth(
     for depth, line in info.lines.items():
         _draw_line(figure, axis, depth, line, info.accuracy_of)
     target_lines(figure, axis, [(target, f"target {short_percent(target)}") for target in info.targets])
-    figure.update_xaxes(size_axis((sum(point.widths) for point in points), "neurons"))
+    figure.update_xaxes(size_axis(sum(point.widths) for point in points))
     figure.update_yaxes(axis.layout(measured))
     return finish(figure, info.finding, shown)
 

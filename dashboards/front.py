@@ -23,7 +23,7 @@ from fewest.dashboards.style import (
     target_lines,
     thinned,
 )
-from fewest.search.answers.front import FrontPoint, Size, pareto_front, points_of, smallest_reaching, staircase
+from fewest.search.answers.front import FrontPoint, pareto_front, points_of, smallest_reaching, staircase
 from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import CurvePoint, TrialRecord
@@ -52,14 +52,12 @@ class FrontInfo:
     """What the figure shows.
 
     Attributes:
-        size: What the size counts.
         dots: Trials whose accuracy is known, by number.
         front: The front, from small to large.
         steps: Corners of the best accuracy known at each size.
-        targets: Each target with the fewest neurons (or parameters) on the front that reach it, or None.
+        targets: Each target with the fewest neurons on the front that reach it, or None.
     """
 
-    size: Size
     dots: tuple[Dot, ...]
     front: tuple[FrontPoint, ...]
     steps: tuple[tuple[int, float], ...]
@@ -74,9 +72,7 @@ class FrontInfo:
         if not reached:
             return f"No network reached a validation accuracy of {short_percent(self.targets[0][0])}"
         target, least = reached[-1]
-        what = (
-            "Softmax alone reached" if (self.size, least) == ("neurons", 0) else f"{_count(least, self.size)} reached"
-        )
+        what = f"{_count(least)} reached"
         missed = [target for target, least in self.targets if least is None]
         more = f"; no network reached {short_percent(missed[0])}" if missed else ""
         return f"{what} a validation accuracy of {short_percent(target)}{more}"
@@ -86,7 +82,6 @@ def front_info(
     trials: Sequence[TrialRecord],
     curves: Mapping[int, Sequence[CurvePoint]],
     targets: Sequence[float],
-    size: Size = "neurons",
 ) -> FrontInfo:
     """Gather what the figure shows of a study.
 
@@ -94,9 +89,8 @@ def front_info(
         trials: The study's trials, in any order.
         curves: Learning curves by `trial_id`; only those of pruned trials are looked at.
         targets: Accuracies asked for.
-        size: What the study minimises.
     """
-    front = pareto_front(points_of(trials, size))
+    front = pareto_front(points_of(trials))
     members = {point.trial for point in front}
     dots = [
         Dot(
@@ -109,12 +103,11 @@ def front_info(
             trial.number in members,
         )
         for trial in sorted(trials, key=lambda trial: trial.number)
-        for point in (_point(trial, curves.get(trial.trial_id, ()), size),)
+        for point in (_point(trial, curves.get(trial.trial_id, ())),)
         if point is not None
     ]
     reached = [(target, smallest_reaching(front, target)) for target in sorted(targets)]
     return FrontInfo(
-        size,
         tuple(dots),
         tuple(front),
         tuple(staircase(front, max((dot.size for dot in dots), default=0))),
@@ -126,10 +119,9 @@ def plot_front(
     trials: Sequence[TrialRecord],
     curves: Mapping[int, Sequence[CurvePoint]],
     targets: Sequence[float],
-    size: Size = "neurons",
 ) -> go.Figure:
     """Draw `front_info`, which takes the same arguments."""
-    info = front_info(trials, curves, targets, size)
+    info = front_info(trials, curves, targets)
     figure = go.Figure()
     shown = "Validation accuracy of every trial; along the line no smaller network was as accurate"
     if not info.dots:
@@ -139,28 +131,25 @@ def plot_front(
     _draw_steps(figure, axis, info.steps)
     for depth in sorted({len(dot.widths) for dot in info.dots if not dot.pruned}):
         _draw_complete(figure, axis, depth, [dot for dot in info.dots if not dot.pruned and len(dot.widths) == depth])
-    target_lines(figure, axis, [(target, _target_label(target, least, size)) for target, least in info.targets])
-    figure.update_xaxes(size_axis((dot.size for dot in info.dots), size))
+    target_lines(figure, axis, [(target, _target_label(target, least)) for target, least in info.targets])
+    figure.update_xaxes(size_axis(dot.size for dot in info.dots))
     figure.update_yaxes(axis.layout("validation accuracy"))
     return finish(figure, info.finding, shown)
 
 
-def _count(size: int, unit: Size) -> str:
-    return plural(size, unit.removesuffix("s"))
+def _count(neurons: int) -> str:
+    return plural(neurons, "neuron") if neurons else "Softmax alone"
 
 
-def _point(trial: TrialRecord, curve: Sequence[CurvePoint], size: Size) -> FrontPoint | None:
+def _point(trial: TrialRecord, curve: Sequence[CurvePoint]) -> FrontPoint | None:
     if trial.state != "pruned":
-        return next(iter(points_of([trial], size)), None)
-    count = trial.neurons if size == "neurons" else trial.parameters
+        return next(iter(points_of([trial])), None)
     shown = [point.val_accuracy for point in curve if math.isfinite(point.val_accuracy)]
-    return FrontPoint(trial.number, count, max(shown)) if shown and count is not None else None
+    return FrontPoint(trial.number, trial.neurons, max(shown)) if shown and trial.neurons is not None else None
 
 
-def _target_label(target: float, least: int | None, size: Size) -> str:
-    found = "not reached" if least is None else _count(least, size)
-    if (size, least) == ("neurons", 0):
-        found = "softmax alone"
+def _target_label(target: float, least: int | None) -> str:
+    found = "not reached" if least is None else _count(least).lower()
     return f"{short_percent(target)}: {found}"
 
 

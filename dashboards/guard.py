@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from fewest.dashboards.login import Login
 from fewest.dashboards.plain_errors import answer_in_a_line
 
 if TYPE_CHECKING:
@@ -75,6 +76,11 @@ class Guard:
         if refusal is not None:
             return answer_in_a_line(start_guarded, "403 Forbidden", refusal)
         return self._app(environ, start_guarded)
+
+    def admits(self, environ: "WSGIEnvironment") -> bool:
+        """Say whether a request may pass, the login behind the guard included."""
+        login = self._app
+        return self._refusal(environ) is None and (not isinstance(login, Login) or login.admits(environ))
 
     def _refusal(self, environ: "WSGIEnvironment") -> str | None:
         """Return the reason to refuse a request, or None."""

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from fewest.dashboards.colours import BLUE, MUTED
 from fewest.dashboards.elapsed import duration, seconds_worked, time_axis
 from fewest.dashboards.style import finish, percent, short_percent
-from fewest.search.answers.front import FrontPoint, Size, hypervolume, pareto_front, points_of
+from fewest.search.answers.front import FrontPoint, hypervolume, pareto_front, points_of
 from fewest.search.answers.wording import plural
 from fewest.storage.trials.records import TrialRecord
 
@@ -68,24 +68,24 @@ class HypervolumeInfo:
         return f"The front had {short_percent(ALMOST_ALL)} of its hypervolume after {after}"
 
 
-def hypervolume_info(trials: Sequence[TrialRecord], size: Size = "neurons") -> HypervolumeInfo:
+def hypervolume_info(trials: Sequence[TrialRecord]) -> HypervolumeInfo:
     """Gather what the figure shows of a study.
 
     Args:
         trials: The study's trials, in any order; those that ended count.
-        size: What the study minimises. The reference point is the largest size of a trial that ended.
+    The reference point is the largest size of a trial that ended.
     """
     ended = [trial for trial in trials if trial.state in ("complete", "pruned", "fail")]
     position = seconds_worked(ended)
     ordered = sorted(ended, key=lambda trial: (trial.completed is None, trial.completed or trial.number, trial.number))
-    counts = [trial.neurons if size == "neurons" else trial.parameters for trial in ended]
+    counts = [trial.neurons for trial in ended]
     max_size = max((count for count in counts if count is not None), default=0)
     front: list[FrontPoint] = []
     gains: list[Gain] = []
     seconds = 0.0
     for networks, trial in enumerate(ordered, 1):
         seconds = position(trial.completed) if trial.completed else seconds
-        for point in points_of([trial], size):
+        for point in points_of([trial]):
             if _is_new(point, front):
                 front = pareto_front([*front, point])
                 share = hypervolume(front, max_size=max_size) / math.log2(max_size + 1) if max_size else 0.0
@@ -93,11 +93,9 @@ def hypervolume_info(trials: Sequence[TrialRecord], size: Size = "neurons") -> H
     return HypervolumeInfo(tuple(gains), len(ended), seconds)
 
 
-def plot_hypervolume(
-    trials: Sequence[TrialRecord], size: Size = "neurons", *, against: Against = "networks"
-) -> go.Figure:
+def plot_hypervolume(trials: Sequence[TrialRecord], *, against: Against = "networks") -> go.Figure:
     """Draw `hypervolume_info`, which takes the same arguments, against networks or time."""
-    info = hypervolume_info(trials, size)
+    info = hypervolume_info(trials)
     figure, finding = go.Figure(), info.finding(against)
     shown = "Hypervolume of the front: the mean, over all sizes, of the best validation accuracy known"
     if info.almost is None:

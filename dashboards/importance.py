@@ -20,7 +20,6 @@ import plotly.graph_objects as go
 
 from fewest.dashboards.colours import BLUE, ORANGE
 from fewest.dashboards.style import finish, whole_percent
-from fewest.search.answers.front import Size
 from fewest.search.answers.wording import plural
 from fewest.search.settings.space import Architecture
 from fewest.storage.trials.records import TrialRecord
@@ -46,7 +45,7 @@ class Importance(NamedTuple):
     of_accuracy: float
     """Share of the variance of validation accuracy, in 0..1."""
     of_size: float
-    """Share of the variance of neurons or parameters, in 0..1."""
+    """Share of the variance of the number of neurons, in 0..1."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,11 @@ class ImportanceInfo:
     """What the figure shows.
 
     Attributes:
-        size: What the size counts.
         n_trials: Complete trials that count.
         needed: Fewest of them for an estimate.
         importances: Depth, then each layer; empty where there are too few trials or nothing varies.
     """
 
-    size: Size
     n_trials: int
     needed: int
     importances: tuple[Importance, ...]
@@ -75,36 +72,35 @@ class ImportanceInfo:
         of_accuracy, of_size = whole_percent(accuracy.of_accuracy), whole_percent(size.of_size)
         if accuracy is size:
             share = f"({of_accuracy} and {of_size})"
-            return f"Validation accuracy and the number of {self.size} vary most with the {accuracy.name} {share}"
+            return f"Validation accuracy and the number of neurons vary most with the {accuracy.name} {share}"
         return (
             f"Validation accuracy varies most with the {accuracy.name} ({of_accuracy}), "
-            f"the number of {self.size} with the {size.name} ({of_size})"
+            f"the number of neurons with the {size.name} ({of_size})"
         )
 
 
-def importance_info(trials: Sequence[TrialRecord], size: Size) -> ImportanceInfo:
+def importance_info(trials: Sequence[TrialRecord]) -> ImportanceInfo:
     """Gather what the figure shows of a study.
 
     Args:
         trials: The study's trials, in any order; complete ones with widths, size and accuracy count.
-        size: What the study minimises.
     """
     import numpy as np
 
     known = [
         (widths, count, accuracy)
-        for widths, count, accuracy in (_values(trial, size) for trial in trials)
+        for widths, count, accuracy in (_values(trial) for trial in trials)
         if widths is not None and count is not None and accuracy is not None
     ]
     columns = _columns([widths for widths, _, _ in known])
     needed = TRIALS_PER_COLUMN * max(1, sum(column.shape[1] for column in columns.values())) + 1
     if len(known) < needed or not columns:
-        return ImportanceInfo(size, len(known), needed, ())
+        return ImportanceInfo(len(known), needed, ())
     errors = np.array([-math.log10(max(1.0 - accuracy, _LEAST_ERROR)) for _, _, accuracy in known])
     sizes = np.array([math.log2(count + 1) for _, count, _ in known])
     of_accuracy, of_size = shares(columns, errors), shares(columns, sizes)
     found = (Importance(name, of_accuracy[name], of_size[name]) for name in columns)
-    return ImportanceInfo(size, len(known), needed, tuple(found))
+    return ImportanceInfo(len(known), needed, tuple(found))
 
 
 def shares(columns: Mapping[str, "Floats"], values: "Floats") -> dict[str, float]:
@@ -148,16 +144,16 @@ def shares(columns: Mapping[str, "Floats"], values: "Floats") -> dict[str, float
     return {name: scale * _mean_gain(group, len(names), known) for group, name in enumerate(names)}
 
 
-def plot_importance(trials: Sequence[TrialRecord], size: Size) -> go.Figure:
+def plot_importance(trials: Sequence[TrialRecord]) -> go.Figure:
     """Draw `importance_info`, which takes the same arguments."""
-    info = importance_info(trials, size)
+    info = importance_info(trials)
     figure = go.Figure()
     shown = "Share of the variance over complete trials that depth and each layer's width explain; the rest is chance"
     if not info.importances:
         return finish(figure, info.finding, shown, empty="Too few trials are complete yet.")
     for name, colour, explained in (
         ("of validation accuracy", BLUE, [one.of_accuracy for one in info.importances]),
-        (f"of the number of {size}", ORANGE, [one.of_size for one in info.importances]),
+        ("of the number of neurons", ORANGE, [one.of_size for one in info.importances]),
     ):
         figure.add_bar(
             x=[100 * share for share in explained],
@@ -181,10 +177,9 @@ def plot_importance(trials: Sequence[TrialRecord], size: Size) -> go.Figure:
     return finish(figure, info.finding, shown)
 
 
-def _values(trial: TrialRecord, size: Size) -> tuple[Architecture | None, int | None, float | None]:
+def _values(trial: TrialRecord) -> tuple[Architecture | None, int | None, float | None]:
     accuracy = trial.validation_accuracy if trial.state == "complete" else None
-    count = trial.neurons if size == "neurons" else trial.parameters
-    return trial.widths, count, accuracy if accuracy is not None and math.isfinite(accuracy) else None
+    return trial.widths, trial.neurons, accuracy if accuracy is not None and math.isfinite(accuracy) else None
 
 
 def _columns(architectures: Sequence[Architecture]) -> dict[str, "Floats"]:

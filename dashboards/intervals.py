@@ -13,7 +13,7 @@ from fewest.dashboards.colours import BLUE, GREEN, PAPER, VERMILION
 from fewest.dashboards.style import finish, short_percent, size_axis, size_position
 from fewest.search.answers.answer import Answer, Finding, Findings, TargetAnswer
 from fewest.search.answers.evidence import Quantity
-from fewest.search.answers.wording import WORDING, plural
+from fewest.search.answers.wording import WORDING, interval_words, plural
 
 __all__ = ["intervals_info", "plot_intervals"]
 
@@ -32,7 +32,8 @@ class Range(NamedTuple):
         neurons: The answer; None where there is none.
         low: The lower end of the 95 % interval, in neurons.
         high: Its upper end; None where no upper end is known.
-        said: The answer, or why there is none.
+        said: The answer with both its intervals, or why there is none.
+        new_samples: The interval for new samples; None where it is not known.
     """
 
     quantity: Quantity
@@ -40,6 +41,7 @@ class Range(NamedTuple):
     low: int
     high: int | None
     said: str
+    new_samples: tuple[int, int | None] | None = None
 
 
 class TargetRanges(NamedTuple):
@@ -95,12 +97,13 @@ def plot_intervals(targets: Sequence[TargetAnswer]) -> go.Figure:
     """Draw `intervals_info`, which takes the same argument."""
     info = intervals_info(targets)
     figure = go.Figure()
-    shown = "Fewest hidden neurons for each test accuracy: the mark is the answer, the bar its 95 % interval"
+    shown = "Fewest hidden neurons: the mark is the answer, the bar its 95 % interval, the line that for new samples"
     if not info.targets:
         return finish(figure, info.finding, shown, empty="Not yet verified on the test set.")
     ranges = [one for target in info.targets for one in target.ranges]
-    sizes = [end for one in ranges for end in (one.low, one.high, one.neurons) if end is not None]
-    axis = size_axis(sizes, "neurons")
+    ends = [(one.low, one.high, one.neurons, *(one.new_samples or ())) for one in ranges]
+    sizes = [end for known in ends for end in known if end is not None]
+    axis = size_axis(sizes)
     for quantity in _ORDER:
         rows = [(_row(info, target, one), one) for target in info.targets for one in target.ranges]
         _draw(figure, quantity, [(row, one) for row, one in rows if one.quantity == quantity], axis["range"][1])
@@ -126,7 +129,8 @@ def _of_target(target: TargetAnswer) -> TargetRanges:
 
 def _range(quantity: Quantity, found: Finding) -> Range:
     if isinstance(found, Answer):
-        return Range(quantity, found.neurons, *found.interval, said=str(found))
+        further = "" if found.new_samples is None else f", {interval_words(found.new_samples)} for new samples"
+        return Range(quantity, found.neurons, *found.interval, f"{found}{further}", found.new_samples)
     return Range(quantity, None, found.at_least, None, str(found))
 
 
@@ -151,13 +155,9 @@ def _row(info: IntervalsInfo, target: TargetRanges, one: Range) -> int:
 def _draw(figure: go.Figure, quantity: Quantity, rows: Sequence[tuple[int, Range]], right: float) -> None:
     colour = _COLOURS[quantity]
     for row, one in rows:
-        line = {"color": colour, "width": 7 if one.high is not None else 2}
-        if one.high is None:
-            line["dash"] = "2px,4px"
-        ends = [size_position(one.low), right if one.high is None else size_position(one.high)]
-        figure.add_scatter(
-            x=ends, y=[row, row], mode="lines", line=line, opacity=0.55, showlegend=False, hoverinfo="skip"
-        )
+        _draw_interval(figure, row, (one.low, one.high), colour, right, width=7 if one.high is not None else 2)
+        if one.new_samples is not None:
+            _draw_interval(figure, row, one.new_samples, colour, right, width=2)
     figure.add_scatter(
         x=[size_position(one.low if one.neurons is None else one.neurons) for _, one in rows],
         y=[row for row, _ in rows],
@@ -175,3 +175,13 @@ def _draw(figure: go.Figure, quantity: Quantity, rows: Sequence[tuple[int, Range
         hovertext=[f"<b>{WORDING[quantity].adverb}</b>: {one.said}" for _, one in rows],
         hovertemplate="%{hovertext}<extra></extra>",
     )
+
+
+def _draw_interval(
+    figure: go.Figure, row: int, interval: tuple[int, int | None], colour: str, right: float, *, width: int
+) -> None:
+    """Draw an interval as a line, dotted as far as `right` where it has no upper end."""
+    low, high = interval
+    line = {"color": colour, "width": width, "dash": "solid" if high is not None else "2px,4px"}
+    ends = [size_position(low), right if high is None else size_position(high)]
+    figure.add_scatter(x=ends, y=[row, row], mode="lines", line=line, opacity=0.55, showlegend=False, hoverinfo="skip")

@@ -15,7 +15,7 @@ from fewest.dashboards.live_state import LiveState, RunningTrial, SeenWorker
 from fewest.dashboards.text_plot import front_plot, sparkline
 from fewest.search.answers.answer import Findings
 from fewest.search.answers.front import smallest_reaching
-from fewest.search.answers.wording import WORDING, plural, short_percent
+from fewest.search.answers.wording import WORDING, interval_words, plural, scope_words, short_percent
 from fewest.search.settings.files import command_on
 from fewest.search.settings.space import describe
 
@@ -45,7 +45,9 @@ class _Part:
     lines: Callable[[int], Sequence[Line]]
 
 
-def screen(state: LiveState, width: int, height: int, *, plain: bool = False, live: bool = True) -> Text:
+def screen(
+    state: LiveState, width: int, height: int, *, plain: bool = False, live: bool = True, storage: str = ""
+) -> Text:
     """Write a study's state in at most `height` lines of at most `width` columns.
 
     Args:
@@ -54,8 +56,9 @@ def screen(state: LiveState, width: int, height: int, *, plain: bool = False, li
         height: Lines of the terminal, at least 1.
         plain: Whether to use ASCII alone.
         live: Whether the screen is kept up to date, and keys are listened to.
+        storage: The option of a command that names the storage; see `storage_option`.
     """
-    head = _wrapped([_opening(state), _standing(state)], width)
+    head = _wrapped([_opening(state, storage), _standing(state)], width)
     if state.trouble is not None:
         head += _wrapped([(state.trouble, "yellow")], width)
     foot: list[Line] = [(_farewell(state), "dim")] if live else []
@@ -86,11 +89,11 @@ def _part(lines: Sequence[Line], least: int) -> _Part:
     return _Part(min(len(lines), least), len(lines), lambda height: lines[:height])
 
 
-def _opening(state: LiveState) -> Line:
-    return f"{one_line(state.name)} on {one_line(state.dataset)}: {_stage(state)}", "bold"
+def _opening(state: LiveState, storage: str) -> Line:
+    return f"{one_line(state.name)} on {one_line(state.dataset)}: {_stage(state, storage)}", "bold"
 
 
-def _stage(state: LiveState) -> str:
+def _stage(state: LiveState, storage: str) -> str:
     """Say what the study is doing.
 
     Running trials without any worker belong to another program. Where nothing runs and a worker lives, it verifies.
@@ -99,11 +102,18 @@ def _stage(state: LiveState) -> str:
     if state.finished:
         return "finished"
     if state.counts.get("running", 0) and not (state.workers and alone):
-        left = "" if state.seconds_left is None else f", {_duration(state.seconds_left)} left at most"
-        return f"searching{left}"
+        return f"searching{_left(state)}"
     if not alone:
-        return "verifying"
-    return f"nobody works on it; `{command_on('resume', state.name)}` goes on"
+        return f"verifying{_left(state)}"
+    return f"nobody works on it; `{command_on('resume', state.name, storage)}` goes on"
+
+
+def _left(state: LiveState) -> str:
+    """Say about how long the study still takes; nothing where that is not known, or more than was expected."""
+    least, most = map(_duration, state.seconds_left or (0.0, 0.0))
+    if most == _duration(0.0):
+        return ""
+    return f", about {most} left" if least == most else f", about {least} to {most} left"
 
 
 def _standing(state: LiveState) -> Line:
@@ -127,12 +137,14 @@ def _answer_lines(state: LiveState) -> list[Line]:
         lines = [_heading("fewest so far, by validation accuracy")]
         for target in state.targets:
             point = smallest_reaching(state.front, target)
-            found = "not reached yet" if point is None else plural(point.size, state.size.removesuffix("s"))
+            found = "not reached yet" if point is None else plural(point.size, "neuron")
             lines.append((f"  {short_percent(target):>7}  {found}", ""))
         return lines
-    lines = [_heading("fewest hidden neurons, by test accuracy (95 % interval)")]
+    lines = [_heading(f"fewest hidden neurons, by test accuracy (95 % interval {scope_words(state.shares_split)})")]
     for answer in state.answers:
         lines.append((f"  {short_percent(answer.accuracy):>7}  {_found(answer.overall)}", ""))
+        if unseen := _unseen(answer.overall):
+            lines.append((f"           for new samples {unseen}", ""))
         if str(answer.overall["typical"]) == SOFTMAX and 1 in answer.by_depth:
             lines.append((f"           with one hidden layer {_found(answer.by_depth[1])}", ""))
     return lines
@@ -142,12 +154,18 @@ def _found(findings: Findings) -> str:
     return ", ".join(f"{findings[name]} {words.adverb}" for name, words in WORDING.items())
 
 
+def _unseen(findings: Findings) -> str:
+    """Write the intervals for new samples; empty where none is known."""
+    known = ((findings[name].new_samples, words.adverb) for name, words in WORDING.items())
+    return ", ".join(f"{interval_words(interval)} {adverb}" for interval, adverb in known if interval is not None)
+
+
 def _plot(state: LiveState, width: int, plain: bool) -> _Part:
     columns = min(width, MOST_PLOT_COLUMNS)
 
     def lines(height: int) -> list[Line]:
         drawn = front_plot(state.front, state.points, state.targets, columns, height - 1, plain=plain)
-        title = f"front: validation accuracy by {'hidden neurons' if state.size == 'neurons' else 'parameters'}"
+        title = "front: validation accuracy by hidden neurons"
         return [_heading(title), *((line, "cyan") for line in drawn)] if drawn else []
 
     return _Part(7, 14, lines) if lines(7) else _part([], 0)

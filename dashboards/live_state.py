@@ -9,15 +9,16 @@ Nothing here writes, and neither Optuna nor TensorFlow is loaded.
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
 from fewest.search.answers.answer import TargetAnswer, answer_targets
-from fewest.search.answers.front import FrontPoint, Size, pareto_front, points_of
+from fewest.search.answers.front import FrontPoint, pareto_front, points_of
 from fewest.search.answers.results import collect
+from fewest.search.answers.sampling import sampling_of
+from fewest.search.forecast import networks_left, watched
 from fewest.search.settings.files import is_finished
 from fewest.search.settings.space import Architecture
 from fewest.search.settings.stored import OurStudy, our_study
@@ -30,7 +31,7 @@ from fewest.storage.trials.silence import Sighting, observe
 from fewest.storage.trials.studies import read_study, read_trials
 from fewest.storage.trials.workers import WorkerRecord, read_workers
 
-__all__ = ["Follower", "LiveState", "RunningTrial", "SeenWorker", "seconds_left"]
+__all__ = ["Follower", "LiveState", "RunningTrial", "SeenWorker"]
 
 N_CURVES: Final = 12
 """Most running trials whose curves are read."""
@@ -74,13 +75,13 @@ class LiveState:
     Attributes:
         name: The study's name.
         dataset: Its data set's name.
-        size: Unit of size.
         n_trials: Networks of the search in all.
         n_epochs: Epochs of a training that nothing cuts short.
         counts: Numbers of trials by state.
         n_verified: Networks that verification has scored.
         finished: Whether nothing is left to do.
-        seconds_left: Seconds until the search has spent its trials, at its present speed; None if unknown.
+        seconds_left: The least and the most seconds until the study is answered, about; None if unknown. The search
+            ends early if its front levels off.
         targets: Target accuracies.
         points: Every complete trial.
         front: The front, smallest first.
@@ -89,17 +90,17 @@ class LiveState:
         running: Trials in training, the newest first, `N_CURVES` at most.
         pruned: Trials pruned last, the latest first.
         trouble: Why the storage could not be read just now; None if it could.
+        shares_split: Whether all verified networks trained on one split.
     """
 
     name: str
     dataset: str
-    size: Size
     n_trials: int
     n_epochs: int
     counts: Mapping[TrialState, int]
     n_verified: int
     finished: bool
-    seconds_left: float | None
+    seconds_left: tuple[float, float] | None
     targets: tuple[float, ...]
     points: Sequence[FrontPoint]
     front: tuple[FrontPoint, ...]
@@ -108,6 +109,7 @@ class LiveState:
     running: tuple[RunningTrial, ...]
     pruned: tuple[TrialRecord, ...]
     trouble: str | None = None
+    shares_split: bool = False
 
 
 class Follower:
@@ -126,7 +128,8 @@ class Follower:
         self._points: list[FrontPoint] = []
         self._front: list[FrontPoint] = []
         self._pruned: deque[TrialRecord] = deque(maxlen=N_PRUNED)
-        self._ended_at: deque[datetime] = deque(maxlen=N_LATEST)
+        self._latest: deque[TrialRecord] = deque(maxlen=N_LATEST)
+        self._seconds = 0.0
         self._seen: dict[str, Sighting] = {}
         self._first_beats: dict[str, int] = {}
         self._answered: tuple[object, ...] = ()
@@ -146,29 +149,27 @@ class Follower:
         """
         with reading(self._database, patience_seconds=0) as connection:
             ours = self._study(connection)
-            key, size = ours.record.study_id, ours.config.space.size
+            key = ours.record.study_id
             self._take_in(ours, read_trials(connection, key, since=self._next_id, also=self._unfinished_ids()))
             shown = sorted(self._unfinished, key=lambda trial: -trial.number)
             shown = [trial for trial in shown if trial.state == "running"][:N_CURVES]
             curves = read_curves_of(connection, [trial.trial_id for trial in shown])
-            workers = self._workers(read_workers(connection, key), now_seconds)
+            workers = tuple(self._workers(read_workers(connection, key), now_seconds))
             self._answer(connection, ours)
-        left = ours.config.n_trials - ours.record.n_ended
         return LiveState(
             name=ours.record.name,
             dataset=ours.data.name,
-            size=size,
             n_trials=ours.config.n_trials,
             n_epochs=ours.config.training.epochs,
             counts=ours.record.n_trials,
             n_verified=ours.record.n_verified,
             finished=is_finished(ours.record, ours.config),
-            seconds_left=seconds_left(self._ended_at, left) if shown else None,
+            seconds_left=self._seconds_left(ours, len([worker for worker in workers if worker.record.n_running])),
             targets=ours.accuracies,
             points=self._points,
             front=tuple(self._front),
             answers=self._answers,
-            workers=tuple(workers),
+            workers=workers,
             running=tuple(
                 RunningTrial(
                     trial.number,
@@ -178,6 +179,7 @@ class Follower:
                 for trial in shown
             ),
             pruned=tuple(reversed(self._pruned)),
+            shares_split=not ours.data.verifies_on_whole,
         )
 
     def _study(self, connection: Connection) -> OurStudy:
@@ -200,12 +202,13 @@ class Follower:
         self._next_id = max([self._next_id, *(trial.trial_id + 1 for trial in trials)])
         self._unfinished = [trial for trial in trials if trial.state in ("running", "waiting")]
         ended = [trial for trial in trials if trial.state not in ("running", "waiting")]
-        points = points_of(ended, ours.config.space.size)
+        points = points_of(ended)
         if points:
             self._points = [*self._points, *points]
             self._front = pareto_front([*self._front, *points])
         self._pruned += [trial for trial in ended if trial.state == "pruned"]
-        self._ended_at += sorted(trial.completed for trial in ended if trial.completed is not None)
+        self._latest += sorted(ended, key=lambda trial: (trial.completed is not None, trial.completed))
+        self._seconds += sum(trial.seconds or 0.0 for trial in ended)
 
     def _workers(self, found: Sequence[WorkerRecord], now_seconds: float) -> Iterable[SeenWorker]:
         beats = {worker.worker_id: worker.beat for worker in found}
@@ -221,33 +224,21 @@ class Follower:
         )
         return [worker for worker in seen if worker.record.n_running or not worker.is_gone]
 
+    def _seconds_left(self, ours: OurStudy, n_workers: int) -> tuple[float, float] | None:
+        """Estimate the least and the most seconds left."""
+        config, record = ours.config, ours.record
+        timeout = config.budget.timeout
+        least, most = networks_left(config, self._points, record.n_ended)
+        if timeout is not None and self._seconds >= timeout:
+            least = most = 0
+        ends = [watched(config, self._latest, n, record.n_verified, n_workers) for n in (least, most)]
+        return None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
+
     def _answer(self, connection: Connection, ours: OurStudy) -> None:
         """Work the answers out again if there are more verified networks, or other targets."""
         targets, n_verified = ours.accuracies, ours.record.n_verified
         if n_verified and self._answered != (targets, n_verified):
-            results = collect(read_results(connection, ours.record.study_id))
-            self._answers = tuple(answer_targets(results, targets))
+            verified = read_results(connection, ours.record.study_id)
+            sampling = sampling_of(ours.record.attributes["data"], verified)
+            self._answers = tuple(answer_targets(collect(verified), targets, sampling))
             self._answered = (targets, n_verified)
-
-
-def seconds_left(ended_at: Sequence[datetime], n_left: int) -> float | None:
-    """Estimate how long the search still takes, at the speed of the trials that ended last.
-
-    Trials of a cohort end at one moment, so those that ended first only begin the measured time.
-
-    Args:
-        ended_at: When the latest trials ended, earliest first.
-        n_left: Trials that have not ended yet.
-
-    Returns:
-        Seconds; None if nothing is left, or all ended at one moment.
-
-    >>> from datetime import timedelta
-    >>> start = datetime(2026, 11, 26)
-    >>> seconds_left([start + timedelta(seconds=second) for second in (0, 0, 10, 10, 20, 20)], 8)
-    40.0
-    """
-    if n_left <= 0 or not ended_at or ended_at[0] == ended_at[-1]:
-        return None
-    since = sum(moment > ended_at[0] for moment in ended_at)
-    return n_left * (ended_at[-1] - ended_at[0]).total_seconds() / since

@@ -4,7 +4,8 @@ import base64
 import binascii
 import hmac
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -38,23 +39,30 @@ class Login:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
-        if hmac.compare_digest(_password_in(environ.get("HTTP_AUTHORIZATION", "")), self._password):
+        if self.admits(environ):
             return self._app(environ, start_response)
         line = "The dashboard asks for its password; any user name will do."
         return answer_in_a_line(start_response, "401 Unauthorized", line, [_CHALLENGE])
 
+    def admits(self, environ: "WSGIEnvironment") -> bool:
+        """Say whether a request carries the password."""
+        return hmac.compare_digest(_password_in(environ.get("HTTP_AUTHORIZATION", "")), self._password)
 
-def given_password(file: str | None) -> str | None:
+
+def given_password(file: str | None, say: Callable[[str], None]) -> str | None:
     """Return the password from a file or, without one, from the environment; None if neither names one.
 
     Args:
         file: Path of a text file; its last line feed is not part of the password.
+        say: Takes a warning where others can read the file. It is not refused: secrets of containers lie in such files.
 
     Raises:
         MisuseError: The file cannot be read, or the password is too short.
     """
     if file is not None:
         password, source = _content(file), f"in {shown(file)}"
+        if os.name == "posix" and Path(file).stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            say(f"Warning: other users can read the password in {shown(file)}. `chmod 600` keeps it to you.")
     elif (named := os.environ.get(PASSWORD_VARIABLE)) is not None:
         password, source = named, f"in {PASSWORD_VARIABLE}"
     else:

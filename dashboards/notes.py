@@ -5,7 +5,6 @@ from typing import Any
 
 from fewest.dashboards.served_report import report_path
 from fewest.search.answers.answer import Answer, TargetAnswer
-from fewest.search.answers.front import Size
 from fewest.search.answers.sentences import statements
 from fewest.search.answers.summary import FrontMember, Summary
 from fewest.search.answers.wording import accuracy_words, enumerated, plural, short_percent
@@ -28,11 +27,10 @@ def study_note(summary: Summary, config: StudyConfig, verified: Sequence[Verifie
         config: The study's settings.
         verified: Networks scored on the test set; empty before verification.
     """
-    size = config.space.size
-    found = statements(summary, verified) or [_unverified(summary, target, size) for target in summary.targets]
+    found = statements(summary, verified) or [_unverified(summary, target) for target in summary.targets]
     return "\n\n".join(
         [
-            f"# How many {'neurons' if size == 'neurons' else 'parameters'}?",
+            "# How many neurons?",
             _question(summary, config),
             f"## The answer so far\n\n{_bullets(found)}",
             _progress(summary, config, verified),
@@ -44,16 +42,14 @@ def study_note(summary: Summary, config: StudyConfig, verified: Sequence[Verifie
     )
 
 
-def trial_note(member: FrontMember, study: str, size: Size) -> str:
+def trial_note(member: FrontMember, study: str) -> str:
     """Write the note of a trial on the front.
 
     Args:
         member: The trial's network.
         study: Name of the study.
-        size: Unit of size that the study minimizes.
     """
-    count = member.count(size)
-    bound = f"with {plural(count, size[:-1])} or fewer" if count else "without hidden neurons"
+    bound = f"with {plural(member.neurons, 'neuron')} or fewer" if member.neurons else "without hidden neurons"
     lines = [
         f"**{in_words(member.widths)}** ({plural(member.parameters, 'parameter')}).",
         f"On the front: {_percent(member.validation_accuracy)} of validation samples right, the best so far {bound}.",
@@ -90,22 +86,21 @@ def in_words(widths: Architecture) -> str:
 
 
 def _question(summary: Summary, config: StudyConfig) -> str:
-    counted = "hidden neurons" if config.space.size == "neurons" else "parameters"
     asked = [asked if isinstance(asked, str) else short_percent(asked) for asked in config.budget.targets]
     accuracy = "a balanced accuracy" if summary.metric == "balanced_accuracy" else "an accuracy"
     return (
-        f"How many {counted} does a network need to reach {accuracy} of {enumerated(asked)} on `{summary.dataset}`, "
-        f"with its {summary.classes:,} classes?"
+        f"How many hidden neurons does a network need to reach {accuracy} of {enumerated(asked)} on "
+        f"`{summary.dataset}`, with its {summary.classes:,} classes?"
     )
 
 
-def _unverified(summary: Summary, target: TargetAnswer, size: Size) -> str:
+def _unverified(summary: Summary, target: TargetAnswer) -> str:
     opening = f"{accuracy_words('Validation accuracy', summary.metric)} of at least {short_percent(target.accuracy)}"
-    member = summary.smallest_on_validation(target.accuracy, size)
+    member = summary.smallest_on_validation(target.accuracy)
     if member is None:
         return f"{opening}: no network has reached it yet"
     return (
-        f"{opening}: {plural(member.count(size), size[:-1])} in trial {member.trial} "
+        f"{opening}: {plural(member.neurons, 'neuron')} in trial {member.trial} "
         f"({in_words(member.widths)}), in one training, not yet verified"
     )
 

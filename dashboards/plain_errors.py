@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["PlainErrors", "answer_in_a_line"]
 
+_NO_FILE_NAME = (
+    "The name of this study has a line break in it, so no file can be named after it. "
+    "`optuna trials --format json` lists its trials."
+)
 _GONE = "This file is not kept any more. `fewest export` trains its network again."
 
 
@@ -33,9 +37,14 @@ class PlainErrors:
         except ArtifactNotFound:
             return answer_in_a_line(start_response, "404 Not Found", _GONE)
         except MisuseError as error:
-            return answer_in_a_line(start_response, "404 Not Found", str(error))
+            return answer_in_a_line(start_response, "404 Not Found", error.in_shell())
         except FewestError as error:
-            return answer_in_a_line(start_response, "503 Service Unavailable", str(error))
+            return answer_in_a_line(start_response, "503 Service Unavailable", error.in_shell())
+        except ValueError as error:
+            # Optuna-dashboard names the file after the study, and Bottle refuses a line break in a header.
+            if not (environ["PATH_INFO"].startswith("/csv/") and "control character" in str(error)):
+                raise
+            return answer_in_a_line(start_response, "501 Not Implemented", _NO_FILE_NAME)
 
 
 def answer_in_a_line(

@@ -5,19 +5,16 @@
 was measured on validation samples, during the search, or on the sealed test set.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import plotly.graph_objects as go
 from jinja2 import Template
 from plotly.offline import get_plotlyjs
 
-from fewest.dashboards.colours import DARK
 from fewest.dashboards.curves import plot_curves
 from fewest.dashboards.depth import plot_depth
 from fewest.dashboards.elapsed import duration
@@ -25,20 +22,20 @@ from fewest.dashboards.front import plot_front
 from fewest.dashboards.hypervolume import plot_hypervolume
 from fewest.dashboards.importance import plot_importance
 from fewest.dashboards.intervals import plot_intervals
-from fewest.dashboards.pages import page_environment
+from fewest.dashboards.pages import drawn, page_environment
 from fewest.dashboards.pruning import plot_pruning, pruning_info
 from fewest.dashboards.seeds import Agreement, agreement, plot_seeds
 from fewest.dashboards.spending import plot_spending
-from fewest.dashboards.style import depth_label, finding_of, in_metric, percent, short_percent
+from fewest.dashboards.style import depth_label, in_metric, percent, short_percent
 from fewest.dashboards.timeline import plot_timeline
 from fewest.search.answers.answer import Answer
 from fewest.search.answers.sentences import best_words, guess_caution
 from fewest.search.answers.summary import Summary
-from fewest.search.answers.wording import WORDING, accuracy_words, enumerated, plural
+from fewest.search.answers.wording import WORDING, accuracy_words, enumerated, plural, scope_words
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import command_for, flattened
 from fewest.search.settings.space import Architecture, describe
-from fewest.storage.errors import FewestError
+from fewest.storage.errors import FewestError, Spelled
 from fewest.storage.files.atomic import write_whole
 from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
 
@@ -102,7 +99,9 @@ def write_page(path: Path, page: str) -> None:
     except OSError as error:
         raise ReportError(
             f"The report must go to a file that can be written, got '{path}' ({error.strerror or error}). "
-            "Name another with `--output`."
+            "Name another with ",
+            Spelled("`path`", "`--output`"),
+            ".",
         ) from error
 
 
@@ -115,12 +114,11 @@ def render_report(report: ReportData) -> str:
         asked=[short_percent(asked) if isinstance(asked, float) else asked for asked in config.budget.targets],
         best=best_words(answer),
         caution=partial(guess_caution, guess=answer.guess, metric=answer.metric),
+        scope=scope_words(answer.shares_split),
         which=partial(accuracy_words, metric=answer.metric),
-        size=config.space.size,
         wording=WORDING,
         neuron_headings=[f"neurons {words.adverb}" for words in WORDING.values()],
-        figures={name: _drawn(figure) for name, figure in draw_figures(report).items()},
-        dark=json.dumps(DARK),
+        figures={name: drawn(figure) for name, figure in draw_figures(report).items()},
         agreement=_agreement(report),
         pruning=pruning_info(report.trials, config.training.epochs),
         facts=_facts(report),
@@ -139,6 +137,7 @@ def _template() -> Template:
         "duration": duration,
         "enumerated": enumerated,
         "interval": _interval,
+        "unseen": _unseen,
         "layers": _layers,
         "percent": percent,
         "plural": plural,
@@ -153,40 +152,22 @@ def draw_figures(report: ReportData) -> dict[str, go.Figure]:
     """Draw every figure, by name, in the order in which they tell what was found."""
     trials, verified, config = report.trials, report.verified, report.config
     targets = [target.accuracy for target in report.answer.targets]
-    epochs, size = config.training.epochs, config.space.size
-    searched = (trials, report.curves, targets, size)
+    epochs = config.training.epochs
+    searched = (trials, report.curves, targets)
     figures = {
         "intervals": plot_intervals(report.answer.targets if verified else ()),
         "front": plot_front(*searched),
         "seeds": plot_seeds(verified, targets),
         "depth": plot_depth(trials, verified, targets),
-        "importance": plot_importance(trials, size),
-        "hypervolume": plot_hypervolume(trials, size),
-        "hypervolume-time": plot_hypervolume(trials, size, against="time"),
+        "importance": plot_importance(trials),
+        "hypervolume": plot_hypervolume(trials),
+        "hypervolume-time": plot_hypervolume(trials, against="time"),
         "curves": plot_curves(*searched),
         "spending": plot_spending(trials, verified, epochs),
         "pruning": plot_pruning(trials, epochs),
         "timeline": plot_timeline(trials),
     }
     return {name: in_metric(figure, report.answer.metric) for name, figure in figures.items()}
-
-
-class _Drawn(NamedTuple):
-    """A figure for the template."""
-
-    finding: str
-    json: str
-    """For Plotly; safe within HTML, which `to_json` sees to."""
-    height: int
-    """In pixels."""
-
-
-def _drawn(figure: go.Figure) -> _Drawn:
-    """Take a figure's title apart from its drawing: as text of the page it wraps, and readers of screens read it."""
-    finding, paper = finding_of(figure), "rgba(0,0,0,0)"
-    figure.update_layout(title=None, margin={"t": 32}, paper_bgcolor=paper, plot_bgcolor=paper)
-    height = figure.layout.height or figure.layout.template.layout.height
-    return _Drawn(finding, figure.to_json(), height)
 
 
 def _agreement(report: ReportData) -> Agreement | None:
@@ -209,6 +190,9 @@ def _facts(report: ReportData) -> dict[str, str]:
     if report.verified:
         facts["Training, all of verification"] = duration(sum(network.seconds for network in report.verified))
     sets = {f"{name.capitalize()} samples": f"{count:,}" for name, count in report.samples.items()}
+    if report.verified and sets and not report.answer.shares_split:
+        whole = report.samples["training"] + report.samples["validation"]
+        sets["Training samples in verification"] = f"{whole:,}"
     columns = {"Data as read": " ".join(report.columns)} if report.columns else {}
     return {**facts, **sets, **columns, **report.environment}
 
@@ -227,3 +211,17 @@ def _layers(widths: Architecture) -> str:
 def _interval(found: Answer) -> str:
     low, high = found.interval
     return f"{low:,} to {high:,}"
+
+
+def _unseen(found: Answer) -> str:
+    """Write the interval for new samples after that for the test set; empty where it is not known.
+
+    >>> _unseen(Answer(13, (13,), (12, 13), 0.95, 20, (11, 15))), _unseen(Answer(13, (13,), (12, 13), 0.95, 20))
+    (', 11 to 15 for new samples', '')
+    >>> _unseen(Answer(13, (13,), (12, 13), 0.95, 20, (11, None)))
+    ', 11 or more for new samples'
+    """
+    if found.new_samples is None:
+        return ""
+    low, high = found.new_samples
+    return f", {low:,} {'or more' if high is None else f'to {high:,}'} for new samples"

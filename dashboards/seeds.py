@@ -87,7 +87,7 @@ class Agreement(NamedTuple):
 
 
 def agreement(verified: Sequence[VerifiedNetwork], n_validation: int, n_test: int) -> Agreement | None:
-    """Compare both accuracies of the verified networks; None where no training of them came to its end.
+    """Compare both accuracies of the verified networks; None where none has both.
 
     Networks err largely on the same samples, so more of them do not make chance smaller. Chance is that of one
     network: the normal approximation of two binomial shares.
@@ -98,7 +98,7 @@ def agreement(verified: Sequence[VerifiedNetwork], n_validation: int, n_test: in
         True
         >>> agreement([], 9_000, 10_000)
     """
-    verified = [network for network in verified if _is_scored(network)]
+    verified = [network for network in verified if not math.isnan(network.validation_accuracy)]
     if not verified:
         return None
     validation = statistics.fmean(network.validation_accuracy for network in verified)
@@ -127,14 +127,14 @@ def plot_seeds(verified: Sequence[VerifiedNetwork], targets: Sequence[float]) ->
     for depth in sorted({len(seen.widths) for seen in info.architectures}):
         _draw_depth(figure, axis, depth, [seen for seen in info.architectures if len(seen.widths) == depth])
     target_lines(figure, axis, [(target, f"target {short_percent(target)}") for target in info.targets])
-    figure.update_xaxes(size_axis((sum(seen.widths) for seen in info.architectures), "neurons"))
+    figure.update_xaxes(size_axis(sum(seen.widths) for seen in info.architectures))
     figure.update_yaxes(axis.layout("test accuracy"))
     return finish(figure, info.finding, shown)
 
 
 def _is_scored(network: VerifiedNetwork) -> bool:
-    """Say whether its training came to an end that can be scored: a diverged network has no accuracy."""
-    return math.isfinite(network.test_accuracy) and math.isfinite(network.validation_accuracy)
+    """Say whether its training came to its end: a diverged network has no accuracy, in old versions a 0."""
+    return network.test_bits is not None or not math.isnan(network.test_accuracy + network.validation_accuracy)
 
 
 def _summary(widths: Architecture, networks: Sequence[VerifiedNetwork]) -> VerifiedArchitecture:

@@ -25,12 +25,14 @@ from fewest.dashboards.login import PASSWORD_VARIABLE, Login
 from fewest.dashboards.plain_errors import PlainErrors
 from fewest.dashboards.served_report import Reports
 from fewest.dashboards.shared import Shared
+from fewest.dashboards.uploads import MOST_BYTES, take_uploads
+from fewest.search.settings.files import storage_option
 from fewest.storage.database.database import is_writable
 from fewest.storage.errors import FewestError, MisuseError
 from fewest.storage.trials.cohort_storage import CohortStorage, optuna_storage
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
     from waitress.server import BaseWSGIServer
 
     from fewest.storage.database.optuna_private import ArtifactStore
@@ -42,11 +44,6 @@ CONNECTIONS: Final = 1_000
 """Most open connections: browsers keep theirs open between requests."""
 
 MOST_HEADER_BYTES: Final = 16_384
-MOST_BODY_BYTES: Final = 1 << 27
-"""Optuna-dashboard's own limit, for the upload of an artifact."""
-
-MOST_READING_BYTES: Final = 1 << 16
-"""Limit of a read-only dashboard. A body is stored in a file before anything looks at the request, its password too."""
 
 READ_ONLY: Final = "This dashboard is read-only. `fewest dashboard --edit` lets its pages change studies."
 NO_RIGHTS: Final = "A change must reach the storage, which can only be read here. Start the dashboard as its owner."
@@ -89,10 +86,10 @@ def serve(
     app = make_app(url, host=host, artifact_store=artifact_store, edit=edit, password=password)
     _hush(say)
     with listening_at(host, port) as listening:
-        server = make_server(app, listening, edit=edit)
+        server = make_server(app, listening, admits=app.admits if edit else None)
         shown = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listening.getsockname()[1]}/"
-        for line in _lines(url, host, edit):
+        for line in _lines(url, host, edit=edit, locked=password is not None):
             say(line)
         say(f"Dashboard at {address} ({'pages may change studies' if edit else 'read-only'}; Ctrl-C ends it).")
         if open_browser:
@@ -109,7 +106,7 @@ def make_app(
     artifact_store: "ArtifactStore | None" = None,
     edit: bool = False,
     password: str | None = None,
-) -> "WSGIApplication":
+) -> Guard:
     """Return the guarded dashboard as a WSGI application, for a server of your own; see `serve`."""
     storage = optuna_storage(url, create=False) if edit else CohortStorage(url, read_only=True)
     from optuna_dashboard import wsgi
@@ -123,24 +120,29 @@ def make_app(
     return Guard(app if password is None else Login(app, password), host, read_only=read_only)
 
 
-def make_server(app: "WSGIApplication", listening: socket.socket, *, edit: bool = True) -> "BaseWSGIServer":
+def make_server(
+    app: "WSGIApplication", listening: socket.socket, *, admits: "Callable[[WSGIEnvironment], bool] | None" = None
+) -> "BaseWSGIServer":
     """Create the server for a listening socket; its `run` serves until Ctrl-C.
 
     Args:
         app: The application.
         listening: A socket that listens, of IPv4 or IPv6.
-        edit: Whether requests may be as large as uploads.
+        admits: Function that says of which requests the body may be as large as an upload; None takes no uploads.
     """
-    return waitress.create_server(
+    server = waitress.create_server(
         app,
         sockets=[listening],
         threads=THREADS,
         connection_limit=CONNECTIONS,
         asyncore_use_poll=True,  # `select` ends at 1,024 files.
         max_request_header_size=MOST_HEADER_BYTES,
-        max_request_body_size=MOST_BODY_BYTES if edit else MOST_READING_BYTES,
+        max_request_body_size=MOST_BYTES,
         ident=None,
     )
+    if admits is not None:
+        take_uploads(server, admits)
+    return server
 
 
 def listening_at(host: str, port: int) -> socket.socket:
@@ -186,7 +188,7 @@ def _require_password(host: str, password: str | None) -> None:
         )
 
 
-def _lines(url: str, host: str, edit: bool) -> list[str]:
+def _lines(url: str, host: str, *, edit: bool, locked: bool) -> list[str]:
     """Return what to say of a dashboard before its address."""
     lines = []
     if not is_loopback(host):
@@ -195,10 +197,16 @@ def _lines(url: str, host: str, edit: bool) -> list[str]:
             f"Warning: all who can reach {where} and know the password can {may} the studies. "
             "The connection is not encrypted: use it in a network you trust, or behind a proxy with TLS."
         )
+    elif edit and not locked:
+        lines.append(
+            "Warning: every user of this machine can change the studies here, because there is no password. "
+            f"Set {PASSWORD_VARIABLE}, or name a file with `--password-file`."
+        )
     if edit and not is_writable(url):
         lines.append("The storage can only be read by you: the dashboard shows it, and refuses changes.")
     if not all_studies(url):
-        lines.append("The storage has no study yet. Start one with `fewest run STUDY`; it appears here.")
+        command = f"fewest run STUDY{storage_option(url)}"
+        lines.append(f"The storage has no study yet. Start one with `{command}`; it appears here.")
     return lines
 
 

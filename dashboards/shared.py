@@ -1,9 +1,12 @@
 """Answers shared between those who ask for the same at the same time: many readers cost a study little.
 
 Open pages ask for what is new every few seconds. Two hundred of them would take a tenth of a core from the study that
-they watch; one answer a second does for all.
+they watch; one answer a second does for all. An answer that takes long to make is shared for longer. It is also packed
+once for all: megabytes of a large study, with its figures, become a tenth.
 """
 
+import gzip
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -14,13 +17,23 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["Shared"]
+__all__ = ["Shared", "seconds_shared"]
 
-SECONDS: Final = 1.0
-"""How long an answer is shared."""
+LEAST_SECONDS: Final = 1.0
+MOST_SECONDS: Final = 10.0
+"""Longest time for which an answer is shared; optuna-dashboard itself asks for a large study every ten seconds."""
+
+MOST_SHARE: Final = 0.01
+"""Most of a core's time that the answers to one question take, up to `MOST_SECONDS`."""
 
 MOST_ANSWERS: Final = 16
 """Answers kept; a large study's has megabytes."""
+
+
+LEAST_PACKED_BYTES: Final = 4_096
+"""A smaller answer is not packed."""
+
+_TAKES_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?![.\d]*[1-9]))")
 
 
 class _Answer(NamedTuple):
@@ -29,17 +42,33 @@ class _Answer(NamedTuple):
     body: bytes
 
 
+class _Answers(NamedTuple):
+    """An answer as it is, and packed for those who take that; twice the same if it is not packed."""
+
+    plain: _Answer
+    packed: _Answer
+
+
 @dataclass
 class _Place:
-    """The answer to one question, and when its making began, in seconds of the clock."""
+    """The answer to one question, and until when it is shared, in seconds of the clock."""
 
     lock: Lock = field(default_factory=Lock)
-    began: float = float("-inf")
-    answer: _Answer | None = None
+    until: float = float("-inf")
+    answers: _Answers | None = None
+
+
+def seconds_shared(took: float) -> float:
+    """Return how long an answer is shared, from the seconds that its making took.
+
+    >>> seconds_shared(0.002), seconds_shared(0.05), seconds_shared(3.0)
+    (1.0, 5.0, 10.0)
+    """
+    return min(MOST_SECONDS, max(LEAST_SECONDS, took / MOST_SHARE))
 
 
 class Shared:
-    """WSGI middleware: a GET within `SECONDS` of another for the same gets the same answer.
+    """WSGI middleware: a GET soon after another for the same gets the same answer; see `seconds_shared`.
 
     Args:
         app: The application.
@@ -61,10 +90,13 @@ class Shared:
             return self._app(environ, start_response)
         place = self._place((path, environ.get("QUERY_STRING", "")))
         with place.lock:
-            answer = place.answer
-            if answer is None or self._clock() - place.began >= SECONDS:
-                place.began, place.answer = self._clock(), None  # None stays where an error ends it.
-                answer = place.answer = _asked(self._app, environ)
+            answers, began = place.answers, self._clock()
+            if answers is None or began >= place.until:
+                place.answers = None  # It stays so where an error ends it.
+                answers = place.answers = _with_packed(_asked(self._app, environ))
+                place.until = began + seconds_shared(self._clock() - began)
+        takes_gzip = _TAKES_GZIP.search(environ.get("HTTP_ACCEPT_ENCODING", "").lower())
+        answer = answers.packed if takes_gzip else answers.plain
         start_response(answer.status, list(answer.headers))
         return [answer.body]
 
@@ -76,6 +108,17 @@ class Shared:
             if len(self._places) > MOST_ANSWERS:
                 self._places.popitem(last=False)
             return place
+
+
+def _with_packed(answer: _Answer) -> _Answers:
+    names = {name.lower() for name, _ in answer.headers}
+    if len(answer.body) < LEAST_PACKED_BYTES or "content-encoding" in names:
+        return _Answers(answer, answer)
+    body = gzip.compress(answer.body, compresslevel=1, mtime=0)
+    plain = [*answer.headers, ("Vary", "Accept-Encoding")]
+    kept = [(name, value) for name, value in plain if name.lower() != "content-length"]
+    headers = [*kept, ("Content-Encoding", "gzip"), ("Content-Length", str(len(body)))]
+    return _Answers(answer._replace(headers=plain), _Answer(answer.status, headers, body))
 
 
 def _asked(app: "WSGIApplication", environ: "WSGIEnvironment") -> _Answer:

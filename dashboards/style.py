@@ -33,7 +33,6 @@ from fewest.dashboards.colours import (
     VERMILION,
 )
 from fewest.search.answers import wording
-from fewest.search.answers.front import Size
 from fewest.search.answers.wording import plural
 from fewest.search.settings.config import Metric
 from fewest.search.settings.space import Architecture, describe
@@ -178,20 +177,18 @@ def size_position(size: int) -> float:
     return math.log2(size + 1)
 
 
-def size_axis(sizes: Iterable[int], size: Size) -> dict[str, Any]:
+def size_axis(sizes: Iterable[int]) -> dict[str, Any]:
     """Return Plotly's settings of an axis that shows `sizes`: ticks at 0 and round numbers among them."""
     known = sorted(sizes) or [0, 1]
     low, high = known[0], max(known[-1], known[0] + 1)
     round_numbers = [2**power for power in range(high.bit_length())]
-    if size == "parameters":
-        round_numbers = [lead * 10**power for power in range(len(str(high))) for lead in (1, 2, 5)]
     ticks = [tick for tick in [0, *round_numbers] if low <= tick <= high] or [low, high]
-    if size == "neurons" and len(ticks) <= 4:
+    if len(ticks) <= 4:
         ticks += [tick for power in range(1, high.bit_length()) if low <= (tick := 3 * 2 ** (power - 1)) <= high]
     left, right = size_position(low), size_position(high)
     margin = 0.03 * (right - left) + 0.02
     return {
-        "title": {"text": "hidden neurons" if size == "neurons" else "parameters"},
+        "title": {"text": "hidden neurons"},
         "tickvals": [size_position(tick) for tick in ticks],
         "ticktext": [f"{tick:,}" for tick in ticks],
         "range": [left - margin - LABEL_SHARE * (right - left), right + margin],

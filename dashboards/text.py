@@ -9,17 +9,18 @@ from rich.console import Console
 from rich.table import Table
 
 from fewest.dashboards.console import one_line, say, show
+from fewest.search.answers.answer import Findings
 from fewest.search.answers.evidence import SHARES
 from fewest.search.answers.sentences import best_words, guess_caution
 from fewest.search.answers.summary import FrontMember, Summary, TestAccuracy
-from fewest.search.answers.wording import WORDING, accuracy_words
+from fewest.search.answers.wording import WORDING, accuracy_words, interval_words, scope_words
 from fewest.search.settings.config import ReferenceConfig
 from fewest.search.settings.files import is_finished
 from fewest.search.settings.space import Architecture, describe
 from fewest.search.settings.stored import OurStudy, our_study, trouble_with
 from fewest.storage.trials.records import StudyRecord, TrialState
 
-__all__ = ["answer_html", "answer_text", "print_answer", "print_comparison", "print_studies"]
+__all__ = ["answer_html", "answer_text", "print_answer", "print_comparison", "print_studies", "unseen_cells"]
 
 _TEXT_COLUMNS = 100
 """Width of an answer as text, as in a notebook."""
@@ -140,9 +141,10 @@ def _trained(summary: Summary) -> str:
 
 
 def _verified(summary: Summary) -> Table:
-    """List the answers over all depths, then of each depth; intervals of the number of neurons in brackets."""
+    """List the answers over all depths with both intervals of the number of neurons, then the answers of each depth."""
     accuracy = accuracy_words("test accuracy", summary.metric)
-    table = Table(title=f"Fewest hidden neurons, by {accuracy} (95 % interval)", title_justify="left")
+    scope = scope_words(summary.shares_split)
+    table = Table(title=f"Fewest hidden neurons, by {accuracy} (95 % interval {scope})", title_justify="left")
     for heading in (
         "target",
         *_guess_heading(summary),
@@ -151,17 +153,21 @@ def _verified(summary: Summary) -> Table:
     ):
         table.add_column(heading, justify="right")
     for target in summary.targets:
+        beside = [""] * (1 + len(_guess_heading(summary)))
         overall = (str(target.overall[quantity]) for quantity in SHARES)
         table.add_row(str(target), *_guess_cell(summary), "any", *overall)
+        if any(unseen := unseen_cells(target.overall)):
+            table.add_row(*beside, "new samples", *unseen)
         for depth, outcomes in target.by_depth.items():
-            table.add_row(
-                "",
-                *([""] * len(_guess_heading(summary))),
-                str(depth),
-                *(str(outcomes[quantity]) for quantity in SHARES),
-            )
+            table.add_row(*beside, str(depth), *(str(outcomes[quantity]) for quantity in SHARES))
         table.add_section()
     return table
+
+
+def unseen_cells(findings: Findings) -> list[str]:
+    """Write the three intervals for new samples; empty where one is not known."""
+    intervals = (findings[quantity].new_samples for quantity in SHARES)
+    return ["" if interval is None else interval_words(interval) for interval in intervals]
 
 
 def _not_yet_verified(summary: Summary) -> Table:

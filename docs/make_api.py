@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import fewest
+from fewest.search.answers.answer import Answer, NoAnswer, TargetAnswer
+from fewest.search.answers.summary import FrontMember, TestAccuracy
 
 PAGE = Path(__file__).with_name("api.md")
 
@@ -16,8 +18,12 @@ it is needed.
 """
 
 
+RECORDS = (TargetAnswer, Answer, NoAnswer, FrontMember, TestAccuracy)
+"""What a `StudyAnswer` holds; frozen."""
+
+
 def page() -> str:
-    """Return the page: a section for each public function and class, and one for each method."""
+    """Return the page: a section for each public function and class, one for each method, one for each record."""
     sections = [OPENING]
     for name in fewest.__all__:
         public = getattr(fewest, name)
@@ -30,6 +36,14 @@ def page() -> str:
             sections.append(_section(f"## `fewest.{name}`", f"{name}{_signature(public)}", public))
         elif inspect.isclass(public):
             sections.append(f"## `fewest.{name}`\n\n{_first_line(public)}\n")
+    for record in RECORDS:
+        called = f"from {record.__module__} import {record.__name__}"
+        sections.append(_section(f"## `{record.__name__}`", called, record))
+        sections += [
+            _section(f"### `{record.__name__}.{label}`", label, member)
+            for label, _, member in _members(record)
+            if isinstance(member, property)
+        ]
     return "\n".join(sections)
 
 

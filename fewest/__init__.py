@@ -35,14 +35,16 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    """Load a class when it is first asked for: scikit-learn alone takes a second."""
-    if name == "StudyAnswer":
-        from fewest.api.answer import StudyAnswer
+if not TYPE_CHECKING:  # Type checkers would take any name for one that is there.
 
-        return StudyAnswer
-    if name == "FewestClassifier":
-        from fewest.api.classifier import FewestClassifier
+    def __getattr__(name: str) -> Any:
+        """Load a class when it is first asked for: scikit-learn alone takes a second."""
+        if name == "StudyAnswer":
+            from fewest.api.answer import StudyAnswer
 
-        return FewestClassifier
-    raise AttributeError(f"module 'fewest' has no attribute {name!r}")
+            return StudyAnswer
+        if name == "FewestClassifier":
+            from fewest.api.classifier import FewestClassifier
+
+            return FewestClassifier
+        raise AttributeError(f"module 'fewest' has no attribute {name!r}")

@@ -7,6 +7,7 @@ train or serve import TensorFlow and Optuna. The other commands start at once.
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -435,6 +436,7 @@ def dashboard(
 
     Example: fewest dashboard --port 8081 --open
     """
+    from fewest.dashboards.console import err, say
     from fewest.dashboards.login import given_password
     from fewest.dashboards.server import serve
     from fewest.storage.files.artifacts import Artifacts
@@ -446,7 +448,7 @@ def dashboard(
         port=port,
         artifact_store=Artifacts(place_for(url, "artifacts", artifacts)).store(),
         edit=edit,
-        password=given_password(password_file),
+        password=given_password(password_file, partial(say, err())),
         open_browser=open_browser,
     )
 

@@ -71,7 +71,7 @@ def ending_of(error: BaseException) -> Ending | None:
     if isinstance(error, click.ClickException):
         return error.exit_code, _shown(error)
     if isinstance(error, FewestError):
-        said = one_line(str(error))
+        said = one_line(error.in_shell())
         return error.exit_status, said if error.exit_status == INTERRUPTED else f"Error: {said}"
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return INTERRUPTED, "Interrupted."

@@ -14,6 +14,7 @@ from fewest.search.answers.wording import accuracy_words
 from fewest.search.export.selection import Choice, network_for_target, network_of_trial
 from fewest.search.settings.config import shown
 from fewest.search.settings.files import overridden
+from fewest.search.settings.spelling import argument
 from fewest.search.settings.targets import Asked, valued
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.artifacts import Artifacts, read_kept
@@ -57,7 +58,7 @@ class Request(NamedTuple):
             MisuseError: There is no such study or network, or the options do not fit together.
         """
         if self.depth is not None and self.trial is not None:
-            raise MisuseError("`--depth` goes with `--target`: a trial has the depth it has.")
+            raise MisuseError("A depth goes with a target: a trial has the depth it has.")
         with storage_at(self.url) as connection:
             known = read_found(connection, self.name)
         if self.trial is not None:
@@ -91,7 +92,8 @@ class Request(NamedTuple):
         with storage_at(self.url) as connection:
             kept = read_kept(connection, known.study.study_id)
         artifacts = Artifacts(place_for(self.url, "artifacts", self.artifacts))
-        return recover(choice, config, data, kept, artifacts, partial(say, err())), data, sealed
+        whole, told = known.ours.data.verifies_on_whole, partial(say, err())
+        return recover(choice, config, data, kept, artifacts, told, verifies_on_whole=whole), data, sealed
 
 
 def _accuracy_of(target: Asked | None, known: Found, best: float | None) -> float:
@@ -106,10 +108,12 @@ def _accuracy_of(target: Asked | None, known: Found, best: float | None) -> floa
         asked = "Relative targets" if target is None else f"Target {target}"
         have = "have" if target is None else "has"
         raise MisuseError(
-            f"{asked} of study '{known.study.name}' {have} {NO_VALUE_YET}. Choose a trial with `--trial`."
+            f"{asked} of study '{known.study.name}' {have} {NO_VALUE_YET}. Choose a trial with ",
+            argument("trial"),
+            ".",
         )
     others = ", ".join(value.asked or f"{value.accuracy:g}" for value in values)
-    raise MisuseError(f"`--target` must be one that study '{known.study.name}' has, {others}; got {target}.")
+    raise MisuseError(f"The target must be one that study '{known.study.name}' has, {others}; got {target}.")
 
 
 def export_network(request: Request, output: Path, *, fmt: str | None, tolerance: float | None) -> None:

@@ -6,14 +6,13 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 
 from fewest.dashboards.curves import plot_curves
+from fewest.dashboards.found import read_found
 from fewest.dashboards.front import plot_front
 from fewest.dashboards.hypervolume import plot_hypervolume
 from fewest.dashboards.intervals import plot_intervals
 from fewest.dashboards.saved import SavedName, save_figures
 from fewest.dashboards.style import in_metric
 from fewest.notes import write_notes
-from fewest.search.answers.answer import answer_targets
-from fewest.search.answers.results import collect
 from fewest.search.study.study import OpenStudy
 
 __all__ = ["Figures", "seconds_between"]
@@ -60,12 +59,14 @@ class Figures:
     def _drawn(self) -> dict[SavedName, go.Figure]:
         config = self._study.config
         trials, curves = self._study.trials_and_curves()
-        targets, size = self._study.targets(), config.space.size
+        targets = self._study.targets()
         figures: dict[SavedName, go.Figure] = {
-            "front": plot_front(trials, curves, targets, size),
-            "curves": plot_curves(trials, curves, targets, size),
-            "hypervolume": plot_hypervolume(trials, size),
+            "front": plot_front(trials, curves, targets),
+            "curves": plot_curves(trials, curves, targets),
+            "hypervolume": plot_hypervolume(trials),
         }
-        if results := self._study.results():
-            figures["intervals"] = plot_intervals(answer_targets(collect(results), targets))
+        with self._study.reading() as connection:
+            known = read_found(connection, config.name)
+        if known.verified:
+            figures["intervals"] = plot_intervals(known.summary.targets)
         return {name: in_metric(figure, config.data.metric) for name, figure in figures.items()}

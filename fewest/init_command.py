@@ -77,7 +77,8 @@ def _looked(config: "StudyConfig", settings: dict[str, Any], given: list[tuple[s
         say(err(), words)
     seconds = f"The answer will take {duration(_seconds(config, data, engine))} on this machine, as a first guess."
     say(err(), seconds)
-    return study_file(config, [*look.words, seconds], f"fewest run {shlex.quote(str(path))}", of_table=bool(data.table))
+    file = shlex.quote(f"{config.name}.toml" if is_stream(path) else str(path))
+    return study_file(config, [*look.words, seconds], f"fewest run {file}", of_table=bool(data.table))
 
 
 def _fitting(data: "SearchData") -> list[tuple[str, Any]]:

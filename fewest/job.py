@@ -6,17 +6,17 @@
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 
 from fewest.dashboards.console import err, say
+from fewest.dashboards.found import Found, read_found
 from fewest.quiet import quiet_libraries
 from fewest.search.answers.answer import Answer, is_answered, is_settled
-from fewest.search.answers.sentences import guess_caution, statements_of
-from fewest.search.answers.summary import targets_of
+from fewest.search.answers.sentences import guess_caution, statements
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.targets import unvalued
 from fewest.search.study.pace import USUAL, Pace
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["Job", "Manner", "Places", "engine_for", "opened", "say_to", "tell_found"]
 
 _EARLY_ENDINGS = {
-    "timeout": "The study's timeout is spent; a larger `--timeout` extends it.",
+    "timeout": "The study's timeout is spent; a larger one extends it.",
     "plateau": "The front has not improved over the last {patience} trials, so the search ends here; "
-    "`fewest run` with a larger `--set budget.patience=` goes on.",
+    "a larger `budget.patience` goes on.",
+    "space": "Every architecture of the space is trained, so the search ends here; the goal `front` repeats them.",
 }
 """Lines to print when a search ends before all its trials are trained, by the reason."""
 
@@ -115,7 +116,7 @@ class Job:
             on_cohort = figures.refresh_if_old if self.manner.draws else lambda: None
             listener = Listener(show, on_cohort, echo, should_stop, should_leave, poll_seconds)
             if searching and self._settles(listener):
-                listener.echo("The answers stand, so the study ends here; `--goal front` searches on.")
+                listener.echo("The answers stand, so the study ends here; the goal `front` searches on.")
             else:
                 if searching:
                     ending = search(self.study, self.engine, listener, self.keeper, self._first_answer(listener))
@@ -156,7 +157,7 @@ class Job:
         for deeper, is_enough in ((False, is_answered), (True, is_settled)):
             while not verify_bracket(study, self.engine, self.sealed, listener, self.keeper, deeper=deeper):
                 wait(listener)
-            if not all(map(is_enough, targets_of(study.config, study.results()))):
+            if not all(map(is_enough, _found(study).summary.targets)):
                 return False
         return True
 
@@ -167,11 +168,10 @@ class Job:
         def verified() -> bool:
             before = len(self.study.results())
             done = verify_bracket(self.study, self.engine, self.sealed, listener, self.keeper, deeper=False)
-            results, config = self.study.results(), self.study.config
-            if done and len(results) > before and not self.manner.quiet:
-                guess = self.sealed.guessing.get(config.data.metric)
-                found = [of for of in targets_of(config, results) if isinstance(of.typical, Answer)]
-                for sentence in statements_of(found, self.study.data.name, results, config.data.metric, guess):
+            known = _found(self.study)
+            if done and len(known.verified) > before and not self.manner.quiet:
+                answered = tuple(of for of in known.summary.targets if isinstance(of.typical, Answer))
+                for sentence in statements(replace(known.summary, targets=answered), known.verified):
                     listener.echo(f"First answer: {sentence}.")
             return done
 
@@ -210,8 +210,7 @@ def opened(
         storage,
         config,
         data,
-        sealed.n_samples,
-        guessing=sealed.guessing,
+        sealed,
         checkpoints=checkpoints,
         artifacts=artifacts,
         pace=manner.pace,
@@ -223,6 +222,12 @@ def opened(
         if warning := study.sharing_warning():
             say_to(console)(warning)
         yield Job(study, manner.make_engine(config), sealed, Keeper(study, say_to(console)), console, manner)
+
+
+def _found(study: "OpenStudy") -> Found:
+    """Read what the study has found so far."""
+    with study.reading() as connection:
+        return read_found(connection, study.config.name)
 
 
 def tell_found(study: "OpenStudy", console: Console) -> None:

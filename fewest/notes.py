@@ -14,10 +14,10 @@ def write_notes(study: OpenStudy) -> None:
     """
     with study.reading() as connection:
         known = read_found(connection, study.config.name)
-    summary, size = known.summary, known.config.space.size
+    summary = known.summary
     ids = {trial.number: trial.trial_id for trial in known.trials}
     front = {ids[member.trial]: member for member in summary.front}
     notes: dict[int | None, str] = {None: study_note(summary, known.config, known.verified)}
-    notes |= {trial_id: trial_note(member, summary.study, size) for trial_id, member in front.items()}
+    notes |= {trial_id: trial_note(member, summary.study) for trial_id, member in front.items()}
     attributes = {trial_id: verified_attributes(member) for trial_id, member in front.items()}
     study.remark(notes, attributes, keys=VERIFIED_KEYS)

@@ -3,7 +3,6 @@
 A request is checked before the storage is touched: first its settings, then its data.
 """
 
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -14,13 +13,12 @@ from fewest.dashboards.found import stored_study
 from fewest.job import Manner, opened, say_to, tell_found
 from fewest.read_commands import print_answer_of
 from fewest.search.settings.config import StudyConfig
-from fewest.search.settings.files import Override, command_on, continued, is_finished, overridden
+from fewest.search.settings.files import Override, command_on, continued, is_finished, overridden, storage_option
 from fewest.search.settings.stored import our_study
-from fewest.storage import DEFAULT_URL
 from fewest.storage.errors import MisuseError, NotFoundError
 from fewest.storage.trials.records import StudyRecord
 
-__all__ = ["resume_study", "run_study", "storage_option", "submit_study", "verify_study"]
+__all__ = ["resume_study", "run_study", "submit_study", "verify_study"]
 
 
 def run_study(config: StudyConfig, url: str, *, manner: Manner) -> None:
@@ -60,7 +58,7 @@ def submit_study(config: StudyConfig, url: str) -> str:
     from fewest.storage.trials.cohort_storage import optuna_storage
 
     data, sealed = load_for(config)
-    with open_study(optuna_storage(url), config, data, sealed.n_samples, guessing=sealed.guessing) as study:
+    with open_study(optuna_storage(url), config, data, sealed) as study:
         tell_found(study, err())
         n_trials = study.config.n_trials
     n_left = max(0, n_trials - stored_study(config.name, url).n_ended)
@@ -142,8 +140,3 @@ def _interruptible(console: Console, command: str) -> Iterator[Callable[[], bool
             yield should_stop
     except SearchInterruptedError:
         raise SearchInterruptedError(f"Interrupted; {words}") from None
-
-
-def storage_option(url: str) -> str:
-    """Return the command-line option that names a storage; empty for the default storage."""
-    return "" if url == DEFAULT_URL else f" --storage {shlex.quote(url)}"

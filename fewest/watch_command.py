@@ -13,15 +13,18 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from types import FrameType
 from typing import Final
 
 from rich.console import Console, ConsoleDimensions
 from rich.live import Live
+from rich.text import Text
 
 from fewest.dashboards.console import out
 from fewest.dashboards.live_screen import screen
 from fewest.dashboards.live_state import Follower, LiveState
+from fewest.search.settings.files import storage_option
 from fewest.storage.database.database import open_database
 from fewest.storage.errors import StorageError
 
@@ -52,27 +55,27 @@ def watch_study(name: str, url: str) -> None:
         follower = Follower(database, name)
         state = follower.read(time.monotonic())
         console = out()
+        drawn = partial(screen, plain=_is_plain(console), storage=storage_option(url))
         if console.is_terminal and not console.is_dumb_terminal:
             with contextlib.suppress(KeyboardInterrupt):
-                _show(console, follower, state)
+                _show(console, follower, state, drawn)
         else:
-            text = screen(state, console.width, SNAPSHOT_LINES, plain=_is_plain(console), live=False)
-            console.print(text, soft_wrap=True)
+            console.print(drawn(state, console.width, SNAPSHOT_LINES, live=False), soft_wrap=True)
     finally:
         database.dispose()
 
 
-def _show(console: Console, follower: Follower, state: LiveState) -> None:
+def _show(console: Console, follower: Follower, state: LiveState, drawn: Callable[[LiveState, int, int], Text]) -> None:
     """Draw the screen again after each read and each change of the terminal's size, until the user leaves."""
     with _ending_by_signal(), _keys() as left, Live(console=console, screen=True, auto_refresh=False) as live:
-        read_at, drawn = time.monotonic(), None
+        read_at, size = time.monotonic(), None
         while not left(SECONDS_BETWEEN_LOOKS):
             if time.monotonic() - read_at >= SECONDS_BETWEEN_READS:
-                state, read_at, drawn = _read(follower, state), time.monotonic(), None
+                state, read_at, size = _read(follower, state), time.monotonic(), None
             console.size = _size(console)
-            if drawn != console.size:
-                drawn = console.size
-                live.update(screen(state, drawn.width, drawn.height, plain=_is_plain(console)), refresh=True)
+            if size != console.size:
+                size = console.size
+                live.update(drawn(state, size.width, size.height), refresh=True)
 
 
 def _size(console: Console) -> ConsoleDimensions:
@@ -89,7 +92,7 @@ def _read(follower: Follower, before: LiveState) -> LiveState:
     try:
         return follower.read(time.monotonic())
     except StorageError as error:
-        return replace(before, trouble=str(error))
+        return replace(before, trouble=error.in_shell())
 
 
 def _is_plain(console: Console) -> bool:

@@ -12,7 +12,7 @@ from fewest.dashboards.console import err
 from fewest.dashboards.found import all_studies, stored_study
 from fewest.job import Manner, opened, say_to
 from fewest.quiet import quiet_libraries
-from fewest.search.settings.files import Override, command_on, overridden
+from fewest.search.settings.files import Override, command_on, overridden, storage_option
 from fewest.search.settings.stored import our_study
 from fewest.search.study.next_study import has_free_trials, next_study
 from fewest.signals import stoppable
@@ -133,7 +133,7 @@ class _Worker:
             if not self._wait or self._reachable is None:
                 raise
             if self._reachable:
-                self._say(f"{error} This worker waits for it.")
+                self._say(f"{error.in_shell()} This worker waits for it.")
             self._reachable = False
             return None
         self._reachable = True
@@ -157,7 +157,7 @@ class _Worker:
         except (SearchInterruptedError, StorageError):
             raise
         except FewestError as error:
-            self._say(f"Study '{study.name}' is passed over: {error}")
+            self._say(f"Study '{study.name}' is passed over: {error.in_shell()}")
             self._passed_over.add(study.name)
 
     def _require_progress(self, before: StudyRecord) -> None:
@@ -170,7 +170,7 @@ class _Worker:
         if now == before and next_study([now]) is not None:
             raise NoProgressError(
                 "Its work must end or move on, but nothing has changed. "
-                f"`{command_on('resume', before.name)}` says more."
+                f"`{command_on('resume', before.name, storage_option(self._url))}` says more."
             )
 
     def _elsewhere(self, name: str) -> Callable[[], bool]:

@@ -8,15 +8,28 @@ that would be measured, so it is soon forgotten. Other workers are not counted: 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from fewest.search.answers.front import FrontPoint, levelled_off, pareto_front
 from fewest.search.listener import Progress
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.targets import unvalued
 from fewest.search.study.bracket import OFFSETS
-from fewest.search.training.cost import Cost
+from fewest.storage.trials.records import TrialRecord
 
-__all__ = ["Forecast", "first_round", "networks_wanted", "rounds_after", "search_seconds", "verification_seconds"]
+if TYPE_CHECKING:  # Those who only watch a study do without NumPy.
+    from fewest.search.training.cost import Cost
+
+__all__ = [
+    "Forecast",
+    "first_round",
+    "networks_wanted",
+    "rounds_after",
+    "rounds_beyond",
+    "search_seconds",
+    "verification_seconds",
+    "watched",
+]
 
 FIRST_COHORT: Final = 8
 """Networks with which a search begins; a cohort then at most doubles the study."""
@@ -103,7 +116,71 @@ def rounds_after(rounds: Sequence[int], config: StudyConfig) -> list[int]:
     return further
 
 
-def search_seconds(cost: Cost, n_before: int, n_networks: int, n_cohort: int, n_epochs: int, survival: float) -> float:
+def rounds_beyond(config: StudyConfig, n_verified: int) -> list[int]:
+    """Return the rounds that a verification usually takes, without those that its first networks make up.
+
+    >>> config = {"name": "a", "data": {"name": "digits"}, "budget": {"trials": 9, "targets": [0.9]}}
+    >>> rounds_beyond(StudyConfig.of(config), 0), rounds_beyond(StudyConfig.of(config), 40)
+    ([22, 16, 12, 9, 7, 5, 4], [9, 7, 5, 4])
+    """
+    n = first_round(config)
+    rounds = [n, *rounds_after([n], config)] if n else []
+    while rounds and n_verified > 0:
+        n_verified -= rounds.pop(0)
+    return rounds
+
+
+def networks_left(config: StudyConfig, points: Sequence[FrontPoint], n_ended: int) -> tuple[int, int]:
+    """Return the least and the most networks that a search usually still trains.
+
+    It ends early where its front levels off, or where the answer is the goal and stands.
+
+    Args:
+        config: Settings of the study.
+        points: Its complete trials.
+        n_ended: Networks that its search has trained.
+    """
+    budget, space = config.budget, config.space
+    most = max(0, networks_wanted(config, n_ended) - n_ended)
+    if budget.goal == "answer" and n_ended >= networks_wanted(config, 0):
+        return 0, most
+    if budget.patience is None or space.architectures is not None:
+        return most, most
+    front = pareto_front(points)
+    before = pareto_front(point for point in points if point.trial < n_ended - budget.patience)
+    if n_ended > budget.patience and levelled_off(
+        before, front, max_size=config.space.max_depth * config.space.max_width
+    ):
+        return 0, 0
+    n_since_gain = n_ended - 1 - max((point.trial for point in front), default=-1)
+    return min(most, max(0, budget.patience - n_since_gain)), most
+
+
+def watched(
+    config: StudyConfig, latest: Sequence[TrialRecord], n_search: int, n_verified: int, n_workers: int
+) -> float | None:
+    """Return the seconds left of a study that other processes run, at the pace of the trials that ended last.
+
+    Args:
+        config: Settings of the study.
+        latest: Trials that ended last.
+        n_search: Networks that the search still trains.
+        n_verified: Networks that verification has trained.
+        n_workers: Workers that search. One verifies.
+
+    Returns:
+        None as long as no trial has trained.
+    """
+    seconds, epochs = sum(trial.seconds or 0.0 for trial in latest), sum(trial.epochs or 0 for trial in latest)
+    if not seconds or not epochs:
+        return None
+    verification = sum(rounds_beyond(config, n_verified)) * config.training.epochs * seconds / epochs
+    return n_search * seconds / len(latest) / max(1, n_workers) + verification
+
+
+def search_seconds(
+    cost: "Cost", n_before: int, n_networks: int, n_cohort: int, n_epochs: int, survival: float
+) -> float:
     """Return what the rest of a search costs.
 
     Args:
@@ -122,7 +199,7 @@ def search_seconds(cost: Cost, n_before: int, n_networks: int, n_cohort: int, n_
     return seconds
 
 
-def verification_seconds(cost: Cost, rounds: Sequence[int], n_cohort: int, n_epochs: int) -> float:
+def verification_seconds(cost: "Cost", rounds: Sequence[int], n_cohort: int, n_epochs: int) -> float:
     """Return what rounds of a verification cost; each is split into cohorts, and nothing is pruned."""
     n_cohorts = sum(-(-n // n_cohort) for n in rounds)
     return n_cohorts * (cost.cohort + n_epochs * cost.epoch) + sum(rounds) * n_epochs * cost.network_epoch
@@ -141,7 +218,7 @@ class Forecast:
     """
 
     config: StudyConfig
-    cost: Cost
+    cost: "Cost"
     n_cohort: int
     seconds_spent: float = 0.0
     searching: bool = True
@@ -154,6 +231,12 @@ class Forecast:
     _trained: float = field(default=0.0, init=False)
     _possible: float = field(default=0.0, init=False)
 
+    @property
+    def verifying(self) -> Cost:
+        """What verified networks cost: they train on the validation samples, too, unless they need them to end."""
+        growth = 1.0 if self.config.training.restores_best else 1.0 / (1.0 - self.config.data.validation_share)
+        return self.cost._replace(epoch=growth * self.cost.epoch, network_epoch=growth * self.cost.network_epoch)
+
     def first(self, n_ended: int, n_verified: int) -> float:
         """Return the seconds left before a run has trained anything; 0 if it has nothing to train.
 
@@ -162,7 +245,7 @@ class Forecast:
             n_verified: Networks that its verification has trained.
         """
         search = self._limited(self._search_left(n_ended), 0.0) if self.searching else 0.0
-        rounds = self._rounds_beyond(0 if search else n_verified)
+        rounds = rounds_beyond(self.config, 0 if search else n_verified)
         seconds = search + self._verification_left(rounds)
         self._guess = seconds + self.cost.start if seconds else 0.0
         return self._guess
@@ -177,15 +260,14 @@ class Forecast:
         self._take_in(standing)
         pace: float = (max(elapsed, 1e-3) / self._work) ** (self._work / (self._work + GUESS_SHARE * self._guess))
         n_left = standing.n_epochs - 1 - standing.epoch
-        cohort = n_left * (self.cost.epoch + standing.n_training * self.cost.network_epoch)
+        cohort = n_left * self._epoch(standing)
         if standing.stage == "search":
             more = self._search_left(standing.n_finished + self._n_in_cohort)
-            return self._limited(pace * (cohort + more), elapsed) + pace * self._verification_left(
-                self._rounds_beyond(0)
-            )
+            verification = self._verification_left(rounds_beyond(self.config, 0))
+            return self._limited(pace * (cohort + more), elapsed) + pace * verification
         if standing.n_to_search:
             search = self._limited(pace * self._search_left(self.config.n_trials - standing.n_to_search), elapsed)
-            rounds = self._rounds_beyond(standing.n_finished + self._n_in_cohort)
+            rounds = rounds_beyond(self.config, standing.n_finished + self._n_in_cohort)
             return search + pace * (cohort + self._verification_left(rounds))
         planned = standing.n_networks - standing.n_finished - self._n_in_cohort
         rounds = [*([planned] if planned > 0 else []), *rounds_after(self._rounds, self.config)]
@@ -201,18 +283,15 @@ class Forecast:
             if standing.stage == "verification" and standing.n_networks != self._n_planned:
                 self._n_planned = standing.n_networks
                 self._rounds.append(standing.n_networks - standing.n_finished)
-        self._work += self.cost.epoch + standing.n_training * self.cost.network_epoch
+        self._work += self._epoch(standing)
         if standing.stage == "search":
             self._trained += standing.n_training
             self._possible += self._n_in_cohort
 
-    def _rounds_beyond(self, n_verified: int) -> list[int]:
-        """Return the rounds that a verification usually takes, without those that its first networks make up."""
-        n = first_round(self.config)
-        rounds = [n, *rounds_after([n], self.config)] if n else []
-        while rounds and n_verified > 0:
-            n_verified -= rounds.pop(0)
-        return rounds
+    def _epoch(self, standing: Progress) -> float:
+        """Return what an epoch of the present cohort costs."""
+        cost = self.verifying if standing.stage == "verification" else self.cost
+        return cost.epoch + standing.n_training * cost.network_epoch
 
     def _search_left(self, n_before: int) -> float:
         n_epochs = self.config.training.epochs
@@ -222,7 +301,7 @@ class Forecast:
         return search_seconds(self.cost, n_before, n_networks, self.n_cohort, n_epochs, survival)
 
     def _verification_left(self, rounds: Sequence[int]) -> float:
-        return verification_seconds(self.cost, rounds, self.n_cohort, self.config.training.epochs)
+        return verification_seconds(self.verifying, rounds, self.n_cohort, self.config.training.epochs)
 
     def _limited(self, seconds: float, elapsed: float) -> float:
         """Return the seconds of a search that its timeout leaves."""

@@ -1,8 +1,8 @@
 """The trained networks that are kept: those on the front, and the best network of each verified architecture.
 
-"Best" is by validation accuracy. A choice by test accuracy would bias the test accuracy of the chosen network. A
-network that is not kept, or was deleted, can be trained again from its seed: see `export.recovery`. So no failure here
-may stop a study.
+"Best" is by validation accuracy, or by training loss where networks trained on the whole training file. A choice by
+test accuracy would bias the test accuracy of the chosen network. A network that is not kept, or was deleted, can be
+trained again from its seed: see `export.recovery`. So no failure here may stop a study.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from optuna.exceptions import UpdateFinishedTrialError
 
 from fewest.search.answers.front import FrontPoint, pareto_front, points_of
-from fewest.search.answers.results import best_on_validation
+from fewest.search.answers.results import best_seeds, merit
 from fewest.search.settings.space import Architecture, Network, describe
 from fewest.search.study.study import OpenStudy
 from fewest.search.study.ticket import Ticket
@@ -64,7 +64,7 @@ class Keeper:
         A trial that still trains may reach the front, so its files stay.
         """
         trials = self._study.trials()
-        front = {point.trial for point in pareto_front(points_of(trials, self._study.config.space.size))}
+        front = {point.trial for point in pareto_front(points_of(trials))}
         beaten = {trial.trial_id for trial in trials if _is_ours(trial) and trial.number not in front}
         self._study.drop_files([file for file in self._study.kept_files() if file.trial_id in beaten])
 
@@ -82,7 +82,7 @@ class Keeper:
 
     def keep_noted(self) -> None:
         """Keep each noted network that is the best verified one of its architecture, and delete the former best."""
-        best = best_on_validation(self._study.results())
+        best = best_seeds(self._study.results())
         fresh = [
             (network, of) for network, of in self._noted.values() if best.get(network.architecture) == network.seed
         ]
@@ -128,5 +128,5 @@ def _opening(architecture: Architecture) -> str:
 
 
 def _rank(network: Network, outcome: Outcome) -> tuple[float, int]:
-    """Return the sort key that `best_on_validation` compares."""
-    return outcome.validation_accuracy, -network.seed
+    """Return the sort key that `best_seeds` compares."""
+    return merit(outcome.validation_accuracy, outcome.training_loss), -network.seed

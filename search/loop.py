@@ -30,7 +30,8 @@ def search(
         listener: Functions that follow the search and may end it.
         keeper: Keeper of the networks on the front; None keeps no network.
         first_answer: Function that verifies what the bracket has shown. It is called between cohorts once the bracket
-            has ended, until it returns True; False means that another worker verifies. None verifies nothing.
+            has ended, until it returns True; False means that another worker verifies. The search does not end before.
+            None verifies nothing.
         beyond_bracket: Whether to go on after ladder and bracket.
 
     Returns:
@@ -42,13 +43,13 @@ def search(
     """
     n = engine.cohort_size(study.data, study.config.training, study.config.space.search_space())
     while True:
-        # When the search is over, the last verification has begun or is about to, and knows more.
-        if first_answer is not None and study.bracketed() is not None and not study.is_searched() and first_answer():
-            first_answer = None
+        is_due = first_answer is not None and study.bracketed() is not None
+        if is_due and first_answer is not None and first_answer():
+            first_answer, is_due = None, False
         if tickets := study.ask(n, beyond_bracket=beyond_bracket):
             _train(study, engine, tickets, listener, keeper)
             listener.on_cohort()
-        elif study.others_train():
+        elif is_due or study.others_train():
             wait(listener)
         else:
             if keeper is not None:
@@ -70,7 +71,7 @@ def _train(
         )
         if keeper is not None:  # Before `tell`: Optuna adds no artifact to a finished trial.
             keeper.keep_front(tickets, outcomes, watch.front)
-    except BaseException:
+    except Exception:  # After a KeyboardInterrupt a transaction may be open; leaving frees the trials.
         study.release(tickets)
         raise
     study.tell(tickets, outcomes)

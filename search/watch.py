@@ -91,7 +91,6 @@ class StudyWatch:
             config.training.epochs,
             config.pruning.risk,
             self._study.data.resolution,
-            config.space.size,
         )
 
     def _monitor(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:

@@ -4,13 +4,44 @@ Errors of our own making derive from `FewestError` *and* from the builtin that f
 knows nothing of us can still catch them. Anything else that escapes is a bug and keeps its traceback.
 """
 
-__all__ = ["FewestError", "MisuseError", "NotFoundError", "StorageError", "StudyGoneError", "no_studies"]
+from typing import NamedTuple
+
+__all__ = ["FewestError", "MisuseError", "NotFoundError", "Spelled", "StorageError", "StudyGoneError", "no_studies"]
+
+
+class Spelled(NamedTuple):
+    """A part of a message that names what programs and shells spell differently, such as `name=` and `--name`."""
+
+    program: str
+    shell: str
 
 
 class FewestError(Exception):
-    """A failure a user can act on: the message says what must hold, what arrived, and the next step."""
+    """A failure a user can act on: the message says what must hold, what arrived, and the next step.
+
+    Args:
+        parts: The message, in parts where a program and a shell spell something differently. As text an error has a
+            program's spelling, since whoever catches it is one; commands print `in_shell`.
+
+    Example:
+        >>> error = FewestError("There is such a study; choose another ", Spelled("`name`", "`--name`"), ".")
+        >>> str(error), error.in_shell()
+        ('There is such a study; choose another `name`.', 'There is such a study; choose another `--name`.')
+    """
 
     exit_status = 1
+
+    def __init__(self, *parts: str | Spelled) -> None:
+        super().__init__("".join(part.program if isinstance(part, Spelled) else part for part in parts))
+        self._parts = parts
+
+    def __str__(self) -> str:
+        """Return the message for a program as it is, where `KeyError` would quote it."""
+        return str(self.args[0])
+
+    def in_shell(self) -> str:
+        """Return the message for a command line."""
+        return "".join(part.shell if isinstance(part, Spelled) else part for part in self._parts)
 
 
 class MisuseError(FewestError, ValueError):
@@ -28,8 +59,11 @@ class StudyGoneError(FewestError, LookupError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"Study '{name}' must stay in the storage while it runs, but was deleted or renamed. "
-            "`fewest studies` lists what is there; a renamed study goes on with `fewest resume` and its new name."
+            f"Study '{name}' must stay in the storage while it runs, but was deleted or renamed. ",
+            Spelled(
+                "A renamed study goes on under its new `name`.",
+                "`fewest studies` lists what is there; a renamed study goes on with `fewest resume` and its new name.",
+            ),
         )
 
 
@@ -45,6 +79,9 @@ def no_studies(storage: str, hint: str = "") -> NotFoundError:
         hint: One more sentence after a blank; may be empty.
     """
     return NotFoundError(
-        f"There are no studies in {storage} yet.{hint} "
-        "Start one with `fewest run STUDY`, or name the storage with --storage."
+        f"There are no studies in {storage} yet.{hint} ",
+        Spelled(
+            "`fewest.search` with this `storage` starts one.",
+            "Start one with `fewest run STUDY`, or name the storage with --storage.",
+        ),
     )

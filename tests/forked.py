@@ -129,7 +129,7 @@ class LoggedEngine:
 
     def __init__(self, engine: Any, log: Path, cohort_size: int) -> None:
         self._engine, self._log, self._n = engine, log, cohort_size
-        self.score = engine.score
+        self.right = engine.right
 
     def cohort_size(self, *_: Any) -> int:
         return self._n
@@ -183,7 +183,7 @@ class InstantEngine:
             for curve, accuracy in zip(curves, accuracies, strict=True)
         ]
 
-    def score(self, *_: Any) -> Any:
+    def right(self, *_: Any) -> Any:
         raise AssertionError("nothing here is verified")
 
 

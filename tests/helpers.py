@@ -52,7 +52,7 @@ class Overheard:
 
     def __init__(self, engine: "Engine", hear: Callable[[int], None]) -> None:
         self._engine, self._hear = engine, hear
-        self.cohort_size, self.score = engine.cohort_size, engine.score
+        self.cohort_size, self.right = engine.cohort_size, engine.right
 
     def train(self, *arguments: Any, order: Any, watcher: Any) -> "list[Outcome]":
         return self._engine.train(*arguments, order=order, watcher=_Ear(watcher, self._hear))

@@ -24,15 +24,16 @@ class Answer(NamedTuple):
 @contextmanager
 def serving(url: str, **options: Any) -> Iterator[int]:
     """Serve the dashboard over a storage from another thread; yields the port. `options` go to `make_app`."""
-    with serving_app(make_app(url, **options), edit=options.get("edit", False)) as port:
+    app = make_app(url, **options)
+    with serving_app(app, admits=app.admits if options.get("edit") else None) as port:
         yield port
 
 
 @contextmanager
-def serving_app(app: Any, *, edit: bool = False) -> Iterator[int]:
+def serving_app(app: Any, *, admits: Any = None) -> Iterator[int]:
     """Serve any WSGI application from another thread; yields the port."""
     with listening_at("127.0.0.1", 0) as listening:
-        server = make_server(app, listening, edit=edit)
+        server = make_server(app, listening, admits=admits)
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
@@ -44,12 +45,14 @@ def serving_app(app: Any, *, edit: bool = False) -> Iterator[int]:
             server.task_dispatcher.shutdown()
 
 
-def ask(port: int, path: str = "/api/studies", method: str = "GET", **headers: str) -> Answer:
+def ask(
+    port: int, path: str = "/api/studies", method: str = "GET", body: bytes | None = None, **headers: str
+) -> Answer:
     """Send one request, its path as it is; a header is named as an argument, `_` for `-`."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, headers=named)
+        connection.request(method, path, body, named)
         response = connection.getresponse()
         return Answer(response.status, response.headers, response.read())
     finally:

@@ -33,10 +33,6 @@ __all__ = ["NoTargetError", "StudyAnswer"]
 class NoTargetError(MisuseError, KeyError):
     """An answer was asked for an accuracy that is not among its targets."""
 
-    def __str__(self) -> str:
-        """Return the message as it is, where `KeyError` would quote it."""
-        return str(self.args[0])
-
 
 class StudyAnswer:
     """The answer of a study on data in memory; it shows itself as a table in a terminal and in a notebook.
@@ -60,7 +56,7 @@ class StudyAnswer:
         self._name, self._url, self._data = name, url, data
 
     def __getitem__(self, target: float | str) -> TargetAnswer:
-        """Return the answer to a target: its `possible`, `typical` and `reliable` sizes, and those of each depth.
+        """Return the `TargetAnswer` to a target: `possible`, `typical` and `reliable` sizes, and those of each depth.
 
         Args:
             target: Accuracy in 0..1, or what was asked relative to the best, such as "best - 0.01".
@@ -84,12 +80,12 @@ class StudyAnswer:
 
     @property
     def targets(self) -> tuple[TargetAnswer, ...]:
-        """The answer to every target, lowest first."""
+        """The answer to every target, lowest first, each a `TargetAnswer`."""
         return self.known.summary.targets
 
     @property
     def front(self) -> tuple[FrontMember, ...]:
-        """The networks on the Pareto front by validation accuracy, from small to large."""
+        """The networks on the Pareto front by validation accuracy, from small to large, each a `FrontMember`."""
         return self.known.summary.front
 
     @cached_property
@@ -107,8 +103,8 @@ class StudyAnswer:
         """Return a trained network.
 
         Args:
-            target: The typical answer's network for this target, the best of its seeds by validation accuracy; None
-                for the highest target.
+            target: The typical answer's network for this target, the best of its seeds by training loss, or by
+                validation accuracy where the protocol needs that; None for the highest target.
             depth: Number of hidden layers it must have; None for any.
             trial: Number of a trial whose network is meant instead.
 
@@ -127,7 +123,9 @@ class StudyAnswer:
         with storage_at(self._url) as connection:
             kept = read_kept(connection, known.study.study_id)
         artifacts = Artifacts(place_for(self._url, "artifacts"))
-        network, _ = recover(choice, known.config, self._data.data, kept, artifacts, partial(say, err()))
+        whole, told = known.ours.data.verifies_on_whole, partial(say, err())
+        data = self._data.data
+        network, _ = recover(choice, known.config, data, kept, artifacts, told, verifies_on_whole=whole)
         return PreparedModel(network, self._data.prepare)
 
     def predict(self, x: Any, target: float | str | None = None) -> "NDArray[np.generic]":
@@ -152,7 +150,7 @@ class StudyAnswer:
         with storage_at(self._url) as connection:
             curves = read_curves(connection, self.known.study.study_id)
         config, targets = self.known.config, [target.accuracy for target in self.targets]
-        return in_metric(plot_front(self.known.trials, curves, targets, config.space.size), config.data.metric)
+        return in_metric(plot_front(self.known.trials, curves, targets), config.data.metric)
 
     def report(self, path: str | Path) -> None:
         """Write everything that was found as one HTML file, which opens offline.

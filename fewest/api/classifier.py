@@ -5,7 +5,7 @@ FewestClassifier(target=0.95).fit(x, y).n_neurons_
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,25 @@ ACTIVATIONS: Mapping[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] 
 """The activations of hidden layers, of float32 arrays."""
 
 
+ARGUMENTS: Final = {
+    "data.name": "X",
+    "data.label": "y",
+    "budget.targets": "target",
+    "budget.trials": "trials",
+    "space.max_depth": "max_depth",
+    "space.max_width": "max_width",
+    "budget.verification_seeds": "verification_seeds",
+    "data.test": "test_size",
+    "seed": "random_state",
+}
+"""Settings that have a parameter of their own."""
+
+
 class FewestClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """The smallest network whose median seed reaches a target accuracy; it passes scikit-learn's checks.
 
     `fit` sets test samples aside, searches, verifies, and keeps the network that answers the target: of the typical
-    size, the best of its seeds by validation accuracy. Where no size reaches the target, it warns and keeps the most
+    size, the best of its seeds by training loss. Where no size reaches the target, it warns and keeps the most
     accurate network of the search.
 
     Args:
@@ -91,14 +105,15 @@ class FewestClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         Raises:
             ValueError: The samples or a parameter cannot be what they are asked to be.
         """
-        from fewest.api.running import searched
+        from fewest.api.running import by_name, searched
 
+        others = by_name(self.settings, ARGUMENTS)
         X, y = validate_data(self, X, y, dtype="numeric", ensure_min_samples=2)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"`y` must hold at least 2 classes, got 1 class, {self.classes_[0]!r}.")
-        answer = searched(*_often_enough(X, codes), test=self.test_size, settings=self._settings(codes))
+        answer = searched(*_often_enough(X, codes), test=self.test_size, settings={**self._settings(codes), **others})
         (self.answer_,) = answer.targets
         self._keep(answer)
         return self
@@ -124,14 +139,13 @@ class FewestClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         return labels
 
     def _settings(self, codes: NDArray[np.intp]) -> dict[str, Any]:
-        """Return the settings of the study; the validation share leaves room for every class of few samples."""
+        """Return the settings but for the user's; the validation share leaves room for every class of few samples."""
         share = min(0.5, max(0.2, 1.5 * len(self.classes_) / len(codes)))
         return {
             "data.validation_share": share,
             "space.max_depth": self.max_depth,
             "space.max_width": self.max_width,
             "budget.goal": "answer",
-            **(self.settings or {}),
             "budget.targets": [self.target],
             "budget.trials": self.trials,
             "budget.verification_seeds": self.verification_seeds,

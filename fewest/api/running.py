@@ -15,14 +15,14 @@ from fewest.job import Manner, opened, say_to
 from fewest.quiet import quiet_libraries
 from fewest.search.answers.failures import NothingTrainedError, reasons_of_failure
 from fewest.search.listener import SearchInterruptedError
-from fewest.search.settings.config import IN_MEMORY, StudyConfig
-from fewest.search.settings.files import checked
+from fewest.search.settings.config import IN_MEMORY, SettingsError, StudyConfig
+from fewest.search.settings.files import checked, flattened
 from fewest.signals import stoppable
 
 if TYPE_CHECKING:
     from fewest.search.data.given import Given
 
-__all__ = ["interruptible", "searched"]
+__all__ = ["by_name", "interruptible", "searched"]
 
 
 def searched(
@@ -50,10 +50,10 @@ def searched(
         The answer; if the search was ended, what is known so far.
     """
     quiet_libraries()
-    from fewest.search.data.given import given, n_given
-    from fewest.search.data.own_data import settings_of
+    from fewest.search.data.given import given, n_given, taken
 
-    config = checked(settings_of("search", IN_MEMORY, n_given(x)), list(settings.items()))
+    x = taken(x)
+    config = _config(settings, n_given(x))
     data = given(x, y, config, test)
     manner = Manner(quiet=not progress, silent=not progress, draws=storage is not None)
     if storage is not None:
@@ -68,6 +68,34 @@ def searched(
     return answer
 
 
+def by_name(settings: Mapping[str, Any] | None, arguments: Mapping[str, str]) -> dict[str, Any]:
+    """Return settings by dotted name.
+
+    Args:
+        settings: Settings by dotted name, or in tables as in a study file.
+        arguments: Settings that the caller's function has an argument for, and those arguments.
+
+    Raises:
+        SettingsError: They are no mapping, or hold what an argument says.
+    """
+    if not isinstance(settings, Mapping | None):
+        raise SettingsError(f"`settings` must be a mapping such as {{'space.max_depth': 1}}, got {settings!r}.")
+    named = {name.strip(): value for name, value in flattened(settings or {})}
+    for name in named:
+        if name in arguments:
+            raise SettingsError(f"`settings` must leave `{name}` to the argument `{arguments[name]}`.")
+    return named
+
+
+def _config(settings: Mapping[str, Any], n_rows: int) -> StudyConfig:
+    """Check settings beside those that follow from the number of rows: of the sample, if the settings ask for one."""
+    from fewest.search.data.own_data import settings_of
+
+    config = checked(settings_of("search", IN_MEMORY, n_rows), list(settings.items()))
+    rows = config.data.rows
+    return config if rows is None or rows >= n_rows else _config(settings, rows)
+
+
 def _answered(
     config: StudyConfig, data: "Given", url: str, manner: Manner, should_stop: Callable[[], bool]
 ) -> StudyAnswer:
@@ -76,7 +104,8 @@ def _answered(
         try:
             job.work(should_stop)
         except SearchInterruptedError:
-            say_to(job.console)("Interrupted: this is the answer so far.")
+            known = "this is the answer so far" if job.study.history.ended else "no network is trained yet"
+            say_to(job.console)(f"Interrupted: {known}.")
     answer = StudyAnswer(config.name, url, data)
     if reasons := reasons_of_failure(answer.known.trials, answer.known.verified):
         raise NothingTrainedError(config.name, reasons)

@@ -15,6 +15,18 @@ __all__ = ["search"]
 
 TARGETS: Final = (0.90, 0.95)
 
+ARGUMENTS: Final = {
+    "data.name": "x",
+    "data.label": "y",
+    "budget.targets": "targets",
+    "data.test": "test",
+    "name": "name",
+    "seed": "seed",
+    "budget.trials": "trials",
+    "budget.timeout": "timeout",
+}
+"""Settings that have an argument of their own."""
+
 
 def search(
     x: Any,
@@ -49,7 +61,8 @@ def search(
         seed: Seed of every random number.
         trials: Networks to train in the search; None for the default.
         timeout: Seconds that the search may train; None sets no limit. Verification comes after it.
-        settings: Other settings of a study file by dotted name, such as `{"space.max_depth": 1}`.
+        settings: Other settings of a study file by dotted name, such as `{"space.max_depth": 1}`. Those that name
+            columns are for data frames: with `{"data.group": "patient"}` a patient's rows never train and test.
         progress: Whether to show progress.
 
     Returns:
@@ -67,10 +80,11 @@ def search(
         >>> answer[0.9].typical.neurons
         0
     """
-    from fewest.api.running import interruptible, searched
+    from fewest.api.running import by_name, interruptible, searched
 
-    if not isinstance(settings, Mapping | None):
-        raise SettingsError(f"`settings` must be a mapping such as {{'space.max_depth': 1}}, got {settings!r}.")
+    others = by_name(settings, ARGUMENTS)
+    if not isinstance(storage, str | None):
+        raise SettingsError(f"`storage` must be a URL such as 'sqlite:///mine.db', got {storage!r}.")
     several = [targets] if isinstance(targets, float | int | str) else list(targets)
     given = {"budget.trials": trials, "budget.timeout": timeout}
     asked = {"name": name, "seed": seed, "budget.targets": several}
@@ -81,7 +95,7 @@ def search(
             y,
             test=test,
             storage=storage,
-            settings={**(settings or {}), **asked},
+            settings={**others, **asked},
             should_stop=should_stop,
             progress=progress,
         )

@@ -46,7 +46,13 @@ hold for each interval by itself, not for all at once.
 accuracies, the same walk over `evidence`'s more careful verdicts gives the interval for samples that nobody has seen.
 It contains the other one.
 
-For deeper networks a "size" is the shape that was verified at that size: an answer is about the shapes tried.
+What intervals cover
+--------------------
+Seeds differ by their initial weights, and where the learning rate is constant by the order of their samples. Both
+intervals cover that. Verified networks train on the whole training file, so no split is in it. Where a protocol needs
+validation samples to end a training, all seeds share the study's split, and both intervals hold for that split alone
+(`Summary.shares_split`). Neither covers another training file, another protocol, or samples of another kind. For deeper
+networks a "size" is the shape that was verified at that size: an answer is about the shapes tried.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -148,6 +154,11 @@ class NoAnswer:
         """No interval, where an `Answer` has one."""
         return None
 
+    @property
+    def new_samples(self) -> None:
+        """No interval for new samples, where an `Answer` may have one."""
+        return None
+
     def __str__(self) -> str:
         """Say why there is no answer.
 
@@ -225,7 +236,7 @@ class TargetAnswer:
         }
 
 
-def answer_targets(results: Results, targets: Iterable[float]) -> list[TargetAnswer]:
+def answer_targets(results: Results, targets: Iterable[float], sampling: Sampling | None = None) -> list[TargetAnswer]:
     """Answer every target once, lowest first; see `answer_target`.
 
     Example:
@@ -234,7 +245,7 @@ def answer_targets(results: Results, targets: Iterable[float]) -> list[TargetAns
         >>> found.overall["typical"]
         Answer(neurons=5, widths=(5,), interval=(5, 5), test_accuracy=0.95, seeds=5, new_samples=None)
     """
-    return [answer_target(results, target) for target in sorted(set(targets))]
+    return [answer_target(results, target, sampling=sampling) for target in sorted(set(targets))]
 
 
 def answer_target(

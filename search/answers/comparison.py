@@ -24,8 +24,8 @@ from typing import Any
 
 from fewest.search.answers.answer import Findings, TargetAnswer, answer_target, findings_json
 from fewest.search.answers.difference import Difference, difference
-from fewest.search.answers.evidence import SHARES, Quantity
-from fewest.search.answers.front import FrontPoint, Size
+from fewest.search.answers.evidence import SHARES, Quantity, Sampling
+from fewest.search.answers.front import FrontPoint
 from fewest.search.answers.results import Results
 from fewest.search.answers.unlike import SettingRow, remarks, unlike_settings
 from fewest.search.settings.stored import OurStudy
@@ -45,12 +45,16 @@ class ComparedStudy:
         ours: The study.
         results: Its verified networks.
         front: The front by validation accuracy.
+        sampling: What the test set leaves open in its results; None if unknown.
+        storage: The option of a command that names its storage; see `storage_option`.
     """
 
     label: str
     ours: OurStudy
     results: Results
     front: tuple[FrontPoint, ...]
+    sampling: Sampling | None = None
+    storage: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,6 @@ class Comparison:
         studies: Their labels; the first is compared with.
         settings: The settings that differ.
         remarks: Sentences on what the studies do not share.
-        size: Unit of the fronts' sizes.
         fronts: Each study's front by validation accuracy.
         targets: The answers to every target that any study has, lowest first.
     """
@@ -111,7 +114,6 @@ class Comparison:
     studies: tuple[str, ...]
     settings: tuple[SettingRow, ...]
     remarks: tuple[str, ...]
-    size: Size
     fronts: tuple[tuple[FrontPoint, ...], ...]
     targets: tuple[ComparedTarget, ...]
 
@@ -121,7 +123,7 @@ class Comparison:
             "studies": list(self.studies),
             "settings": [{"setting": row.words, "values": list(row.values)} for row in self.settings],
             "remarks": list(self.remarks),
-            "fronts": [[_point_json(point, self.size) for point in front] for front in self.fronts],
+            "fronts": [[_point_json(point) for point in front] for front in self.fronts],
             "targets": [
                 {
                     "accuracy": target.accuracy,
@@ -133,20 +135,19 @@ class Comparison:
         }
 
 
-def compare(studies: Sequence[ComparedStudy], size: Size = "neurons") -> Comparison:
+def compare(studies: Sequence[ComparedStudy]) -> Comparison:
     """Compare studies with the first of them.
 
     Args:
         studies: At least two studies, with different labels.
-        size: Unit of the fronts' sizes.
     """
     targets = sorted({target for study in studies for target in study.ours.accuracies})
     known = {study.label: study.ours for study in studies}
+    storages = {study.label: study.storage for study in studies}
     return Comparison(
         studies=tuple(known),
         settings=tuple(unlike_settings(list(known.values()))),
-        remarks=tuple(remarks(known, {study.label: bool(study.results) for study in studies})),
-        size=size,
+        remarks=tuple(remarks(known, {study.label: bool(study.results) for study in studies}, storages)),
         fronts=tuple(study.front for study in studies),
         targets=tuple(_target(studies, target) for target in targets),
     )
@@ -155,7 +156,10 @@ def compare(studies: Sequence[ComparedStudy], size: Size = "neurons") -> Compari
 def _target(studies: Sequence[ComparedStudy], target: float) -> ComparedTarget:
     asked_by = [study.label for study in studies if target in study.ours.accuracies]
     found = {
-        study.label: (answer_target(study.results, target), answer_target(study.results, target, level=99))
+        study.label: (
+            answer_target(study.results, target, sampling=study.sampling),
+            answer_target(study.results, target, level=99),
+        )
         for study in studies
     }
     return ComparedTarget(target, tuple(asked_by), tuple(_answers(found)))
@@ -186,5 +190,5 @@ def _differences(first: tuple[Findings, Findings], second: tuple[Findings, Findi
     }
 
 
-def _point_json(point: FrontPoint, size: Size) -> dict[str, Any]:
-    return {"trial": point.trial, size: point.size, "validation_accuracy": point.accuracy}
+def _point_json(point: FrontPoint) -> dict[str, Any]:
+    return {"trial": point.trial, "neurons": point.size, "validation_accuracy": point.accuracy}

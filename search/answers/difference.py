@@ -13,8 +13,8 @@ than 0.1 %. The same holds for the interval of M - N. `benchmarks/comparison_err
 
 Over all depths an upper end may err once for every depth that is just short of the share, as `answer` says. The
 argument asks that the studies' accuracies are independent, or rise together as those from shared seeds do.
-Answers speak of one test set and one split of the training samples. Studies that do not share them may differ for that
-reason alone; `unlike` says so.
+Answers speak of one test set. Where verified networks do not train on the whole training file, they speak of one split,
+too. Studies that do not share these may differ for that reason alone; `unlike` says so.
 
 The same rule at the level 99 % errs with at most 1 %. The highest level at which two answers differ is `sure`.
 """

@@ -24,7 +24,7 @@ class NothingTrainedError(FewestError, RuntimeError):
         networks = "The only network" if n_networks == 1 else f"All {plural(n_networks, 'network')}"
         super().__init__(
             f"{networks} of study '{name}' failed, so it has no answer ({said}{more}). "
-            "Change what made them fail, such as `training.learning_rate` or the data, under another `--name`."
+            "Change what made them fail, such as `training.learning_rate` or the data, under another name."
         )
 
 

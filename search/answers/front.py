@@ -1,19 +1,18 @@
 """The Pareto front of size against validation accuracy: pure rules over trials, no arrays, no Optuna.
 
-Size is neurons or parameters, whichever the study minimises. Of trials of one size only the most accurate can
+Size is the number of hidden neurons. Of trials of one size only the most accurate can
 be on the front; of equals, the one with the lowest number. A larger network is on it only when it is strictly
 more accurate than every smaller one. So along the front size and accuracy both rise strictly.
 """
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from fewest.storage.trials.records import TrialRecord
 
 __all__ = [
     "FrontPoint",
-    "Size",
     "hypervolume",
     "levelled_off",
     "pareto_front",
@@ -21,10 +20,6 @@ __all__ = [
     "smallest_reaching",
     "staircase",
 ]
-
-Size: TypeAlias = Literal["neurons", "parameters"]
-"""What the first objective counts."""
-
 
 LEAST_GAIN = 1e-4
 """Share by which the hypervolume has to grow for a front to count as improved."""
@@ -36,19 +31,18 @@ class FrontPoint(NamedTuple):
     trial: int
     """The trial's number."""
     size: int
-    """Neurons or parameters, at least 0."""
+    """Hidden neurons, at least 0."""
     accuracy: float
     """Validation accuracy, a share in 0..1."""
 
 
-def points_of(trials: Iterable[TrialRecord], size: Size = "neurons") -> list[FrontPoint]:
+def points_of(trials: Iterable[TrialRecord]) -> list[FrontPoint]:
     """Pick the trials that can be on a front: complete, with a size and a finite accuracy; in the order given."""
     points = []
     for trial in trials:
-        count = trial.neurons if size == "neurons" else trial.parameters
-        accuracy = trial.validation_accuracy
-        if trial.state == "complete" and count is not None and accuracy is not None and math.isfinite(accuracy):
-            points.append(FrontPoint(trial.number, count, accuracy))
+        neurons, accuracy = trial.neurons, trial.validation_accuracy
+        if trial.state == "complete" and neurons is not None and accuracy is not None and math.isfinite(accuracy):
+            points.append(FrontPoint(trial.number, neurons, accuracy))
     return points
 
 

@@ -1,4 +1,4 @@
-"""Verified networks by architecture and by depth, and the best network of each architecture by validation accuracy."""
+"""Verified networks by architecture and by depth, and the network of each architecture that is kept and exported."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import TypeAlias
 from fewest.search.settings.space import Architecture, describe, n_neurons
 from fewest.storage.trials.records import VerifiedNetwork
 
-__all__ = ["Results", "best_on_validation", "by_depth", "collect", "trained"]
+__all__ = ["Results", "best_seeds", "by_depth", "collect", "merit", "trained"]
 
 Results: TypeAlias = Mapping[Architecture, Sequence[float]]
 """Test accuracies in 0..1 of each architecture, one for each seed, in any order; empty before its training.
@@ -66,16 +66,28 @@ def _size_order(architecture: Architecture) -> tuple[int, Architecture]:
     return n_neurons(architecture), architecture
 
 
-def best_on_validation(verified: Iterable[VerifiedNetwork]) -> dict[Architecture, int]:
-    """Find the seed with the highest validation accuracy for each architecture; of equals, the lowest seed.
+def best_seeds(verified: Iterable[VerifiedNetwork]) -> dict[Architecture, int]:
+    """Find the best seed of each architecture without a look at the test: see `merit`; of equals, the lowest seed.
 
     >>> networks = [VerifiedNetwork((2,), seed, 0.9, 0.7 + seed / 100, 15, 1.0) for seed in (1, 3, 2)]
-    >>> best_on_validation([*networks, VerifiedNetwork((), 5, 0.0, float("nan"), 1, 1.0)])
+    >>> best_seeds([*networks, VerifiedNetwork((), 5, 0.0, math.nan, 1, 1.0)])
     {(2,): 3}
     """
     found: dict[Architecture, tuple[float, int]] = {}
     for network in verified:
-        if not math.isnan(network.test_accuracy) and network.validation_accuracy >= 0:  # False for NaN: it failed
-            rank = (network.validation_accuracy, -network.seed)
+        worth = merit(network.validation_accuracy, network.training_loss)
+        if not math.isnan(network.test_accuracy) and not math.isnan(worth):
+            rank = (worth, -network.seed)
             found[network.widths] = max(found.get(network.widths, rank), rank)
     return {architecture: -negative for architecture, (_, negative) in found.items()}
+
+
+def merit(validation_accuracy: float, training_loss: float) -> float:
+    """Return what ranks networks of one architecture, the higher the better: validation accuracy, else training loss.
+
+    Networks that trained on the whole training file have no validation accuracy. All networks of a study are alike.
+
+    >>> merit(0.9, 0.3), merit(math.nan, 0.3)
+    (0.9, -0.3)
+    """
+    return -training_loss if math.isnan(validation_accuracy) else validation_accuracy

@@ -6,12 +6,12 @@ from statistics import fmean
 from fewest.search.answers.answer import Answer, Finding, Findings, NoAnswer, TargetAnswer
 from fewest.search.answers.results import collect, trained
 from fewest.search.answers.summary import NO_VALUE_YET, Summary
-from fewest.search.answers.wording import WORDING, accuracy_words, plural, short_percent
+from fewest.search.answers.wording import WORDING, accuracy_words, interval_words, plural, scope_words, short_percent
 from fewest.search.settings.config import Metric
 from fewest.search.settings.space import describe
 from fewest.storage.trials.records import VerifiedNetwork
 
-__all__ = ["best_words", "guess_caution", "statement", "statements", "statements_of"]
+__all__ = ["best_words", "guess_caution", "statement", "statements"]
 
 SAMPLES = {
     "mnist": "digits",
@@ -35,24 +35,14 @@ def statements(summary: Summary, verified: Sequence[VerifiedNetwork]) -> list[st
         summary: Summary of the study.
         verified: Networks scored on the test set; the sentences quote those of softmax alone.
     """
-    return statements_of(summary.targets, summary.dataset, verified, summary.metric, summary.guess)
-
-
-def statements_of(
-    targets: Sequence[TargetAnswer],
-    dataset: str,
-    verified: Sequence[VerifiedNetwork],
-    metric: Metric,
-    guess: float | None,
-) -> list[str]:
-    """Write the answers to targets, from verified networks of a data set; see `statements`."""
     if not verified:
         return []
+    targets, metric = summary.targets, summary.metric
     softmax = trained(collect(verified).get((), ()))
-    samples = SAMPLES.get(dataset, "test samples")
+    samples = SAMPLES.get(summary.dataset, "test samples")
     of_softmax = fmean(softmax) if softmax else None
-    said = [statement(target, of_softmax, samples, metric) for target in targets]
-    cautions = [guess_caution(target.accuracy, guess, metric) for target in targets]
+    said = [statement(target, of_softmax, samples, metric, scope_words(summary.shares_split)) for target in targets]
+    cautions = [guess_caution(target.accuracy, summary.guess, metric) for target in targets]
     return [f"{one}. {caution}" if caution else one for one, caution in zip(said, cautions, strict=True)]
 
 
@@ -78,7 +68,7 @@ def best_words(summary: Summary) -> str | None:
     network = describe(tuple(summary.best.widths))
     return (
         f"Best: {short_percent(summary.best.accuracy)}, the {mean} of {plural(summary.best.seeds, 'seed')} of the "
-        f"most accurate network found (hidden layers: {network})"
+        f"network that was the most accurate when the search first ended (hidden layers: {network})"
     )
 
 
@@ -87,6 +77,7 @@ def statement(
     softmax_accuracy: float | None = None,
     samples: str = "test samples",
     metric: Metric = "accuracy",
+    scope: str = "on this test set",
 ) -> str:
     """Write the answer to one target as a sentence.
 
@@ -98,14 +89,15 @@ def statement(
         softmax_accuracy: Mean test accuracy without hidden neurons, in 0..1; None if unknown.
         samples: Word for the data set's samples.
         metric: What an accuracy is.
+        scope: Words for what the first interval holds for.
 
     Example:
         >>> def of(neurons, low, high):
-        ...     return Answer(neurons, (neurons,), (low, high), 0.95, 20)
+        ...     return Answer(neurons, (neurons,), (low, high), 0.95, 20, (low - 1, high + 1))
         >>> overall = {"possible": of(12, 11, 12), "typical": of(13, 12, 14), "reliable": of(14, 13, 15)}
         >>> print(statement(TargetAnswer(0.95, overall, {}), 0.926, "digits"))
-        At least 95 % of digits right: 13 neurons typically (95 % interval 12-14), 14 to be safe, \
-12 with luck; 0 hidden neurons already give 92.6 %
+        At least 95 % of digits right: 13 neurons typically (95 % interval 12-14 on this test set, \
+11-15 for new samples), 14 to be safe, 12 with luck; 0 hidden neurons already give 92.6 %
     """
     least = short_percent(target.accuracy)
     goal = f"At least {least} of {samples} right" if metric == "accuracy" else f"Balanced accuracy of at least {least}"
@@ -113,32 +105,33 @@ def statement(
     typical = target.overall["typical"]
     if not (isinstance(typical, Answer) and typical.neurons == 0):
         beaten = f"; {BEATEN}" if target.could_beat else ""
-        said = opening + _sizes(target.overall) + beaten
+        said = opening + _sizes(target.overall, scope) + beaten
         if softmax_accuracy is None:
             return said
         return f"{said}; 0 hidden neurons already give {short_percent(softmax_accuracy, 1)}"
     adverb = WORDING["typical"].adverb
     softmax = f"softmax alone, 0 hidden neurons, {adverb} gives {short_percent(typical.test_accuracy, 1)}"
     one_layer = target.by_depth.get(1)
-    return opening + softmax + ("" if one_layer is None else f"; with one hidden layer {_sizes(one_layer)}")
+    return opening + softmax + ("" if one_layer is None else f"; with one hidden layer {_sizes(one_layer, scope)}")
 
 
-def _sizes(findings: Findings) -> str:
+def _sizes(findings: Findings, scope: str) -> str:
     """Write the three answers, or a single reason if all three lack an answer for the same reason."""
     typical, *others = WORDING
     first = findings[typical]
     if isinstance(first, NoAnswer) and len(set(map(str, findings.values()))) == 1:
         return str(first)
-    return ", ".join([_typical(first), *(_other(findings[name], WORDING[name].adverb) for name in others)])
+    return ", ".join([_typical(first, scope), *(_other(findings[name], WORDING[name].adverb) for name in others)])
 
 
-def _typical(finding: Finding) -> str:
+def _typical(finding: Finding, scope: str) -> str:
     adverb = WORDING["typical"].adverb
     if isinstance(finding, NoAnswer):
         return f"{adverb} {finding}"
-    low, high = finding.interval
-    interval = f"{low}-{high}" if low < high else str(low)
-    return f"{plural(finding.neurons, 'neuron', '')} {adverb} (95 % interval {interval})"
+    unseen = finding.new_samples
+    further = "" if unseen is None else f", {interval_words(unseen)} for new samples"
+    interval = f"95 % interval {interval_words(finding.interval)} {scope}{further}"
+    return f"{plural(finding.neurons, 'neuron', '')} {adverb} ({interval})"
 
 
 def _other(finding: Finding, adverb: str) -> str:

@@ -1,6 +1,7 @@
 """A study's answer as one typed object; its `to_json` is what `fewest answer --format json` prints.
 
     {"study": str, "dataset": str, "protocol": {...}, "classes": int, "metric": str,
+     "shares_split": bool,
      "best": {"accuracy": float, "widths": [int], "seeds": int} | null,
      "trials": {"complete": int, "pruned": int, "failed": int, "running": int, "waiting": int},
      "networks_trained": int, "epochs_trained": int, "epochs_saved": int, "seconds": float,
@@ -18,7 +19,9 @@ ANSWER of its own, but is shown to need at least as many neurons as the answer o
 numbers of hidden layers with which fewer neurons than `typical` could still be enough. `asked` stands only where a
 target is relative to the best. Such a target has the accuracy null, and no answers, until the search has ended.
 `guessing` is what guessing one class reaches by the study's metric, and `largest_class_share` its share of the test
-set; both are null in old studies.
+set; both are null in old studies. `interval` holds for this test set; where `shares_split` is true, for the study's
+split of training and validation samples alone. `new_samples` also covers samples that nobody has seen; its upper end
+is null where none is known, and it is null in studies of older versions.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,9 +30,10 @@ from statistics import fmean, stdev
 from typing import Any
 
 from fewest.search.answers.answer import TargetAnswer, answer_target
-from fewest.search.answers.evidence import SHARES
-from fewest.search.answers.front import Size, pareto_front, points_of
+from fewest.search.answers.evidence import SHARES, Sampling
+from fewest.search.answers.front import pareto_front, points_of
 from fewest.search.answers.results import Results, collect, trained
+from fewest.search.answers.sampling import sampling_of
 from fewest.search.settings.config import Metric, StudyConfig
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.space import Architecture
@@ -37,7 +41,7 @@ from fewest.search.settings.stored import Best, stored_best
 from fewest.search.settings.targets import unvalued, valued
 from fewest.storage.trials.records import StudyRecord, TrialRecord, TrialState, VerifiedNetwork
 
-__all__ = ["NO_VALUE_YET", "FrontMember", "Summary", "TestAccuracy", "TrialCounts", "summarise", "targets_of"]
+__all__ = ["NO_VALUE_YET", "FrontMember", "Summary", "TestAccuracy", "TrialCounts", "summarise"]
 
 
 NO_VALUE_YET = "no value before the search has ended and its best network is verified"
@@ -108,10 +112,6 @@ class FrontMember:
     validation_accuracy: float
     test_accuracy: TestAccuracy | None
 
-    def count(self, size: Size) -> int:
-        """Return the network's size in neurons or in parameters."""
-        return self.neurons if size == "neurons" else self.parameters
-
     def to_json(self) -> dict[str, Any]:
         """Return one member of `front`."""
         return {**asdict(self), "widths": list(self.widths)}
@@ -137,6 +137,7 @@ class Summary:
         best: What relative targets are relative to; None where it is not known.
         metric: What an accuracy of the study is.
         guessing: What each metric gives to guessing on the test set; empty in a study of an older version.
+        shares_split: Whether all verified networks trained on one split, so that intervals hold for it alone.
     """
 
     study: str
@@ -154,21 +155,20 @@ class Summary:
     best: Best | None = None
     metric: Metric = "accuracy"
     guessing: Mapping[Metric, float] = field(default_factory=dict)
+    shares_split: bool = False
 
     @property
     def guess(self) -> float | None:
         """What guessing one class reaches, in 0..1; None if unknown."""
         return self.guessing.get(self.metric)
 
-    def smallest_on_validation(self, accuracy: float, size: Size = "neurons") -> FrontMember | None:
+    def smallest_on_validation(self, accuracy: float) -> FrontMember | None:
         """Find the smallest front member that reaches a validation accuracy in its one training.
 
         Args:
             accuracy: Validation accuracy to reach, in 0..1.
-            size: Unit of size: `neurons` or `parameters`.
         """
-        reaching = (member for member in self.front if member.validation_accuracy >= accuracy)
-        return min(reaching, key=lambda member: member.count(size), default=None)
+        return next((member for member in self.front if member.validation_accuracy >= accuracy), None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `fewest answer --format json` prints."""
@@ -178,6 +178,7 @@ class Summary:
             "protocol": self.protocol.model_dump(mode="json"),
             "classes": self.classes,
             "metric": self.metric,
+            "shares_split": self.shares_split,
             "best": None if self.best is None else self.best.model_dump(),
             "trials": asdict(self.trials),
             "networks_trained": self.networks_trained,
@@ -216,46 +217,44 @@ def summarise(
         trials: All trials of the study.
         verified: Networks scored on the test set.
     """
-    results = collect(verified)
+    results, data = collect(verified), study.attributes["data"]
     ended = [trial for trial in trials if trial.epochs]
     best = stored_best(study)
     seconds = sum(trial.seconds or 0.0 for trial in ended) + sum(network.seconds for network in verified)
     return Summary(
         study=study.name,
-        dataset=study.attributes["data"]["name"],
+        dataset=data["name"],
         protocol=config.training,
-        classes=study.attributes["data"]["n_classes"],
+        classes=data["n_classes"],
         trials=TrialCounts.of(study.n_trials),
         networks_trained=len(ended) + len(verified),
         epochs_trained=sum(trial.epochs or 0 for trial in ended) + sum(network.epochs for network in verified),
         epochs_saved=sum(config.training.epochs - (trial.epochs or 0) for trial in ended if trial.state == "pruned"),
         seconds=round(seconds, 3),
-        front=tuple(_front(trials, config.space.size, results)),
-        targets=tuple(targets_of(config, verified, best)),
+        front=tuple(_front(trials, results)),
+        targets=tuple(_targets(config, results, sampling_of(data, verified), best)),
         unvalued=unvalued(config.budget.targets, best.accuracy if best else None),
         best=best,
         metric=config.data.metric,
-        guessing=study.attributes["data"].get("guessing", {}),
+        guessing=data.get("guessing", {}),
+        shares_split=not data.get("verifies_on_whole", False),
     )
 
 
-def targets_of(
-    config: StudyConfig, verified: Sequence[VerifiedNetwork], best: Best | None = None
-) -> list[TargetAnswer]:
-    """Answer every target of a study that has a value from its verified networks, lowest first."""
+def _targets(config: StudyConfig, results: Results, sampling: Sampling | None, best: Best | None) -> list[TargetAnswer]:
+    """Answer every target of a study that has a value, lowest first."""
     # Where the settings list the architectures, nothing else is asked about.
     space = config.space.search_space() if config.space.architectures is None else None
-    results = collect(verified)
     return [
-        replace(answer_target(results, target.accuracy, space), asked=target.asked)
+        replace(answer_target(results, target.accuracy, space, sampling=sampling), asked=target.asked)
         for target in valued(config.budget.targets, best.accuracy if best else None)
     ]
 
 
-def _front(trials: Sequence[TrialRecord], size: Size, results: Results) -> Iterator[FrontMember]:
+def _front(trials: Sequence[TrialRecord], results: Results) -> Iterator[FrontMember]:
     """Yield the networks on the front, without trials that lack a size because another program made them."""
     by_number = {trial.number: trial for trial in trials}
-    for point in pareto_front(points_of(trials, size)):
+    for point in pareto_front(points_of(trials)):
         trial = by_number[point.trial]
         widths = trial.widths or ()
         if trial.neurons is not None and trial.parameters is not None:

@@ -32,7 +32,6 @@ WORDS: Mapping[str, str] = {
     "space.max_depth": "hidden layers at most",
     "space.min_width": "least width of a layer",
     "space.max_width": "largest width of a layer",
-    "space.size": "size that the search minimises",
     "space.architectures": "architectures listed",
     "seed": "seed",
     "engine": "engine",
@@ -72,17 +71,20 @@ def unlike_settings(studies: Sequence[OurStudy]) -> list[SettingRow]:
     return rows
 
 
-def remarks(studies: Mapping[str, OurStudy], verified: Mapping[str, bool]) -> Iterator[str]:
+def remarks(
+    studies: Mapping[str, OurStudy], verified: Mapping[str, bool], storages: Mapping[str, str]
+) -> Iterator[str]:
     """Yield sentences on what the studies do not share with the first, and on what is missing.
 
     Args:
         studies: The studies by label, the first one first.
         verified: Whether a study has verified networks, by label.
+        storages: The option of a command that names a study's storage, by label.
     """
     (first, base), *others = studies.items()
     for label, study in studies.items():
         if not verified[label]:
-            command = command_on("verify", study.config.name)
+            command = command_on("verify", study.config.name, storages[label])
             yield f"{shown(label)} is not verified yet, so it has no answers; `{command}` verifies it."
     for label, study in others:
         yield from _not_shared(f"{shown(first)} and {shown(label)}", base, study)
@@ -92,7 +94,7 @@ def remarks(studies: Mapping[str, OurStudy], verified: Mapping[str, bool]) -> It
         if missing:
             named = ", ".join(short_percent(target) for target in missing)
             options = "".join(f" --target {target:g}" for target in missing)
-            command = command_on("verify", study.config.name, options)
+            command = command_on("verify", study.config.name, f"{options}{storages[label]}")
             yield f"{shown(label)} was not verified for {named}: its intervals there may be wide. `{command}` does it."
 
 
@@ -104,7 +106,9 @@ def _not_shared(both: str, base: OurStudy, study: OurStudy) -> Iterator[str]:
         yield f"{both} mean different things by accuracy: their targets are not the same."
     if _test_rows(study) != _test_rows(base):
         yield f"{both} do not share their test samples: a difference between them may come from those."
-    if _split(study) != _split(base):
+    if study.data.verifies_on_whole != base.data.verifies_on_whole:
+        yield f"{both} verify unlike networks: only those of one of them train on the validation samples, too."
+    elif not study.data.verifies_on_whole and _split(study) != _split(base):
         yield (
             f"{both} split training and validation samples differently. That alone may move accuracies by 0.001: "
             "compare studies of one `seed`."

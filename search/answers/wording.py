@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fewest.search.answers.evidence import Quantity
 from fewest.search.settings.config import Metric
 
-__all__ = ["WORDING", "accuracy_words", "enumerated", "plural", "short_percent"]
+__all__ = ["WORDING", "accuracy_words", "enumerated", "interval_words", "plural", "scope_words", "short_percent"]
 
 
 _ACCURACY = re.compile(r"((validation|test) )?accuracy")
@@ -59,6 +59,27 @@ def enumerated(names: Iterable[str]) -> str:
     """
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def interval_words(interval: tuple[int, int | None]) -> str:
+    """Write an interval of numbers of neurons; an upper end of None is unknown.
+
+    >>> interval_words((12, 14)), interval_words((12, 12)), interval_words((12, None))
+    ('12-14', '12', '12 or more')
+    """
+    low, high = interval
+    if high is None:
+        return f"{low} or more"
+    return f"{low}-{high}" if low < high else str(low)
+
+
+def scope_words(shares_split: bool) -> str:
+    """Say for what the first of the two intervals holds.
+
+    >>> scope_words(False), scope_words(True)
+    ('on this test set', 'on this test set and split')
+    """
+    return "on this test set and split" if shares_split else "on this test set"
 
 
 def short_percent(share: float, digits: int = 6) -> str:

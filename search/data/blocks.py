@@ -13,6 +13,7 @@ from fewest.search.data.columns import as_times, odd_type
 from fewest.search.data.errors import DataError, one_line
 from fewest.search.data.samples import Blocks
 from fewest.search.settings.config import DataConfig, shown
+from fewest.search.settings.spelling import setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ def read_blocks(frame: "pd.DataFrame", choice: DataConfig, name: str) -> Blocks 
         return None
     column = frame[choice.group]
     if odd := odd_type(column):
-        raise DataError(f"`--group` must name a column of text or numbers, got values of the type {odd}.")
+        raise DataError(setting("data.group"), f" must name a column of text or numbers, got values of the type {odd}.")
     n_missing = int((column.isna() | (column == "")).sum())
     if n_missing:
         raise DataError(

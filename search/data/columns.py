@@ -8,24 +8,39 @@ refused by name, since a network that is given them learns nothing that holds fo
 
 import contextlib
 import re
-import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.npz import require_memory
 from fewest.search.data.samples import InputRule, Preparation
+from fewest.search.data.scaling import Scaling, features, flag_scaling, joined
 from fewest.search.data.tables import NUMBER
 from fewest.search.data.text_columns import MISSING, places
 from fewest.search.settings.config import shown
+from fewest.search.settings.spelling import setting
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MISSING", "Inputs", "as_inputs", "as_times", "odd_type", "require_columns"]
+__all__ = [
+    "MISSING",
+    "Column",
+    "Inputs",
+    "Part",
+    "as_inputs",
+    "as_times",
+    "odd_type",
+    "read_columns",
+    "require_columns",
+]
+
+T = TypeVar("T", bound=np.floating[Any])
 
 MOST_CATEGORIES: Final = 100
 """Values of a category beyond which its column is taken for text."""
@@ -38,6 +53,12 @@ LEAST_NUMBERED: Final = 20
 
 BOOLEANS: Final = {"true": 1.0, "false": 0.0}
 
+LATER: Final = {"date": 1, "missing": 2, "category": 3}
+"""Kinds of columns and of inputs that stand behind numbers, and in which order."""
+
+BLOCK_ROWS: Final = 4_096
+"""Rows of inputs that are written at a time."""
+
 _NUMBER = rf"{NUMBER}|[+-]?inf(?:inity)?"
 _COMMA_NUMBER = r"[+-]?\d+(?:,\d+)?(?:[eE][+-]?\d+)?"
 _THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+"
@@ -46,65 +67,137 @@ _DATE = r"\d{4}-\d{2}-\d{2}(?:[T ].*)?"
 ColumnKind: TypeAlias = Literal["number", "decimal comma", "boolean", "date", "category"]
 
 
+class Part(NamedTuple):
+    """Rows of a table, whose columns can be taken once: none is kept in memory longer than it is needed.
+
+    Attributes:
+        columns: Columns of a table with these rows, and perhaps others.
+        rows: Positions of the rows; None for all.
+        name: The file's name, for errors.
+    """
+
+    columns: dict[str, "pd.Series[Any]"]
+    rows: NDArray[np.intp] | None
+    name: str
+
+    def take(self, label: str) -> "pd.Series[Any]":
+        """Remove a column, and return these rows of it, indexed from 0."""
+        import pandas as pd
+
+        column = self.columns.pop(label)
+        return column.reset_index(drop=True) if self.rows is None else pd.Series(column.array.take(self.rows))
+
+
+class Fitted(NamedTuple):
+    """How a column becomes inputs, as its training rows decided.
+
+    Attributes:
+        label: The column's name.
+        kind: What it holds.
+        n_missing: Training rows without a value.
+        median: What stands for a missing number or date.
+        values: Values of a category; None is a missing one.
+    """
+
+    label: str
+    kind: ColumnKind
+    n_missing: int = 0
+    median: float = 0.0
+    values: Sequence[str | None] = ()
+
+    def rules(self) -> list[InputRule]:
+        """List the inputs."""
+        if self.kind == "category":
+            return [InputRule(self.label, "category", value) for value in self.values]
+        number = InputRule(self.label, "date" if self.kind == "date" else "number", self.median)
+        return [number, *[InputRule(self.label, "missing")] * bool(self.n_missing)]
+
+    def inputs(self, column: "pd.Series[Any]", name: str) -> list[NDArray[Any]]:
+        """Turn rows of the column into its inputs, each float64 or boolean `(rows,)`; errors as for `read_columns`."""
+        if self.kind == "category":
+            found = places(column, self.values)
+            return [found == place for place in range(len(self.values))]
+        return self.filled(_converted(column, self.label, self.kind, name))
+
+    def filled(self, numbers: NDArray[np.float64]) -> list[NDArray[Any]]:
+        """Return numbers with the median where one is missing, and, if training rows lack some, where that is."""
+        missing = np.isnan(numbers)
+        filled = np.where(missing, self.median, numbers) if missing.any() else numbers
+        return [filled, *[missing] * bool(self.n_missing)]
+
+
+class Column(NamedTuple):
+    """A column of both parts of a table as inputs.
+
+    Attributes:
+        fitted: How it became inputs.
+        inputs: A pair for each, float32 or boolean `(rows,)`: the training rows and the test rows.
+        scaling: Of each input.
+    """
+
+    fitted: Fitted
+    inputs: Sequence[tuple[NDArray[Any], NDArray[Any]]]
+    scaling: Sequence[Scaling]
+
+
 class Inputs(NamedTuple):
     """Both parts of a table as inputs.
 
     Attributes:
-        x_train: float64 `(rows, inputs)`.
+        x_train: float32 `(rows, inputs)`, after what `scaling` says that the loader does.
         x_test: Like `x_train`.
+        scaling: What is done to the inputs.
         rules: How each input follows from a column.
         words: What was made of the columns, a line for each kind; for the user.
-        prepare: Turns other rows into inputs in the same way; errors as for `as_inputs`.
+        prepare: Turns other rows into inputs in the same way, before any scaling; errors as for `read_columns`.
     """
 
-    x_train: NDArray[np.float64]
-    x_test: NDArray[np.float64]
+    x_train: NDArray[np.float32]
+    x_test: NDArray[np.float32]
+    scaling: Scaling
     rules: tuple[InputRule, ...]
     words: tuple[str, ...]
     prepare: Preparation
 
 
-def as_inputs(train: "pd.DataFrame", test: "pd.DataFrame", name: str, test_name: str | None = None) -> Inputs:
-    """Turn the columns of a table into inputs.
+def read_columns(train: Part, test: Part) -> list[Column]:
+    """Decide what the columns of a table hold, and turn each into inputs.
 
     Args:
-        train: The training rows, without the labels, indexed by their place in the file; they alone decide.
+        train: The training rows, without the labels; they alone decide.
         test: The test rows, with the same columns.
-        name: The data set's name, for errors.
-        test_name: The name of the test rows' file, for errors; None if it is the same.
 
     Raises:
         DataError: A column cannot be an input, or the test rows hold what it cannot take.
     """
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.preprocessing import OneHotEncoder
+    with ThreadPoolExecutor(joblib.cpu_count()) as threads:  # NumPy and Arrow let other threads run.
+        found = list(threads.map(lambda label: _read(label, train, test), list(train.columns)))
+    return sorted(found, key=lambda column: LATER.get(column.fitted.kind, 0))
 
-    kinds = {column: _kind_of(train[column], column, name) for column in train.columns}
-    categories = [column for column, kind in kinds.items() if kind == "category"]
-    numbers = [column for column, kind in kinds.items() if kind not in ("category", "date")]
-    dates = [column for column, kind in kinds.items() if kind == "date"]
-    n_inputs = 2 * len(numbers + dates) + sum(train[column].nunique() + 1 for column in categories)
-    require_memory(3 * 8 * (len(train) + len(test)) * n_inputs, name, len(train) + len(test))
-    values = {column: _values_of(train[column]) for column in categories}
-    coded = [np.arange(len(values[column])) for column in categories]
-    encoder = OneHotEncoder(categories=coded, handle_unknown="ignore", sparse_output=False, dtype=np.float64)
-    # The strategy "median" sorts masked arrays, which takes ten times as long.
-    median = SimpleImputer(strategy=np.median, add_indicator=True, copy=False)
-    n_numbers = len(numbers) + len(dates)
-    kinds = {column: kinds[column] for column in (*numbers, *dates, *categories)}
-    steps = [("numbers", median, slice(n_numbers))] * bool(n_numbers)
-    steps += [("categories", encoder, slice(n_numbers, None))] * bool(categories)
-    transformer = ColumnTransformer(steps, sparse_threshold=0)
-    x_train = transformer.fit_transform(_converted(train, kinds, values, name))
+
+def as_inputs(columns: Sequence[Column], name: str) -> Inputs:
+    """Put columns side by side: numbers, dates, what says that one is missing, categories.
+
+    Raises:
+        DataError: They do not fit into memory.
+    """
+    fitted = [column.fitted for column in columns]
+    inputs = [pair for column in columns for pair in column.inputs]
+    n_rows = sum(map(len, inputs[0]))
+    require_memory(2 * 4 * n_rows * len(inputs), name, n_rows)
+    order = _order(fitted)
+    x_train, x_test = (_side_by_side([inputs[index][part] for index in order], np.float32) for part in (0, 1))
+    scalings = [scaling for column in columns for scaling in column.scaling]
 
     def prepare(rows: "pd.DataFrame", file_name: str) -> NDArray[np.float64]:
-        require_columns(rows, kinds, file_name)
-        return np.asarray(transformer.transform(_converted(rows, kinds, values, file_name)))
+        require_columns(rows, [column.label for column in fitted], file_name)
+        made = [values for column in fitted for values in column.inputs(rows[column.label], file_name)]
+        return _side_by_side([made[index] for index in order], np.float64)
 
-    x_test = prepare(test, test_name or name)
-    rules = tuple(_rules(transformer.named_transformers_.get("numbers"), kinds, values))
-    return Inputs(np.asarray(x_train), x_test, rules, tuple(_words(rules, train, kinds)), prepare)
+    rules = [rule for column in fitted for rule in column.rules()]
+    rules = [rules[index] for index in order]
+    scaling = joined([scalings[index] for index in order])
+    return Inputs(x_train, x_test, scaling, tuple(rules), tuple(_words(rules, fitted)), prepare)
 
 
 def require_columns(frame: "pd.DataFrame", columns: Iterable[str], name: str) -> None:
@@ -119,7 +212,7 @@ def require_columns(frame: "pd.DataFrame", columns: Iterable[str], name: str) ->
 
 
 def as_times(column: "pd.Series[Any]", label: str, name: str) -> NDArray[np.float64]:
-    """Read a column of times: numbers, or dates as their seconds since 1970; errors name the option `--order`.
+    """Read a column of times: numbers, or dates as their seconds since 1970; errors name the setting `data.order`.
 
     Raises:
         DataError: A row has no time, or the values are neither numbers nor dates.
@@ -143,16 +236,20 @@ def as_times(column: "pd.Series[Any]", label: str, name: str) -> NDArray[np.floa
     times = None if kind not in ("number", "decimal comma", "date") else _numbers(values, kind)
     if times is None or not np.isfinite(times).all():
         raise DataError(
-            f"`--order` must name a column of finite numbers or of dates such as 2024-12-31, but {shown(label)} of "
-            f"{name} holds values such as {shown(str(values.iloc[0])[:40])}."
+            setting("data.order"),
+            f" must name a column of finite numbers or of dates such as 2024-12-31, but {shown(label)} of "
+            f"{name} holds values such as {shown(str(values.iloc[0])[:40])}.",
         )
     return times
 
 
 def odd_type(column: "pd.Series[Any]") -> str | None:
     """Name the type of the first value that is neither a number, a date nor text; None if there is none."""
+    import pandas as pd
     from pandas.api import types
 
+    if column.dtype.kind != "O" or isinstance(column.dtype, pd.StringDtype):
+        return None
     values = column.dropna().infer_objects()
     if types.infer_dtype(values) in ("string", "empty"):
         return None
@@ -160,19 +257,47 @@ def odd_type(column: "pd.Series[Any]") -> str | None:
     return next(odd, None) if values.dtype.kind == "O" else None
 
 
-def _rules(
-    imputer: Any, kinds: Mapping[str, ColumnKind], values: Mapping[str, Sequence[str | None]]
-) -> Iterator[InputRule]:
-    """List the inputs in their order: numbers and dates with the imputer's medians, gaps, then categories."""
-    columns = [column for column in kinds if column not in values]
-    if imputer is not None:
-        for column, median in zip(columns, imputer.statistics_, strict=True):
-            yield InputRule(column, "date" if kinds[column] == "date" else "number", float(median))
-        for index in imputer.indicator_.features_:
-            yield InputRule(columns[index], "missing")
-    for column, different in values.items():
-        for value in different:
-            yield InputRule(column, "category", value)
+def _read(label: str, train: Part, test: Part) -> Column:
+    """Decide what a column holds, and turn both parts of it into inputs."""
+    column, column_test = train.take(label), test.take(label)
+    kind = _kind_of(column, train.rows, label, train.name)
+    if kind == "category":
+        fitted = Fitted(label, kind, values=_values_of(column))
+        parts = fitted.inputs(column, train.name), fitted.inputs(column_test, test.name)
+        return Column(fitted, list(zip(*parts, strict=True)), [flag_scaling(flags) for flags in parts[0]])
+    numbers = _converted(column, label, kind, train.name)
+    present = numbers[~np.isnan(numbers)]
+    fitted = Fitted(label, kind, len(numbers) - len(present), _median(present))
+    (x, *missing), (x_test, *missing_test) = fitted.filled(numbers), fitted.inputs(column_test, test.name)
+    made = features(x[:, None], x_test[:, None], f"column {shown(label)} of {train.name}")
+    return Column(
+        fitted,
+        [(made.x_train[:, 0], made.x_test[:, 0]), *zip(missing, missing_test, strict=True)],
+        [made.scaling, *map(flag_scaling, missing)],
+    )
+
+
+def _median(numbers: NDArray[np.float64]) -> float:
+    """Return the median of numbers without NaN; `numpy.median` takes several times as long to look for some."""
+    half = len(numbers) // 2
+    parted = np.partition(numbers, half)
+    return float(parted[half] if len(numbers) % 2 else np.mean([parted[:half].max(), parted[half]]))
+
+
+def _order(fitted: Sequence[Fitted]) -> list[int]:
+    """Return the places of the inputs: values first, then what says that one is missing, then categories."""
+    ranks = [LATER.get(rule.kind, 0) for column in fitted for rule in column.rules()]
+    return sorted(range(len(ranks)), key=ranks.__getitem__)
+
+
+def _side_by_side(inputs: Sequence[NDArray[Any]], dtype: type[T]) -> NDArray[T]:
+    """Stack inputs `(rows,)` to `(rows, inputs)`, some rows at a time so that these stay in the processor's cache."""
+    x = np.empty((len(inputs[0]), len(inputs)), dtype)
+    for start in range(0, len(x), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        for index, values in enumerate(inputs):
+            x[rows, index] = values[rows]
+    return x
 
 
 def _values_of(column: "pd.Series[Any]") -> list[str | None]:
@@ -181,8 +306,8 @@ def _values_of(column: "pd.Series[Any]") -> list[str | None]:
     return [*sorted(map(str, present.unique())), *([None] if len(present) < len(column) else [])]
 
 
-def _kind_of(column: "pd.Series[Any]", label: str, name: str) -> ColumnKind:
-    """Say what the training rows of a column hold."""
+def _kind_of(column: "pd.Series[Any]", rows: NDArray[np.intp] | None, label: str, name: str) -> ColumnKind:
+    """Say what the training rows of a column hold, which have these positions in their file."""
     from pandas.api import types
 
     if odd := odd_type(column):
@@ -200,7 +325,7 @@ def _kind_of(column: "pd.Series[Any]", label: str, name: str) -> ColumnKind:
     else:
         raise _refused(label, name, f"holds values of the type {values.dtype}")
     whole = kind == "number" and not types.is_bool_dtype(values.dtype)
-    if whole and _counts_rows(_numbers(values, kind), values.index):
+    if whole and _counts_rows(_numbers(column, kind), rows):
         raise _refused(label, name, "numbers its rows")
     return kind
 
@@ -222,7 +347,8 @@ def _kind_of_text(values: "pd.Series[Any]", label: str, name: str) -> ColumnKind
     if values.str.lower().isin(BOOLEANS).all():
         return "boolean"
     faults = values[~values.str.fullmatch(_NUMBER)]
-    n_faults, n_values, n_rows = int(everything.isin(faults).sum()), len(values), len(everything)
+    n_values, n_rows = len(values), len(everything)
+    n_faults = int(everything.isin(faults).sum()) if len(faults) < n_values else n_rows
     if n_faults < (1 - NUMBERS_SHARE) * n_rows:
         words = listed([shown(str(value)[:40]) for value in faults[:3]])
         raise _refused(label, name, f"holds numbers but for {n_faults:,} values such as {words}", "mend them, or ")
@@ -234,24 +360,30 @@ def _kind_of_text(values: "pd.Series[Any]", label: str, name: str) -> ColumnKind
 def _present(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """Return the values that are there."""
     values = column.dropna().infer_objects()
-    return values[~values.isin(MISSING)] if values.dtype.kind == "O" else values
+    missing = values.isin(MISSING) if values.dtype.kind == "O" else np.zeros(1, bool)
+    return values[~missing] if missing.any() else values
 
 
 def _refused(label: str, name: str, fault: str, otherwise: str = "") -> DataError:
-    ignore = shlex.quote(label) if label.isprintable() else shown(label)
     return DataError(
-        f"Column {shown(label)} of {name} cannot be an input: it {fault}. Therefore {otherwise}leave it out with "
-        f"`--ignore {ignore}`."
+        f"Column {shown(label)} of {name} cannot be an input: it {fault}. Therefore {otherwise}leave it out with ",
+        setting("data.ignore", [label]),
+        ".",
     )
 
 
-def _counts_rows(numbers: NDArray[np.float64], index: Any) -> bool:
+def _counts_rows(numbers: NDArray[np.float64], rows: NDArray[np.intp] | None) -> bool:
     """Whether numbers are whole, all different, and either grow from row to row of the file or lie close together."""
-    n = len(numbers)
-    if n <= LEAST_NUMBERED or not np.all(numbers == np.rint(numbers)) or len(np.unique(numbers)) < n:
+    present = np.isfinite(numbers)
+    n = int(present.sum())
+    if n <= LEAST_NUMBERED or not np.all((numbers == np.rint(numbers)) == present):
         return False
-    in_file_order = numbers[np.argsort(np.asarray(index))]
-    return bool(np.all(np.diff(in_file_order) > 0) or np.ptp(numbers) < 2 * n)
+    if rows is not None:
+        in_file_order = np.full(rows.max() + 1, np.nan)
+        in_file_order[rows] = numbers
+        numbers = in_file_order
+    numbers = numbers[~np.isnan(numbers)]
+    return bool(np.all(np.diff(numbers) > 0) or (n - 1 <= np.ptp(numbers) < 2 * n and len(np.unique(numbers)) == n))
 
 
 def _numbers(column: "pd.Series[Any]", kind: ColumnKind) -> NDArray[np.float64]:
@@ -262,6 +394,10 @@ def _numbers(column: "pd.Series[Any]", kind: ColumnKind) -> NDArray[np.float64]:
     """
     import pandas as pd
 
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
+        return np.asarray(column.to_numpy(np.float64))
+    if column.dtype.kind == "M":
+        return np.asarray(_seconds(column))
     if column.dtype.kind != "O" and kind != "date":
         return np.asarray(column.astype("Float64").to_numpy(np.float64, na_value=np.nan))
     present = _present(column)
@@ -293,42 +429,31 @@ def _seconds(column: "pd.Series[Any]") -> "pd.Series[Any]":
     return (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
 
 
-def _converted(
-    frame: "pd.DataFrame", kinds: Mapping[str, ColumnKind], values: Mapping[str, Sequence[str | None]], name: str
-) -> NDArray[np.float64]:
-    """Return the columns as numbers: of categories the places among their values, -1 for others."""
-    columns = np.empty((len(frame), len(kinds)), order="F")  # So that a column, and some beside, are no copies.
-    for index, (label, kind) in enumerate(kinds.items()):
-        column = frame[label]
-        if kind == "category":
-            present = _present(column)
-            columns[:, index] = places(present.astype(str).reindex(column.index), values[label])
-            continue
-        try:
-            numbers = _numbers(column, kind)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise DataError(
-                f"Column {shown(label)} of {name} must hold a {kind} in every row, as in the training rows: "
-                f"{reason(error)[:100]}."
-            ) from error
-        if np.isinf(numbers).any():
-            raise DataError(f"Column {shown(label)} of {name} must hold finite numbers, got infinite ones.")
-        columns[:, index] = numbers
-    return columns
+def _converted(column: "pd.Series[Any]", label: str, kind: ColumnKind, name: str) -> NDArray[np.float64]:
+    """Return a column as finite numbers, NaN where one is missing."""
+    try:
+        numbers = _numbers(column, kind)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(
+            f"Column {shown(label)} of {name} must hold a {kind} in every row, as in the training rows: "
+            f"{reason(error)[:100]}."
+        ) from error
+    if np.isinf(numbers).any():
+        raise DataError(f"Column {shown(label)} of {name} must hold finite numbers, got infinite ones.")
+    return numbers
 
 
-def _words(rules: Sequence[InputRule], train: "pd.DataFrame", kinds: Mapping[str, ColumnKind]) -> Iterator[str]:
+def _words(rules: Sequence[InputRule], fitted: Sequence[Fitted]) -> Iterator[str]:
     """Yield a line for each kind of column."""
-    missing = {rule.column for rule in rules if rule.kind == "missing"}
+    n_missing = {column.label: column.n_missing for column in fitted}
     for kind, plural in (("number", "Numbers"), ("date", "Dates, as seconds")):
         columns = [rule.column for rule in rules if rule.kind == kind]
-        lacking = [f"{one_line(c)} ({len(train) - len(_present(train[c])):,})" for c in columns if c in missing]
+        lacking = [f"{one_line(label)} ({n_missing[label]:,})" for label in columns if n_missing[label]]
         filled = f"; missing ones are the median, and an input says so: {listed(lacking)}" if lacking else ""
         if columns:
             yield f"{plural}: {listed(columns)}{filled}."
-    if commas := [column for column, kind in kinds.items() if kind == "decimal comma"]:
+    if commas := [column.label for column in fitted if column.kind == "decimal comma"]:
         yield f"Decimal commas: {listed(commas)}."
-    categories = [rule.column for rule in rules if rule.kind == "category"]
+    categories = [f"{one_line(column.label)} ({len(column.values)})" for column in fitted if column.values]
     if categories:
-        counted = [f"{one_line(column)} ({categories.count(column)})" for column in dict.fromkeys(categories)]
-        yield f"Categories, one input a value: {listed(counted)}."
+        yield f"Categories, one input a value: {listed(categories)}."

@@ -19,18 +19,22 @@ from fewest.search.data.labels import flat_labels
 from fewest.search.data.loading import assembled
 from fewest.search.data.npz import Arrays, require_memory
 from fewest.search.data.samples import Images, SealedTest, SearchData
+from fewest.search.data.sampling import sampled
 from fewest.search.data.scaling import standardised
 from fewest.search.data.tables import Table
-from fewest.search.settings.config import IN_MEMORY, DataConfig, StudyConfig, did_you_mean, shown
+from fewest.search.settings.config import IN_MEMORY, StudyConfig, did_you_mean, shown
 from fewest.search.settings.seeds import split_seed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Given", "given", "n_given"]
+__all__ = ["Given", "given", "n_given", "taken"]
 
 Test: TypeAlias = float | tuple[Any, Any]
 """Test samples: a share of each class, or other samples and their labels."""
+
+OF_COLUMNS: Final = ("group", "order", "ignore")
+"""Settings of the data that name columns."""
 
 LABEL: Final = "label"
 """Column of a data frame's labels where they come apart from it."""
@@ -53,21 +57,30 @@ class Given:
     prepare: Callable[[Any], Images]
 
 
-def n_given(x: Any) -> int:
-    """Count samples.
+def taken(x: Any) -> Any:
+    """Return samples as an array, but data frames and sparse matrices as they are; an array is not copied.
 
     Raises:
-        DataError: `x` has no length.
+        DataError: They are no samples.
     """
-    shape = getattr(x, "shape", None)
-    try:
-        return int(shape[0]) if shape else len(x)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"`x` must be an array or a data frame of samples, got {type(x).__name__}.") from error
+    if _is_frame(x) or hasattr(x, "toarray"):
+        return x
+    array = _as_array(x, "x")
+    if array.ndim == 0:
+        raise DataError(f"`x` must be an array or a data frame of samples, got {type(x).__name__}.")
+    return array
+
+
+def n_given(x: Any) -> int:
+    """Count what `taken` returned."""
+    return int(x.shape[0])
 
 
 def given(x: Any, y: Any, config: StudyConfig, test: Test) -> Given:
     """Check data from a program, and part them into training, validation and test samples.
+
+    The settings' sample of rows is drawn as from a file: of a data frame before the test is set aside, of arrays
+    afterwards.
 
     Args:
         x: Samples: an array `(samples, features, ...)`, a sparse matrix, a data frame, or what `numpy.asarray` takes.
@@ -88,6 +101,11 @@ def given(x: Any, y: Any, config: StudyConfig, test: Test) -> Given:
 
 
 def _given_array(x: Any, y: Any, config: StudyConfig, test: Test) -> Given:
+    for option in OF_COLUMNS:
+        if named := getattr(config.data, option):
+            raise DataError(
+                f"`data.{option}` is for data frames, whose columns have names; got {named!r} for an array."
+            )
     samples, given_labels = _array(x, "x"), _labels(y, "y")
     labels = _countable(given_labels)
     if isinstance(test, tuple):
@@ -99,7 +117,7 @@ def _given_array(x: Any, y: Any, config: StudyConfig, test: Test) -> Given:
             )
         kept, held_out = split_off(labels, test, IN_MEMORY)
         arrays = Arrays(samples[kept], labels[kept], samples[held_out], labels[held_out])
-    data, sealed = _assembled(arrays, None, config)
+    data, sealed = _assembled(sampled(arrays, config.data.rows, IN_MEMORY), None, config)
 
     def prepare(others: Any) -> Images:
         return _prepared(_array(others, "x"), data)
@@ -126,7 +144,8 @@ def _given_frame(x: "pd.DataFrame", y: Any, config: StudyConfig, test: Test) -> 
         if not _is_frame(test[0]):
             raise DataError(f"The test samples must be a data frame as `x` is, got {type(test[0]).__name__}.")
         test_table = Table(_with_labels(test[0], label if isinstance(y, str) else test[1])[0], ())
-    choice = DataConfig(name=IN_MEMORY, label=label, test=0.2 if isinstance(test, tuple) else test)
+    share = config.data.test if isinstance(test, tuple) else float(test)
+    choice = config.data.model_copy(update={"label": label, "test": share})
     made = labelled(Table(frame, ()), choice, IN_MEMORY, test_table, "the test rows")
     data, sealed = _assembled(made.arrays, made.table, config)
 
@@ -178,14 +197,17 @@ def _array(x: Any, which: str) -> NDArray[Any]:
     if hasattr(x, "toarray"):
         require_memory(3 * 8 * int(np.prod(x.shape)), f"`{which}`")
         x = x.toarray()
-    try:
-        array = np.asarray(x)
-        if array.dtype.kind == "O":
-            array = array.astype(np.float64)
-    except Exception as error:  # Another library's tensor may refuse in any way.
-        raise DataError(f"`{which}` must hold numbers in samples of one shape, got: {reason(error)}.") from error
+    array = _as_array(x, which)
     is_features = array.ndim == 2 and array.dtype.kind in "iu" and array.dtype != np.uint8
     return array.astype(np.float64) if is_features else array
+
+
+def _as_array(x: Any, which: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(x)
+        return array.astype(np.float64) if array.dtype.kind == "O" and array.ndim else array
+    except Exception as error:  # Another library's tensor may refuse in any way.
+        raise DataError(f"`{which}` must hold numbers in samples of one shape, got: {reason(error)}.") from error
 
 
 def _labels(y: Any, which: str) -> NDArray[Any]:
@@ -203,12 +225,21 @@ def _labels(y: Any, which: str) -> NDArray[Any]:
     if labels.ndim != 1 or not labels.size:
         raise DataError(f"`{which}` must be (samples,) and not empty, got shape {labels.shape}.")
     if unlike or labels.dtype.kind not in "biufU":
-        raise DataError(f"`{which}` must hold labels of one type, numbers or text, got {labels.dtype} and others.")
+        raise DataError(f"`{which}` must hold labels of one type, numbers or text, got {_types_of(y)}.")
     if labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels)):
         raise DataError(
             f"`{which}` must hold classes, got fractions or NaN: to predict numbers is not what fewest does."
         )
     return labels
+
+
+def _types_of(y: Any) -> str:
+    """Name the types of labels."""
+    labels = np.asarray(y)
+    if labels.dtype.kind not in "OU":
+        return str(labels.dtype)
+    types = sorted({type(label).__name__ for label in np.asarray(y, object).ravel()})
+    return " and ".join([listed(types[:-1]), types[-1]] if len(types) > 1 else types)
 
 
 def _countable(labels: NDArray[Any]) -> NDArray[Any]:

@@ -1,5 +1,6 @@
 """A table -> the four arrays of a data set: the column of labels, rows set aside for the test, and inputs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.blocks import read_blocks, split_blocks, words_of
-from fewest.search.data.columns import as_inputs, odd_type, require_columns
+from fewest.search.data.columns import Part, as_inputs, odd_type, read_columns, require_columns
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.labels import LARGEST_LABEL
 from fewest.search.data.npz import Arrays
@@ -16,8 +17,9 @@ from fewest.search.data.samples import Blocks, TableInputs
 from fewest.search.data.sampling import require_table_fits, sample_of
 from fewest.search.data.splitting import LEAST_SAMPLES, stratified_split
 from fewest.search.data.tables import NUMBER, Table, is_table, read_table
-from fewest.search.data.text_columns import with_numbers
+from fewest.search.data.text_columns import release_memory, with_numbers
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
+from fewest.search.settings.spelling import LABEL, setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +37,7 @@ class Labelled:
     """A table's arrays.
 
     Attributes:
-        arrays: Float64 inputs and labels of both parts.
+        arrays: Inputs, float32 and scaled, and labels of both parts.
         table: What was made of the table's columns.
     """
 
@@ -56,11 +58,10 @@ def read_labelled(path: Path, choice: DataConfig) -> Labelled:
         DataError: The file is no table, or a column cannot be what it is asked to be.
     """
     require_table_fits(path, choice.rows)
-    table = read_table(path)
     if not isinstance(choice.test, str):
-        return labelled(table, choice, path.name)
+        return labelled(_table(path, choice), choice, path.name)
     other = Path(choice.test).expanduser()
-    return labelled(table, choice, path.name, _test_table(other, path), other.name)
+    return labelled(_table(path, choice), choice, path.name, _test_table(other, path), other.name)
 
 
 def labelled(
@@ -81,48 +82,58 @@ def labelled(
     name, test_name = one_line(file_name), one_line(test_name)
     label, said = _label_of(table.frame, choice, name)
     frame, drawn = _sampled(table.frame, label, choice.rows, name)
-    train, labels = _parted(frame, label, choice, name)
-    train = with_numbers(train)
+    columns, labels = _parted(frame, label, choice, name)
+    train = Part(with_numbers(columns), None, name)
     y_train = _as_labels(labels, label, name)
     blocks = read_blocks(frame, choice, name)
     if test_table is not None:
         require_columns(test_table.frame, [*train.columns, label], test_name)
-        test, labels = _parted(test_table.frame, label, choice, test_name)
-        y_test = _as_labels(labels, label, test_name, like=y_train)
+        columns, labels = _parted(test_table.frame, label, choice, test_name)
+        test, y_test = Part(columns, None, test_name), _as_labels(labels, label, test_name, like=y_train)
     else:
         kept, held_out = _split(y_train, float(choice.test), name, blocks)
-        test, y_test = train.iloc[held_out], y_train[held_out]
-        train, y_train = train.iloc[kept], y_train[kept]
+        train, test = train._replace(rows=kept), Part(dict(train.columns), held_out, name)
+        y_train, y_test = y_train[kept], y_train[held_out]
         blocks = blocks and blocks.of(kept)
+    kept_together = (words_of(blocks, tested_elsewhere=test_table is not None),) if blocks else ()
+    words = (*table.notes, *drawn, f"{said} {_classes(y_train)}", *kept_together)
+    del table, test_table, frame, columns, labels  # They take more memory than the inputs.
     try:
-        inputs = as_inputs(train, test, name, test_name or None)
+        release_memory()
+        read = read_columns(train, test)
+        release_memory()
+        inputs = as_inputs(read, name)
     except MemoryError as error:
         raise DataError(f"{shown(file_name)} does not fit into memory ({reason(error)}).") from error
-    kept_together = (words_of(blocks, tested_elsewhere=test_table is not None),) if blocks else ()
-    words = (*table.notes, *drawn, f"{said} {_classes(y_train)}", *kept_together, *inputs.words)
-    made = TableInputs(inputs.rules, tuple(np.unique(y_train).tolist()), words, label, inputs.prepare, blocks)
-    return Labelled(Arrays(inputs.x_train, y_train, inputs.x_test, y_test), made)
+    classes = tuple(np.unique(y_train).tolist())
+    made = TableInputs(inputs.rules, classes, (*words, *inputs.words), label, inputs.prepare, blocks)
+    return Labelled(Arrays(inputs.x_train, y_train, inputs.x_test, y_test, scaling=inputs.scaling), made)
 
 
 def _label_of(frame: "pd.DataFrame", choice: DataConfig, name: str) -> tuple[str, str]:
     """Return the column of the labels, and a sentence that says which it is."""
     columns = list(map(str, frame.columns))
-    splitting = ((choice.group, "--group"), (choice.order, "--order"))
-    ignoring = ((ignored, "--ignore") for ignored in choice.ignore)
-    for wanted, option in ((choice.label, "--label"), *ignoring, *splitting):
+    splitting = ((choice.group, setting("data.group")), (choice.order, setting("data.order")))
+    ignoring = ((ignored, setting("data.ignore")) for ignored in choice.ignore)
+    for wanted, option in ((choice.label, LABEL), *ignoring, *splitting):
         if wanted is not None and wanted not in columns:
             hint = did_you_mean(wanted, columns) or "."
             raise DataError(
-                f"`{option}` must name a column of {name}, got {shown(wanted)}{hint} It has {listed(columns)}."
+                option, f" must name a column of {name}, got {shown(wanted)}{hint} It has {listed(columns)}."
             )
         if wanted is not None and wanted == choice.label and (wanted, option) in splitting:
-            raise DataError(f"`{option}` must name another column than the labels, got {shown(wanted)} for both.")
+            raise DataError(option, f" must name another column than the labels, got {shown(wanted)} for both.")
     if choice.label is not None:
         return choice.label, f"Label: {one_line(choice.label)}."
-    last = [column for column in columns if column not in (*choice.ignore, choice.group, choice.order)][-1:]
+    last = _last(columns, choice)
     if not last:
         raise DataError(f"A column of {name} must be left for the labels, but other options name all of them.")
     return last[0], f"Label: {one_line(last[0])}, the last column, since `--label` names none."
+
+
+def _last(columns: Sequence[str], choice: DataConfig) -> list[str]:
+    """Return the last column that has no other use, in a list that may be empty."""
+    return [column for column in columns if column not in (*choice.ignore, choice.group, choice.order)][-1:]
 
 
 def _sampled(frame: "pd.DataFrame", label: str, n: int | None, name: str) -> tuple["pd.DataFrame", tuple[str, ...]]:
@@ -135,11 +146,11 @@ def _sampled(frame: "pd.DataFrame", label: str, n: int | None, name: str) -> tup
 
 def _parted(
     frame: "pd.DataFrame", label: str, choice: DataConfig, name: str
-) -> tuple["pd.DataFrame", "pd.Series[Any]"]:
+) -> tuple[dict[str, "pd.Series[Any]"], "pd.Series[Any]"]:
     """Return the columns that become inputs, and that of the labels."""
-    others = {*choice.ignore, choice.group, choice.order} - {label}
-    inputs = frame.drop(columns=[label, *(column for column in frame.columns if column in others)])
-    if inputs.shape[1] == 0:
+    others = {*choice.ignore, choice.group, choice.order, label}
+    inputs = {column: frame[column] for column in frame.columns if column not in others}
+    if not inputs:
         raise DataError(f"A column of {name} besides the labels must be left as an input.")
     return inputs, frame[label]
 
@@ -153,12 +164,15 @@ def _as_labels(column: "pd.Series[Any]", label: str, name: str, like: NDArray[An
         name: The data set's name, for errors.
         like: Labels whose type these must have; None lets the column decide.
     """
+    import pandas as pd
     from pandas.api import types
 
     if odd := odd_type(column):
         raise DataError(
             f"Column {shown(label)} of {name} must hold classes, got values of the type {odd}. "
-            "Name another column with `--label`."
+            "Name another column with ",
+            LABEL,
+            ".",
         )
     n_missing = int((column.isna() | (column == "")).sum())
     if n_missing:
@@ -168,18 +182,19 @@ def _as_labels(column: "pd.Series[Any]", label: str, name: str, like: NDArray[An
         )
     if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
         return _whole(column.to_numpy(), label, name)
-    if column.dtype.kind != "O":
-        column = column.astype(str)
-    numbers = column.str.fullmatch(_NUMBER)
-    if numbers.all() and (like is None or like.dtype.kind in "iu"):
-        return _whole(column.astype(float).to_numpy(), label, name)
-    longest = int(column.str.len().max())
+    codes, values = pd.factorize(column)
+    different = pd.Series(values) if column.dtype.kind == "O" else pd.Series(values).astype(str)
+    if different.str.fullmatch(_NUMBER).all() and (like is None or like.dtype.kind in "iu"):
+        return np.asarray(_whole(different.astype(float).to_numpy(), label, name)[codes])
+    longest = int(different.str.len().max())
     if longest > LONGEST_LABEL:
         raise DataError(
             f"Column {shown(label)} of {name} must hold classes, got text of up to {longest:,} characters. Name "
-            "another column with `--label`."
+            "another column with ",
+            LABEL,
+            ".",
         )
-    return np.asarray(column.to_numpy(dtype=str))
+    return np.asarray(different.to_numpy(dtype=str)[codes])
 
 
 def _whole(numbers: NDArray[Any], label: str, name: str) -> NDArray[np.int64]:
@@ -189,7 +204,9 @@ def _whole(numbers: NDArray[Any], label: str, name: str) -> NDArray[np.int64]:
     if len(fractions):
         raise DataError(
             f"Column {shown(label)} of {name} must hold classes, got numbers such as {fractions[0]:g}: to predict "
-            "numbers is not what fewest does. Name another column with `--label`."
+            "numbers is not what fewest does. Name another column with ",
+            LABEL,
+            ".",
         )
     if np.abs(wide).max() > LARGEST_LABEL:
         raise DataError(
@@ -197,6 +214,11 @@ def _whole(numbers: NDArray[Any], label: str, name: str) -> NDArray[np.int64]:
             "2**53 they run together. Write them as text."
         )
     return wide.astype(np.int64)
+
+
+def _table(path: Path, choice: DataConfig) -> Table:
+    """Read the table with the training rows; what labels and groups are as numbers may be another text."""
+    return read_table(path, lambda columns: [choice.label, choice.group, choice.order, *_last(columns, choice)])
 
 
 def _test_table(path: Path, training: Path) -> Table:
@@ -214,10 +236,11 @@ def _split(
     rare = classes[counts < LEAST_SAMPLES]
     if len(rare):
         words = listed([str(label) for label in rare], 4)
-        hint = " Is the column one of classes? `--label` names another." if len(classes) > len(y) / 4 else ""
+        hint = (" Is the column one of classes? ", LABEL, " names another.") if len(classes) > len(y) / 4 else ()
         raise DataError(
             f"Every class of {name} must have at least {LEAST_SAMPLES} rows, one each to train, validate and test; "
-            f"too few have {words}.{hint}"
+            f"too few have {words}.",
+            *hint,
         )
     if blocks is not None:
         return split_blocks(blocks, codes, classes, share, seed=0, part="test", then=2, name=name)
@@ -226,7 +249,7 @@ def _split(
         raise DataError(
             f"{name} must have more rows for {len(classes)} classes, got {len(y):,}; a smaller test share helps."
         )
-    return stratified_split(y, n_test, seed=0)
+    return stratified_split(codes, n_test, seed=0)
 
 
 def _classes(y: NDArray[Any]) -> str:

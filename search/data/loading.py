@@ -20,7 +20,7 @@ from fewest.search.data.labels import flat_labels
 from fewest.search.data.metrics import guessing
 from fewest.search.data.npz import Arrays
 from fewest.search.data.samples import Images, SealedTest, SearchData, TableInputs, TestData
-from fewest.search.data.scaling import features, scaling
+from fewest.search.data.scaling import Features, features, pixels
 from fewest.search.data.splitting import Validation, refuse_numbers, split
 from fewest.search.settings.config import DataConfig, StudyConfig
 from fewest.search.settings.seeds import split_seed
@@ -95,18 +95,17 @@ def assembled(
         DataError: The arrays do not hold what they must.
     """
     name = one_line(file_name)
-    x_train, x_test, shift, divisor = _as_images(arrays.x_train, arrays.x_test, name)
+    x_train, x_test, (shift, divisor, scale, offset) = _as_features(arrays, name)
     y_train, y_test, classes, said = _as_classes(arrays.y_train, arrays.y_test, name)
     _require_same_length("train", x_train, y_train, name)
     _require_same_length("test", x_test, y_test, name)
-    scale, offset = scaling(x_train, shift, divisor)
     blocks = table.blocks if table else None
     kept, held_out = split(y_train, classes, name, choice.validation, choice.validation_share, seed, blocks)
     data = SearchData(
         name=file_name,
-        x_train=x_train[kept],
+        x_train=_taken(x_train, kept),
         y_train=y_train[kept],
-        x_validation=x_train[held_out],
+        x_validation=_taken(x_train, held_out),
         y_validation=y_train[held_out],
         n_classes=len(classes),
         scale=scale,
@@ -118,7 +117,15 @@ def assembled(
         metric=choice.metric,
         notes=(*arrays.notes, *said),
     )
-    return data, SealedTest(len(y_test), lambda: TestData(x_test, y_test), guessing(y_train, y_test))
+    counts = np.bincount(y_test, minlength=len(classes)).tolist() if choice.metric == "balanced_accuracy" else ()
+    return data, SealedTest(
+        len(y_test), lambda: TestData(x_test, y_test), guessing(y_train, y_test), class_counts=tuple(counts)
+    )
+
+
+def _taken(x: Images, rows: slice | NDArray[np.intp]) -> Images:
+    """Return samples; to take them takes a tenth of the time of indexing them by an array."""
+    return x[rows] if isinstance(rows, slice) else x.take(rows, axis=0)
 
 
 def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:
@@ -133,8 +140,11 @@ def load_for(config: StudyConfig) -> tuple[SearchData, SealedTest]:
     )
 
 
-def _as_images(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> tuple[Images, Images, Number, Number]:
+def _as_features(arrays: Arrays, name: str) -> Features:
     """Convert both arrays to uint8 or both to float32; the training array alone decides."""
+    x_train, x_test = arrays.x_train, arrays.x_test
+    if arrays.scaling is not None:
+        return Features(x_train, x_test, arrays.scaling)
     for which, x in (("x_train", x_train), ("x_test", x_test)):
         if x.dtype.kind not in "buif":
             raise DataError(f"`{which}` of {name} must hold real numbers, got dtype {x.dtype}.")
@@ -152,7 +162,7 @@ def _as_images(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> tuple[
                 f"got {x_test.dtype} from {x_test.min()} to {x_test.max()}; "
                 "if these are not pixels, store both as float32."
             )
-        return np.ascontiguousarray(x_train, np.uint8), np.ascontiguousarray(x_test, np.uint8), 0.0, 1.0
+        return pixels(x_train, x_test)
     return features(x_train, x_test, name)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fewest.search.settings.config import Metric
 
-__all__ = ["DECIMALS", "guessing", "restored", "score", "steps"]
+__all__ = ["DECIMALS", "guessing", "restored", "score", "share_right", "steps"]
 
 DECIMALS: Final = 12
 """Decimals of a balanced accuracy: rounding lies beyond them, a sample far before them."""
@@ -35,7 +35,15 @@ def score(metric: Metric, y: NDArray[np.int32], labels: NDArray[Any]) -> float:
         >>> score("accuracy", y, labels), score("balanced_accuracy", y, labels)
         (0.75, 0.5)
     """
-    right = labels == y
+    return share_right(metric, y, labels == y)
+
+
+def share_right(metric: Metric, y: NDArray[np.int32], right: NDArray[np.bool_]) -> float:
+    """Score labels of which it is known whether they are right, bool `(samples,)`; else as `score`.
+
+    >>> share_right("balanced_accuracy", np.array([0, 0, 0, 1]), np.array([True, True, True, False]))
+    0.5
+    """
     if metric == "accuracy":
         return float(np.mean(right))
     seen = np.bincount(y)

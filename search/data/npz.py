@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.errors import DataError, listed, reason
+from fewest.search.data.scaling import Scaling
 from fewest.search.settings.config import shown
+from fewest.search.settings.spelling import setting
 from fewest.storage.files.atomic import replacing
 
 __all__ = [
@@ -72,13 +74,23 @@ _STARTS: Final = {
 
 
 class Arrays(NamedTuple):
-    """The four arrays of a data set as its source gives them, and what was found, in sentences for the user."""
+    """The four arrays of a data set as its source gives them.
+
+    Attributes:
+        x_train: Training samples.
+        y_train: Their labels.
+        x_test: Test samples.
+        y_test: Their labels.
+        notes: What was found, in sentences for the user.
+        scaling: What is done to the samples, if these are float32 as training takes them; None if that is to be found.
+    """
 
     x_train: NDArray[Any]
     y_train: NDArray[Any]
     x_test: NDArray[Any]
     y_test: NDArray[Any]
     notes: tuple[str, ...] = ()
+    scaling: Scaling | None = None
 
 
 def read_npz(path: Path) -> tuple[NDArray[Any], ...]:
@@ -135,11 +147,12 @@ def require_memory(n_bytes: int, name: str, n_rows: int | None = None) -> None:
     available = available_memory()
     if n_bytes > available:
         fitting = rounded_down(0.9 * (n_rows or 0) * available / n_bytes)
-        advice = f"Take a sample with `--rows {fitting}`" if fitting else "Store fewer samples, or smaller types"
+        sample = ("Take a sample with ", setting("data.rows", fitting), ".")
         takes = "its inputs would" if n_rows else "its arrays say that they"
         raise DataError(
             f"{shown(name)} must fit into memory; {takes} take {n_bytes / 1e9:,.1f} GB, and "
-            f"{available / 1e9:,.1f} GB are free. {advice}."
+            f"{available / 1e9:,.1f} GB are free. ",
+            *(sample if fitting else ["Store fewer samples, or smaller types."]),
         )
 
 

@@ -4,8 +4,10 @@
 verification and export call and nothing before them does; `tests/search/data/test_samples.py` holds that.
 """
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -33,7 +35,7 @@ Images = NDArray[np.uint8] | NDArray[np.float32]
 
 def flat(x: NDArray[Any]) -> NDArray[Any]:
     """Reshape samples to rows, `(samples, features)`: a view where `x` is contiguous."""
-    return x.reshape(len(x), -1)
+    return x.reshape(len(x), math.prod(x.shape[1:]))
 
 
 class InputRule(NamedTuple):
@@ -151,6 +153,17 @@ class SearchData:
         """The least by which one validation sample more raises an accuracy."""
         return steps(self.metric, self.y_validation)[0]
 
+    @cached_property
+    def whole(self) -> "SearchData":
+        """The same data without a split: all samples of the training file train, none validates."""
+        return replace(
+            self,
+            x_train=np.concatenate([self.x_train, self.x_validation]),
+            y_train=np.concatenate([self.y_train, self.y_validation]),
+            x_validation=self.x_validation[:0],
+            y_validation=self.y_validation[:0],
+        )
+
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the trainable weights and biases of an architecture on these data."""
         return n_parameters(architecture, self.n_features, self.n_classes)
@@ -170,17 +183,19 @@ TestData.__test__ = False  # type: ignore[attr-defined]  # its name would make p
 class SealedTest:
     """A test set that exists but cannot be read by accident: it has no arrays until `unseal` is called.
 
-    What guessing scores is told without opening it: one count of labels, which no input and no network decides, and
-    on which nothing in the search depends.
+    What guessing scores and how many samples a class has is told without opening it: counts of labels, which no input
+    and no network decides, and on which nothing in the search depends.
 
     Attributes:
         n_samples: Number of samples.
         guessing: What each metric gives to guessing, see `metrics.guessing`; empty where nobody has counted.
+        class_counts: Samples of each class where the metric weighs classes; empty where it weighs samples alike.
     """
 
     n_samples: int
     _open: Callable[[], TestData] = field(repr=False)
     guessing: Mapping[Metric, float] = field(default_factory=dict)
+    class_counts: tuple[int, ...] = ()
 
     def unseal(self) -> TestData:
         """Return the test set; only for scoring networks after their training."""

@@ -15,6 +15,7 @@ from fewest.search.data.npz import Arrays
 from fewest.search.data.splitting import LEAST_SAMPLES, MOST_FEW_CLASSES
 from fewest.search.data.tables import Extent, extent_of
 from fewest.search.settings.config import shown
+from fewest.search.settings.spelling import LABEL, setting
 
 __all__ = ["require_table_fits", "sample_of", "sampled"]
 
@@ -46,10 +47,12 @@ def sample_of(labels: NDArray[Any], n: int, name: str) -> NDArray[np.intp]:
     classes = found[1].reshape(-1)
     counts = np.bincount(classes)
     if n < LEAST_SAMPLES * len(counts):
-        hint = " Is the column one of classes? `--label` names another." if len(counts) > MOST_FEW_CLASSES else ""
+        hint = (" Is the column one of classes? ", LABEL, " names another.") if len(counts) > MOST_FEW_CLASSES else ()
         raise DataError(
-            f"`--rows` must be at least {LEAST_SAMPLES} for each class, and the labels of {name} have {len(counts):,} "
-            f"values; got {n:,}.{hint}"
+            setting("data.rows"),
+            f" must be at least {LEAST_SAMPLES} for each class, and the labels of {name} have {len(counts):,} "
+            f"values; got {n:,}.",
+            *hint,
         )
     order = np.random.default_rng(0).permutation(len(classes))
     by_class = order[np.argsort(classes[order], kind="stable")]

@@ -5,6 +5,7 @@ is standardised in float64 before it is cast. All others are cast as they are, a
 What happens to a feature, the training file alone decides.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from fewest.search.data.errors import DataError
 from fewest.search.data.samples import Images, SearchData, flat
 
-__all__ = ["Features", "features", "scaling", "standardised"]
+__all__ = ["Features", "Scaling", "features", "flag_scaling", "joined", "pixels", "standardised"]
 
 LEAST_STEPS: Final = 256
 """float32 numbers within a standard deviation, below which casting a feature loses what matters; a byte has as many."""
@@ -24,13 +25,21 @@ NOISE: Final = {2: 1e-6, 4: 1e-6}
 _FLOAT32: Final = np.finfo(np.float32)
 
 
-class Features(NamedTuple):
-    """Both parts of a data set as float32: `(x - shift) / divisor`, computed in float64 and then cast."""
+class Scaling(NamedTuple):
+    """What is done to features, see `SearchData`: the loader uses `shift` and `divisor`, a network the others."""
 
-    x_train: NDArray[np.float32]
-    x_test: NDArray[np.float32]
     shift: float | NDArray[np.float64]
     divisor: float | NDArray[np.float64]
+    scale: float | NDArray[np.float32]
+    offset: float | NDArray[np.float32]
+
+
+class Features(NamedTuple):
+    """Both parts of a data set, uint8 or float32: `(x - shift) / divisor`, computed in float64 and then cast."""
+
+    x_train: Images
+    x_test: Images
+    scaling: Scaling
 
 
 def features(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> Features:
@@ -50,10 +59,30 @@ def features(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> Features
     train, test = (_cast_after(x, lost, shift, divisor) for x in (x_train, x_test))
     _require_fit(train, test, x_train, name)
     if not len(lost):
-        return Features(train, test, 0.0, 1.0)
+        return Features(train, test, Scaling(0.0, 1.0, *_of_network(train)))
     shifts, divisors = np.zeros(x_train.shape[1:]), np.ones(x_train.shape[1:])
     shifts.flat[lost], divisors.flat[lost] = shift, divisor
-    return Features(train, test, shifts, divisors)
+    return Features(train, test, Scaling(shifts, divisors, *_of_network(train, shifts, divisors)))
+
+
+def pixels(x_train: NDArray[Any], x_test: NDArray[Any]) -> Features:
+    """Return whole numbers in 0..255 as uint8; a network divides them by the brightest training pixel."""
+    x_train, x_test = (np.ascontiguousarray(x, np.uint8) for x in (x_train, x_test))
+    return Features(x_train, x_test, Scaling(0.0, 1.0, 1.0 / max(1, int(x_train.max())), 0.0))
+
+
+def flag_scaling(flags: NDArray[np.bool_]) -> Scaling:
+    """Return the scaling of a feature that is 0 or 1, `(samples,)`."""
+    return Scaling(0.0, 1.0, *_of_network(flags.astype(np.float32)[:, None]))
+
+
+def joined(scalings: Sequence[Scaling]) -> Scaling:
+    """Return the scaling of features side by side from that of each."""
+    shift, divisor, scale, offset = (
+        np.concatenate([np.atleast_1d(part) for part in parts]) for parts in zip(*scalings, strict=True)
+    )
+    moved = bool((shift != 0).any() or (divisor != 1).any())
+    return Scaling(shift if moved else 0.0, divisor if moved else 1.0, scale, offset)
 
 
 def standardised(x: NDArray[np.float64], data: SearchData, name: str) -> NDArray[np.float32]:
@@ -75,12 +104,10 @@ def standardised(x: NDArray[np.float64], data: SearchData, name: str) -> NDArray
     return cast
 
 
-def scaling(
-    x_train: Images, shift: float | NDArray[np.float64] = 0.0, divisor: float | NDArray[np.float64] = 1.0
-) -> tuple[float | NDArray[np.float32], float | NDArray[np.float32]]:
+def _of_network(
+    x_train: NDArray[np.float32], shift: float | NDArray[np.float64] = 0.0, divisor: float | NDArray[np.float64] = 1.0
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return a network's scale and offset; 1 and 0 for features that `features` has standardised."""
-    if x_train.dtype == np.uint8:
-        return 1.0 / max(1, int(x_train.max())), 0.0
     mean = x_train.mean(axis=0, dtype=np.float64)
     deviation = x_train.std(axis=0, dtype=np.float64)
     # Below this a float32 feature varies by its own rounding alone: dividing by it would magnify noise.

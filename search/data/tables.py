@@ -3,36 +3,49 @@
 Apache Arrow reads them, but for two (see `arff` and `json_lines`).
 
 A CSV file says little of itself. Its separator and its encoding are found, and said where they are not the usual ones.
-Its values stay text here: what a column holds, only its training rows decide (see `columns`).
+Its values stay text here, but for columns of nothing but numbers: what another column holds, only its training rows
+decide (see `columns`).
 """
 
+import contextlib
 import csv
 import io
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from fewest.search.data.arff import read_arff
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.json_lines import read_json_lines
-from fewest.search.data.text_columns import trimmed
+from fewest.search.data.text_columns import MISSING, release_memory, trimmed
 from fewest.search.settings.config import shown
 from fewest.storage import extras
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["NUMBER", "TABLE_SUFFIXES", "Extent", "Table", "extent_of", "is_table", "n_rows", "read_table"]
+__all__ = [
+    "NUMBER",
+    "TABLE_SUFFIXES",
+    "Extent",
+    "Table",
+    "extent_of",
+    "is_table",
+    "n_rows",
+    "read_table",
+]
 
 TEXT_SUFFIXES: Final = (".csv", ".tsv")
 
 COMPRESSIONS: Final = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 """Suffixes of compressed text, and Arrow's names of the compressions."""
+
+StayText: TypeAlias = Callable[[Sequence[str]], Collection[str | None]]
+"""Chooses, of the names of a text's columns, those that stay text."""
 
 TABLE_SUFFIXES: Final = (*TEXT_SUFFIXES, ".parquet", ".feather", ".arff", ".jsonl")
 
@@ -57,7 +70,7 @@ class Table(NamedTuple):
     """A table as its file holds it.
 
     Attributes:
-        frame: A column for each of the file's, a row for each of its rows; from text files all values are text.
+        frame: A column for each of the file's, a row for each of its rows; from text files, values are text or float64.
         notes: What was found of the file's format, where it is not the usual one; for the user.
     """
 
@@ -97,8 +110,13 @@ def is_table(name: str) -> bool:
     return _suffix(name)[0] in TABLE_SUFFIXES
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, stay_text: StayText | None = None) -> Table:
     """Read a regular file as a table.
+
+    Args:
+        path: The file.
+        stay_text: Chooses names of those columns of a CSV or TSV file that stay text even if they hold only numbers.
+            Others of only numbers, and of text that stands for a missing one, are float64. None: all stay text.
 
     Raises:
         DataError: A package is missing, or the file is no such table, cannot be read, or does not fit into memory.
@@ -107,7 +125,7 @@ def read_table(path: Path) -> Table:
     suffix, compression = _suffix(path.name)
     try:
         if suffix in TEXT_SUFFIXES:
-            found, notes = _read_text(path, suffix, compression)
+            found, notes = _read_text(path, suffix, compression, stay_text)
         elif suffix == ".arff":
             found, notes = _read_arff(path, compression), ()
         elif suffix == ".jsonl":
@@ -117,7 +135,9 @@ def read_table(path: Path) -> Table:
             found, notes = _without_index(_plain(_arrow(f"pyarrow.{suffix[1:]}").read_table(str(path))))
         found = _named(found, path)
         # What pandas has written beside the columns would make names of other types, and columns into an index.
-        frame = found.to_pandas(ignore_metadata=True, date_as_object=False)
+        # Each column is freed once it has been converted.
+        frame = found.to_pandas(ignore_metadata=True, date_as_object=False, split_blocks=True, self_destruct=True)
+        release_memory()
     except DataError:
         raise
     except MemoryError as error:
@@ -134,17 +154,17 @@ def n_rows(path: Path) -> int:
         DataError: As for `read_table`.
     """
     suffix, compression = _suffix(path.name)
+    n_lines = n_returns = 0
     with _readable(path):
         if suffix == ".parquet":
             return int(_arrow("pyarrow.parquet").ParquetFile(str(path)).metadata.num_rows)
         if suffix == ".feather":
             return int(_arrow("pyarrow.feather").read_table(str(path), memory_map=True).num_rows)
         with _arrow("pyarrow").input_stream(str(path), compression=compression) as stream:
-            chunks = iter(lambda: stream.read(1 << 20), b"")
-            ends = [(chunk.count(b"\n"), chunk.count(b"\r")) for chunk in chunks]
-    # Old Macs end lines with a carriage return alone.
-    n_lines: int = sum(n for n, _ in ends) or sum(n for _, n in ends)
-    return max(0, n_lines - 1)
+            for chunk in iter(lambda: stream.read(1 << 20), b""):
+                n_lines += chunk.count(b"\n")
+                n_returns += 0 if n_lines else chunk.count(b"\r")  # Old Macs end lines with these alone.
+    return max(0, (n_lines or n_returns) - 1)
 
 
 def extent_of(path: Path) -> Extent:
@@ -171,7 +191,7 @@ def extent_of(path: Path) -> Extent:
     return Extent(max(1, round(n_bytes * len(lines) / max(1, len(start)))), n_columns, n_bytes)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """Turn what Arrow says of a file that it cannot read into a DataError."""
     arrow = _arrow("pyarrow")
@@ -194,7 +214,9 @@ def _arrow(module: str) -> ModuleType:
     return found
 
 
-def _read_text(path: Path, suffix: str, compression: str | None) -> tuple[Any, tuple[str, ...]]:
+def _read_text(
+    path: Path, suffix: str, compression: str | None, stay_text: StayText | None
+) -> tuple[Any, tuple[str, ...]]:
     with _arrow("pyarrow").input_stream(str(path), compression=compression) as stream:
         start = stream.read(SAMPLE_BYTES)
     encoding = _encoding_of(start)
@@ -205,12 +227,12 @@ def _read_text(path: Path, suffix: str, compression: str | None) -> tuple[Any, t
         raise DataError(f"{shown(path.name)} must hold a table, got an empty file.")
     text = _format_of(lines if len(start) < SAMPLE_BYTES else lines[:-1] or lines, encoding, suffix)
     try:
-        found = _parse(path, text, compression)
+        found = _parse(path, text, compression, stay_text)
     except ValueError as error:
         if "UTF8" not in str(error) or encoding != "utf8":
             raise
         text = text._replace(encoding="cp1252")  # A byte after the sample is no UTF-8.
-        found = _parse(path, text, compression)
+        found = _parse(path, text, compression, stay_text)
     _require_header(found.column_names, path)
     return found, (*text.notes(path), *_rows_in_values(found, text.separator, path))
 
@@ -252,21 +274,45 @@ def _plain(found: Any) -> Any:
     return found
 
 
-def _parse(path: Path, text: _TextFormat, compression: str | None) -> Any:
-    """Read all columns as text without blanks around it."""
-    arrow, reader = _arrow("pyarrow"), _arrow("pyarrow.csv")
+def _parse(path: Path, text: _TextFormat, compression: str | None, stay_text: StayText | None) -> Any:
+    """Read columns as text without blanks around it, and as numbers where all values are and may be so."""
+    arrow, reader, compute = _arrow("pyarrow"), _arrow("pyarrow.csv"), _arrow("pyarrow.compute")
     reading = reader.ReadOptions(encoding=text.encoding, skip_rows=text.n_skipped, block_size=BLOCK_BYTES)
     parsing = reader.ParseOptions(delimiter=text.separator, newlines_in_values=True)
 
     def opened() -> Any:
         return arrow.input_stream(str(path), compression=compression)
 
-    with opened() as stream, reader.open_csv(stream, read_options=reading, parse_options=parsing) as head:
-        types = dict.fromkeys(head.schema.names, arrow.string())
-    converting = reader.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
-    with opened() as stream:
-        found = reader.read_csv(stream, read_options=reading, parse_options=parsing, convert_options=converting)
-    return arrow.table(list(map(trimmed, found.columns)), found.column_names)
+    def read(numbers: Collection[str]) -> Any:
+        types = {name: arrow.float64() if name in numbers else arrow.string() for name in names}
+        converting = reader.ConvertOptions(column_types=types, null_values=MISSING)
+        with opened() as stream:
+            found = reader.read_csv(stream, read_options=reading, parse_options=parsing, convert_options=converting)
+        if any(compute.any(compute.is_nan(column)).as_py() for column in found.columns if _is_number(column.type)):
+            raise arrow.ArrowInvalid("Some text may be a missing number or another value.")
+        columns = [column if _is_number(column.type) else trimmed(column) for column in found.columns]
+        return arrow.table(columns, found.column_names)
+
+    converting = reader.ConvertOptions(null_values=MISSING)
+    # A closed reader of a file may go on reading ahead from whatever file has its number next: this one has bytes.
+    with (
+        opened() as stream,
+        reader.open_csv(arrow.BufferReader(stream.read(BLOCK_BYTES + 1)), reading, parsing, converting) as head,
+    ):
+        names, numbers = head.schema.names, {field.name for field in head.schema if _is_number(field.type)}
+        used = [
+            field.name.strip() for field in head.schema if field.name.strip() or not arrow.types.is_null(field.type)
+        ]
+    if stay_text is not None:
+        texts = stay_text(used)
+        with contextlib.suppress(arrow.ArrowInvalid):  # Text is read where a later value is no number.
+            return read({name for name in numbers if name.strip() not in texts})
+    return read(())
+
+
+def _is_number(kind: Any) -> bool:
+    types = _arrow("pyarrow").types
+    return bool(types.is_floating(kind) or types.is_integer(kind))
 
 
 def _format_of(lines: Sequence[str], encoding: str, suffix: str) -> _TextFormat:
@@ -328,13 +374,19 @@ def _named(found: Any, path: Path) -> Any:
     if found.num_rows == 0:
         raise DataError(f"{shown(path.name)} must hold rows, got only the names of its columns.")
     names = [name.strip() for name in found.column_names]
-    kept = [index for index, name in enumerate(names) if name or found.column(index).null_count < found.num_rows]
+    kept = [index for index, name in enumerate(names) if name or not _is_empty(found.column(index))]
     found = found.rename_columns(names).select(kept)
     names = [names[index] for index in kept]
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
         raise DataError(f"The columns of {shown(path.name)} must have names of their own, got {listed(twice)} twice.")
     return found
+
+
+def _is_empty(column: Any) -> bool:
+    """Say whether a column has no value."""
+    compute, is_text = _arrow("pyarrow.compute"), _arrow("pyarrow").types.is_string(column.type)
+    return bool(column.null_count == len(column) or (is_text and compute.all(compute.equal(column, "")).as_py()))
 
 
 def _words(error: BaseException) -> str:

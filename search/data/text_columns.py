@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MISSING", "places", "trimmed", "with_numbers"]
+__all__ = ["MISSING", "places", "release_memory", "trimmed", "with_numbers"]
 
 MISSING: Final = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-")
 """Text that stands for a missing value."""
@@ -19,7 +19,7 @@ LOOKED_AT: Final = 1_000
 """Rows that are tried before all are."""
 
 
-def with_numbers(frame: "pd.DataFrame") -> "pd.DataFrame":
+def with_numbers(columns: dict[str, "pd.Series[Any]"]) -> dict[str, "pd.Series[Any]"]:
     """Convert those columns of text to float64 of which every value is a number or stands for a missing one.
 
     Only a file's own columns may be converted so, training and test rows alike: what a column holds, its training rows
@@ -28,11 +28,9 @@ def with_numbers(frame: "pd.DataFrame") -> "pd.DataFrame":
     """
     import pandas as pd
 
-    columns = {column: frame[column] for column in frame.columns}
     with ThreadPoolExecutor() as threads:  # Arrow lets other threads run.
         found = dict(zip(columns, threads.map(_floats, columns.values()), strict=True))
-    floats = {column: numbers for column, numbers in found.items() if numbers is not None}
-    return pd.DataFrame(columns | floats, frame.index, copy=False) if floats else frame
+    return columns | {label: pd.Series(numbers) for label, numbers in found.items() if numbers is not None}
 
 
 def _floats(column: "pd.Series[Any]") -> NDArray[np.float64] | None:
@@ -82,11 +80,22 @@ def places(column: "pd.Series[Any]", values: Sequence[str | None]) -> NDArray[np
     """Return the place of each row's value among `values`, -1 where it is none of them.
 
     Args:
-        column: Text, NaN where a value is missing.
+        column: Text, or other values to be compared as text.
         values: Text without repetitions, and perhaps None for a missing value.
     """
     import pandas as pd
 
-    texts = [value for value in values if value is not None]
-    found = np.asarray(pd.Index(texts, dtype=object).get_indexer(column.astype(object)), np.int64)
-    return np.where(column.isna(), len(texts), found) if len(texts) < len(values) else found
+    codes, different = pd.factorize(column)  # -1 where a value is missing
+    place = {value: index for index, value in enumerate(values)}
+    found = [place.get(None if value in MISSING else str(value), -1) for value in different]
+    return np.asarray(np.array([*found, place.get(None, -1)])[codes])
+
+
+def release_memory() -> None:
+    """Give the system back what Arrow and malloc hold of freed memory: after a large text, as much as its values."""
+    try:
+        import pyarrow as arrow
+    except ImportError:
+        return
+    for pool in (arrow.default_memory_pool(), arrow.system_memory_pool()):  # The second is malloc's.
+        pool.release_unused()

@@ -106,7 +106,7 @@ def export(
         fmt: One of `FORMATS`; None takes the one that `path` ends like.
         path: The file to write; must end like the format's files do. Its folder must exist. A pipe, a device or
             stdout is written into, whatever its name.
-        data: Gives INT8 its calibration samples, the training samples and no others.
+        data: Gives INT8 its calibration samples: the search's training samples, on which verified networks train, too.
         test: What both the network and the file are scored on.
         tolerance: Accuracy that may be lost, 0 to 1.
         record: What the network's study knows of it, which both the network and the file must agree with; None if

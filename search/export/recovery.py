@@ -1,6 +1,5 @@
 """A network that a study trained, had again: from its artifact, or trained once more from its seed."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,6 +41,7 @@ def recover(
     artifacts: Artifacts,
     say: Callable[[str], None],
     *,
+    verifies_on_whole: bool,
     engine: Engine | None = None,
 ) -> Recovered:
     """Have a trained network again.
@@ -49,10 +49,11 @@ def recover(
     Args:
         choice: The network.
         config: Its study's settings.
-        data: What it trained on.
+        data: The study's data.
         kept: The study's artifacts.
         artifacts: Where their bytes are.
         say: Takes a line when the network has to be trained again.
+        verifies_on_whole: Whether the study's verified networks trained on the whole training file.
         engine: Trains it again; None for the study's.
 
     Raises:
@@ -69,7 +70,8 @@ def recover(
         f"{choice.words}: its network is not kept in '{artifacts.place}', so it is trained again, "
         "from the same seed and data; equal to the first to rounding only."
     )
-    return Recovered(_trained_again(choice, config, data, engine or ENGINES[config.engine]()), "trained again")
+    samples = data.whole if verifies_on_whole and choice.trial is None else data
+    return Recovered(_trained_again(choice, config, samples, engine or ENGINES[config.engine]()), "trained again")
 
 
 def _loaded(content: bytes | None, choice: Choice, config: StudyConfig, data: SearchData) -> keras.Sequential | None:
@@ -90,7 +92,7 @@ def _loaded(content: bytes | None, choice: Choice, config: StudyConfig, data: Se
 def _trained_again(choice: Choice, config: StudyConfig, data: SearchData, engine: Engine) -> keras.Sequential:
     order = search_order(config.seed) if choice.trial is not None else _verification_order(config, choice.network)
     [outcome] = engine.train([choice.network], data, config.training, order=order, watcher=Bystander())
-    if outcome.state != "complete" or not math.isfinite(outcome.validation_accuracy):
+    if outcome.state != "complete":
         raise RecoveryError(f"{choice.words} must train as it did before, but failed: {outcome.reason}.")
     return extract(choice.network, outcome.weights, data, config.training)
 

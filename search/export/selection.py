@@ -3,17 +3,20 @@
 Pure, and quick to import: a wrong request is refused before anything is loaded or trained.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from fewest.search.answers.answer import Answer, answer_target
 from fewest.search.answers.front import pareto_front, points_of, smallest_reaching
-from fewest.search.answers.results import best_on_validation, collect
+from fewest.search.answers.results import best_seeds, collect
 from fewest.search.answers.wording import plural
 from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.files import command_on
 from fewest.search.settings.space import Architecture, Network, describe
+from fewest.search.settings.spelling import argument
 from fewest.search.settings.targets import valued
-from fewest.storage.errors import MisuseError
+from fewest.storage.errors import MisuseError, Spelled
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 
 __all__ = ["Choice", "Recorded", "network_for_target", "network_of_trial"]
@@ -60,19 +63,17 @@ def network_of_trial(config: StudyConfig, trials: Sequence[TrialRecord], number:
         known = f"Its trials are 0 to {trials[-1].number}." if trials else "It has none yet."
         raise MisuseError(f"Study '{config.name}' has no trial {number}. {known}")
     if trial.state != "complete":
-        front = [point.trial for point in pareto_front(points_of(trials, config.space.size))]
+        front = [point.trial for point in pareto_front(points_of(trials))]
         listed = f" On the front are {', '.join(map(str, front))}." if front else ""
         raise MisuseError(
-            f"`--trial` must be a trial that is complete, and {number} of study '{config.name}' is "
+            f"The trial must be one that is complete, and {number} of study '{config.name}' is "
             f"{'failed' if trial.state == 'fail' else trial.state}.{listed}"
         )
     if trial.widths is None or trial.seed is None:
-        raise MisuseError(
-            f"Trial {number} of study '{config.name}' was not trained by fewest. Choose another `--trial`."
-        )
+        raise MisuseError(f"Trial {number} of study '{config.name}' was not trained by fewest. Choose another trial.")
     if trial.validation_accuracy is None:
         raise MisuseError(
-            f"Trial {number} of study '{config.name}' has no accuracy on record that can be. Choose another `--trial`."
+            f"Trial {number} of study '{config.name}' has no accuracy on record that can be. Choose another trial."
         )
     words = f"Trial {number}: {_described(trial.widths)}"
     return Choice(Network(trial.widths, trial.seed), trial, words, Recorded(trial.validation_accuracy))
@@ -86,7 +87,7 @@ def network_for_target(
     depth: int | None = None,
     best: float | None = None,
 ) -> Choice:
-    """Choose the network that answers a target: of the typical answer's architecture, the best on validation samples.
+    """Choose the network that answers a target: the best of the typical answer's architecture, see `best_seeds`.
 
     Before verification, it is the smallest network that reached the target on validation samples in one training.
 
@@ -102,15 +103,18 @@ def network_for_target(
         MisuseError: There is no answer, or `target` is not one of those that the study was verified for.
     """
     if not 0 < target < 1:
-        raise MisuseError(f"`--target` must be between 0 and 1, got {target:g}.")
+        raise MisuseError(f"The target must be between 0 and 1, got {target:g}.")
     if not verified:
         return _smallest_on_validation(config, trials, target, depth)
     asked_for = [value.accuracy for value in valued(config.budget.targets, best)]
     if target not in asked_for:
         known = ", ".join(f"{asked:g}" for asked in asked_for)
         raise MisuseError(
-            f"Study '{config.name}' was verified for {known}, not for {target:g}. "
-            f"Run `fewest verify {config.name} --target {target:g}` first."
+            f"Study '{config.name}' was verified for {known}, not for {target:g}. ",
+            Spelled(
+                f"Search with `targets=[{target:g}]` first.",
+                f"Run `{command_on('verify', config.name, f' --target {target:g}')}` first.",
+            ),
         )
     answers = answer_target(collect(verified), target)
     if depth is not None and depth not in answers.by_depth:
@@ -119,19 +123,22 @@ def network_for_target(
             f"not of {depth}."
         )
     answer = (answers.overall if depth is None else answers.by_depth[depth])["typical"]
-    seed = best_on_validation(verified).get(answer.widths) if isinstance(answer, Answer) else None
+    seed = best_seeds(verified).get(answer.widths) if isinstance(answer, Answer) else None
     if not isinstance(answer, Answer) or seed is None:
         raise MisuseError(
             f"Study '{config.name}' has no typical answer for {target:g}{_of_depth(depth)}: {answer}. "
-            "Choose a trial with `--trial`, or another target."
+            "Choose a trial with ",
+            argument("trial"),
+            ", or another target.",
         )
     scored = next(of for of in verified if (of.widths, of.seed) == (answer.widths, seed))
+    validation = None if math.isnan(scored.validation_accuracy) else scored.validation_accuracy
     return Choice(
         Network(answer.widths, seed),
         None,
         f"Typical answer for {target:g}{_of_depth(depth)}: {_described(answer.widths)}, "
-        f"the best of {answer.seeds} seeds by validation accuracy",
-        Recorded(scored.validation_accuracy, scored.test_accuracy),
+        f"the best of {answer.seeds} seeds by {'training loss' if validation is None else 'validation accuracy'}",
+        Recorded(validation, scored.test_accuracy),
     )
 
 
@@ -143,11 +150,13 @@ def _smallest_on_validation(
         for trial in trials
         if trial.widths is not None and (depth is None or len(trial.widths) == depth)
     }
-    point = smallest_reaching(pareto_front(points_of(considered.values(), config.space.size)), target)
+    point = smallest_reaching(pareto_front(points_of(considered.values())), target)
     if point is None:
         raise MisuseError(
             f"Study '{config.name}' has found no network{_of_depth(depth)} that reaches {target:g} on validation "
-            "samples. Search on with more `--trials`, or choose another target."
+            "samples. Search on with more ",
+            argument("trials"),
+            ", or choose another target.",
         )
     choice = network_of_trial(config, trials, point.trial)
     return choice._replace(

@@ -112,12 +112,11 @@ class DataConfig(_Settings):
 
 
 class SpaceConfig(_Settings):
-    """The architectures to search, and the unit of their size."""
+    """The architectures to search."""
 
     max_depth: int = Field(default=3, ge=0, le=8)
     min_width: int = Field(default=1, ge=1)
     max_width: int = Field(default=128, ge=1, le=65_536)
-    size: Literal["neurons", "parameters"] = "neurons"
     architectures: tuple[tuple[Annotated[int, Field(ge=1)], ...], ...] | None = None
     """The only architectures to train, in this order, without a search; None searches."""
 
@@ -154,7 +153,7 @@ class BudgetConfig(_Settings):
     trials: int = Field(ge=1)
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Seconds of training in all, summed over workers; None sets no limit."""
-    patience: int | None = Field(default=200, ge=1)
+    patience: int | None = Field(default=100, ge=1)
     """Number of trials without improvement of the front after which the search ends; None never ends it so."""
     targets: tuple[Annotated[Asked, BeforeValidator(parsed)], ...] = Field(min_length=1)
     """Accuracies, and those relative to the best such as "best - 0.01"; each once, in order."""

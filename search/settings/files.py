@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 from fewest.search.settings.config import GOALS, BudgetConfig, SettingsError, StudyConfig, did_you_mean, shown
 from fewest.search.settings.stored import checked_config, stored_config
 from fewest.search.settings.study_file import as_toml
+from fewest.storage import DEFAULT_URL
+from fewest.storage.errors import Spelled
 from fewest.storage.trials.records import StudyRecord
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "load",
     "overridden",
     "shipped_studies",
+    "storage_option",
     "stored_config",
     "unknown_study",
 ]
@@ -109,6 +112,15 @@ def command_on(verb: str, name: str, options: str = "") -> str:
     return f"fewest {verb}{options} -- {quoted}" if name.startswith("-") else f"fewest {verb} {quoted}{options}"
 
 
+def storage_option(url: str) -> str:
+    """Return the option of a command that names a storage; empty for the default storage.
+
+    >>> storage_option("sqlite:///fewest.db"), storage_option("sqlite:///my studies.db")
+    ('', " --storage 'sqlite:///my studies.db'")
+    """
+    return "" if url == DEFAULT_URL else f" --storage {shlex.quote(url)}"
+
+
 def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     """Merge stored and given settings of a study that is run again.
 
@@ -121,8 +133,11 @@ def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:
     unlike = _differences(stored, given)
     if unlike:
         raise SettingsError(
-            f"Study '{stored.name}' has other settings ({'; '.join(unlike)}). "
-            f"Use `--name` for a new study, or `{command_on('resume', stored.name)}` to continue it."
+            f"Study '{stored.name}' has other settings ({'; '.join(unlike)}). ",
+            Spelled(
+                "Use another `name` for a new study, or these settings to continue it.",
+                f"Use `--name` for a new study, or `{command_on('resume', stored.name)}` to continue it.",
+            ),
         )
     old, new = stored.budget, given.budget
     unbounded = old.timeout is None or new.timeout is None
@@ -227,7 +242,7 @@ def _override(settings: dict[str, Any], override: Override) -> None:
 def _parsed(override: str) -> tuple[str, Any]:
     name, equals, text = override.partition("=")
     if not equals or not name:
-        raise SettingsError(f"`--set` takes name=value such as training.epochs=20, got {shown(override)}.")
+        raise SettingsError(f"A changed setting must be name=value such as training.epochs=20, got {shown(override)}.")
     try:
         table = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):

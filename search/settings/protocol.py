@@ -78,10 +78,6 @@ class Protocol(BaseModel):
         """Whether a finished network returns to the weights of its best epoch."""
         return self.patience is not None
 
-    def validates(self, epoch: int, wants_curve: bool) -> bool:
-        """Say whether validation accuracy is measured after `epoch`, counted from 0: a curve, or its end alone."""
-        return wants_curve or self.restores_best or epoch == self.epochs - 1
-
     def order_index(self, index: int) -> int:
         """Return the number of the sample order that an architecture's network `index` sees in verification.
 

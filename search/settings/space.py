@@ -54,6 +54,15 @@ class SearchSpace:
             width *= 2
         return steps
 
+    def n_architectures(self) -> int:
+        """Count the architectures.
+
+        >>> SearchSpace(max_depth=2, min_width=1, max_width=4).n_architectures()
+        21
+        """
+        n_widths = self.max_width - self.min_width + 1
+        return sum(n_widths**depth for depth in range(self.max_depth + 1))
+
     def __contains__(self, architecture: Architecture) -> bool:
         return len(architecture) <= self.max_depth and all(
             self.min_width <= width <= self.max_width for width in architecture

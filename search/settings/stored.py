@@ -70,6 +70,9 @@ class DataDescription(BaseModel):
         columns: What was found and made of a table's columns, in lines for the user.
         guessing: What each metric gives to guessing on the test set; empty in a study of an older version.
         notes: What was found of other data, in lines for the user.
+        verifies_on_whole: Whether verified networks train on the validation samples, too. False where the protocol
+            needs those to end a training, and in a study of an older version.
+        test_counts: Test samples of each class where the metric weighs classes; else empty.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -84,6 +87,8 @@ class DataDescription(BaseModel):
     columns: list[str] = Field(default_factory=list)
     guessing: dict[Metric, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)
+    verifies_on_whole: bool = False
+    test_counts: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
 
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the trainable weights and biases of an architecture on these data."""

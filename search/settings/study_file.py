@@ -23,7 +23,6 @@ COMMENTS: Final = {
     "data.rows": "a sample of so many rows",
     "space.max_depth": "hidden layers at most; 0 is softmax alone",
     "space.min_width": "units of a hidden layer",
-    "space.size": 'what the search keeps small; or "parameters"',
     "training.protocol": 'or "notebook": constant learning rate, early stopping',
     "training.batch_size": "rows in a step; larger ones are faster, and need more epochs",
     "training.epochs": "passes over the training rows",

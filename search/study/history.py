@@ -5,13 +5,13 @@ storage decides what a history holds, not the steps in which it was read.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
-from fewest.search.answers.front import FrontPoint, Size, pareto_front, points_of
-from fewest.search.settings.space import Architecture, SearchSpace
+from fewest.search.answers.front import FrontPoint, pareto_front, points_of
+from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
 from fewest.search.settings.stored import plausible
 from fewest.search.study.pruning import FinishedCurve, expected_final
 from fewest.storage.trials.curves import read_curves
@@ -19,9 +19,6 @@ from fewest.storage.trials.records import CurvePoint, TrialRecord, TrialState
 from fewest.storage.trials.studies import read_trial_ids, read_trials
 
 __all__ = ["History", "finished_curves"]
-
-SizeOf = Callable[[Architecture], int]
-"""Function that counts what the study minimizes: neurons or parameters."""
 
 UNFINISHED: frozenset[TrialState] = frozenset({"running", "waiting"})
 
@@ -32,8 +29,6 @@ class History:
     Args:
         database: Database with the study.
         study_id: Key of the study in the storage.
-        size: Unit of the size that the study minimizes: `neurons` or `parameters`.
-        size_of: Function that counts an architecture's size in that unit.
         space: Search space of the study; widths outside it are left out. None keeps all widths.
 
     Attributes:
@@ -46,11 +41,8 @@ class History:
         front: The front of the complete trials, smallest first.
     """
 
-    def __init__(
-        self, database: Database, study_id: int, size: Size, size_of: SizeOf, space: SearchSpace | None = None
-    ) -> None:
-        self._database, self._study_id = database, study_id
-        self._size, self._size_of, self._space = size, size_of, space
+    def __init__(self, database: Database, study_id: int, space: SearchSpace | None = None) -> None:
+        self._database, self._study_id, self._space = database, study_id, space
         self._architectures: dict[int, Architecture] = {}
         self._curves: dict[int, FinishedCurve] = {}
         self._pruned: dict[int, CurvePoint] = {}
@@ -125,14 +117,10 @@ class History:
         self._architectures |= architectures
         for number, widths in architectures.items():
             self._first[widths] = min(number, self._first.get(widths, number))
-        points = [
-            point._replace(size=self._size_of(architectures[point.trial]))
-            for point in points_of(ended, self._size)
-            if point.trial in architectures
-        ]
+        points = [point for point in points_of(ended) if point.trial in architectures]
         self._recent += points
         self.front = pareto_front([*self.front, *points])
-        self._curves |= finished_curves(self._size_of, ended, curves)
+        self._curves |= finished_curves(ended, curves)
         self._pruned |= {
             trial.number: curves[trial.trial_id][-1]
             for trial in ended
@@ -141,12 +129,12 @@ class History:
 
 
 def finished_curves(
-    size_of: SizeOf, trials: Iterable[TrialRecord], curves: Mapping[int, Sequence[CurvePoint]]
+    trials: Iterable[TrialRecord], curves: Mapping[int, Sequence[CurvePoint]]
 ) -> dict[int, FinishedCurve]:
     """Return the complete trials by number, in the pruning rule's form; `curves` are by trial id."""
     return {
         trial.number: FinishedCurve(
-            size_of(trial.widths),
+            n_neurons(trial.widths),
             [point.val_accuracy for point in curves[trial.trial_id]],
             trial.validation_accuracy,
         )

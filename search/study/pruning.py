@@ -56,7 +56,7 @@ class FinishedCurve(NamedTuple):
     """A network that trained to its end.
 
     Attributes:
-        size: Neurons or parameters, whichever the study minimizes.
+        size: Hidden neurons.
         curve: Validation accuracy after each epoch, in 0..1; NaN where it is missing.
         final: Validation accuracy of the final weights, in 0..1.
     """
@@ -88,18 +88,10 @@ class PruningRule:
         n_epochs: Number of epochs of that schedule.
         risk: Accepted chance of pruning a trial that would have entered the front, in 0..1.
         resolution: The smallest step of an accuracy: one over the number of validation samples.
-        unit: Unit of sizes in the reason's text: `neurons` or `parameters`.
     """
 
-    def __init__(
-        self,
-        finished: Sequence[FinishedCurve],
-        n_epochs: int,
-        risk: float,
-        resolution: float,
-        unit: str = "neurons",
-    ) -> None:
-        self._resolution, self._unit = resolution, unit
+    def __init__(self, finished: Sequence[FinishedCurve], n_epochs: int, risk: float, resolution: float) -> None:
+        self._resolution = resolution
         sizes = np.array([other.size for other in finished], np.int64)
         finals = np.array([other.final for other in finished], np.float64)
         order = np.lexsort((-finals, sizes))  # Best first within a size, so that each running best is a size's bar.
@@ -125,7 +117,7 @@ class PruningRule:
         """Say why a trial can no longer reach the front; None if it may.
 
         Args:
-            size: Neurons or parameters of the trial.
+            size: Hidden neurons of the trial.
             epoch: The epoch just ended, counted from 0.
             accuracy: The trial's best validation accuracy so far, in 0..1. NaN prunes nothing.
         """
@@ -134,7 +126,7 @@ class PruningRule:
             return None
         return (
             f"at epoch {epoch} accuracy {accuracy:.4f}; {needed[epoch]:.4f} is the least that could still win "
-            f"at {size} {self._unit}"
+            f"at {size} neurons"
         )
 
     def needed(self, size: int) -> NDArray[np.float64] | None:

@@ -1,8 +1,9 @@
 """The sampler of architectures: around the front, sometimes anywhere, never twice while there are others.
 
-Most proposals change a member of the present front a little: a width by a factor near one, a layer more or less. A
-quarter is drawn from the whole space, depth uniformly and widths log-uniformly. Architectures that have a trial
-already, running ones included, are passed over.
+Most proposals change a member of the present front a little: a width by a factor near one, a layer more or less. The
+member is the one nearest to a size drawn log-uniformly: members crowd among large networks, which cost most. A quarter
+is drawn from the whole space, depth uniformly and widths log-uniformly. Architectures that have a trial already,
+running ones included, are passed over.
 
 `propose` is pure and cheap, so a whole cohort is proposed in one call. `FrontSampler` wraps it as an
 `optuna.samplers.BaseSampler`, for programs that ask the study for one trial at a time. `benchmarks/samplers.py`
@@ -25,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fewest.search.answers.front import FrontPoint, pareto_front
 from fewest.search.settings.seeds import foreign_seed, proposal_generator
-from fewest.search.settings.space import Architecture, SearchSpace, parameters_of, width_name
+from fewest.search.settings.space import Architecture, SearchSpace, n_neurons, parameters_of, width_name
 from fewest.search.study.request import is_whole, requested_architecture
 
 __all__ = ["FrontSampler", "distributions", "propose"]
@@ -86,7 +87,13 @@ def _draw(space: SearchSpace, front: Sequence[Architecture], rng: np.random.Gene
     if not front or rng.random() < EXPLORE:
         depth = int(rng.integers(space.max_depth + 1))
         return tuple(_random_width(space, rng) for _ in range(depth))
-    return _mutate(space, front[int(rng.integers(len(front)))], rng)
+    return _mutate(space, _parent(front, rng), rng)
+
+
+def _parent(front: Sequence[Architecture], rng: np.random.Generator) -> Architecture:
+    """Pick the member nearest to a size drawn log-uniformly, on the axis of the hypervolume."""
+    positions = np.log2(1 + np.array([n_neurons(member) for member in front]))
+    return front[int(np.abs(positions - rng.uniform(0.0, positions.max())).argmin())]
 
 
 def _random_width(space: SearchSpace, rng: np.random.Generator) -> int:

@@ -28,7 +28,6 @@ from fewest.search.settings.seeds import proposal_generator
 from fewest.search.settings.space import (
     Architecture,
     Network,
-    n_neurons,
     width_name,
 )
 from fewest.search.settings.stored import Best, plausible, stored_best
@@ -58,8 +57,9 @@ from fewest.storage.trials.studies import read_name, read_study, read_trials
 
 __all__ = ["Ending", "OpenStudy"]
 
-Ending: TypeAlias = Literal["trials", "timeout", "plateau", "bracket"]
-"""The reason for a search's end: a budget is spent, the front no longer improves, or only the bracket was wanted."""
+Ending: TypeAlias = Literal["trials", "timeout", "plateau", "space", "bracket"]
+"""The reason for a search's end: a budget is spent, the front no longer improves, an answer is wanted and every
+architecture has a trial, or only the bracket was wanted."""
 
 LOOK_SECONDS = 1.0
 """Least seconds between two looks for trials with a dead worker: each look takes a transaction of its own."""
@@ -73,6 +73,7 @@ class OpenStudy:
         study: The Optuna study.
         config: Settings of the study.
         data: Training and validation samples.
+        verifies_on_whole: Whether verified networks train on the validation samples, too.
         checkpoints: Place of checkpoints.
         artifacts: Place of trained networks.
         pace: Intervals between this worker's checkpoints, heartbeats and looks.
@@ -93,6 +94,7 @@ class OpenStudy:
         study: optuna.Study,
         config: StudyConfig,
         data: SearchData,
+        verifies_on_whole: bool,
         *,
         checkpoints: Place,
         artifacts: Place,
@@ -103,15 +105,14 @@ class OpenStudy:
         self.optuna = study
         self.optuna.sampler = FrontSampler(config.space.search_space(), config.seed)
         self.n_told = 0
+        self._verifies_on_whole = verifies_on_whole
         self._storage, self._database = storage, storage.engine
         self._study_id = id_of(study)
         self._checkpoints, self._artifacts = checkpoints, Artifacts(artifacts)
         self._pace = pace
         self._looked_at = float("-inf")
         self._leases = Leases(self._database, lease_seconds=pace.lease_seconds)
-        self.history = History(
-            self._database, self._study_id, config.space.size, self.size, config.space.search_space()
-        )
+        self.history = History(self._database, self._study_id, config.space.search_space())
 
     def __enter__(self) -> Self:
         """Start the heartbeat that keeps other workers from this one's trials."""
@@ -131,12 +132,6 @@ class OpenStudy:
         finally:
             self._leases.stop()
             self._storage.close()
-
-    def size(self, architecture: Architecture) -> int:
-        """Count what the study minimizes: neurons or parameters."""
-        if self.config.space.size == "neurons":
-            return n_neurons(architecture)
-        return self.data.n_parameters(architecture)
 
     # Reading
 
@@ -216,7 +211,9 @@ class OpenStudy:
             return "timeout"
         if len(self.history.ended) >= self.config.n_trials:
             return "trials"
-        return "plateau" if self._has_levelled_off() else "bracket"
+        if self._has_levelled_off():
+            return "plateau"
+        return "bracket" if self._n_new(1) else "space"
 
     def is_searched(self) -> bool:
         """Say whether the search is over, for this worker and all others."""
@@ -275,6 +272,14 @@ class OpenStudy:
 
     # Verification
 
+    @property
+    def verification_data(self) -> SearchData:
+        """What verified networks train on: the whole training file, or the split where validation samples are needed.
+
+        A study keeps to one of them from its creation on, so its results never mix both kinds.
+        """
+        return self.data.whole if self._verifies_on_whole else self.data
+
     def may_verify(self) -> bool:
         """Say whether this worker is the one that verifies.
 
@@ -297,6 +302,14 @@ class OpenStudy:
     def keep_best(self, best: Best) -> None:
         """Store what relative targets are relative to. Whoever computes it gets it from the same stored results."""
         self.optuna.set_user_attr("best", best.model_dump(mode="json"))
+
+    def has_first_answer(self) -> bool:
+        """Say whether `keep_first_answer` was called with the settings as they are."""
+        return read_study(self._database, self.config.name).attributes.get("first_answer") == self._first_answer()
+
+    def keep_first_answer(self) -> None:
+        """Store that the bracket's verification has ended."""
+        self.optuna.set_user_attr("first_answer", self._first_answer())
 
     def write_results(self, networks: Sequence[VerifiedNetwork]) -> bool:
         """Write verified networks in one transaction.
@@ -368,7 +381,7 @@ class OpenStudy:
         patience, space, n_ended = self.config.budget.patience, self.config.space, len(self.history.ended)
         if patience is None or n_ended <= patience or space.architectures is not None:
             return False
-        largest = self.size((space.max_width,) * space.max_depth)
+        largest = space.max_width * space.max_depth
         return levelled_off(self.history.front_before(n_ended - patience), self.history.front, max_size=largest)
 
     def _search_has_ended(self) -> bool:
@@ -382,6 +395,10 @@ class OpenStudy:
         if not unvalued(self.config.budget.targets, None):
             return None
         return stored_best(read_study(self._database, self.config.name))
+
+    def _first_answer(self) -> dict[str, Any]:
+        """Return the settings that the bracket's verification depends on."""
+        return {"targets": list(self.config.budget.targets), "seeds": self.config.budget.verification_seeds}
 
     def _bracket(self) -> list[Architecture] | None:
         """Return the architectures of ladder and bracket; None before the ladder has ended, and without a search."""
@@ -428,8 +445,11 @@ class OpenStudy:
 
     def _n_new(self, n: int) -> int:
         """Limit `n` to the number of new trials that the study may have."""
+        left = self.config.n_trials - self.history.n_trials
+        if self.config.budget.goal == "answer":  # More seeds of an architecture are verification's work.
+            left = min(left, self.config.space.search_space().n_architectures() - len(self.history.tried))
         # A cohort at most doubles the study, so that sampler and pruning rule soon have trials to learn from.
-        return max(0, min(n, self.history.n_trials, self.config.n_trials - self.history.n_trials))
+        return max(0, min(n, self.history.n_trials, left))
 
     def _create_trials(self, n: int, beyond_bracket: bool) -> list[Ticket]:
         """Create running trials in a transaction that excludes other creators, so that no two propose the same."""
@@ -450,7 +470,7 @@ class OpenStudy:
         ids = self._storage.create_trials(self._study_id, templates, leases=self._leases)
         first = self.history.n_trials
         return [
-            Ticket(trial_id, first + i, network, self.size(network.architecture), first)
+            Ticket(trial_id, first + i, network, first)
             for i, (trial_id, network) in enumerate(zip(ids, networks, strict=True))
         ]
 
@@ -468,7 +488,7 @@ class OpenStudy:
         """Make tickets of taken trials. Invalid requests fail; if an error interrupts this, all trials wait again."""
         try:
             return self._described(set(trial_ids))
-        except BaseException:
+        except Exception:  # After a KeyboardInterrupt a transaction may be open; leaving frees the trials.
             self._storage.return_trials(trial_ids, leases=self._leases)
             raise
 
@@ -489,7 +509,7 @@ class OpenStudy:
 
     def _ticket(self, trial: TrialRecord, widths: Architecture, cohort: int) -> Ticket:
         network = network_of(widths, trial.number, self.config.seed)
-        return Ticket(trial.trial_id, trial.number, network, self.size(widths), cohort)
+        return Ticket(trial.trial_id, trial.number, network, cohort)
 
     def _refuse(self, reasons: Mapping[int, str]) -> None:
         """Let trials with invalid requests fail, each with its reason."""

@@ -32,15 +32,18 @@ class Ticket:
         trial_id: Key of the trial in the storage.
         number: Number of the trial, counted from 0 within the study.
         network: Architecture and seed of the network.
-        size: Neurons or parameters of the network, whichever the study minimizes.
         cohort: Number of the cohort: that of its first trial.
     """
 
     trial_id: int
     number: int
     network: Network
-    size: int
     cohort: int
+
+    @property
+    def size(self) -> int:
+        """Hidden neurons of the network."""
+        return n_neurons(self.network.architecture)
 
 
 def network_of(architecture: Architecture, number: int, seed: int) -> Network:

@@ -14,7 +14,7 @@ from fewest.search.training.outcome import EpochMetrics, Outcome, Weights
 from fewest.search.training.snapshot import Snapshot
 from fewest.search.training.trial import FrontTrial
 
-__all__ = ["Bystander", "Engine", "Watcher"]
+__all__ = ["Bystander", "Engine", "Watcher", "validates"]
 
 
 class Watcher(Interface):
@@ -22,7 +22,7 @@ class Watcher(Interface):
 
     Attributes:
         wants_curve: Whether every epoch's validation metrics are wanted. If not, and the protocol stops no network
-            early, they are measured after the last epoch only, and NaN before.
+            early, they are measured after the last epoch only, and NaN before. Without validation samples all are NaN.
     """
 
     wants_curve: bool
@@ -70,8 +70,14 @@ class Bystander:
         return None
 
 
+def validates(epoch: int, data: SearchData, protocol: Protocol, watcher: Watcher) -> bool:
+    """Say whether validation metrics are measured after `epoch`, counted from 0; never without validation samples."""
+    wanted = watcher.wants_curve or protocol.restores_best or epoch == protocol.epochs - 1
+    return wanted and len(data.y_validation) > 0
+
+
 class Engine(Interface):
-    """What trains networks and scores trained ones."""
+    """What trains networks and labels samples with trained ones."""
 
     def cohort_size(self, data: SearchData, protocol: Protocol, space: SearchSpace) -> int:
         """Return the number of networks that one call of `train` should take."""
@@ -98,7 +104,7 @@ class Engine(Interface):
             An outcome for each network, in order.
         """
 
-    def score(
+    def right(
         self,
         networks: Sequence[Network],
         weights: Sequence[Weights],
@@ -106,8 +112,8 @@ class Engine(Interface):
         y: NDArray[np.int32],
         data: SearchData,
         protocol: Protocol,
-    ) -> NDArray[np.float64]:
-        """Score trained networks.
+    ) -> NDArray[np.bool_]:
+        """Say which samples trained networks label right.
 
         Args:
             networks: The trained networks.
@@ -118,5 +124,5 @@ class Engine(Interface):
             protocol: How the networks were trained.
 
         Returns:
-            Accuracy of each network, float64 `(networks,)`, a share of the samples.
+            Whether the most probable class, the first of equals, is the sample's own: bool `(networks, samples)`.
         """

@@ -48,7 +48,7 @@ class Outcome:
         state: The end of its training: complete, pruned or failed.
         curve: Its metrics after each epoch.
         best_epoch: The epoch, counted from 0, of the kept weights.
-        validation_accuracy: Validation accuracy of the kept weights, 0..1.
+        validation_accuracy: Validation accuracy of the kept weights, 0..1; NaN without validation samples.
         seconds: This network's share of the wall-clock training time.
         weights: `[kernel, bias, ...]` as in a stock network; empty if pruned or failed.
         reason: Why it was pruned or failed; None if complete.
@@ -61,6 +61,11 @@ class Outcome:
     seconds: float
     weights: list[NDArray[np.float32]]
     reason: str | None
+
+    @property
+    def training_loss(self) -> float:
+        """Training loss over the epoch of the kept weights, in nats; NaN before the first epoch's end."""
+        return self.curve[self.best_epoch].loss if self.curve else math.nan
 
 
 Weights: TypeAlias = list[NDArray[np.float32]]

@@ -12,14 +12,13 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
-from fewest.search.data.metrics import score
 from fewest.search.data.samples import Images, SearchData
 from fewest.search.settings.keras_settings import keras, settle
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network, SearchSpace
 from fewest.search.training.cost import Cost
-from fewest.search.training.interface import Watcher
+from fewest.search.training.interface import Watcher, validates
 from fewest.search.training.network import accuracy_of, build, extract, optimizer, predict_labels
 from fewest.search.training.outcome import EpochMetrics, Outcome, Weights
 from fewest.search.training.trial import FrontTrial
@@ -52,7 +51,7 @@ class KerasEngine:
         """See `Engine.train`."""
         return [_train_one(member, network, data, protocol, order, watcher) for member, network in enumerate(networks)]
 
-    def score(
+    def right(
         self,
         networks: Sequence[Network],
         weights: Sequence[Weights],
@@ -60,10 +59,10 @@ class KerasEngine:
         y: NDArray[np.int32],
         data: SearchData,
         protocol: Protocol,
-    ) -> NDArray[np.float64]:
-        """See `Engine.score`."""
+    ) -> NDArray[np.bool_]:
+        """See `Engine.right`."""
         trained = (extract(network, arrays, data, protocol) for network, arrays in zip(networks, weights, strict=True))
-        return np.array([score(data.metric, y, predict_labels(model, x)) for model in trained], np.float64)
+        return np.array([predict_labels(model, x) == y for model in trained], np.bool_).reshape(len(networks), len(y))
 
 
 def stock_cost(data: SearchData, protocol: Protocol) -> Cost:
@@ -115,7 +114,7 @@ def _train_one(
             epochs=protocol.epochs,
             validation_data=(data.x_validation, data.y_validation),
             validation_batch_size=len(data.y_validation),
-            validation_freq=[e + 1 for e in range(protocol.epochs) if protocol.validates(e, watcher.wants_curve)],
+            validation_freq=[e + 1 for e in range(protocol.epochs) if validates(e, data, protocol, watcher)],
             callbacks=[
                 *_callbacks(protocol, record, data, trial),
                 keras.callbacks.LambdaCallback(

@@ -1,6 +1,7 @@
 """Candidates retrained from many seeds, each network scored once on the sealed test set.
 
-`allocation` chooses candidates and numbers of seeds, `answers` interprets the scores, and this module trains. A
+`allocation` chooses candidates and numbers of seeds, `answers` interprets the scores, and this module trains. Networks
+train on the whole training file where no validation sample is needed (`docs/decisions/0041-two-intervals.md`). A
 cohort's scores are written in one transaction, and then the next cohort is planned anew. It depends only on what is
 stored, so a verification that was interrupted, anywhere, trains the networks of one that was not.
 
@@ -9,8 +10,7 @@ of their training samples end up alike, so each has an order of its own. A sched
 order out (`docs/measurements/verification.md`). All then share one order, since networks that train together must.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 from fewest.search.answers.results import collect, trained
 from fewest.search.data.samples import SealedTest
@@ -26,12 +26,12 @@ from fewest.search.study.pruning import expected_final
 from fewest.search.study.study import OpenStudy
 from fewest.search.training.checkpoints import CohortCheckpoints
 from fewest.search.training.interface import Bystander, Engine
-from fewest.search.training.outcome import EpochMetrics, Outcome
+from fewest.search.training.outcome import EpochMetrics
 from fewest.search.training.snapshot import Snapshot
 from fewest.search.verification.allocation import Rule, candidates, next_seeds
 from fewest.search.verification.contenders import seeds_for_answers
+from fewest.search.verification.scoring import scored
 from fewest.search.watch import save_or_stop
-from fewest.storage.trials.records import VerifiedNetwork
 
 __all__ = ["verify", "verify_bracket"]
 
@@ -90,16 +90,19 @@ def verify_bracket(
     arguments and errors are those of `verify`.
 
     Returns:
-        False if another worker verifies; True when nothing is left to do, or the bracket has not ended.
+        False if another worker verifies; True when nothing is left to do, or the bracket has not ended. That the first
+        answer has been verified is stored, as the last verification may have begun when a study goes on.
     """
     known, config = study.bracketed(), study.config
-    if known is None or study.all_failed():
+    if known is None or study.all_failed() or (not deeper and study.has_first_answer()):
         return True
     found = [(architecture, accuracy) for architecture, accuracy in known.items() if accuracy is not None]
     while True:
         results = collect(study.results())
         plan = _plan(study, results, lambda: found, bracket=True, deeper=deeper)
         if not plan:
+            if not deeper:
+                study.keep_first_answer()
             return True
         if not study.may_verify():
             return False
@@ -118,7 +121,7 @@ def _train_cohort(
     n_to_search: int = 0,
 ) -> None:
     """Train and score the first cohort of the planned networks; another worker that takes over trains it instead."""
-    config, data = study.config, study.data
+    config, data = study.config, study.verification_data
     n = engine.cohort_size(data, config.training, config.space.search_space())
     n_finished = sum(map(len, results.values()))
     order, cohort = next(_cohorts(plan, results, config, n))
@@ -134,7 +137,7 @@ def _train_cohort(
     )
     watch = _Watch(listener, checkpoints, standing)
     outcomes = engine.train(cohort, data, config.training, order=order, watcher=watch)
-    if not study.write_results(_scored(cohort, outcomes, study, engine, sealed)):
+    if not study.write_results(scored(cohort, outcomes, engine, data, config.training, sealed.unseal())):
         return  # Stopped for longer than its lease.
     checkpoints.remove()
     if keeper is not None:
@@ -188,7 +191,7 @@ def _plan(
 def _found(study: OpenStudy) -> Found:
     """Return every trial with its validation accuracy; a pruned trial has the one expected at its end."""
     trials, curves = study.trials_and_curves()
-    finished = list(finished_curves(study.size, trials, curves).values())
+    finished = list(finished_curves(trials, curves).values())
     found = []
     for trial in trials:
         if trial.widths is not None and trial.validation_accuracy is not None:
@@ -212,34 +215,6 @@ def _cohorts(
     for which, networks in sorted(by_order.items()):
         for start in range(0, len(networks), n):
             yield verification_order(config.seed, which), networks[start : start + n]
-
-
-def _scored(
-    networks: Sequence[Network], outcomes: Sequence[Outcome], study: OpenStudy, engine: Engine, sealed: SealedTest
-) -> list[VerifiedNetwork]:
-    """Score trained networks; one that failed to train has no accuracy, and reaches no target."""
-    trained = [at for at, outcome in enumerate(outcomes) if outcome.state == "complete"]
-    test = sealed.unseal()
-    scores = engine.score(
-        [networks[at] for at in trained],
-        [outcomes[at].weights for at in trained],
-        test.x,
-        test.y,
-        study.data,
-        study.config.training,
-    )
-    accuracies = dict(zip(trained, scores, strict=True))
-    return [
-        VerifiedNetwork(
-            widths=network.architecture,
-            seed=network.seed,
-            test_accuracy=float(accuracies.get(at, math.nan)),
-            validation_accuracy=outcome.validation_accuracy if at in accuracies else math.nan,
-            epochs=len(outcome.curve),
-            seconds=outcome.seconds,
-        )
-        for at, (network, outcome) in enumerate(zip(networks, outcomes, strict=True))
-    ]
 
 
 class _Watch(Bystander):

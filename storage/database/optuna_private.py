@@ -4,7 +4,7 @@ Tests check them with Optuna 5.0.0: tests/storage/database/test_optuna_private.p
 After an upgrade, look here first. Beside these names we rely on:
 
 - the columns of Optuna's tables that `fewest.storage.database.tables` lists;
-- `RDBStorage`, whose `__init__` is replaced and whose `_create_new_trial` is overridden in
+- `RDBStorage`, whose `__init__` is replaced and whose `_create_new_trial` and `_get_trials` are overridden in
   `fewest.storage.trials.cohort_storage`.
 
 Optuna is imported only within functions: reading commands import this module and must not load Optuna.
@@ -40,11 +40,13 @@ __all__ = [
     "VersionManager",
     "create_tables",
     "id_of",
+    "intermediate_value_of",
     "intermediate_value_parts",
     "revisions",
     "set_trial_id",
     "storage_of",
     "tables",
+    "value_of",
     "value_parts",
     "version_manager",
 ]
@@ -118,6 +120,20 @@ def intermediate_value_parts(value: float) -> tuple[float | None, Any]:
     from optuna.storages._rdb import models
 
     return models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
+
+
+def value_of(stored: float | None, kind: Any) -> float:
+    """Return an objective's value from the two columns that hold it: the inverse of `value_parts`."""
+    from optuna.storages._rdb import models
+
+    return models.TrialValueModel.stored_repr_to_value(stored, kind)
+
+
+def intermediate_value_of(stored: float | None, kind: Any) -> float:
+    """Return an intermediate value from the two columns that hold it: the inverse of `intermediate_value_parts`."""
+    from optuna.storages._rdb import models
+
+    return models.TrialIntermediateValueModel.stored_repr_to_intermediate_value(stored, kind)
 
 
 @cache

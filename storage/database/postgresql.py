@@ -73,10 +73,10 @@ FAULTS: Final = (
         "the server takes no changes, as a standby does, or has `default_transaction_read_only` on. Name the server "
         "that takes them, or switch that off",
     ),
-    (r"disk|No space", "the server's disk is full. Make room, then repeat the command; what was stored stays"),
+    (r"disk|No space", "the server's disk is full. Make room, then try again; what was stored stays"),
     (
         r"connect|timeout|timed out|resolve|terminat|closed|starting up|shutting down|server",
-        "the server cannot be reached. Check that it runs, then repeat the command; what was stored stays",
+        "the server cannot be reached. Check that it runs, then try again; what was stored stays",
     ),
 )
 

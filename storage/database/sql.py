@@ -1,6 +1,7 @@
 """Small pieces of SQL that both databases understand."""
 
 import math
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -8,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from fewest.storage.database.dialects import dialect_of
 
-__all__ = ["from_null", "has_table", "insert", "insert_new", "nan_to_null", "upsert"]
+__all__ = ["columns_of", "from_null", "has_table", "insert", "insert_new", "nan_to_null", "upsert"]
 
 
 def insert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
@@ -50,6 +51,12 @@ def insert_new(connection: Connection, table: sa.Table) -> sa.Insert:
 def has_table(connection: Connection, table: sa.Table) -> bool:
     """Say whether the database has a table of ours: databases written by Optuna alone have none."""
     return sa.inspect(connection).has_table(table.name)
+
+
+def columns_of(connection: Connection, table: sa.Table) -> list[sa.ColumnElement[Any]]:
+    """Return the columns of a table of ours to select; NULL stands for one that an older release did not make."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    return [column if column.name in there else sa.null().label(column.name) for column in table.columns]
 
 
 def nan_to_null(value: float) -> float | None:

@@ -49,7 +49,7 @@ IS_FILE: Final = True
 
 FAULTS: Final = (
     (r"database (table )?is locked", "another program holds the lock for too long. Close it and try again"),
-    (r"disk is full", "its disk is full. Make room, then repeat the command; what was stored stays"),
+    (r"disk is full", "its disk is full. Make room, then try again; what was stored stays"),
     (r"readonly|read-only", "it must be writable by you. Change the permissions or name another storage"),
     (r"not a database", "it is not a SQLite database. Name another file"),
     (r"malformed", "the file is damaged. Restore it from a copy or name another storage"),
@@ -60,7 +60,7 @@ FAULTS: Final = (
     ),
     (
         r"disk I/O error",
-        "its disk fails to read or write, or is full. Check the disk and make room, then repeat the command",
+        "its disk fails to read or write, or is full. Check the disk and make room, then try again",
     ),
 )
 

@@ -209,5 +209,5 @@ def _standing(path: Path) -> Standing:
 def _changed(path: Path, how: str) -> StorageError:
     return StorageError(
         f"The storage {path} must stay in its place while it is in use, and it was {how}. "
-        "Put it back, from a copy if need be, then repeat the command."
+        "Put it back, from a copy if need be, then try again."
     )

@@ -28,7 +28,7 @@ __all__ = [
 VERSION_TABLE = "fewest_alembic_version"
 """Where Alembic records the revision of our tables; Optuna's own revision is in `alembic_version`."""
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision this release knows, oldest first."""
 
 HEAD_REVISION = REVISIONS[-1]
@@ -123,6 +123,9 @@ results = sa.Table(
     sa.Column("validation_accuracy", sa.Float(53)),
     sa.Column("epochs", sa.Integer, nullable=False),
     sa.Column("seconds", sa.Float(53)),
+    sa.Column("training_loss", sa.Float(53)),
+    # Packed bits, see `VerifiedNetwork.test_bits`.
+    sa.Column("test_bits", sa.LargeBinary),
 )
 
 workers = sa.Table(

@@ -97,7 +97,7 @@ class CheckpointStore:
             step = "Make room" if full else "Check its permissions and its disk"
             raise StorageError(
                 f"Checkpoints must be writable in {self.place}, got: {error.strerror or error}. {step}, "
-                "then continue with `fewest resume`."
+                "then continue the study."
             ) from error
 
     def load(self, key: str) -> Checkpoint | None:

@@ -10,7 +10,7 @@ It imports Optuna, so import this module only where Optuna is used anyway.
 import copy
 import functools
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -39,6 +39,7 @@ from fewest.storage.database.tables import leases as leases_table
 from fewest.storage.database.transactions import reading, write
 from fewest.storage.trials import rows as rows_of
 from fewest.storage.trials.curves import insert_curves
+from fewest.storage.trials.frozen import read_frozen_trials
 from fewest.storage.trials.leases import Leases, lost_trials
 from fewest.storage.trials.records import CurvePoint
 
@@ -180,6 +181,16 @@ class CohortStorage(RDBStorage):
         frozen.datetime_start = rows_of.local(started)
         optuna_private.set_trial_id(frozen, trial_id)
         return frozen
+
+    def _get_trials(
+        self,
+        study_id: int,
+        states: Container[TrialState] | None,
+        included_trial_ids: set[int],
+        trial_id_greater_than: int,
+    ) -> list[FrozenTrial]:
+        with reading(self.engine) as connection:
+            return read_frozen_trials(connection, study_id, states, included_trial_ids, trial_id_greater_than)
 
     def create_whole_study(
         self,

@@ -44,6 +44,9 @@ __all__ = ["LEASE_SECONDS", "Leases", "lost_trials"]
 LEASE_SECONDS = 30.0
 """Seconds that a worker on another host may be silent."""
 
+LEAVING_SECONDS = 5.0
+"""Longest wait for the database when a worker leaves: its own process may hold the lock, after an exception."""
+
 _logger = logging.getLogger(__name__)
 
 _living: set[str] = set()
@@ -280,12 +283,22 @@ class Leases:
     def stop(self) -> None:
         """End the heartbeat, release all trials and remove this worker; others can resume the trials at once.
 
-        An unreachable database is only logged: the trials are then free once this worker counts as gone.
+        A database that is locked or unreachable is only logged: a thread goes on to try, and otherwise the trials are
+        free once this worker counts as gone.
         """
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        heartbeat, self._thread = self._thread, None
+        leaving = threading.Thread(target=self._leave, args=(heartbeat,), name="fewest-leaving", daemon=True)
+        leaving.start()
+        leaving.join(LEAVING_SECONDS)
+        if leaving.is_alive():
+            _living.discard(self.worker_id)
+            _logger.warning("The leases could not be given up in %g s, and expire by themselves.", LEAVING_SECONDS)
+
+    def _leave(self, heartbeat: threading.Thread | None) -> None:
+        """Give everything up, once the last heartbeat is written."""
+        if heartbeat is not None:
+            heartbeat.join()
         _living.discard(self.worker_id)
         try:
             self.release()

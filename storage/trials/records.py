@@ -1,5 +1,6 @@
 """Frozen records of the database's content, as all other packages see it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -88,7 +89,19 @@ class StudyRecord:
 
 
 class VerifiedNetwork(NamedTuple):
-    """One network that verification trained and scored once on the sealed test set."""
+    """One network that verification trained and scored once on the sealed test set.
+
+    Attributes:
+        widths: Hidden widths from input to output.
+        seed: Seed of its initial weights.
+        test_accuracy: Test accuracy in 0..1; NaN if its training failed.
+        validation_accuracy: Validation accuracy in 0..1; NaN if no sample validates, or its training failed.
+        epochs: Epochs trained.
+        seconds: Wall-clock seconds of training; in a cohort, this network's share.
+        training_loss: Training loss over the epoch of its weights, in nats; NaN in results of an older version.
+        test_bits: A bit for each kept test sample, packed, 1 where its label is right; None if its training failed, and
+            in results of an older version. Only the interval for new samples reads them.
+    """
 
     widths: tuple[int, ...]
     seed: int
@@ -96,3 +109,5 @@ class VerifiedNetwork(NamedTuple):
     validation_accuracy: float
     epochs: int
     seconds: float
+    training_loss: float = math.nan
+    test_bits: bytes | None = None

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
-from fewest.storage.database.sql import from_null, has_table, nan_to_null, upsert
+from fewest.storage.database.sql import columns_of, from_null, has_table, nan_to_null, upsert
 from fewest.storage.database.tables import results
 from fewest.storage.database.transactions import reading, write
 from fewest.storage.trials.leases import lost_trials
@@ -47,6 +47,8 @@ def write_results(
             "validation_accuracy": nan_to_null(network.validation_accuracy),
             "epochs": network.epochs,
             "seconds": nan_to_null(network.seconds),
+            "training_loss": nan_to_null(network.training_loss),
+            "test_bits": network.test_bits,
         }
         for network in networks
     ]
@@ -71,26 +73,21 @@ def read_results(source: Database | Connection, study_id: int) -> list[VerifiedN
     Raises:
         StorageError: The database cannot be read.
     """
-    query = sa.select(
-        results.c.widths,
-        results.c.seed,
-        results.c.test_accuracy,
-        results.c.validation_accuracy,
-        results.c.epochs,
-        results.c.seconds,
-    ).where(results.c.study_id == study_id)
     with reading(source) as connection:
         if not has_table(connection, results):
             return []
+        query = sa.select(*columns_of(connection, results)).where(results.c.study_id == study_id)
         found = [
             VerifiedNetwork(
-                tuple(json.loads(widths)),
-                seed,
-                from_null(test),
-                from_null(validation),
-                epochs,
-                from_null(seconds),
+                tuple(json.loads(row.widths)),
+                row.seed,
+                from_null(row.test_accuracy),
+                from_null(row.validation_accuracy),
+                row.epochs,
+                from_null(row.seconds),
+                from_null(row.training_loss),
+                row.test_bits,
             )
-            for widths, seed, test, validation, epochs, seconds in connection.execute(query)
+            for row in connection.execute(query)
         ]
     return sorted(found, key=lambda network: (len(network.widths), network.widths, network.seed))

@@ -35,7 +35,7 @@ def sharing_warning(database: Database, mounts: str | None = None) -> str | None
     )
     return (
         f"Warning: the SQLite file {shown(database.url)} {found}. SQLite's locks do not hold there, and the file may "
-        "be damaged: use PostgreSQL (`--storage postgresql://...`)."
+        "be damaged: use PostgreSQL as the storage (`postgresql://...`)."
     )
 
 

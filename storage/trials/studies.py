@@ -25,7 +25,7 @@ from fewest.storage.database.tables import (
 )
 from fewest.storage.database.transactions import reading
 from fewest.storage.database.urls import shown
-from fewest.storage.errors import NotFoundError
+from fewest.storage.errors import NotFoundError, no_studies
 from fewest.storage.trials.records import StudyRecord, TrialRecord, TrialState
 
 __all__ = ["read_name", "read_studies", "read_study", "read_trial_ids", "read_trials"]
@@ -83,8 +83,8 @@ def read_study(source: Database | Connection, name: str) -> StudyRecord:
         if found:
             return found[0]
         names = list(connection.scalars(sa.select(studies.c.study_name).order_by(studies.c.study_id)))
-        url = connection.engine.url
-    raise NotFoundError(unknown_study(name, names, shown(url)))
+        place = shown(connection.engine.url)
+    raise NotFoundError(unknown_study(name, names, place)) if names else no_studies(place)
 
 
 def read_name(source: Database | Connection, study_id: int) -> str | None:
@@ -106,13 +106,10 @@ def unknown_study(name: str, names: list[str], place: str) -> str:
     >>> unknown_study("mnits", ["mnist", "digits"], "fewest.db")
     "There is no study 'mnits' in fewest.db. Did you mean 'mnist'? It has 'mnist', 'digits'."
     """
-    said = f"There is no study {name!r} in {place}."
-    if not names:
-        return f"{said} It has none yet: start one with `fewest run STUDY`."
     near = get_close_matches(name, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     more = f" and {len(names) - _N_NAMES_SHOWN} more" if len(names) > _N_NAMES_SHOWN else ""
-    return f"{said}{hint} It has {', '.join(map(repr, names[:_N_NAMES_SHOWN]))}{more}."
+    return f"There is no study {name!r} in {place}.{hint} It has {', '.join(map(repr, names[:_N_NAMES_SHOWN]))}{more}."
 
 
 def read_trials(

@@ -10,7 +10,7 @@ from typing import Any
 
 from fewest.search.answers.answer import Answer, Findings, NoAnswer, TargetAnswer
 from fewest.search.answers.evidence import SHARES
-from fewest.search.answers.front import Size, pareto_front, points_of
+from fewest.search.answers.front import pareto_front, points_of
 from fewest.search.answers.summary import FrontMember, Summary, TestAccuracy, TrialCounts
 from fewest.search.settings.protocol import Protocol
 from fewest.storage.trials.records import CurvePoint, TrialRecord, TrialState, VerifiedNetwork
@@ -115,7 +115,7 @@ def make_verified(seed: int = 1, n_seeds: int = 12) -> list[VerifiedNetwork]:
     ]
 
 
-def make_answer(trials: Sequence[TrialRecord], *, verified: bool, size: Size = "neurons") -> Summary:
+def make_answer(trials: Sequence[TrialRecord], *, verified: bool) -> Summary:
     """What such a study has found."""
     by_number = {record.number: record for record in trials}
     states = Counter(record.state for record in trials)
@@ -128,7 +128,7 @@ def make_answer(trials: Sequence[TrialRecord], *, verified: bool, size: Size = "
     unreached = NoAnswer("not reached", 32, 33) if verified else NoAnswer("needs more seeds", None, 0)
     nothing: Findings = dict.fromkeys(SHARES, unreached)
     spread = TestAccuracy(mean=0.951, sd=0.002, min=0.947, max=0.955, seeds=20) if verified else None
-    front = [by_number[point.trial] for point in pareto_front(points_of(trials, size))]
+    front = [by_number[point.trial] for point in pareto_front(points_of(trials))]
     likely = answers if verified else nothing
     return Summary(
         study="mnist",

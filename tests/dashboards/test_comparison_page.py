@@ -35,7 +35,6 @@ def compared(first: str = "relu", second: str = "tanh", remarks: Sequence[str] =
         studies=(first, second),
         settings=(SettingRow("activation", ("relu", second)),),
         remarks=tuple(remarks),
-        size="neurons",
         fronts=FRONTS,
         targets=(ComparedTarget(0.95, (first,), answers),),
     )

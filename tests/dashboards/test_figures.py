@@ -62,11 +62,6 @@ def test_the_front_tells_the_fewest_for_each_target() -> None:
     assert info.steps == ((0, 0.92), (8, 0.92), (8, 0.95), (9, 0.95))
 
 
-def test_the_front_can_be_of_parameters() -> None:
-    info = front_info([trial(0, widths=(16,))], {}, TARGETS, "parameters")
-    assert [dot.size for dot in info.dots] == [12_730]
-
-
 def test_target_labels_say_what_reaches_them() -> None:
     figure = plot_front([trial(0, widths=(), validation_accuracy=0.92)], {}, (0.9, 0.95))
     labels = [annotation.text.replace("\xa0", " ") for annotation in figure.layout.annotations]
@@ -174,6 +169,12 @@ def test_chance_is_that_of_two_binomial_shares() -> None:
     assert (found.gap, found.by_more_than_chance) == (0.0, False)
 
 
+def test_networks_that_trained_on_the_whole_file_are_drawn_and_have_nothing_to_agree_with() -> None:
+    whole = [one._replace(validation_accuracy=math.nan, test_bits=b"") for one in verified((8,), 0.9)]
+    assert agreement(whole, 1000, 1000) is None
+    assert len(seeds_info(whole, TARGETS).architectures) == 1
+
+
 # Pruning
 
 
@@ -241,15 +242,14 @@ def test_a_higher_accuracy_is_never_drawn_lower(accuracies: list[float]) -> None
 
 @given(st.lists(st.integers(0, 10_000), min_size=1))
 def test_every_size_lies_on_its_axis_and_some_are_labelled(sizes: list[int]) -> None:
-    for size in ("neurons", "parameters"):
-        axis = size_axis(sizes, size)
-        low, high = axis["range"]
-        assert all(low <= size_position(one) <= high for one in sizes)
-        assert axis["ticktext"]
+    axis = size_axis(sizes)
+    low, high = axis["range"]
+    assert all(low <= size_position(one) <= high for one in sizes)
+    assert axis["ticktext"]
 
 
 def test_zero_neurons_have_a_tick() -> None:
-    assert size_axis([0, 16], "neurons")["ticktext"] == ["0", "1", "2", "4", "8", "16"]
+    assert size_axis([0, 16])["ticktext"] == ["0", "1", "2", "4", "8", "16"]
 
 
 def test_hover_text_is_escaped() -> None:

@@ -22,13 +22,12 @@ def state(**changes: Any) -> LiveState:
     usual = LiveState(
         name="mnist",
         dataset="mnist",
-        size="neurons",
         n_trials=500,
         n_epochs=15,
         counts={"complete": 50, "pruned": 20, "fail": 1, "running": 2, "waiting": 0},
         n_verified=0,
         finished=False,
-        seconds_left=130.0,
+        seconds_left=(130.0, 300.0),
         targets=(0.9, 0.95, 0.999),
         points=POINTS,
         front=tuple(pareto_front(POINTS)),
@@ -45,8 +44,13 @@ def worker(silent: float = 2.0, heard: bool = True, **changes: Any) -> SeenWorke
     return SeenWorker(WorkerRecord(**{**values, "process": "running", **changes}), silent, heard)
 
 
-def lines(shown: LiveState, width: int = 100, height: int = 50, **options: bool) -> list[str]:
+def lines(shown: LiveState, width: int = 100, height: int = 50, **options: Any) -> list[str]:
     return screen(shown, width, height, **options).plain.splitlines()
+
+
+def test_the_command_that_goes_on_names_the_storage() -> None:
+    opening = lines(state(workers=(worker(40.0),)), storage=" --storage sqlite:///x.db")[0]
+    assert "`fewest resume mnist --storage sqlite:///x.db` goes on" in opening
 
 
 def line_with(text: str, shown: LiveState) -> str:
@@ -56,7 +60,7 @@ def line_with(text: str, shown: LiveState) -> str:
 
 def test_it_says_how_far_along_the_search_is() -> None:
     assert lines(state())[:2] == [
-        "mnist on mnist: searching, 2 min left at most",
+        "mnist on mnist: searching, about 2 min to 5 min left",
         "71 of 500 networks searched (20 pruned, 1 failed), 2 running",
     ]
 
@@ -64,10 +68,15 @@ def test_it_says_how_far_along_the_search_is() -> None:
 STAGES = {
     "finished": ({"finished": True}, "mnist on mnist: finished"),
     "time unknown": ({"seconds_left": None}, "mnist on mnist: searching"),
-    "verifying": ({"counts": {"complete": 9}, "running": ()}, "mnist on mnist: verifying"),
+    "time known": ({"seconds_left": (130.0, 130.4)}, "mnist on mnist: searching, about 2 min left"),
+    "time passed": ({"seconds_left": (0.0, 0.0)}, "mnist on mnist: searching"),
+    "verifying": (
+        {"counts": {"complete": 9}, "running": (), "seconds_left": (40.0, 40.0)},
+        "mnist on mnist: verifying, about 40 s left",
+    ),
     "left alone": ({"workers": (worker(40.0),)}, "mnist on mnist: nobody works on it; `fewest resume mnist` goes on"),
     "not begun": ({"counts": {}, "workers": ()}, "mnist on mnist: nobody works on it; `fewest resume mnist` goes on"),
-    "plain Optuna": ({"workers": ()}, "mnist on mnist: searching, 2 min left at most"),
+    "plain Optuna": ({"workers": ()}, "mnist on mnist: searching, about 2 min to 5 min left"),
 }
 
 
@@ -89,6 +98,17 @@ def test_before_verification_the_front_answers() -> None:
 def test_after_verification_answers_have_intervals() -> None:
     shown = state(answers=make_answer(TRIALS, verified=True).targets, n_verified=40)
     assert "     95 %  13 (12-14) typically, 14 (12-14) to be safe, 12 (12-14) with luck" in lines(shown)
+
+
+def test_the_intervals_for_new_samples_have_a_line_of_their_own() -> None:
+    [_, target, _] = make_answer(TRIALS, verified=True).targets
+    typical = replace(target.typical, new_samples=(11, None))
+    shown = state(answers=(replace(target, overall={**target.overall, "typical": typical}),), n_verified=40)
+    assert "           for new samples 11 or more typically" in lines(shown)
+    assert (
+        line_with("95 % interval", shown) == "fewest hidden neurons, by test accuracy (95 % interval on this test set)"
+    )
+    assert "on this test set and split)" in line_with("95 % interval", replace(shown, shares_split=True))
 
 
 WORKERS = {

@@ -26,7 +26,7 @@ def data(*overrides: str, verified: bool = False, **changes: Any) -> ReportData:
     trials, curves = make_study(70)
     config = load("mnist", ["seed=3", "budget.targets=[0.9, 0.95, 0.99]", *overrides])
     report = ReportData(
-        answer=make_answer(trials, verified=verified, size=config.space.size),
+        answer=make_answer(trials, verified=verified),
         config=config,
         trials=trials,
         curves=curves,
@@ -68,7 +68,7 @@ def test_before_verification_every_size_says_so() -> None:
 
 def test_after_verification_the_answer_is_of_the_test_set() -> None:
     text = prose(rendered(data(verified=True)))
-    assert "95 % test accuracy 13 neurons typically (12 to 14), one layer of 13" in text
+    assert "95 % test accuracy 13 neurons typically (12 to 14 on this test set), one layer of 13" in text
     assert "14 to be safe (12 to 14): at least 90 % of seeds reach it" in text
     assert "12 with luck" in text
     assert "99 % test accuracy not reached up to 32 neurons typically to be safe: not reached" in text
@@ -84,6 +84,20 @@ def test_an_answer_that_needs_more_seeds_says_so() -> None:
     assert "13 neurons typically" in text
 
 
+@pytest.mark.parametrize(("shares_split", "n_named"), [(False, 1), (True, 0)])
+def test_it_says_how_many_samples_verified_networks_trained_on(shares_split: bool, n_named: int) -> None:
+    report = data(verified=True)
+    text = prose(rendered(replace(report, answer=replace(report.answer, shares_split=shares_split))))
+    assert text.count("Training samples in verification 60,000") == n_named
+
+
+def test_both_intervals_are_named_with_what_they_hold_for() -> None:
+    report = with_first_target(data(verified=True), typical=Answer(13, (13,), (12, 14), 0.95, 20, (11, None)))
+    report = replace(report, answer=replace(report.answer, shares_split=True))
+    text = prose(rendered(report))
+    assert "13 neurons typically (12 to 14 on this test set and split, 11 or more for new samples), one layer" in text
+
+
 def test_what_is_reached_with_luck_alone_is_not_the_headline() -> None:
     report = with_first_target(data(verified=True), typical=NoAnswer("needs more seeds", None, 0))
     assert re.search(r"test accuracy needs more seeds typically .* 12 with luck", prose(rendered(report)))
@@ -94,7 +108,7 @@ def test_where_softmax_alone_is_enough_it_says_what_one_hidden_layer_takes() -> 
     one_layer = {1: report.answer.targets[0].overall}
     softmax = Answer(0, (), (0, 0), 0.926, 20)
     text = prose(rendered(with_first_target(report, typical=softmax, by_depth=one_layer)))
-    assert "0 neurons typically (0 to 0), softmax alone" in text
+    assert "0 neurons typically (0 to 0 on this test set), softmax alone" in text
     assert "with one hidden layer 13 typically (12 to 14)" in text
 
 
@@ -216,14 +230,6 @@ def test_a_study_without_trials_has_a_report() -> None:
     assert "No trial is complete yet." in text
 
 
-def test_parameters_are_answered_in_parameters() -> None:
-    report = data("space.size=parameters")
-    reaching = [one.parameters for one in report.answer.front if one.validation_accuracy >= 0.9]
-    text = prose(rendered(report))
-    assert "How many parameters does a network need" in text
-    assert f"90 % validation accuracy {min(reaching):,} parameters" in text
-
-
 def test_a_shipped_study_is_repeated_by_its_name() -> None:
     assert '<pre tabindex="0">fewest run mnist</pre>' in rendered(data(config=load("mnist")))
 
@@ -239,8 +245,9 @@ def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["missing/report.html", "folder", "a" * 300])
 def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ReportError, match="`--output`") as caught:
+    with pytest.raises(ReportError, match=r"Name another with `path`\.$") as caught:
         write_report(tmp_path / name, data())
+    assert caught.value.in_shell().endswith("Name another with `--output`.")
     assert "\n" not in str(caught.value)
     assert caught.value.exit_status == 1
     assert [file.name for file in tmp_path.iterdir()] == ["folder"]

@@ -175,7 +175,7 @@ def test_values_that_do_not_vary_depend_on_nothing() -> None:
 
 def test_depth_decides_where_widths_do_not_vary() -> None:
     trials = [trial(n, widths=(4,) * (1 + n % 2), validation_accuracy=0.9 if n % 2 else 0.8) for n in range(20)]
-    info = importance_info(trials, "neurons")
+    info = importance_info(trials)
     assert {one.name for one in info.importances} == {"depth", "width of layer 2"}
     assert sum(one.of_accuracy for one in info.importances) == pytest.approx(1.0)
     assert sum(one.of_size for one in info.importances) == pytest.approx(1.0)
@@ -183,13 +183,13 @@ def test_depth_decides_where_widths_do_not_vary() -> None:
 
 def test_one_layer_has_no_depth_to_decide() -> None:
     trials = [trial(n, widths=(1 + n,), validation_accuracy=1 - 0.5 / (2 + n)) for n in range(20)]
-    (layer,) = importance_info(trials, "neurons").importances
+    (layer,) = importance_info(trials).importances
     assert (layer.name, layer.of_size) == ("width of layer 1", pytest.approx(1.0))
 
 
 def test_few_trials_are_too_few() -> None:
     """Two columns, a width and its square: seven trials, of which one that is not finite does not count."""
     trials = [trial(n, widths=(1 + n,)) for n in range(6)]
-    info = importance_info([*trials, trial(6, validation_accuracy=math.nan), trial(7, "pruned")], "neurons")
+    info = importance_info([*trials, trial(6, validation_accuracy=math.nan), trial(7, "pruned")])
     assert (info.n_trials, info.needed, info.importances) == (6, 7, ())
     assert info.finding == "Importance needs 7 complete trials, there are 6"

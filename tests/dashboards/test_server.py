@@ -227,6 +227,16 @@ def test_it_warns_when_others_can_reach_it(url: str, study: optuna.Study, ended_
     assert "not encrypted" in said[0]
 
 
+def test_it_warns_that_every_user_of_the_machine_may_edit(url: str, study: optuna.Study, ended_at_once: None) -> None:
+    said: list[str] = []
+    serve(url, port=0, edit=True, say=said.append)
+    assert said[0].startswith("Warning: every user of this machine can change the studies here")
+    assert "FEWEST_DASHBOARD_PASSWORD" in said[0] and "--password-file" in said[0]
+    said.clear()
+    serve(url, port=0, edit=True, password="long enough", say=said.append)
+    assert said[0].startswith("Dashboard at ")
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "192.168.1.5"])
 def test_others_need_a_password(url: str, study: optuna.Study, host: str) -> None:
     with pytest.raises(MisuseError, match=r"must have a password.*FEWEST_DASHBOARD_PASSWORD.*--password-file"):
@@ -237,7 +247,8 @@ def test_a_storage_without_studies_is_said(url: str, ended_at_once: None) -> Non
     optuna_storage(url)
     said: list[str] = []
     serve(url, port=0, say=said.append)
-    assert said[0] == "The storage has no study yet. Start one with `fewest run STUDY`; it appears here."
+    command = f"fewest run STUDY --storage {url}"
+    assert said[0] == f"The storage has no study yet. Start one with `{command}`; it appears here."
 
 
 def test_it_opens_a_browser(

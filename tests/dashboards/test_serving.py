@@ -2,6 +2,8 @@
 
 import base64
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,14 +11,16 @@ from unittest.mock import Mock
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 from serving import ask, serving
 
 from fewest.dashboards.server import make_app
+from fewest.dashboards.uploads import MOST_BYTES
 from fewest.search.settings.files import load
 from fewest.storage.errors import StorageError
 from fewest.storage.files.artifacts import Artifacts
 from fewest.storage.files.places import place_for
-from fewest.storage.trials.cohort_storage import optuna_storage
+from fewest.storage.trials.cohort_storage import FinishedTrial, optuna_storage
 
 PASSWORD = "swordfish: ünseen"
 
@@ -68,6 +72,13 @@ def locked(url: str) -> Iterator[int]:
         yield port
 
 
+@pytest.fixture(scope="module")
+def editing_locked(url: str) -> Iterator[int]:
+    """A dashboard that takes changes, with a password."""
+    with serving(url, edit=True, password=PASSWORD) as port:
+        yield port
+
+
 def test_it_serves_the_pages_and_what_they_ask_for(port: int) -> None:
     for path in ("/dashboard", "/dashboard/studies/1", "/api/meta", "/api/studies", "/api/studies/1", "/csv/1"):
         assert ask(port, path).status == 200, path
@@ -82,6 +93,32 @@ def test_many_ask_at_once(port: int) -> None:
     with ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(lambda _: ask(port, "/api/studies/1").status, range(64)))
     assert answers == [200] * 64
+
+
+def test_two_hundred_readers_fail_no_write_of_a_study_and_no_request_fails(tmp_path: Path) -> None:
+    """All in one SQLite file. `benchmarks.dashboard readers` measures what they cost the study."""
+    url = f"sqlite:///{tmp_path}/studies.db"
+    storage = optuna_storage(url)
+    study = optuna.create_study(storage=storage, study_name="digits", directions=["minimize", "maximize"])
+    written, ended = 0, threading.Event()
+
+    def read_on(port: int) -> list[int]:
+        statuses = [ask(port, "/api/studies/1").status]
+        while not ended.is_set():
+            statuses.append(ask(port, f"/api/studies/1?after={written}").status)
+        return statuses
+
+    with serving(url) as port, ThreadPoolExecutor(200) as pool:
+        readers = [pool.submit(read_on, port) for _ in range(200)]
+        try:
+            for _ in range(20):
+                ids = storage.create_trials(study._study_id, [None] * 8)
+                storage.finish_trials([FinishedTrial(trial_id, TrialState.COMPLETE, [4.0, 0.9]) for trial_id in ids])
+                written += len(ids)
+        finally:
+            ended.set()
+        assert {status for reader in readers for status in reader.result()} == {200}
+    assert storage.get_n_trials(study._study_id, TrialState.COMPLETE) == written == 160
 
 
 # Refused
@@ -166,9 +203,49 @@ def test_an_oversized_body_is_refused(editing: int) -> None:
     assert ask(editing, "/api/studies", "POST", Content_Length=str(1 << 40)).status == 413
 
 
-def test_a_read_only_dashboard_stores_no_body_that_anybody_sends(locked: int) -> None:
-    """Requests without the password, too, are read to their end before they are refused."""
-    assert ask(locked, "/api/studies", "POST", Content_Length=str(1 << 20)).status == 413
+@pytest.mark.parametrize(
+    ("which", "given"),
+    [
+        ("port", {}),
+        ("locked", {}),
+        ("editing", {"Origin": "http://evil.example"}),
+        ("editing", {"Host": "evil.example"}),
+        ("editing_locked", {}),
+        ("editing_locked", {"Authorization": "Basic " + base64.b64encode(b"me:wrong").decode()}),
+    ],
+)
+def test_no_body_is_stored_of_a_request_that_will_be_refused(
+    which: str, given: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    """A request is read to its end before the application refuses it."""
+    port = request.getfixturevalue(which)
+    assert ask(port, "/api/artifacts/1/1", "POST", Content_Length=str(1 << 20), **given).status == 413
+
+
+def test_no_body_in_chunks_is_stored_either(editing_locked: int) -> None:
+    head = b"POST /api/artifacts/1/1 HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"100000\r\n"
+    with socket.create_connection(("127.0.0.1", editing_locked), timeout=60) as client:
+        client.sendall(head + chunk + b"x" * (MOST_BYTES - len(chunk)))
+        assert client.makefile("rb").readline().startswith(b"HTTP/1.1 413 ")
+
+
+def test_an_upload_that_may_be_made_is_read(editing_locked: int) -> None:
+    """Optuna-dashboard has no such study."""
+    given = {"Authorization": "Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode()}
+    body = b"x" * (1 << 20)
+    assert ask(editing_locked, "/api/studies/9", "DELETE", body=body, **given).status == 404
+
+
+def test_no_file_can_be_named_after_a_name_with_a_line_break(
+    url: str, port: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    study = optuna.create_study(storage=optuna_storage(url), study_name="a\r\nInjected: b")
+    answer = ask(port, f"/csv/{study._study_id}")
+    optuna.delete_study(study_name=study.study_name, storage=optuna_storage(url))
+    assert (answer.status, answer.body.count(b"\n"), answer.headers["Injected"]) == (501, 1, None)
+    assert b"has a line break in it" in answer.body
+    assert capfd.readouterr() == ("", "")
 
 
 # Artifacts

@@ -1,5 +1,6 @@
 """Answers are shared for a moment, by those who ask for the same, and only where that is wanted."""
 
+import gzip
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fewest.dashboards.shared import MOST_ANSWERS, SECONDS, Shared
+from fewest.dashboards.shared import LEAST_PACKED_BYTES, LEAST_SECONDS, MOST_ANSWERS, MOST_SHARE, Shared
 
 
 class Counting:
@@ -46,19 +47,39 @@ def app(behind: Counting, clock: Clock) -> Shared:
     return Shared(behind, ("/api/",), clock)
 
 
-def ask(app: Any, path: str = "/api/1", query: str = "", method: str = "GET") -> tuple[str, list[Any], bytes]:
+def ask(
+    app: Any, path: str = "/api/1", query: str = "", method: str = "GET", takes: str = ""
+) -> tuple[str, list[Any], bytes]:
     begun: list[Any] = []
-    environ = {"PATH_INFO": path, "QUERY_STRING": query, "REQUEST_METHOD": method}
+    environ = {"PATH_INFO": path, "QUERY_STRING": query, "REQUEST_METHOD": method, "HTTP_ACCEPT_ENCODING": takes}
     body = b"".join(app(environ, lambda status, headers, exc_info=None: begun.extend([status, headers])))
     return begun[0], begun[1], body
 
 
 def test_an_answer_is_shared_for_a_moment(app: Shared, clock: Clock) -> None:
     first = ask(app)
-    clock.now = SECONDS * 0.9
+    clock.now = LEAST_SECONDS * 0.9
     assert ask(app) == first == ("200 OK", [("X-Number", "1")], b"/api/1 1")
-    clock.now = SECONDS
+    clock.now = LEAST_SECONDS
     assert ask(app)[2] == b"/api/1 2"
+
+
+def test_a_costly_answer_is_shared_for_longer(clock: Clock) -> None:
+    """So the answers to one question take no more than a share of a core, however many ask."""
+    behind = Counting()
+
+    def costly(environ: Any, start_response: Any) -> list[bytes]:
+        clock.now += 0.1
+        return behind(environ, start_response)
+
+    app = Shared(costly, ("/api/",), clock)
+    ask(app)
+    clock.now = 0.1 / MOST_SHARE - 0.01
+    ask(app)
+    assert behind.n_asked == 1
+    clock.now = 0.1 / MOST_SHARE
+    ask(app)
+    assert behind.n_asked == 2
 
 
 @pytest.mark.parametrize(
@@ -109,6 +130,43 @@ def test_an_error_does_not_bring_back_the_answer_before_it(clock: Clock) -> None
     for _ in range(2):
         with pytest.raises(ValueError, match="gone"):
             ask(app)
+
+
+def packing(body: bytes, *headers: tuple[str, str]) -> Shared:
+    """An application whose answer may be packed."""
+
+    def answering(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Length", str(len(body))), *headers])
+        return [body]
+
+    return Shared(answering, ("/api/",))
+
+
+LARGE = b"{}" * LEAST_PACKED_BYTES
+
+
+@pytest.mark.parametrize("takes", ["gzip", "gzip, deflate, br", "br;q=1.0, GZIP;q=0.8", "gzip;q=0.001"])
+def test_a_large_answer_is_packed_for_those_who_take_that(takes: str) -> None:
+    app = packing(LARGE)
+    _, headers, body = ask(app, takes=takes)
+    assert gzip.decompress(body) == LARGE
+    assert dict(headers) == {
+        "Vary": "Accept-Encoding",
+        "Content-Encoding": "gzip",
+        "Content-Length": str(len(body)),
+    }
+    assert ask(app) == ("200 OK", [("Content-Length", str(len(LARGE))), ("Vary", "Accept-Encoding")], LARGE)
+
+
+@pytest.mark.parametrize("takes", ["", "identity", "br", "gzip;q=0", "gzip; q=0.000, br", "notgzipped"])
+def test_others_get_it_as_it_is(takes: str) -> None:
+    assert ask(packing(LARGE), takes=takes)[2] == LARGE
+
+
+@pytest.mark.parametrize(("body", "headers"), [(b"small", ()), (LARGE, [("content-encoding", "br")])])
+def test_an_answer_that_is_small_or_packed_already_is_left_alone(body: bytes, headers: Any) -> None:
+    found = ask(packing(body, *headers), takes="gzip")
+    assert found == ("200 OK", [("Content-Length", str(len(body))), *headers], body)
 
 
 def test_few_answers_are_kept(app: Shared, behind: Counting) -> None:

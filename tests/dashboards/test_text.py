@@ -44,7 +44,7 @@ def test_titles_say_that_an_accuracy_is_balanced(capsys: pytest.CaptureFixture[s
     shown = printed(capsys, metric="balanced_accuracy") + printed(capsys, "said", metric="balanced_accuracy")
     shown = " ".join(shown.split())  # A title is as narrow as its table.
     assert "by the balanced validation accuracy of single networks" in shown
-    assert "by balanced test accuracy (95 % interval)" in shown
+    assert "by balanced test accuracy (95 % interval on this test set)" in shown
     assert shown.count("Pareto front by balanced validation accuracy") == 2
 
 

@@ -178,6 +178,7 @@ def test_the_answer_as_json_has_the_designed_shape(finished, capsys):
             "protocol",
             "classes",
             "metric",
+            "shares_split",
             "best",
             "trials",
             "networks_trained",

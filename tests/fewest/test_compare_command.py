@@ -88,6 +88,15 @@ def test_a_study_of_another_storage_is_named_with_it(
     assert any("split training and validation samples differently" in remark for remark in found["remarks"])
 
 
+def test_a_remark_can_be_typed_as_it_is(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    storage = optuna_storage(url)
+    make(storage, "further", 6, "budget.targets=[0.8]")
+    assert command("compare", "relu", "further", "--storage", url) == 0
+    storage.delete_study(storage.get_study_id_from_name("further"))
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"`fewest verify further --target 0.9 --storage {url}` does it." in out
+
+
 REFUSED = {
     "none": ((), "`NAME` must be given for at least two studies, got 0."),
     "one": (("relu",), "`NAME` must be given for at least two studies, got 1."),

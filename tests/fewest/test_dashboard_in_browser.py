@@ -53,7 +53,7 @@ def dashboard(url: str) -> Iterator[str]:
 def test_a_study_is_seen_and_its_network_downloaded(url: str, tmp_path: Path) -> None:
     trials = trials_of(url)
     pruned = next(trial for trial in trials if trial.state == "pruned")
-    best = {trial.number: trial for trial in trials}[pareto_front(points_of(trials, "neurons"))[-1].trial]
+    best = {trial.number: trial for trial in trials}[pareto_front(points_of(trials))[-1].trial]
     with browsing() as browser, dashboard(url) as address, page_in(browser) as (page, heard):
         page.goto(address)
         page.get_by_role("link", name="digits").click()

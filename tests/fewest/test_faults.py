@@ -123,7 +123,7 @@ def test_a_full_disk_under_the_database_is_one_line(url, tmp_path, arrays_file, 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error: ")]
-    assert "make room, then repeat the command" in line
+    assert "make room, then try again" in line
     assert run(url, arrays_file) == 0
     assert essence(trials_of(url)) == undisturbed
 
@@ -259,7 +259,7 @@ def test_a_connection_cut_in_mid_command_is_one_line_and_loses_nothing(settled, 
             cut_at(0)
             said = [line for line in capsys.readouterr().err.splitlines() if line.startswith(("Error", "Traceback"))]
             assert (status, len(said)) in ((0, 0), (1, 1)), (arguments, n, said)
-            assert all("repeat the command" in line for line in said), said
+            assert all("try again" in line for line in said), said
         assert command(*arguments, "--storage", settled, manner=SMALL) == 0
     assert essence(trials_of(settled)) == undisturbed
 

@@ -1,6 +1,7 @@
 """`fewest figures`, and the figures that a running study keeps for optuna-dashboard."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -88,13 +89,14 @@ class Clock:
 
 
 def running(verified: list[VerifiedNetwork]) -> Any:
-    """What `Figures` asks of an open study."""
+    """What `Figures` asks of an open study; `kept` takes what is read for what is found."""
+    found = SimpleNamespace(verified=verified, summary=SimpleNamespace(targets=()))
     return SimpleNamespace(
         optuna=None,
         config=load("digits"),
         trials_and_curves=lambda: ([], {}),
         targets=lambda: [0.95],
-        results=lambda: verified,
+        reading=lambda: nullcontext(found),
     )
 
 
@@ -104,6 +106,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     drawings: list[dict[str, Any]] = []
     monkeypatch.setattr("fewest.figures.save_figures", lambda _, figures: drawings.append(figures))
     monkeypatch.setattr("fewest.figures.write_notes", lambda study: None)
+    monkeypatch.setattr("fewest.figures.read_found", lambda found, name: found)
     return drawings
 
 

@@ -45,6 +45,14 @@ def test_a_file_is_written_that_runs_as_it_is(table: Path, url: str, capsys: Any
     assert tomllib.loads(Path("xor.toml").read_text("utf-8"))["budget"]["targets"] == [0.7]
 
 
+@pytest.mark.slow
+def test_a_file_on_stdout_says_how_it_runs_under_its_usual_name(table: Path, capsys: Any) -> None:
+    assert command("init", "xor.csv", "--ignore", "patient", "--name", "x", "--output", "-") == 0
+    text = capsys.readouterr().out
+    assert text.startswith("# A study of 'xor.csv'. Run it with\n#\n#     fewest run x.toml\n")
+    assert tomllib.loads(text)["name"] == "x"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -34,6 +34,28 @@ def test_a_second_signal_interrupts_a_program_that_goes_on():
     assert said == [ANNOUNCEMENT]
 
 
+TWO_AS_ONE = """
+import hashlib, threading
+from fewest.signals import stoppable
+with stoppable(lambda line: print(line, flush=True)):
+    threading.Timer(0.5, print, ["begun"], {"flush": True}).start()
+    try:
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 6_000_000)  # One instruction to Python.
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+def test_two_signals_within_one_instruction_of_python_interrupt_a_program_all_the_same():
+    process = subprocess.Popen([sys.executable, "-c", TWO_AS_ONE], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for expected in ("begun", ANNOUNCEMENT):
+        assert process.stdout.readline() == expected + "\n"
+        process.send_signal(signal.SIGINT)
+    assert process.communicate()[0] == "interrupted\n"
+    assert process.returncode == 0
+
+
 UNWOUND = """
 from fewest.signals import stoppable
 with stoppable(lambda line: print(line, flush=True), "Stopped."):

@@ -39,7 +39,6 @@ def state(trouble: str | None = None) -> LiveState:
     return LiveState(
         name="digits",
         dataset="digits",
-        size="neurons",
         n_trials=9,
         n_epochs=3,
         counts={},
@@ -118,7 +117,7 @@ def test_a_study_is_watched_and_the_terminal_left_as_it_was(
     url = sqlite_url(tmp_path / "s.db")
     assert command("watch", "digits", "--storage", url) == 0
     printed = capsys.readouterr()
-    assert printed.out.startswith("digits on digits: searching\n")
+    assert printed.out.startswith("digits on digits: searching, about 6 min left\n")
     assert "trial 1     4            epoch 5 of 30" in printed.out
     assert ("Ctrl-C leaves" in printed.out, "\x1b" in printed.out, printed.err) == (False, False, "")
 

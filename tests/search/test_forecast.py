@@ -4,17 +4,35 @@ from typing import Any
 
 import pytest
 
-from fewest.search.forecast import Forecast, first_round, rounds_after, search_seconds, verification_seconds
+from fewest.search.answers.front import FrontPoint
+from fewest.search.forecast import (
+    Forecast,
+    first_round,
+    networks_left,
+    rounds_after,
+    search_seconds,
+    verification_seconds,
+    watched,
+)
 from fewest.search.listener import Progress
 from fewest.search.settings.config import StudyConfig
 from fewest.search.training.cost import Cost, slowdown
+from fewest.storage.trials.records import TrialRecord
 
 COST = Cost(start=2.0, cohort=1.0, epoch=0.5, network_epoch=0.25)
+VERIFYING = Cost(start=2.0, cohort=1.0, epoch=0.625, network_epoch=0.3125)
+"""Of networks that train on the fifth of the training file that validates in the search, too."""
+
+
+def ended(seconds: float, epochs: int) -> TrialRecord:
+    """A trial that trained so long."""
+    return TrialRecord(0, 0, "complete", (4,), 4, 310, 0, epochs, 0, seconds, 0.9, None, None, None)
 
 
 def config(**budget: Any) -> StudyConfig:
     """A study of 24 trials of 4 epochs, with one hidden layer at most."""
-    settings: dict[str, Any] = {"name": "a", "data": {"name": "digits"}, "training": {"epochs": 4}}
+    settings: dict[str, Any] = {"name": "a", "training": {"epochs": 4}}
+    settings["data"] = {"name": "digits", "validation_share": 0.2}
     return StudyConfig.of({**settings, "space": {"max_depth": 1}, "budget": {"trials": 24, "targets": [0.9], **budget}})
 
 
@@ -47,11 +65,47 @@ def test_rounds_that_do_not_shrink_are_expected_to_go_on() -> None:
     assert rounds_after([8] * 1000, config())  # They end, whatever came before.
 
 
+def test_a_watched_study_goes_on_at_the_pace_of_its_latest_trials() -> None:
+    """Two seconds a network in the search, half a second a network-epoch in verification."""
+    latest = [ended(2.0, 4), ended(1.0, 2), ended(3.0, 6)]
+    assert watched(config(verification_seeds=0), latest, 10, 0, 1) == 20.0
+    assert watched(config(verification_seeds=0), latest, 10, 0, 4) == 5.0
+    rounds = [22, *rounds_after([22], config())]
+    assert watched(config(), latest, 0, 0, 4) == sum(rounds) * 4 * 0.5
+    assert watched(config(), latest, 0, 22, 1) == sum(rounds[1:]) * 4 * 0.5
+    assert watched(config(), latest, 0, 1000, 1) == 0.0
+    assert watched(config(), [ended(0.0, 0)], 10, 0, 1) is None
+
+
+LEFT = {
+    "no patience": ({"patience": None}, 8, (16, 16)),
+    "a gain just now": ({"patience": 6}, 4, (6, 20)),
+    "none for three networks": ({"patience": 6}, 7, (3, 17)),
+    "levelled off": ({"patience": 6}, 12, (0, 0)),
+    "the budget ends first": ({"patience": 40}, 20, (4, 4)),
+    "spent": ({"patience": 40}, 24, (0, 0)),
+    "the answer's ladder": ({"goal": "answer"}, 4, (9, 9)),
+    "the answer may stand": ({"goal": "answer"}, 13, (0, 11)),
+}
+
+
+@pytest.mark.parametrize(("budget", "n_ended", "left"), LEFT.values(), ids=LEFT)
+def test_a_search_may_end_before_its_budget(budget: dict[str, Any], n_ended: int, left: tuple[int, int]) -> None:
+    """The last gain was the fourth network."""
+    points = [FrontPoint(number, number, 0.5 + number / 10) for number in range(4)]
+    assert networks_left(config(**budget), points, n_ended) == left
+
+
 def test_the_first_guess_has_search_and_verification() -> None:
     forecast = Forecast(config(), COST, 100)
     search = search_seconds(COST, 0, 24, 100, 4, 0.6)
     rounds = [22, *rounds_after([22], config())]
-    assert forecast.first(0, 0) == pytest.approx(2.0 + search + verification_seconds(COST, rounds, 100, 4))
+    assert forecast.first(0, 0) == pytest.approx(2.0 + search + verification_seconds(VERIFYING, rounds, 100, 4))
+
+
+def test_networks_that_need_validation_samples_cost_what_a_trials_do() -> None:
+    settings = {**config().settings(), "training": {"protocol": "notebook"}}
+    assert Forecast(StudyConfig.of(settings), COST, 100).verifying == COST
 
 
 def test_nothing_is_left_of_a_study_that_is_done() -> None:
@@ -96,8 +150,8 @@ def test_a_guess_that_was_wrong_is_soon_forgotten(pace: float) -> None:
 def test_verification_is_followed_by_rounds() -> None:
     forecast = Forecast(config(), COST, 100, searching=False)
     forecast.first(24, 0)
-    after = verification_seconds(COST, rounds_after([40], config()), 100, 4)
-    left = forecast.left(Progress("verification", 0, 40, 40, 3, 4), 2.0 + 1.0 + (0.5 + 40 * 0.25))
+    after = verification_seconds(VERIFYING, rounds_after([40], config()), 100, 4)
+    left = forecast.left(Progress("verification", 0, 40, 40, 3, 4), 2.0 + 1.0 + (0.625 + 40 * 0.3125))
     assert left == pytest.approx(after)
 
 
@@ -106,9 +160,9 @@ def test_the_first_answer_is_followed_by_the_rest_of_the_search_and_of_verificat
     forecast = Forecast(config(), COST, 100)
     forecast.first(0, 0)
     forecast.left(Progress("search", 0, 24, 12, 3, 4), 6.5)
-    left = forecast.left(Progress("verification", 0, 22, 22, 3, 4, n_to_search=12), 13.5)
+    left = forecast.left(Progress("verification", 0, 22, 22, 3, 4, n_to_search=12), 15.0)
     survival = (12 + 0.6 * 64) / (12 + 64)  # The guess weighs as much as 16 networks of 4 epochs.
-    rest = verification_seconds(COST, rounds_after([22], config()), 100, 4)
+    rest = verification_seconds(VERIFYING, rounds_after([22], config()), 100, 4)
     assert left == pytest.approx(search_seconds(COST, 12, 24, 100, 4, survival) + rest)
 
 

@@ -14,6 +14,7 @@ from fewest.search.loop import search
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import overridden
 from fewest.search.study.opening import open_study
+from fewest.search.study.study import OpenStudy
 from fewest.search.training import engines
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.cohort_storage import optuna_storage
@@ -215,6 +216,30 @@ def test_a_search_ends_when_its_front_has_levelled_off_and_goes_on_with_more_pat
     assert len(trials_of(url, "tiny")) == 8
 
 
+@pytest.mark.parametrize(("max_depth", "n_architectures"), [(0, 1), (1, 5)])
+def test_a_search_for_an_answer_ends_with_its_space(max_depth, n_architectures, url, tiny_config, tiny_data):
+    small = [f"space.max_depth={max_depth}", "space.max_width=4", "budget.trials=20", "budget.targets=[0.99]"]
+    for goal, ending, n_trials in (("answer", "space", n_architectures), ("front", "trials", 20)):
+        config = overridden(tiny_config, [*small, f"budget.goal={goal}"])
+        study = open_study(optuna_storage(url), config, tiny_data)
+        assert search(study, LEVEL, Follower().listener()) == ending
+        assert study.is_searched()
+        assert len(trials_of(url, "tiny")) == n_trials
+
+
+def test_a_keyboard_interrupt_waits_for_nothing_and_the_trials_are_free(url, tiny_config, tiny_data, monkeypatch):
+    class Interrupted(InstantEngine):
+        def train(self, *arguments, **named):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(OpenStudy, "release", lambda *_: pytest.fail("writes, and may wait for a lock of its own"))
+    with pytest.raises(KeyboardInterrupt), open_study(optuna_storage(url), tiny_config, tiny_data) as study:
+        search(study, Interrupted(), Follower().listener())
+    with open_study(optuna_storage(url), tiny_config, tiny_data) as study:
+        assert search(study, LEVEL, Follower().listener()) == "trials"
+    assert {trial.state for trial in trials_of(url, "tiny")} == {"complete"}
+
+
 def test_what_the_settings_list_is_trained_whatever_the_front_does(url, tiny_config, tiny_data):
     listed = overridden(tiny_config, ["space.architectures=[[], [1], [2], [3]]", "budget.patience=1"])
     search(open_study(optuna_storage(url), listed, tiny_data), LEVEL, Follower().listener())
@@ -238,6 +263,19 @@ def test_the_bracket_follows_the_ladder_and_then_the_first_answer_is_due_once(ur
     assert [trial.widths for trial in study.trials()][5:8] == [(3,), (5,), (6,)]  # 4 is of the ladder.
     assert seen == [8, 16]
     assert study.bracketed() is not None and len(study.bracketed()) == 8
+
+
+def test_a_search_does_not_end_before_the_first_answer_that_another_worker_verifies(url, tiny_config, tiny_data):
+    config = overridden(tiny_config, ["budget.targets=[0.85]", "budget.trials=10"])
+    study = open_study(optuna_storage(url), config, tiny_data)
+    n_trials: list[int] = []
+
+    def first_answer() -> bool:
+        n_trials.append(len(study.trials()))
+        return n_trials.count(10) == 3
+
+    assert search(study, RISING, Follower().listener(), first_answer=first_answer) == "trials"
+    assert n_trials == [8, 10, 10, 10]
 
 
 def test_the_bracket_alone_can_be_searched_and_extended(url, tiny_config, tiny_data):

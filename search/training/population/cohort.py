@@ -19,7 +19,7 @@ from fewest.search.settings.memory import keep_memory
 from fewest.search.settings.protocol import Protocol, n_batches
 from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network
-from fewest.search.training.interface import Watcher
+from fewest.search.training.interface import Watcher, validates
 from fewest.search.training.network import initial_weights
 from fewest.search.training.outcome import EpochMetrics, Outcome, Weights
 from fewest.search.training.population.cohort_size import COMPILE_SECONDS, dealt, n_levels_of, pays_to_compile
@@ -27,7 +27,7 @@ from fewest.search.training.population.layout import Shards
 from fewest.search.training.population.model import POPULATIONS, Population, n_shards
 from fewest.search.training.snapshot import Member, Snapshot
 
-__all__ = ["Tuning", "score_networks", "train_cohort"]
+__all__ = ["Tuning", "right_of", "train_cohort"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def train_cohort(
     cohort = _Cohort(networks, data, protocol, watcher, tuning or Tuning())
     while cohort.training:
         cohort.enter().fit(
-            _batches(order, cohort.epoch, len(data.y_train), protocol, watcher.wants_curve),
+            _batches(order, cohort.epoch, data, protocol, watcher),
             initial_epoch=cohort.epoch,
             epochs=protocol.epochs,
             steps_per_epoch=1,
@@ -85,20 +85,20 @@ def train_cohort(
     return [_outcome(member, protocol) for member in cohort.members]
 
 
-def score_networks(
+def right_of(
     networks: Sequence[Network],
     weights: Sequence[Weights],
     x: Images,
     y: NDArray[np.int32],
     data: SearchData,
     protocol: Protocol,
-) -> NDArray[np.float64]:
-    """Return the accuracies of many trained networks, scored together; see `Engine.score`."""
+) -> NDArray[np.bool_]:
+    """Say which samples many trained networks, held together, label right; see `Engine.right`."""
     architectures = [network.architecture for network in networks]
     shards = dealt(architectures, n_levels_of(architectures), data, n_shards())
     model = POPULATIONS.get(shards, data, protocol)
     model.load(shards, dict(enumerate(weights)), {}, 0)
-    return model.score(x, y)
+    return model.right(x, y)
 
 
 class _Cohort:
@@ -229,7 +229,7 @@ class _Cohort:
             member.seconds += share
             of_member = {name: values[index] for name, values in logs.items()}
             metrics = EpochMetrics.of(of_member, len(self._data.y_validation), self._data.metric)
-            validated = self._protocol.validates(self.epoch - 1, self._watcher.wants_curve)
+            validated = validates(self.epoch - 1, self._data, self._protocol, self._watcher)
             known = ("loss", "val_loss") if validated else ("loss",)
             broken = next((n for n in known if not np.isfinite(getattr(metrics, n))), None)
             if broken:
@@ -307,13 +307,14 @@ def _outcome(member: Member, protocol: Protocol) -> Outcome:
     )
 
 
-def _batches(order: SampleOrder, epoch: int, n_train: int, protocol: Protocol, wants_curve: bool) -> tf.data.Dataset:
+def _batches(order: SampleOrder, epoch: int, data: SearchData, protocol: Protocol, watcher: Watcher) -> tf.data.Dataset:
     """Return for each epoch from `epoch` on one element: its batches, and whether it is validated."""
+    n_train = len(data.y_train)
 
     def batches() -> Iterator[tuple[NDArray[np.int32], bool]]:
         keep_memory()  # This data set has just made TensorFlow map every block from 128 KiB on.
         for e in range(epoch, protocol.epochs):
-            yield order.batches(e, n_train, protocol.batch_size), protocol.validates(e, wants_curve)
+            yield order.batches(e, n_train, protocol.batch_size), validates(e, data, protocol, watcher)
 
     size = (n_batches(n_train, protocol.batch_size), min(protocol.batch_size, n_train))
     options = tf.data.Options()

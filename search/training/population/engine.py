@@ -15,7 +15,7 @@ from fewest.search.settings.seeds import SampleOrder
 from fewest.search.settings.space import Network, SearchSpace
 from fewest.search.training.interface import Watcher
 from fewest.search.training.outcome import Outcome, Weights
-from fewest.search.training.population.cohort import score_networks, train_cohort
+from fewest.search.training.population.cohort import right_of, train_cohort
 from fewest.search.training.population.cohort_size import cohort_size
 from fewest.search.training.population.model import use_one_thread_per_operation
 
@@ -45,7 +45,7 @@ class PopulationEngine:
         """See `Engine.train`."""
         return train_cohort(networks, data, protocol, order=order, watcher=watcher)
 
-    def score(
+    def right(
         self,
         networks: Sequence[Network],
         weights: Sequence[Weights],
@@ -53,6 +53,6 @@ class PopulationEngine:
         y: NDArray[np.int32],
         data: SearchData,
         protocol: Protocol,
-    ) -> NDArray[np.float64]:
-        """See `Engine.score`."""
-        return score_networks(networks, weights, x, y, data, protocol)
+    ) -> NDArray[np.bool_]:
+        """See `Engine.right`."""
+        return right_of(networks, weights, x, y, data, protocol)

@@ -12,7 +12,6 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from fewest.search.data.metrics import restored
 from fewest.search.data.samples import Images, SearchData, flat
 from fewest.search.settings.keras_settings import keras, tf
 from fewest.search.settings.protocol import Protocol
@@ -20,7 +19,7 @@ from fewest.search.settings.space import Architecture
 from fewest.search.training.network import ProtocolSchedule
 from fewest.search.training.outcome import Weights
 from fewest.search.training.population.layout import Layout, Shards, pack, unpack
-from fewest.search.training.population.program import DeviceData, FusedAdam, Program, Shard
+from fewest.search.training.population.program import SCORE_CHUNK, DeviceData, FusedAdam, Program, Shard
 
 __all__ = ["POPULATIONS", "Population", "Populations", "n_shards", "use_one_thread_per_operation"]
 
@@ -78,6 +77,8 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         optimizer = FusedAdam(ProtocolSchedule(protocol, len(data.y_train)))
         self._program = Program(n_levels, device_data, protocol, optimizer, compiled_for)
         self.compile(optimizer=optimizer, jit_compile=False)
+        signature = [tf.TensorSpec((None, data.n_features), data.x_train.dtype), tf.TensorSpec((None,), tf.int32)]
+        self._right = tf.function(self._right_of, input_signature=signature, autograph=False)
 
     # The model's members.
 
@@ -165,14 +166,15 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         self.optimizer.iterations.assign_add(self._program.batches[0])
         return {name: self._by_member([of_shard[name] for of_shard in logs]) for name in METRICS}
 
-    def score(self, x: Images, y: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Return every member's accuracy on raw samples: float64 `(members,)`, exact by the data's metric."""
-        found = self._accuracies(self._data.arranged(flat(x)), np.asarray(y, np.int32)).numpy()
-        return np.array([restored(self._data.data.metric, float(share), len(y)) for share in found], np.float64)
+    def right(self, x: Images, y: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Say which raw samples every member labels right: bool `(members, samples)`."""
+        rows, labels = flat(x), np.asarray(y, np.int32)
+        chunks = [slice(start, start + SCORE_CHUNK) for start in range(0, len(labels), SCORE_CHUNK)]
+        parts = [self._right(self._data.arranged(rows[chunk]), labels[chunk]).numpy() for chunk in chunks]
+        return np.concatenate(parts, axis=1)
 
-    @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]  # tensorflow is untyped
-    def _accuracies(self, x: Any, y: Any) -> Any:
-        return self._by_member([self._program.score(held, x, y)[1] for held in self._variables])
+    def _right_of(self, x: Any, y: Any) -> Any:
+        return self._by_member([self._program.right(held, x, y) for held in self._variables])
 
     def _by_member(self, parts: Sequence[Any]) -> Any:
         return tf.gather(tf.concat(parts, 0), self._places)

@@ -195,6 +195,7 @@ class Program:
         called: dict[str, Any] = {"autograph": False, "experimental_attributes": {"_noinline": True}}
         self.epoch = tf.function(self._epoch, **called)
         self.score = tf.function(self._score, reduce_retracing=True, **called)
+        self.right = tf.function(self._right, reduce_retracing=True, **called)
 
     def _epoch(self, shard: Shard, order: Any, start: Any, validates: Any) -> dict[str, Any]:
         """Train every member for an epoch, then validate it if asked.
@@ -272,6 +273,10 @@ class Program:
         if not self._n_counts:
             return hits / n
         return balanced(hits, tf.math.bincount(labels(), minlength=self._n_classes, maxlength=self._n_classes))
+
+    def _right(self, shard: Shard, x: Any, y: Any) -> Any:
+        """Say which samples, as for `_score`, each member labels right: bool `(members, samples)`."""
+        return judged(self.scores(shard, x), y, 1)[1] > 0
 
     def scores(self, shard: Shard, x: Any) -> Any:
         """Return logits, `(members, classes, samples)`, ordered like `Layout.scored`, for samples like `_score`'s."""

@@ -73,6 +73,11 @@ def test_a_target_out_of_reach_keeps_the_most_accurate_network_and_says_so() -> 
     assert small.n_neurons_ in (0, 1, 2)
 
 
+def test_settings_leave_what_a_parameter_says() -> None:
+    with pytest.raises(ValueError, match=r"^`settings` must leave `space\.max_depth` to the argument `max_depth`\.$"):
+        FewestClassifier(settings={"space.max_depth": 1}).fit([[0.0], [1.0]], [0, 1])
+
+
 def test_times_and_rare_classes_are_fitted() -> None:
     rng = np.random.default_rng(0)
     y = np.repeat(["a", "b", "rare"], [30, 30, 1])

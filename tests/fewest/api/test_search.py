@@ -1,6 +1,7 @@
 """`fewest.search`: an answer as an object, kept or not, continued, interrupted, refused."""
 
 import pickle
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from helpers import command
 
 import fewest
 from fewest.api.answer import StudyAnswer
-from fewest.api.running import searched
+from fewest.api.running import _config, searched
 from fewest.search.settings.config import SettingsError
 
 RNG = np.random.default_rng(0)
@@ -45,7 +46,9 @@ def test_an_answer_has_each_target_with_its_interval(answer: StudyAnswer) -> Non
 
 @pytest.mark.slow
 def test_an_answer_shows_itself(answer: StudyAnswer, tmp_path: Path) -> None:
-    assert repr(answer).startswith("Fewest hidden neurons, by test accuracy (95 % interval)\n")
+    assert repr(answer).startswith("Fewest hidden neurons, by test accuracy (95 % interval on this test set)\n")
+    low, high = answer[0.8].typical.new_samples or (1, 0)
+    assert low <= answer[0.8].typical.neurons and (high is None or high >= answer[0.8].typical.interval[1])
     assert "At least 80 % of test samples right: softmax alone" in repr(answer)
     assert "<th>typically</th>" in answer._repr_html_()
     assert answer.figure().data
@@ -124,6 +127,12 @@ def test_nothing_is_printed_without_progress(capfd: Any) -> None:
         ({"targets": 95}, "`budget.targets` must be less than 1.0, got 95."),
         ({"targets": "0"}, "`budget.targets` must be greater than 0.0, got '0'."),
         ({"trials": 0}, "`budget.trials` must be at least 1, got 0."),
+        ({"storage": Path("it.db")}, f"`storage` must be a URL such as 'sqlite:///mine.db', got {Path('it.db')!r}."),
+        ({"settings": {"seed": 3}}, "`settings` must leave `seed` to the argument `seed`."),
+        ({"settings": {"budget": {"trials": 3}}}, "`settings` must leave `budget.trials` to the argument `trials`."),
+        ({"settings": {"data.name": "mnist"}}, "`settings` must leave `data.name` to the argument `x`."),
+        ({"settings": {"data": {"label": "kind"}}}, "`settings` must leave `data.label` to the argument `y`."),
+        ({"settings": {"data.test": 0.3}}, "`settings` must leave `data.test` to the argument `test`."),
         ({"settings": {"space.max_dept": 2}}, "Unknown setting `space.max_dept`; did you mean 'space.max_depth'?"),
     ],
 )
@@ -131,6 +140,35 @@ def test_wrong_settings_are_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError) as refused:
         search(**options)
     assert str(refused.value) == said
+
+
+def test_a_sample_of_rows_decides_how_long_networks_train() -> None:
+    assert _config({}, 60_000).training.batch_size == 128
+    assert _config({"data.rows": 150}, 60_000).training == _config({}, 150).training
+    assert _config({"data.rows": 1000}, 150).training == _config({}, 150).training
+
+
+@pytest.mark.slow
+def test_errors_advise_what_a_program_can_do(url: str, tmp_path: Path) -> None:
+    found = search(storage=url, name="mine", targets=[0.8, 0.999])
+    frame = pd.DataFrame(X, columns=list("abc"))
+    calls: dict[str, Callable[[], Any]] = {
+        "Use another `name` for a new study, or these settings": lambda: search(storage=url, name="mine", seed=1),
+        "Give those, or another `name` for a new study": lambda: search(X + 1, storage=url, name="mine"),
+        "leave it out with `settings={'data.ignore': ['row']}`": lambda: search(frame.assign(row=range(80))),
+        "Search with `targets=[0.7]`": lambda: found[0.7],
+        "Search with `targets=[0.75]` first": lambda: found.model(0.75),
+        "A depth goes with a target": lambda: found.model(depth=1, trial=0),
+        "has no trial 99": lambda: found.model(trial=99),
+        "The target must be one that study 'mine' has, 0.8, 0.999": lambda: found.model("best - 0.1"),
+        "Name another with `path`": lambda: found.report(tmp_path),
+    }
+    for advice, call in calls.items():
+        with pytest.raises(fewest.FewestError) as refused:
+            call()
+        said = str(refused.value)
+        assert advice in said
+        assert "--" not in said and "`fewest " not in said and "\n" not in said
 
 
 def test_settings_are_a_mapping() -> None:
@@ -151,7 +189,7 @@ def test_the_function_hides_the_room_and_the_room_stays_importable() -> None:
 def test_every_public_name_is_there() -> None:
     assert all(hasattr(fewest, name) for name in fewest.__all__)
     with pytest.raises(AttributeError, match="module 'fewest' has no attribute 'serch'"):
-        _ = fewest.serch
+        _ = fewest.serch  # type: ignore[attr-defined]  # That is what is tested.
 
 
 @pytest.mark.slow

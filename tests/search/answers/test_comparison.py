@@ -1,6 +1,7 @@
 """Studies side by side: what differs in words, what is not shared, every target of any, and the finding."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,6 +124,7 @@ REMARKS = {
     "other test samples": ((), {"n_test": 90}, "do not share their test samples"),
     "another test table": (("data.test=0.3",), {}, "do not share their test samples"),
     "another split": (("seed=7",), {}, "split training and validation samples differently"),
+    "another kind": ((), {"verifies_on_whole": True}, "only those of one of them train on the validation samples"),
     "another target": (("budget.targets=[0.9]",), {}, "'a' was not verified for 90 %"),
 }
 
@@ -135,6 +137,11 @@ def test_what_is_not_shared_is_said(overrides: tuple[str, ...], data: dict[str, 
 
 def test_studies_that_share_all_but_the_activation_need_no_remark() -> None:
     assert compared(study("a", layer()), study("b", layer(), "training.activation=tanh")).remarks == ()
+
+
+def test_studies_verified_on_the_whole_training_file_share_no_split() -> None:
+    one, other = study("a", layer(), verifies_on_whole=True), study("b", layer(), "seed=7", verifies_on_whole=True)
+    assert compared(one, other).remarks == ()
 
 
 def test_a_split_by_the_files_end_needs_no_seed() -> None:
@@ -155,6 +162,16 @@ def test_targets_are_those_of_any_study_and_their_commands_are_named() -> None:
     assert [remark.rpartition("`fewest ")[2] for remark in found.remarks] == [
         "verify a --target 0.89` does it.",
         "verify b --target 0.905` does it.",
+    ]
+
+
+def test_commands_name_the_storage_of_their_study() -> None:
+    elsewhere = replace(study("b", {}, "budget.targets=[0.89]"), storage=" --storage sqlite:///x.db")
+    commands = [remark.split("`")[1] for remark in compared(study("a", layer()), elsewhere).remarks]
+    assert commands == [
+        "fewest verify b --storage sqlite:///x.db",
+        "fewest verify a --target 0.89",
+        "fewest verify b --target 0.905 --storage sqlite:///x.db",
     ]
 
 

@@ -59,10 +59,6 @@ def test_only_complete_trials_with_a_size_and_a_finite_accuracy_count() -> None:
     assert points_of(trials) == [FrontPoint(0, 3, 0.5)]
 
 
-def test_size_can_be_parameters() -> None:
-    assert points_of([record(0)], "parameters") == [FrontPoint(0, 100, 0.5)]
-
-
 def test_a_front_by_hand() -> None:
     points = [FrontPoint(0, 8, 0.95), FrontPoint(1, 0, 0.92), FrontPoint(2, 4, 0.85), FrontPoint(3, 6, 0.93)]
     assert [point.trial for point in pareto_front(points)] == [1, 3, 0]

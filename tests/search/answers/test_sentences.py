@@ -22,7 +22,7 @@ OVERALL = {"possible": of(12, 11, 12), "typical": of(13, 12, 14), "reliable": of
 
 def test_statement() -> None:
     assert statement(TargetAnswer(0.95, OVERALL, {}), 0.926, "digits") == (
-        "At least 95 % of digits right: 13 neurons typically (95 % interval 12-14), 14 to be safe, "
+        "At least 95 % of digits right: 13 neurons typically (95 % interval 12-14 on this test set), 14 to be safe, "
         "12 with luck; 0 hidden neurons already give 92.6 %"
     )
 
@@ -32,7 +32,7 @@ def test_statement_where_softmax_is_enough() -> None:
     one = {"possible": of(5, 5, 5), "typical": of(5, 5, 6), "reliable": of(6, 5, 6)}
     assert statement(TargetAnswer(0.9, softmax, {0: softmax, 1: one}), 0.926, "digits") == (
         "At least 90 % of digits right: softmax alone, 0 hidden neurons, typically gives 92.6 %; "
-        "with one hidden layer 5 neurons typically (95 % interval 5-6), 6 to be safe, 5 with luck"
+        "with one hidden layer 5 neurons typically (95 % interval 5-6 on this test set), 6 to be safe, 5 with luck"
     )
 
 
@@ -46,14 +46,29 @@ def test_statement_without_answers() -> None:
 def test_statement_with_some_answers() -> None:
     some = {**OVERALL, "reliable": NoAnswer("needs more seeds", 16, 14)}
     assert statement(TargetAnswer(0.95, some, {})) == (
-        "At least 95 % of test samples right: 13 neurons typically (95 % interval 12-14), "
+        "At least 95 % of test samples right: 13 neurons typically (95 % interval 12-14 on this test set), "
         "to be safe needs more seeds (at least 14 neurons), 12 with luck"
     )
 
 
 def test_an_interval_of_one_size_is_one_number() -> None:
     alone = TargetAnswer(0.95, {**OVERALL, "typical": of(1, 1, 1)}, {})
-    assert "right: 1 neuron typically (95 % interval 1), " in statement(alone)
+    assert "right: 1 neuron typically (95 % interval 1 on this test set), " in statement(alone)
+
+
+@pytest.mark.parametrize(
+    ("new_samples", "said"), [((11, 15), "11-15 for new samples"), ((11, None), "11 or more for new samples")]
+)
+def test_both_intervals_are_named(new_samples: tuple[int, int | None], said: str) -> None:
+    typical = replace(OVERALL["typical"], new_samples=new_samples)
+    target = TargetAnswer(0.95, {**OVERALL, "typical": typical}, {})
+    assert f"13 neurons typically (95 % interval 12-14 on this test set, {said}), 14 to be safe" in statement(target)
+
+
+def test_an_interval_that_holds_for_one_split_says_so() -> None:
+    networks = [VerifiedNetwork((2,), 0, 0.95, 0.95, 15, 1.0)]
+    [said] = statements(replace(summary("mnist"), shares_split=True), networks)
+    assert "(95 % interval 12-14 on this test set and split)" in said
 
 
 def summary(dataset: str) -> Summary:
@@ -104,5 +119,6 @@ def test_the_best_is_said_or_that_it_is_not_known_yet() -> None:
         "network is verified"
     )
     assert best_words(replace(plain, best=Best(accuracy=0.9814, widths=[96, 40], seeds=8))) == (
-        "Best: 98.14 %, the mean test accuracy of 8 seeds of the most accurate network found (hidden layers: 96-40)"
+        "Best: 98.14 %, the mean test accuracy of 8 seeds of the network that was the most accurate when the search "
+        "first ended (hidden layers: 96-40)"
     )

@@ -109,21 +109,12 @@ def test_the_smallest_on_validation_is_that_of_the_front() -> None:
     assert [one and one.neurons for one in sizes.values()] == [0, 4, 4, 8, None]
 
 
-def test_the_smallest_can_be_meant_in_parameters() -> None:
-    """A narrow deep network can have fewer neurons and more parameters."""
-    trials = [trial(0, (8,), 0.9, parameters=500), trial(1, (3, 3), 0.95, parameters=600)]
-    found = summaries.summarise(STUDY, config(size="parameters"), trials)
-    in_neurons, in_parameters = (found.smallest_on_validation(0.9, size) for size in ("neurons", "parameters"))
-    assert in_neurons is not None and in_neurons.trial == 1
-    assert in_parameters is not None and in_parameters.trial == 0
-
-
 def test_json_follows_the_schema() -> None:
     written = summaries.summarise(STUDY, config(), TRIALS, VERIFIED).to_json()
     assert json.loads(json.dumps(written)) == written
     assert list(written) == [
-        *("study", "dataset", "protocol", "classes", "metric", "best", "trials", "networks_trained"),
-        *("epochs_trained", "epochs_saved", "seconds", "front", "targets"),
+        *("study", "dataset", "protocol", "classes", "metric", "shares_split", "best", "trials"),
+        *("networks_trained", "epochs_trained", "epochs_saved", "seconds", "front", "targets"),
     ]
     assert written["protocol"]["epochs"] == 10
     assert written["trials"] == {"complete": 3, "pruned": 1, "failed": 1, "running": 0, "waiting": 2}
@@ -137,6 +128,31 @@ def test_json_follows_the_schema() -> None:
     }
     assert list(written["front"][1]["test_accuracy"]) == ["mean", "sd", "min", "max", "seeds"]
     assert written["targets"][1]["unanswered"]["typical"].startswith("needs more seeds")
+
+
+def test_bits_give_the_interval_for_new_samples_and_without_them_there_is_none() -> None:
+    """Each size is right on the first samples of 1,000: one more for each seed."""
+
+    def size(width: int, *hits: int) -> list[VerifiedNetwork]:
+        bits = [(1 << 1000) - (1 << (1000 - n)) for n in hits]
+        return [
+            VerifiedNetwork((width,), seed, n / 1000, math.nan, 10, 0.25, 0.1, of.to_bytes(125))
+            for seed, (n, of) in enumerate(zip(hits, bits, strict=True))
+        ]
+
+    verified = [of for width in range(1, 9) for of in size(width, *(800 + 20 * width + k for k in (0, 1, 2, 3)))]
+    new = replace(STUDY, attributes={"data": {**STUDY.attributes["data"], "n_test": 1000, "verifies_on_whole": True}})
+    found = summaries.summarise(new, config(), TRIALS, verified)
+    [answer, _] = [target.typical for target in found.targets]
+    assert not found.shares_split
+    assert answer.interval == (5, 6)
+    low, high = answer.new_samples or (5, 6)
+    assert low < 5 and (high is None or high > 6)
+    assert found.to_json()["targets"][0]["typical"]["new_samples"] == [low, high]
+    old = [of._replace(test_bits=None) for of in verified]
+    found = summaries.summarise(STUDY, config(), TRIALS, old)
+    assert found.shares_split
+    assert found.targets[0].typical.new_samples is None
 
 
 def relative(*, best: float | None, **data: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 
 from fewest.search.data.errors import DataError
-from fewest.search.data.given import Given, given, n_given
+from fewest.search.data.given import Given, given, n_given, taken
 from fewest.search.data.own_data import settings_of
 from fewest.search.settings.config import IN_MEMORY, StudyConfig
 
@@ -17,17 +17,21 @@ X = RNG.normal(size=(60, 3))
 Y = np.arange(60) % 3
 
 
-def read(x: Any = X, y: Any = Y, test: Any = 0.2) -> Given:
-    return given(x, y, StudyConfig.of(settings_of("it", IN_MEMORY, n_given(x))), test)
+def read(x: Any = X, y: Any = Y, test: Any = 0.2, **choice: Any) -> Given:
+    x = taken(x)
+    settings = settings_of("it", IN_MEMORY, n_given(x))
+    settings["data"] |= choice
+    return given(x, y, StudyConfig.of(settings), test)
 
 
 class Tensor:
-    """A tensor of another library, which NumPy takes by `__array__`."""
+    """A tensor of another library, which NumPy takes by `__array__` and which has nothing else."""
 
     def __init__(self, values: np.ndarray) -> None:
-        self._values, self.shape = values, values.shape
+        self._values, self.n_taken = values, 0
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        self.n_taken += 1
         return np.asarray(self._values, dtype)
 
 
@@ -42,9 +46,30 @@ def test_samples_are_parted_into_training_validation_and_test() -> None:
     "x", [X.tolist(), X.astype(object), Tensor(X), scipy.sparse.csr_matrix(X), scipy.sparse.coo_array(X)]
 )
 def test_samples_of_any_type_are_the_same_data(x: Any) -> None:
-    assert n_given(x) == 60
+    assert n_given(taken(x)) == 60
     assert read(x).data.fingerprint == read().data.fingerprint
     np.testing.assert_array_equal(read(x).prepare(x), X.astype(np.float32))
+
+
+def test_samples_become_an_array_once() -> None:
+    tensor = Tensor(X)
+    array = taken(tensor)
+    assert (array is X, tensor.n_taken) == (True, 1)
+    assert taken(array) is array
+    assert taken(FRAME) is FRAME
+
+
+def test_tensors_of_keras_and_tensorflow_are_samples_and_labels() -> None:
+    from fewest.search.settings.keras_settings import keras, tf
+
+    for x, y in (
+        (keras.ops.convert_to_tensor(X), keras.ops.convert_to_tensor(Y)),
+        (tf.Variable(X), tf.constant(Y)),
+        (keras.Variable(X, dtype="float64"), Tensor(Y)),
+    ):
+        made = read(x, y, test=(x[:9], y[:9]) if hasattr(y, "shape") else 0.2)
+        assert made.prepare(x).shape == (60, 3)
+        assert len(made.classes) == 3
 
 
 @pytest.mark.parametrize(
@@ -121,8 +146,11 @@ def test_a_data_frame_may_have_test_rows_of_its_own() -> None:
         (X, Y[:-1], 0.2, "`x` and `y` must be equally long, got 60 samples and 59 labels."),
         (X, "kind", 0.2, "`y` must be (samples,) and not empty, got shape ()."),
         (X, X[:, 0], 0.2, "`y` must hold classes, got fractions or NaN: to predict numbers is not what fewest does."),
-        (X, [None] * 60, 0.2, "`y` must hold labels of one type, numbers or text, got object and others."),
-        (X, ["a", 1] * 30, 0.2, "`y` must hold labels of one type, numbers or text, got <U21 and others."),
+        (X, [None] * 60, 0.2, "`y` must hold labels of one type, numbers or text, got NoneType."),
+        (X, ["a", 1] * 30, 0.2, "`y` must hold labels of one type, numbers or text, got int and str."),
+        (X, ["a", 1, None] * 20, 0.2, "`y` must hold labels of one type, numbers or text, got NoneType, int and str."),
+        (X, np.array(Y, "M8[D]"), 0.2, "`y` must hold labels of one type, numbers or text, got datetime64[D]."),
+        (X, pd.Series([1, "a"] * 30), 0.2, "`y` must hold labels of one type, numbers or text, got int and str."),
         (X, np.zeros(60, int), 0.2, "`y_train` of data from Python must hold at least 2 classes, got only 0."),
         (X[:, 0], Y, 0.2, "`x_train` of data from Python must be (samples, features, ...) and not empty, got (48,)."),
         (X.astype(str), Y, 0.2, "`x_train` of data from Python must hold real numbers, got dtype <U32."),
@@ -168,9 +196,82 @@ def test_the_share_for_the_test_is_a_share(share: float) -> None:
         read(X, [0, 1] * 30, share)
 
 
-def test_what_has_no_length_is_refused() -> None:
-    with pytest.raises(DataError, match="`x` must be an array or a data frame of samples, got int"):
-        n_given(3)
+@pytest.mark.parametrize(
+    ("x", "got"), [(3, "int"), (None, "NoneType"), ("x.csv", "str"), ((row for row in X), "generator")]
+)
+def test_what_is_no_array_is_refused(x: Any, got: str) -> None:
+    with pytest.raises(DataError, match=rf"^`x` must be an array or a data frame of samples, got {got}\.$"):
+        taken(x)
+
+
+VISITS = pd.DataFrame(
+    {
+        "size": X[:, 0] + 3 * (Y == 1),
+        "patient": np.arange(60) // 5,
+        "day": np.arange(60)[::-1],
+        "id": [f"{row:05}" for row in range(60)],
+        "kind": np.array(["s", "m"])[Y % 2],
+    }
+)
+
+
+def test_rows_of_a_group_stay_together() -> None:
+    made = read(VISITS, "kind", group="patient", ignore=("day", "id"))
+    assert made.data.input_shape == (1,), "neither the group nor what is left out is an input"
+    assert made.data.table is not None and made.data.table.blocks is not None
+    where = VISITS.set_index(VISITS["size"].astype(np.float32))["patient"]
+    samples = (made.data.x_train, made.data.x_validation, made.sealed.unseal().x)
+    parts = [set(where.loc[part[:, 0]]) for part in samples]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 12
+
+
+def test_the_last_rows_in_time_are_the_test() -> None:
+    made = read(VISITS, "kind", order="day", ignore=("patient", "id"))
+    np.testing.assert_array_equal(made.sealed.unseal().x[:, 0], VISITS["size"].head(12).astype(np.float32))
+    others = read(VISITS.iloc[12:], "kind", test=(VISITS.head(12), "kind"), order="day", ignore=("patient", "id"))
+    assert others.data.fingerprint == made.data.fingerprint
+
+
+def test_rows_are_sampled() -> None:
+    made = read(VISITS, VISITS["kind"], rows=30, ignore=("id", "kind", "patient", "day"))
+    assert len(made.data.y_train) + len(made.data.y_validation) + made.sealed.n_samples == 30
+    assert made.prepare(VISITS[["size"]]).shape == (60, 1), "other rows need no column that is no input"
+    arrays = read(rows=30)
+    assert (len(arrays.data.y_train) + len(arrays.data.y_validation), arrays.sealed.n_samples) == (30, 12)
+
+
+@pytest.mark.parametrize(
+    ("x", "choice", "said"),
+    [
+        (X, {"group": "patient"}, "`data.group` is for data frames, whose columns have names; got 'patient' for an"),
+        (X, {"order": "day"}, "`data.order` is for data frames, whose columns have names; got 'day' for an array."),
+        (
+            X,
+            {"ignore": ["id"]},
+            "`data.ignore` is for data frames, whose columns have names; got ('id',) for an array.",
+        ),
+        (VISITS, {"group": "patiend"}, "`data.group` must name a column of data from Python, got 'patiend'; did you"),
+        (VISITS, {"ignore": ["ids"]}, "`data.ignore` must name a column of data from Python, got 'ids'; did you mean"),
+        (VISITS, {"order": "kind"}, "`data.order` must name another column than the labels, got 'kind' for both."),
+        (VISITS, {"rows": 4}, "`data.rows` must be at least 3 for each class, and the labels of data from Python have"),
+        (X, {"rows": 4}, "`data.rows` must be at least 3 for each class, and the labels of data from Python have 3"),
+    ],
+)
+def test_settings_of_columns_and_rows_that_cannot_be_are_refused_in_a_programs_words(
+    x: Any, choice: Any, said: str
+) -> None:
+    with pytest.raises(DataError) as refused:
+        read(x, "kind" if x is VISITS else Y, **choice)
+    assert str(refused.value).startswith(said)
+
+
+def test_a_column_is_left_out_by_a_setting() -> None:
+    with pytest.raises(DataError) as refused:
+        read(FRAME.assign(id=range(60)), "kind")
+    assert str(refused.value).endswith("Therefore leave it out with `settings={'data.ignore': ['id']}`.")
+    assert (
+        read(FRAME.assign(id=range(60)), "kind", ignore=["id"]).data.fingerprint == read(FRAME, "kind").data.fingerprint
+    )
 
 
 def test_other_samples_must_be_like_the_first() -> None:

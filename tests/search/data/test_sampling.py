@@ -51,7 +51,7 @@ def test_labels_of_any_shape_are_sampled(labels: Any) -> None:
 def test_too_few_rows_for_the_classes_are_refused() -> None:
     with pytest.raises(DataError) as error:
         sample_of(np.arange(1000) % 50, 100, "t.csv")
-    assert str(error.value) == (
+    assert error.value.in_shell() == (
         "`--rows` must be at least 3 for each class, and the labels of t.csv have 50 values; got 100. Is the column "
         "one of classes? `--label` names another."
     )

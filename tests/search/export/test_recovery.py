@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,12 @@ class Scripted:
 
     Attributes:
         asked: The networks and the order of samples of each training.
+        n_samples: The numbers of training and validation samples of each training.
     """
 
     def __init__(self, outcome: Outcome | None = None) -> None:
         self.asked: list[tuple[list[Network], SampleOrder]] = []
+        self.n_samples: list[tuple[int, int]] = []
         self._outcome = outcome
 
     def cohort_size(self, *_: Any) -> int:
@@ -47,9 +50,10 @@ class Scripted:
         self, networks: Sequence[Network], data: SearchData, *_: Any, order: SampleOrder, watcher: Any
     ) -> list[Outcome]:
         self.asked.append((list(networks), order))
+        self.n_samples.append((len(data.y_train), len(data.y_validation)))
         return [self._outcome or trained(weights_of(networks[0], data))]
 
-    def score(self, *_: Any) -> NDArray[np.float64]:
+    def right(self, *_: Any) -> NDArray[np.bool_]:
         raise AssertionError("nothing is scored")
 
 
@@ -86,6 +90,9 @@ TRIAL = Choice(OF_TRIAL, trial_of(OF_TRIAL), "Trial 0: 3 neurons", Recorded(0.75
 ANSWER = Choice(VERIFIED, None, "Typical answer for 0.9: 3 neurons", Recorded(0.75, 0.75))
 
 
+on_split = partial(recover, verifies_on_whole=False)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path / "artifacts")
@@ -107,7 +114,7 @@ def test_what_is_kept_is_taken_and_nothing_is_trained_or_said(choice, trial_id, 
     weights = weights_of(choice.network, tiny_data, shift=0.5)
     kept = [keep(folder, "one", choice.network, weights, tiny_data, trial_id=trial_id)]
     engine, said = Scripted(), list[str]()
-    network, _ = recover(choice, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
+    network, _ = on_split(choice, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
     assert all(map(np.array_equal, network.get_weights(), weights))
     assert (engine.asked, said) == ([], [])
 
@@ -118,7 +125,7 @@ def test_of_several_the_latest_that_is_whole_is_taken(folder, tiny_config, tiny_
         for name, shift in (("first", 1.0), ("second", 2.0), ("third", 3.0))
     ]
     folder.write("third", b"damaged")
-    network, _ = recover(ANSWER, tiny_config, tiny_data, kept, Artifacts(folder), pytest.fail, engine=Scripted())
+    network, _ = on_split(ANSWER, tiny_config, tiny_data, kept, Artifacts(folder), pytest.fail, engine=Scripted())
     assert all(map(np.array_equal, network.get_weights(), weights_of(VERIFIED, tiny_data, shift=2.0)))
 
 
@@ -163,7 +170,7 @@ def test_what_is_missing_or_damaged_is_trained_again_and_said_so(
     kept = [keep(folder, "one", network, weights, tiny_data, trial_id=trial_id)]
     damage(folder)
     engine, said = Scripted(), list[str]()
-    again, _ = recover(TRIAL, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
+    again, _ = on_split(TRIAL, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
     assert all(map(np.array_equal, again.get_weights(), weights_of(OF_TRIAL, tiny_data)))
     assert engine.asked == [([OF_TRIAL], search_order(SEED))]
     [line] = said
@@ -175,7 +182,7 @@ def test_a_file_with_other_weights_under_its_name_is_trained_again(folder, tiny_
     other = keep(folder, "one", wide, weights_of(wide, tiny_data), tiny_data)
     engine, said = Scripted(), list[str]()
     kept = [other._replace(name=file_name(VERIFIED))]
-    again, _ = recover(ANSWER, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
+    again, _ = on_split(ANSWER, tiny_config, tiny_data, kept, Artifacts(folder), said.append, engine=engine)
     assert all(map(np.array_equal, again.get_weights(), weights_of(VERIFIED, tiny_data)))
     assert len(engine.asked) == len(said) == 1
 
@@ -184,26 +191,50 @@ def test_a_file_with_other_weights_under_its_name_is_trained_again(folder, tiny_
 def test_a_verified_network_has_the_order_it_had(schedule, which, folder, tiny_config, tiny_data):
     """A schedule that ends at zero shares one order; with a constant rate, seed 2 has its own."""
     config, engine = overridden(tiny_config, [f"training.schedule={schedule}"]), Scripted()
-    recover(ANSWER, config, tiny_data, [], Artifacts(folder), lambda line: None, engine=engine)
+    on_split(ANSWER, config, tiny_data, [], Artifacts(folder), lambda line: None, engine=engine)
     assert engine.asked == [([VERIFIED], verification_order(SEED, which))]
 
 
 def test_a_seed_that_verification_does_not_draw_is_refused(folder, tiny_config, tiny_data):
     choice, engine = ANSWER._replace(network=Network(WIDTHS, 8)), Scripted()
     with pytest.raises(MisuseError, match="The seed 8 must be one that verification draws in a study of seed 3"):
-        recover(choice, tiny_config, tiny_data, [], Artifacts(folder), lambda line: None, engine=engine)
+        recover(
+            choice,
+            tiny_config,
+            tiny_data,
+            [],
+            Artifacts(folder),
+            lambda line: None,
+            verifies_on_whole=False,
+            engine=engine,
+        )
     assert engine.asked == []
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"state": "failed", "reason": "loss is nan after epoch 0"}, "loss is nan after epoch 0"),
-        ({"validation_accuracy": float("nan")}, "None"),
-    ],
+    ("choice", "whole", "n_samples"), [(ANSWER, True, (240, 0)), (ANSWER, False, (180, 60)), (TRIAL, True, (180, 60))]
 )
-def test_a_network_that_does_not_train_again_is_one_line(changes, reason, folder, tiny_config, tiny_data):
-    engine = Scripted(trained(weights_of(OF_TRIAL, tiny_data), **changes))
+def test_a_verified_network_has_the_samples_it_had(choice, whole, n_samples, folder, tiny_config, tiny_data):
+    """The whole training file, unless its study is of an older version or its protocol needs validation samples."""
+    engine = Scripted()
+    recover(
+        choice, tiny_config, tiny_data, [], Artifacts(folder), lambda _: None, verifies_on_whole=whole, engine=engine
+    )
+    assert engine.n_samples == [n_samples]
+
+
+def test_a_network_that_does_not_train_again_is_one_line(folder, tiny_config, tiny_data):
+    reason = "loss is nan after epoch 0"
+    engine = Scripted(trained(weights_of(OF_TRIAL, tiny_data), state="failed", reason=reason))
     with pytest.raises(RecoveryError) as raised:
-        recover(TRIAL, tiny_config, tiny_data, [], Artifacts(folder), lambda line: None, engine=engine)
+        recover(
+            TRIAL,
+            tiny_config,
+            tiny_data,
+            [],
+            Artifacts(folder),
+            lambda line: None,
+            verifies_on_whole=False,
+            engine=engine,
+        )
     assert str(raised.value) == f"Trial 0: 3 neurons must train as it did before, but failed: {reason}."

@@ -1,5 +1,6 @@
 """Which network a request means: hand-made trials and verified networks, and every refusal."""
 
+import math
 from typing import Any
 
 import pytest
@@ -82,6 +83,14 @@ def test_a_target_means_the_typical_answers_best_seed_on_validation() -> None:
     assert choice.recorded == Recorded(validation=0.92 + 0.01, test=0.92)
 
 
+def test_without_validation_samples_it_is_the_seed_of_the_least_training_loss() -> None:
+    whole = [of._replace(validation_accuracy=math.nan, training_loss=0.1 * (of.seed % 3)) for of in VERIFIED]
+    choice = network_for_target(CONFIG, TRIALS, whole, 0.9)
+    assert choice.network == Network((4,), 0)
+    assert choice.words == "Typical answer for 0.9: 4 neurons, the best of 4 seeds by training loss"
+    assert choice.recorded.validation is None
+
+
 def test_a_depth_is_named_with_the_answer() -> None:
     words = network_for_target(CONFIG, TRIALS, VERIFIED, 0.9, depth=1).words
     assert words.startswith("Typical answer for 0.9 with 1 hidden layer: 4 neurons")
@@ -90,8 +99,8 @@ def test_a_depth_is_named_with_the_answer() -> None:
 @pytest.mark.parametrize(
     ("target", "depth", "said"),
     [
-        (1.5, None, r"`--target` must be between 0 and 1, got 1\.5\."),
-        (0.8, None, r"verified for 0\.9, 0\.95, not for 0\.8\. Run `fewest verify mine --target 0\.8` first"),
+        (1.5, None, r"The target must be between 0 and 1, got 1\.5\."),
+        (0.8, None, r"verified for 0\.9, 0\.95, not for 0\.8\. Search with `targets=\[0\.8\]` first\."),
         (0.9, 2, "has verified networks of 1 hidden layers, not of 2"),
         (0.95, None, r"has no typical answer for 0\.95: "),
         (0.95, 1, r"has no typical answer for 0\.95 with 1 hidden layer: "),
@@ -100,6 +109,16 @@ def test_a_depth_is_named_with_the_answer() -> None:
 def test_a_target_without_an_answer_is_refused(target: float, depth: int | None, said: str) -> None:
     with pytest.raises(MisuseError, match=said):
         network_for_target(CONFIG, TRIALS, VERIFIED, target, depth)
+
+
+def test_what_to_do_next_is_a_command_in_a_shell() -> None:
+    with pytest.raises(MisuseError) as refused:
+        network_for_target(CONFIG.model_copy(update={"name": "my study"}), TRIALS, VERIFIED, 0.8)
+    assert refused.value.in_shell().endswith("Run `fewest verify 'my study' --target 0.8` first.")
+    with pytest.raises(MisuseError) as refused:
+        network_for_target(CONFIG, TRIALS, VERIFIED, 0.95)
+    assert str(refused.value).endswith("Choose a trial with `trial`, or another target.")
+    assert refused.value.in_shell().endswith("Choose a trial with `--trial`, or another target.")
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_any_setting_can_be_overridden(override, value):
             "`training.schedule` must be one of 'one_cycle' or 'constant', got 'cosine'.",
         ),
         ("name=a b", "`name` must match"),
-        ("nonsense", "`--set` takes name=value such as training.epochs=20, got 'nonsense'."),
+        ("nonsense", "A changed setting must be name=value such as training.epochs=20, got 'nonsense'."),
         ("seed.x=1", "Unknown setting `seed.x`: `seed` has no settings of its own."),
     ],
 )

@@ -6,7 +6,6 @@ import pytest
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from fewest.search.settings.space import n_neurons
 from fewest.search.study import history as history_module
 from fewest.search.study.history import History
 from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
@@ -31,7 +30,7 @@ def study_id(storage):
 
 
 def past_of(storage, study_id):
-    return History(storage.engine, study_id, "neurons", n_neurons)
+    return History(storage.engine, study_id)
 
 
 def run(storage, study_id, widths):

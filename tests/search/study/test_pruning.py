@@ -38,11 +38,6 @@ def test_a_trial_where_winners_were_goes_on():
     assert rule(TEN).reason(10, 0, 0.812) is None
 
 
-def test_the_size_is_named_as_the_study_counts_it():
-    reason = PruningRule(TEN, 3, 0.01, RESOLUTION, "parameters").reason(10, 0, 0.5)
-    assert reason is not None and reason.endswith("10 parameters")
-
-
 def test_nothing_is_pruned_before_eight_networks_have_ended_near_the_bar():
     far = [finished(size, 0.2, 0.3) for size in range(1, 9)]
     assert rule(TEN[:7]).reason(10, 0, 0.1) is None

@@ -31,6 +31,15 @@ def test_the_random_generator_decides_everything():
     assert first == again
 
 
+def test_a_small_member_among_many_large_ones_is_changed_as_often_as_its_part_of_the_axis_says():
+    """Six members crowd at the upper end; the small one is the nearest for two thirds of the logarithmic axis."""
+    space = SearchSpace(max_depth=1, min_width=1, max_width=255)
+    front = [(4,), (200,), (205,), (210,), (215,), (220,), (225,)]
+    proposals = [propose(space, front, [], 1, np.random.default_rng(seed))[0] for seed in range(300)]
+    n_small = sum(widths < (31,) for widths in proposals if widths)
+    assert 0.5 < n_small / sum(map(bool, proposals)) < 0.75
+
+
 def test_optuna_asks_the_sampler_for_conditional_parameters():
     study = optuna.create_study(directions=["minimize", "maximize"], sampler=FrontSampler(SPACE, seed=3))
 

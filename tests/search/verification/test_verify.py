@@ -1,13 +1,16 @@
 """Verification on tiny real networks: every network scored once, from seeds of its own, and resumable."""
 
+import math
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from fewest.search.data.loading import load
+from fewest.search.data.metrics import score
 from fewest.search.listener import Listener, Progress, SearchInterruptedError
 from fewest.search.loop import search
-from fewest.search.settings.config import StudyConfig
+from fewest.search.settings.config import DataConfig, StudyConfig
 from fewest.search.settings.files import overridden
 from fewest.search.settings.stored import Best
 from fewest.search.settings.targets import level
@@ -44,9 +47,9 @@ def searched(url: str, config: StudyConfig, data) -> OpenStudy:
 @pytest.mark.slow
 def test_every_network_is_scored_once_from_a_seed_of_its_own(url, tiny_config, loaded):
     class Counting(PopulationEngine):
-        def score(self, networks, *rest):
+        def right(self, networks, *rest):
             scored.update(networks)
-            return super().score(networks, *rest)
+            return super().right(networks, *rest)
 
     scored: Counter[tuple] = Counter()
     study = searched(url, tiny_config, loaded[0])
@@ -56,6 +59,61 @@ def test_every_network_is_scored_once_from_a_seed_of_its_own(url, tiny_config, l
     assert len(results) == sum(scored.values())
     searched_seeds = {trial.seed for trial in study.trials()}
     assert searched_seeds.isdisjoint(network.seed for network in results)
+
+
+class Seeing(PopulationEngine):
+    """An engine that remembers the numbers of training and validation samples of each training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_samples: set[tuple[int, int]] = set()
+
+    def train(self, networks, data, *rest, **more):
+        self.n_samples.add((len(data.y_train), len(data.y_validation)))
+        return super().train(networks, data, *rest, **more)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("setting", "verifies_on_whole"),
+    [("training.epochs=3", True), ("training.patience=2", False)],
+    ids=["last", "best"],
+)
+def test_networks_train_on_the_whole_training_file_unless_they_need_validation(
+    setting, verifies_on_whole, url, tiny_config, loaded
+):
+    study = searched(url, overridden(tiny_config, [setting]), loaded[0])
+    engine = Seeing()
+    verify(study, engine, loaded[1], listener())
+    assert engine.n_samples == {(240, 0) if verifies_on_whole else (180, 60)}
+    assert {math.isnan(network.validation_accuracy) for network in study.results()} == {verifies_on_whole}
+    assert all(math.isfinite(network.training_loss) for network in study.results())
+
+
+@pytest.mark.slow
+def test_a_study_of_an_older_version_goes_on_with_its_split(url, tiny_config, loaded):
+    """Its results never mix both kinds: what it trains on was decided when it was created."""
+    study = searched(url, tiny_config, loaded[0])
+    described = dict(study.optuna.user_attrs["data"])
+    del described["verifies_on_whole"]
+    study.optuna.set_user_attr("data", described)
+    again = searched(url, tiny_config, loaded[0])
+    engine = Seeing()
+    verify(again, engine, loaded[1], listener())
+    assert engine.n_samples == {(180, 60)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy"])
+def test_the_bits_of_a_network_are_its_accuracy(metric, url, tiny_config, tiny_file):
+    choice = DataConfig(name=str(tiny_file), metric=metric)
+    data, sealed = load(str(tiny_file), validation="stratified", validation_share=0.25, seed=0, choice=choice)
+    study = searched(url, overridden(tiny_config, [f"data.metric={metric}"]), data)
+    verify(study, PopulationEngine(), sealed, listener())
+    y = np.sort(sealed.unseal().y)
+    for network in study.results():
+        right = np.unpackbits(np.frombuffer(network.test_bits, np.uint8))[: len(y)].astype(bool)
+        assert score(metric, y, np.where(right, y, -1)) == network.test_accuracy
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Databases of every release so far: read as they are, and resumed. `releases/make.py` wrote them."""
 
+import math
 import sqlite3
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.curves import read_curves
 from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.records import VerifiedNetwork
-from fewest.storage.trials.results import read_results
+from fewest.storage.trials.results import read_results, write_results
 from fewest.storage.trials.silence import BEATS_PER_LEASE
 from fewest.storage.trials.studies import read_study, read_trials
 
@@ -37,8 +38,19 @@ def test_a_release_is_read_as_it_is(url: str) -> None:
     assert [trial.widths for trial in trials] == [(), (1,), (2,), (4,), (8,), (16,)]
     assert trials[0].validation_accuracy == 0.375
     assert [len(curves.get(trial.trial_id, [])) for trial in trials] == [3, 3, 3, 3, 0, 0]
-    assert read_results(database, study.study_id) == [VerifiedNetwork((), 7, 0.375, 0.4, 3, 1.5)]
+    assert [network[:6] for network in read_results(database, study.study_id)] == [((), 7, 0.375, 0.4, 3, 1.5)]
     database.dispose()
+
+
+def test_results_of_a_release_without_bits_get_them_beside_the_old_ones(url: str) -> None:
+    database = open_database(url, create=True)
+    study_id = read_study(database, "digits").study_id
+    new = VerifiedNetwork((2,), 9, 0.5, math.nan, 3, 1.5, 0.25, b"\x80")
+    write_results(database, study_id, [new])
+    old, added = read_results(database, study_id)
+    database.dispose()
+    assert (old.seed, old.test_bits) == (7, None) and math.isnan(old.training_loss)
+    assert repr(added) == repr(new)  # NaN is not equal to itself.
 
 
 @pytest.mark.slow

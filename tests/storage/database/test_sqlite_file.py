@@ -87,7 +87,7 @@ def test_a_copy_without_its_log_is_explained(path: Path) -> None:
 
 def test_a_file_that_never_had_a_log_is_only_empty(path: Path) -> None:
     path.touch()
-    with pytest.raises(NotFoundError, match=r"There are no studies in .*studies\.db yet\. Start one"):
+    with pytest.raises(NotFoundError, match=r"There are no studies in .*studies\.db yet\. `fewest\.search`"):
         open_database(f"sqlite:///{path}", create=False)
 
 
@@ -131,7 +131,7 @@ def test_the_next_transaction_notices_that_the_file_is_gone(
 
 @pytest.mark.parametrize("n_bytes", [0, 4096, 8192, 50_000])
 def test_a_disk_too_small_for_the_tables_leaves_nothing(path: Path, n_bytes: int) -> None:
-    with at_most(n_bytes), pytest.raises(StorageError, match="make room, then repeat the command"):
+    with at_most(n_bytes), pytest.raises(StorageError, match="make room, then try again"):
         open_database(f"sqlite:///{path}", create=True)
     assert list(path.parent.iterdir()) == []
 

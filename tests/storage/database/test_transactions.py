@@ -145,7 +145,7 @@ def test_a_full_disk_is_one_clear_line_from_us_and_from_optuna(
     def allow_no_more_pages(connection: sqlite3.Connection, _: object) -> None:
         connection.execute("PRAGMA max_page_count = 1")
 
-    with pytest.raises(StorageError, match=r"disk is full\. Make room, then repeat the command"):
+    with pytest.raises(StorageError, match=r"disk is full\. Make room, then try again"):
         write_curves(storage.engine, {trial_id: [POINT._replace(epoch=i) for i in range(1000)]})
     with pytest.raises(StorageError, match="disk is full"):
         storage.set_trial_user_attr(trial_id, "key", "x" * 100_000)

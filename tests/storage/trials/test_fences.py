@@ -14,7 +14,7 @@ from fewest.storage.trials.studies import read_studies, read_study
 
 NewStudy = Callable[..., int]
 
-NETWORK = VerifiedNetwork((4,), 7, 0.5, 0.6, 3, 1.0)
+NETWORK = VerifiedNetwork((4,), 7, 0.5, 0.6, 3, 1.0, 0.1, b"\x80")
 
 
 def test_results_are_written_only_under_the_verifiers_lease(storage: CohortStorage, new_study: NewStudy) -> None:

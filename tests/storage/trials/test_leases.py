@@ -11,11 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import Engine as Database
 
+from fewest.storage.database.dialects import dialect_of
+from fewest.storage.database.tables import workers
 from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
 from fewest.storage.trials.curves import read_curves, write_curves
 from fewest.storage.trials.leases import Leases
@@ -491,3 +494,29 @@ def test_a_stopped_process_wakes_drops_what_was_taken_and_goes_on(
         assert worker.ask("acquire", new) == [new]
         assert worker.ask("write", new) == []
         assert read_curves(storage.engine, study_id)[old] == [POINT]
+
+
+def test_leaving_waits_for_a_locked_database_only_for_a_moment(
+    storage: CohortStorage,
+    new_study: NewStudy,
+    database: Database,
+    observer: Leases,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """After an exception in mid-transaction a process may hold the lock itself."""
+    monkeypatch.setattr("fewest.storage.trials.leases.LEAVING_SECONDS", 0.1)
+    study_id = new_study()
+    leaving = Leases(database, "leaving")
+    leaving.start_heartbeat()
+    ids = storage.create_trials(study_id, [None, None], leases=leaving)
+    with database.connect() as blocker:
+        dialect_of(database).begin_writing(blocker)
+        blocker.execute(sa.update(workers).values(host="here"))
+        leaving.stop()
+        assert "The leases could not be given up in 0.1 s" in caplog.text
+        blocker.rollback()
+    for thread in threading.enumerate():
+        if thread.name == "fewest-leaving":
+            thread.join()
+    assert observer.orphans(study_id) == ids, "what could not be given up at once is given up as soon as it can be"

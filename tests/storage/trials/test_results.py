@@ -27,6 +27,8 @@ networks = st.builds(
     metrics,
     st.integers(0, 10_000),
     metrics,
+    metrics,
+    st.none() | st.binary(max_size=2_000),
 )
 
 
@@ -43,7 +45,7 @@ def test_a_result_of_the_same_widths_and_seed_replaces_the_first(database: Datab
     study_id = new_study()
     write_results(database, study_id, [VerifiedNetwork((4,), 1, 0.5, 0.5, 3, 1.0)])
     write_results(database, study_id, [VerifiedNetwork((4,), 1, 0.7, 0.6, 3, 2.0)])
-    assert read_results(database, study_id) == [VerifiedNetwork((4,), 1, 0.7, 0.6, 3, 2.0)]
+    assert same(read_results(database, study_id), [VerifiedNetwork((4,), 1, 0.7, 0.6, 3, 2.0)])
 
 
 def test_results_of_a_missing_study_are_an_error(database: Database) -> None:

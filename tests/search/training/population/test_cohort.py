@@ -1,5 +1,6 @@
 """The population engine gives the networks that stock Keras gives, whatever becomes of their neighbours."""
 
+import math
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -16,6 +17,7 @@ from scipy import stats
 from sklearn.datasets import load_digits
 from sklearn.metrics import balanced_accuracy_score
 
+from fewest.search.data.metrics import score
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.config import EngineName
 from fewest.search.settings.protocol import Protocol
@@ -25,7 +27,7 @@ from fewest.search.training.engines import ENGINES
 from fewest.search.training.interface import Bystander, Watcher
 from fewest.search.training.network import build, extract, initial_weights, optimizer, predict_labels
 from fewest.search.training.outcome import EpochMetrics, Outcome
-from fewest.search.training.population.cohort import Tuning, score_networks, train_cohort
+from fewest.search.training.population.cohort import Tuning, right_of, train_cohort
 from fewest.search.training.population.cohort_size import MEMORY_BYTES, cohort_size
 from fewest.search.training.population.layout import deal
 from fewest.search.training.population.model import MAX_MODELS, POPULATIONS, Populations, n_shards
@@ -314,8 +316,19 @@ def test_patience_restores_best_weights() -> None:
         assert outcome.best_epoch == int(np.argmax(accuracies))
         assert len(outcome.curve) in (outcome.best_epoch + 3, 30)
         assert outcome.validation_accuracy == max(accuracies)
-    scored = score_networks(MIXED, [o.weights for o in outcomes], *VALIDATION, BLOBS, protocol)
-    assert scored == pytest.approx([outcome.validation_accuracy for outcome in outcomes])
+    right = right_of(MIXED, [o.weights for o in outcomes], *VALIDATION, BLOBS, protocol)
+    assert right.mean(axis=1) == pytest.approx([outcome.validation_accuracy for outcome in outcomes])
+
+
+@pytest.mark.slow
+def test_without_validation_samples_both_engines_train_alike_and_measure_none() -> None:
+    whole, given = BLOBS.whole, {"order": search_order(0), "watcher": Bystander()}
+    together, alone = (ENGINES[name]().train(MIXED[:3], whole, SHORT, **given) for name in ("population", "keras"))
+    for one, other in zip(together, alone, strict=True):
+        assert (one.state, other.state) == ("complete", "complete")
+        assert math.isnan(one.validation_accuracy) and math.isnan(other.validation_accuracy)
+        assert all(math.isnan(seen.val_accuracy) for outcome in (one, other) for seen in outcome.curve)
+        assert one.training_loss == pytest.approx(other.training_loss, rel=1e-3)
 
 
 def test_raising_ends_training_and_passes_on() -> None:
@@ -339,14 +352,15 @@ def test_keras_callbacks_see_every_epoch() -> None:
 def test_extracted_network_predicts_the_same() -> None:
     """The stock network of a member agrees with the scores of its cohort and of either engine, in accuracy exactly."""
     outcomes = run()
-    scored, by_stock = (
-        ENGINES[engine]().score(MIXED, [o.weights for o in outcomes], *VALIDATION, BLOBS, SHORT)
+    right, by_stock = (
+        ENGINES[engine]().right(MIXED, [o.weights for o in outcomes], *VALIDATION, BLOBS, SHORT)
         for engine in ("population", "keras")
     )
-    assert by_stock.tolist() == scored.tolist()
-    for network, outcome, accuracy in zip(MIXED, outcomes, scored, strict=True):
+    assert by_stock.tolist() == right.tolist()
+    for network, outcome, of in zip(MIXED, outcomes, right, strict=True):
         predicted = extract(network, outcome.weights, BLOBS, SHORT)(BLOBS.x_validation).numpy()
-        assert np.mean(predicted.argmax(1) == BLOBS.y_validation) == accuracy == outcome.validation_accuracy
+        assert (predicted.argmax(1) == BLOBS.y_validation).tolist() == of.tolist()
+        assert np.mean(of) == outcome.validation_accuracy
         picked = predicted[np.arange(100), BLOBS.y_validation]
         assert -np.log(picked).mean() == pytest.approx(outcome.curve[-1].val_loss, rel=1e-5)
 
@@ -448,15 +462,14 @@ def test_both_engines_count_balanced_accuracy_as_scikit_learn_does() -> None:
     alone = ENGINES["keras"]().train(networks, data, SHORT, **given)
     for outcomes in (compiled, plain, alone):
         weights = [outcome.weights for outcome in outcomes]
-        scored = [
-            ENGINES[name]().score(networks, weights, *VALIDATION, data, SHORT) for name in ("population", "keras")
-        ]
+        right = [ENGINES[name]().right(networks, weights, *VALIDATION, data, SHORT) for name in ("population", "keras")]
         labels = [
             predict_labels(extract(*of, data, SHORT), data.x_validation) for of in zip(networks, weights, strict=True)
         ]
         wanted = [round(balanced_accuracy_score(data.y_validation, of), 12) for of in labels]
         assert [outcome.validation_accuracy for outcome in outcomes] == wanted
         assert [outcome.curve[-1].val_accuracy for outcome in outcomes] == wanted
-        assert list(scored[0]) == list(scored[1]) == wanted
+        assert right[0].tolist() == right[1].tolist()
+        assert [score(data.metric, data.y_validation, of) for of in labels] == wanted
     for one, other in zip(plain, alone, strict=True):
         assert [seen.accuracy for seen in one.curve] == pytest.approx([seen.accuracy for seen in other.curve], abs=0.02)
