@@ -163,9 +163,7 @@ def verify_on_a_sample(bits: Bits, targets: Sequence[float], rule: Rule, rng: np
 
 
 def _variance_of_mean(shares: NDArray[np.float32], counts: NDArray[np.float32]) -> float:
-    """Return the variance of a mean over test samples, with two samples more that are right and two that are wrong.
-
-    Without them (Agresti and Coull 1998) a test set without errors would leave nothing open.
+    """Return the variance of a mean over test samples as `answers.sampling` has it, from weights instead of bits.
 
     Args:
         shares: Share of the seeds that have each sample right, `(samples,)`.
@@ -173,7 +171,7 @@ def _variance_of_mean(shares: NDArray[np.float32], counts: NDArray[np.float32]) 
     """
     values, weights = np.append(shares, [1.0, 0.0]), np.append(counts, [2.0, 2.0])
     mean = np.average(values, weights=weights)
-    return float(np.average((values - mean) ** 2, weights=weights) / weights.sum())
+    return float(np.average((values - mean) ** 2, weights=weights) / counts.sum())
 
 
 def _verified(

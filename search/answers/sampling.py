@@ -6,6 +6,9 @@ samples. As many samples drawn anew would give another mean. Its variance is tha
 samples, which is what a bootstrap over test samples converges to. A balanced accuracy is the mean of such means over C
 classes, so its variance is the sum of theirs, divided by C^2.
 
+A test set without an error would leave nothing open, in a bootstrap as well. So the variance of the shares counts two
+samples more that all seeds have right and two that none has (Agresti and Coull 1998).
+
 Python's integers do the counting, 10,000 bits in an operation. So no array library is loaded to read an answer.
 """
 
@@ -22,8 +25,8 @@ __all__ = ["MOST_KEPT", "n_kept", "sampling_of", "sampling_variances"]
 MOST_KEPT: Final = 65_536
 """Most bits of a network: 8 KiB. The shares of so many samples have nearly the variance of all."""
 
-WORST: Final = 0.25
-"""Largest variance of a share, where fewer than two samples tell it."""
+IMAGINED: Final = 2
+"""Samples that are imagined right, and as many wrong."""
 
 
 def n_kept(n_samples: int) -> int:
@@ -62,7 +65,7 @@ def sampling_variances(
         >>> right = bytes([0b1100_0000])  # On the first two of four samples.
         >>> networks = [VerifiedNetwork((2,), seed, 0.5, 0.5, 1, 1.0, 0.1, right) for seed in (0, 1)]
         >>> round(sampling_variances(networks, 4)[2,], 4)
-        0.0833
+        0.0625
     """
     if n_samples == 0:
         return {}
@@ -107,8 +110,10 @@ def _variance(seeds: Sequence[int], parts: Sequence[tuple[int, int]]) -> float:
         squares = sum(
             (one & other).bit_count() << (i + j) for i, one in enumerate(within) for j, other in enumerate(within)
         )
-        of_shares = (squares - hits * hits / n) / (n - 1) / len(seeds) ** 2 if n > 1 else WORST
-        total += of_shares / count
+        mean, square = (
+            (found / len(seeds) ** power + IMAGINED) / (n + 2 * IMAGINED) for power, found in ((1, hits), (2, squares))
+        )
+        total += (square - mean**2) / count
     return total / len(parts) ** 2
 
 

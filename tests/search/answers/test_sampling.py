@@ -26,16 +26,26 @@ def variance(right: np.ndarray, y: np.ndarray, *, balanced: bool = False) -> flo
     return sampling_variances(networks, len(y), counts)[2,]
 
 
+def imagined(shares: np.ndarray | list[int]) -> np.ndarray:
+    """Add two samples that are right and two that are wrong."""
+    return np.append(shares, [1.0, 1.0, 0.0, 0.0])
+
+
+def test_a_test_set_without_errors_leaves_something_open() -> None:
+    """All of 96 samples right: two of a hundred may be wrong."""
+    found = variance(np.ones((4, 96), bool), np.zeros(96, int))
+    assert found == pytest.approx(0.98 * 0.02 / 96)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(2, 70), st.integers(1, 4))
 def test_it_is_the_variance_of_the_samples_shares(seed: int, n_seeds: int, n_samples: int, n_classes: int) -> None:
     rng = np.random.default_rng(seed)
     right, y = rng.random((n_seeds, n_samples)) < rng.random(n_samples), rng.integers(0, n_classes, n_samples)
     shares = right.mean(axis=0)
-    assert variance(right, y) == pytest.approx(shares.var(ddof=1) / n_samples)
-    classes = [shares[y == label] for label in np.unique(y)]
-    each = [(of.var(ddof=1) if len(of) > 1 else 0.25) / len(of) for of in classes]
-    assert variance(right, y, balanced=True) == pytest.approx(sum(each) / len(classes) ** 2)
+    assert variance(right, y) == pytest.approx(imagined(shares).var() / n_samples)
+    each = [imagined(shares[y == label]).var() / np.sum(y == label) for label in np.unique(y)]
+    assert variance(right, y, balanced=True) == pytest.approx(sum(each) / len(each) ** 2)
 
 
 def test_a_bootstrap_over_test_samples_agrees() -> None:
@@ -56,16 +66,18 @@ def test_of_a_large_test_set_evenly_spaced_samples_are_kept(monkeypatch: pytest.
     assert len(packed(right[0], y)) == 8
     rows = np.argsort(y, kind="stable")[np.arange(64) * 1000 // 64]
     shares = right.mean(axis=0)[rows]
-    assert variance(right, y) == pytest.approx(shares.var(ddof=1) / 1000)
+    assert variance(right, y) == pytest.approx(imagined(shares).var() / 1000)
     classes = [shares[y[rows] == label] for label in range(3)]
     counts = np.bincount(y)
-    each = [of.var(ddof=1) / count for of, count in zip(classes, counts, strict=True)]
+    each = [imagined(of).var() / count for of, count in zip(classes, counts, strict=True)]
     assert variance(right, y, balanced=True) == pytest.approx(sum(each) / 9)
 
 
 def test_a_class_of_which_no_bit_is_kept_counts_as_badly_as_any() -> None:
     right = np.array([[True, True, False]])
-    assert variance(right, np.array([0, 0, 1]), balanced=True) == pytest.approx((0.0 / 2 + 0.25 / 1) / 4)
+    assert variance(right, np.array([0, 0, 1]), balanced=True) == pytest.approx(
+        (imagined([1, 1]).var() / 2 + imagined([0]).var() / 1) / 4
+    )
 
 
 def test_a_network_without_bits_leaves_its_architecture_unknown_unless_it_failed() -> None:
