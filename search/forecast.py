@@ -232,7 +232,7 @@ class Forecast:
     _possible: float = field(default=0.0, init=False)
 
     @property
-    def verifying(self) -> Cost:
+    def verifying(self) -> "Cost":
         """What verified networks cost: they train on the validation samples, too, unless they need them to end."""
         growth = 1.0 if self.config.training.restores_best else 1.0 / (1.0 - self.config.data.validation_share)
         return self.cost._replace(epoch=growth * self.cost.epoch, network_epoch=growth * self.cost.network_epoch)
