@@ -1,6 +1,6 @@
 """The dashboard while a study writes to the same SQLite file, and its first views of large studies.
 
-    python -m benchmarks.dashboard readers [--study mnist] [--readers 200] [--pause 10] [--trials 160] [--turns 4]
+    python -m benchmarks.dashboard readers [--study mnist] [--readers 200] [--pause 10] [--trials 80] [--turns 4]
     python -m benchmarks.dashboard views [--trials 1000 5000 20000]
 
 `readers`: the same study (same seed, no verification) is searched in pairs without and with readers. Readers are
@@ -122,7 +122,7 @@ def compare_readers(study_file: str, n_readers: int, pause: float, n_trials: int
     n_requests, failed, dashboard_seconds = 0, set(), 0.0
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder, 'studies.db')}"
-        searched(url, study_file, "warm-up", min(n_trials, 60))
+        searched(url, study_file, "warm-up", min(n_trials, 40))
         for pair in range(turns):
             # Each goes first in every second pair: a machine that becomes slower is no slowdown by readers.
             for n in sorted(seconds, reverse=pair % 2 == 1):
@@ -263,7 +263,7 @@ def main() -> None:
     reading.add_argument("--study", default="mnist", help="A shipped study, or a study file.")
     reading.add_argument("--readers", type=int, default=200)
     reading.add_argument("--pause", type=float, default=10.0)
-    reading.add_argument("--trials", type=int, default=160)
+    reading.add_argument("--trials", type=int, default=80)
     reading.add_argument("--turns", type=int, default=4)
     viewing = commands.add_parser("views")
     viewing.add_argument("--trials", type=int, nargs="+", default=[1000, 5000, 20_000])

@@ -28,6 +28,7 @@ __all__ = [
     "rounds_beyond",
     "search_seconds",
     "verification_seconds",
+    "verified_growth",
     "watched",
 ]
 
@@ -130,6 +131,14 @@ def rounds_beyond(config: StudyConfig, n_verified: int) -> list[int]:
     return rounds
 
 
+def verified_growth(config: StudyConfig) -> float:
+    """Return how much longer verified networks train than those of the search.
+
+    They train on the validation samples, too, unless they need them to end.
+    """
+    return 1.0 if config.training.restores_best else 1.0 / (1.0 - config.data.validation_share)
+
+
 def networks_left(config: StudyConfig, points: Sequence[FrontPoint], n_ended: int) -> tuple[int, int]:
     """Return the least and the most networks that a search usually still trains.
 
@@ -174,7 +183,8 @@ def watched(
     seconds, epochs = sum(trial.seconds or 0.0 for trial in latest), sum(trial.epochs or 0 for trial in latest)
     if not seconds or not epochs:
         return None
-    verification = sum(rounds_beyond(config, n_verified)) * config.training.epochs * seconds / epochs
+    n_epochs = sum(rounds_beyond(config, n_verified)) * config.training.epochs
+    verification = n_epochs * verified_growth(config) * seconds / epochs
     return n_search * seconds / len(latest) / max(1, n_workers) + verification
 
 
@@ -232,9 +242,9 @@ class Forecast:
     _possible: float = field(default=0.0, init=False)
 
     @property
-    def verifying(self) -> Cost:
-        """What verified networks cost: they train on the validation samples, too, unless they need them to end."""
-        growth = 1.0 if self.config.training.restores_best else 1.0 / (1.0 - self.config.data.validation_share)
+    def verifying(self) -> "Cost":
+        """What verified networks cost."""
+        growth = verified_growth(self.config)
         return self.cost._replace(epoch=growth * self.cost.epoch, network_epoch=growth * self.cost.network_epoch)
 
     def first(self, n_ended: int, n_verified: int) -> float:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -170,6 +169,8 @@ def read_columns(train: Part, test: Part) -> list[Column]:
     Raises:
         DataError: A column cannot be an input, or the test rows hold what it cannot take.
     """
+    import joblib
+
     with ThreadPoolExecutor(joblib.cpu_count()) as threads:  # NumPy and Arrow let other threads run.
         found = list(threads.map(lambda label: _read(label, train, test), list(train.columns)))
     return sorted(found, key=lambda column: LATER.get(column.fitted.kind, 0))

@@ -204,9 +204,17 @@ def stored_config(name: str, attributes: Mapping[str, Any]) -> StudyConfig:
     if not isinstance(settings, Mapping):
         raise DamagedStudyError(name, f"`settings` must be a table of settings, got {shortened(settings)}.")
     try:
-        return checked_config(settings, name)
+        return checked_config(_present_settings(settings), name)
     except SettingsError as error:
         raise DamagedStudyError(name, f"its `settings` cannot be read: {error}") from None
+
+
+def _present_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what older versions stored and always had the present meaning: a search for few neurons."""
+    space = settings.get("space")
+    if not isinstance(space, Mapping) or space.get("size") != "neurons":
+        return dict(settings)
+    return {**settings, "space": {name: value for name, value in space.items() if name != "size"}}
 
 
 def checked_config(settings: Mapping[str, Any], name: str) -> StudyConfig:

@@ -1,6 +1,7 @@
 """`fewest watch`: one plain screen in a pipe, a live one in a terminal, which is then as it was."""
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -117,7 +118,7 @@ def test_a_study_is_watched_and_the_terminal_left_as_it_was(
     url = sqlite_url(tmp_path / "s.db")
     assert command("watch", "digits", "--storage", url) == 0
     printed = capsys.readouterr()
-    assert printed.out.startswith("digits on digits: searching, about 6 min left\n")
+    assert re.match(r"digits on digits: searching, about \d+ min( to \d+ min)? left\n", printed.out)
     assert "trial 1     4            epoch 5 of 30" in printed.out
     assert ("Ctrl-C leaves" in printed.out, "\x1b" in printed.out, printed.err) == (False, False, "")
 

@@ -66,13 +66,13 @@ def test_rounds_that_do_not_shrink_are_expected_to_go_on() -> None:
 
 
 def test_a_watched_study_goes_on_at_the_pace_of_its_latest_trials() -> None:
-    """Two seconds a network in the search, half a second a network-epoch in verification."""
+    """Two seconds a network in the search, half a second a network-epoch; verification has more samples."""
     latest = [ended(2.0, 4), ended(1.0, 2), ended(3.0, 6)]
     assert watched(config(verification_seeds=0), latest, 10, 0, 1) == 20.0
     assert watched(config(verification_seeds=0), latest, 10, 0, 4) == 5.0
-    rounds = [22, *rounds_after([22], config())]
-    assert watched(config(), latest, 0, 0, 4) == sum(rounds) * 4 * 0.5
-    assert watched(config(), latest, 0, 22, 1) == sum(rounds[1:]) * 4 * 0.5
+    rounds, each = [22, *rounds_after([22], config())], 4 * 0.5 / (1 - config().data.validation_share)
+    assert watched(config(), latest, 0, 0, 4) == pytest.approx(sum(rounds) * each)
+    assert watched(config(), latest, 0, 22, 1) == pytest.approx(sum(rounds[1:]) * each)
     assert watched(config(), latest, 0, 1000, 1) == 0.0
     assert watched(config(), [ended(0.0, 0)], 10, 0, 1) is None
 

@@ -79,6 +79,14 @@ def test_an_older_study_knows_neither_metric_nor_guessing_nor_best(attributes, t
         continued(older.config, overridden(tiny_config, ["data.metric=balanced_accuracy"]))
 
 
+def test_an_older_study_says_that_it_counts_neurons(attributes, tiny_config):
+    attributes["settings"]["space"]["size"] = "neurons"
+    assert stored_config("tiny", attributes) == tiny_config
+    attributes["settings"]["space"]["size"] = "parameters"
+    with pytest.raises(DamagedStudyError, match=r"Unknown setting `space.size`"):
+        stored_config("tiny", attributes)
+
+
 def test_the_best_is_read(attributes):
     best = {"accuracy": 0.96, "widths": [], "seeds": 8}
     assert our_study(StudyRecord(1, "tiny", {**attributes, "best": best}, {})).best.accuracy == 0.96
