@@ -78,7 +78,7 @@ def test_a_failed_seed_misses_every_target_and_moves_no_mean():
 
 
 def test_a_size_with_failed_seeds_is_judged_by_its_count():
-    """Seven passes of eight: 9/256 at p = 1/2, so z = 1.81, short of the bound of 2.58."""
+    """Seven passes of eight: 9/256 at p = 1/2, so z = 1.81, short of the bound of 2.74."""
     found = evidence({(5,): [*GOOD, math.nan]}, 0.9)[(5,)]
     assert found["typical"].z == pytest.approx(1.81, abs=0.01)
     assert found["typical"].verdict == "open"
@@ -88,9 +88,10 @@ def test_a_size_with_failed_seeds_is_judged_by_its_count():
 
 
 def test_a_size_that_always_fails_is_below_where_the_count_shows_it():
-    """Of eight at p = 1/2 none passes with 1/256: z = -2.66. One in twenty cannot be excluded by twenty."""
-    assert bound(8) < 2.66
-    found = evidence({(5,): [math.nan] * 8}, 0.5)[(5,)]
+    """Of twelve at p = 1/2 none passes with 1/4096: z = -3.49; of eight, with -2.66. Twenty do not exclude 1/20."""
+    assert bound(8) > 2.66
+    assert evidence({(5,): [math.nan] * 8}, 0.5)[(5,)]["typical"].verdict == "open"
+    found = evidence({(5,): [math.nan] * 12}, 0.5)[(5,)]
     assert found["typical"].verdict == found["reliable"].verdict == "below"
     assert evidence({(5,): [math.nan] * 20}, 0.5)[(5,)]["possible"].verdict == "open"
 
