@@ -9,7 +9,6 @@ refused by name, since a network that is given them learns nothing that holds fo
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -169,10 +168,7 @@ def read_columns(train: Part, test: Part) -> list[Column]:
     Raises:
         DataError: A column cannot be an input, or the test rows hold what it cannot take.
     """
-    import joblib
-
-    with ThreadPoolExecutor(joblib.cpu_count()) as threads:  # NumPy and Arrow let other threads run.
-        found = list(threads.map(lambda label: _read(label, train, test), list(train.columns)))
+    found = [_read(label, train, test) for label in list(train.columns)]
     return sorted(found, key=lambda column: LATER.get(column.fitted.kind, 0))
 
 

@@ -135,8 +135,10 @@ def read_table(path: Path, stay_text: StayText | None = None) -> Table:
             found, notes = _without_index(_plain(_arrow(f"pyarrow.{suffix[1:]}").read_table(str(path))))
         found = _named(found, path)
         # What pandas has written beside the columns would make names of other types, and columns into an index.
-        # Each column is freed once it has been converted.
-        frame = found.to_pandas(ignore_metadata=True, date_as_object=False, split_blocks=True, self_destruct=True)
+        # Each column is freed once it has been converted; by one thread, the next one takes its place.
+        frame = found.to_pandas(
+            ignore_metadata=True, date_as_object=False, split_blocks=True, self_destruct=True, use_threads=False
+        )
         release_memory()
     except DataError:
         raise
