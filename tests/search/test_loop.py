@@ -1,6 +1,7 @@
 """Whole searches on tiny real networks, in a real database: finished, interrupted, continued."""
 
 import os
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -133,7 +134,7 @@ def test_a_spent_timeout_ends_a_study(url, tiny_config, tiny_data):
 
 def test_the_same_name_on_other_data_is_refused(url, tiny_config, tiny_data):
     run(url, tiny_config, tiny_data)
-    other = SearchData(**{**vars(tiny_data), "fingerprint": "0" * 64})
+    other = replace(tiny_data, fingerprint="0" * 64)
     with pytest.raises(MisuseError, match="was made on other data: fingerprint"):
         run(url, tiny_config, other)
 
