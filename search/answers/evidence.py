@@ -59,9 +59,10 @@ New samples
 -----------
 The test set is a sample itself: another one of as many samples gives other accuracies, to all seeds of a size alike.
 Let V be the variance of the size's mean accuracy for that reason. A verdict about accuracy on samples that nobody has
-seen adds V to the squared error in T. Neighbours do not lessen V: they were scored on the same samples. The count must
-agree with a margin: for "at least" those seeds pass that reach t + 1.96 sqrt(V), for "below" those that reach
-t - 1.96 sqrt(V). So a verdict never says more than that about this test set. Seeds differ a little less on all samples
+seen adds V to the squared error in T, and T then has the degrees of freedom of the sum, v (1 + V / E^2)^2 as V is known
+(Satterthwaite 1946). Neighbours do not lessen V: they were scored on the same samples. The count must agree with a
+margin: for "at least" those seeds pass that reach t + 1.96 sqrt(V), for "below" those that reach t - 1.96 sqrt(V). And
+z is no larger than that about this test set, so a verdict never says more. Seeds differ a little less on all samples
 than on some, which is left out: it makes the spread, and so the interval, too large rather than too small.
 
 Only the standard library is used. `fewest answer` must start at once, and importing SciPy's statistics would take
@@ -69,6 +70,7 @@ longer than the whole command may. The tests compare the closed forms with SciPy
 
 References:
     D. L. Wallace (1959), Bounds on normal approximations to Student's and the chi-square distributions.
+    F. E. Satterthwaite (1946), An approximate distribution of estimates of variance components.
     S. K. Wang, A. A. Tsiatis (1987), Approximately optimal one-parameter boundaries for group sequential
         trials.
 """
@@ -240,7 +242,12 @@ def _n_reach(accuracies: Sequence[float], target: float) -> int:
 def _z_of_estimate(known: Estimate, target: float, required: float, unseen: float) -> float:
     """Return z from the accuracies' distribution; the arguments are those of `_judge`."""
     quantile, error = known.quantile(_quantile_of(required))
-    return _normal_of_t((quantile - target) / math.hypot(error, math.sqrt(unseen)), known.degrees)
+    seen = _normal_of_t((quantile - target) / error, known.degrees)
+    if unseen == 0.0 or math.isinf(unseen):
+        return seen if unseen == 0.0 else 0.0
+    growth = 1.0 + unseen / error**2
+    new = _normal_of_t((quantile - target) / (error * math.sqrt(growth)), known.degrees * growth**2)
+    return min(seen, new, key=abs)
 
 
 @lru_cache(maxsize=4096)

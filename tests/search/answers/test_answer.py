@@ -193,10 +193,22 @@ class TestIntervals:
 
 class TestNewSamples:
     def test_the_test_sets_variance_adds_to_the_error(self):
-        """As in "what a hand computes", with (0.002)^2 more in the squared error."""
+        """As in "what a hand computes", with (0.002)^2 more in the squared error: 4 (1 + 2)^2 degrees of freedom."""
         found = evidence({(5,): [0.95 + seed for seed in SPREAD]}, 0.945, sampling={(5,): 4e-6})[(5,)]["typical"]
         t = 0.005 / math.sqrt(1e-5 / 5 + 4e-6)
-        assert found.z == pytest.approx(33 / 35 * math.sqrt(4 * math.log(1 + t**2 / 4)))
+        assert found.z == pytest.approx(289 / 291 * math.sqrt(36 * math.log(1 + t**2 / 36)))
+
+    def test_a_known_variance_does_not_make_few_seeds_weaker(self):
+        """Four seeds of softmax agree closely, 8.6 roots of the variance under the target."""
+        family = {(): [0.9276, 0.9277, 0.9276, 0.9277], **rising(seeds=SPREAD * 4)}
+        found = answer_target(family, 0.945, sampling=dict.fromkeys(family, 4e-6)).overall["typical"]
+        assert found.new_samples == (4, 6)
+
+    @given(st.floats(0.90, 0.99), st.floats(0, 1e-3))
+    def test_new_samples_never_say_more_than_this_test_set(self, target, variance):
+        family = {(5,): [0.95 + seed for seed in SPREAD]}
+        seen, new = (evidence(family, target, sampling=given)[(5,)] for given in (None, {(5,): variance}))
+        assert all(abs(new[quantity].z) <= abs(seen[quantity].z) for quantity in SHARES)
 
     def test_without_a_variance_a_size_is_open(self):
         family = rising(seeds=SPREAD * 4)
