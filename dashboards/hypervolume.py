@@ -69,11 +69,10 @@ class HypervolumeInfo:
 
 
 def hypervolume_info(trials: Sequence[TrialRecord]) -> HypervolumeInfo:
-    """Gather what the figure shows of a study.
+    """Gather what the figure shows of a study; the reference point is the largest size of a trial that ended.
 
     Args:
         trials: The study's trials, in any order; those that ended count.
-    The reference point is the largest size of a trial that ended.
     """
     ended = [trial for trial in trials if trial.state in ("complete", "pruned", "fail")]
     position = seconds_worked(ended)

@@ -17,7 +17,6 @@ from fewest.search.answers.front import pareto_front, points_of
 from fewest.search.answers.results import collect
 from fewest.search.answers.sampling import sampling_of
 from fewest.search.settings.files import storage_option
-from fewest.storage.database.dialects import dialect_of
 from fewest.storage.database.urls import parse_url
 from fewest.storage.database.urls import shown as shown_url
 from fewest.storage.errors import MisuseError
@@ -69,7 +68,7 @@ def _compared(names: Sequence[str], url: str) -> Comparison:
             collect(each.verified),
             tuple(pareto_front(points_of(each.trials))),
             sampling_of(each.study.attributes["data"], each.verified),
-            storage_option(_without_password(storage)),
+            storage_option(storage),
         )
         for label, each, (_, storage) in zip(_labels(asked), known, asked, strict=True)
     ]
@@ -86,16 +85,6 @@ def _place(name: str, url: str) -> tuple[str, str]:
     """
     elsewhere = _ELSEWHERE.fullmatch(name)
     return (elsewhere["name"], elsewhere["url"]) if elsewhere else (name, url)
-
-
-def _without_password(url: str) -> str:
-    """Return a storage's URL as it may stand in a report.
-
-    >>> _without_password("postgresql://me:secret@server/studies"), _without_password("sqlite:///fewest.db")
-    ('postgresql://me@server/studies', 'sqlite:///fewest.db')
-    """
-    parsed = parse_url(url)
-    return url if dialect_of(parsed).IS_FILE else shown_url(parsed)
 
 
 def _labels(asked: Sequence[tuple[str, str]]) -> Iterator[str]:

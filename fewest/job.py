@@ -168,8 +168,10 @@ class Job:
         def verified() -> bool:
             before = len(self.study.results())
             done = verify_bracket(self.study, self.engine, self.sealed, listener, self.keeper, deeper=False)
+            if not done or self.manner.quiet:
+                return done
             known = _found(self.study)
-            if done and len(known.verified) > before and not self.manner.quiet:
+            if len(known.verified) > before:
                 answered = tuple(of for of in known.summary.targets if isinstance(of.typical, Answer))
                 for sentence in statements(replace(known.summary, targets=answered), known.verified):
                     listener.echo(f"First answer: {sentence}.")

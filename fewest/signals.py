@@ -40,7 +40,9 @@ def stoppable(announce: Callable[[str], None], last_words: str | None = None) ->
 
     def listen() -> None:
         nonlocal n_arrived
-        while arriving.recv(1):
+        while number := arriving.recv(1):  # Of every signal that Python handles.
+            if number[0] not in SIGNALS:
+                continue
             n_arrived += 1
             if n_arrived == 1:
                 announce("Finishing the epoch; once more stops at once.")

@@ -88,8 +88,8 @@ def networks_wanted(config: StudyConfig, n_ended: int) -> int:
     if budget.goal != "answer" or config.space.architectures is not None or unvalued(budget.targets, None):
         return config.n_trials
     each = len(OFFSETS) + 2 * (space.max_depth - 1) if space.max_depth else 0
-    n = len(space.ladder()) + each * len(budget.targets)
-    return min(n, config.n_trials) if n_ended < n else config.n_trials
+    n, most = len(space.ladder()) + each * len(budget.targets), min(config.n_trials, space.n_architectures())
+    return min(n, most) if n_ended < n else most
 
 
 def rounds_after(rounds: Sequence[int], config: StudyConfig) -> list[int]:
@@ -157,9 +157,7 @@ def networks_left(config: StudyConfig, points: Sequence[FrontPoint], n_ended: in
         return most, most
     front = pareto_front(points)
     before = pareto_front(point for point in points if point.trial < n_ended - budget.patience)
-    if n_ended > budget.patience and levelled_off(
-        before, front, max_size=config.space.max_depth * config.space.max_width
-    ):
+    if n_ended > budget.patience and levelled_off(before, front, max_size=space.max_depth * space.max_width):
         return 0, 0
     n_since_gain = n_ended - 1 - max((point.trial for point in front), default=-1)
     return min(most, max(0, budget.patience - n_since_gain)), most

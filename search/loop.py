@@ -44,7 +44,7 @@ def search(
     n = engine.cohort_size(study.data, study.config.training, study.config.space.search_space())
     while True:
         is_due = first_answer is not None and study.bracketed() is not None
-        if is_due and first_answer is not None and first_answer():
+        if first_answer is not None and is_due and first_answer():
             first_answer, is_due = None, False
         if tickets := study.ask(n, beyond_bracket=beyond_bracket):
             _train(study, engine, tickets, listener, keeper)

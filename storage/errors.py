@@ -4,7 +4,7 @@ Errors of our own making derive from `FewestError` *and* from the builtin that f
 knows nothing of us can still catch them. Anything else that escapes is a bug and keeps its traceback.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = ["FewestError", "MisuseError", "NotFoundError", "Spelled", "StorageError", "StudyGoneError", "no_studies"]
 
@@ -39,9 +39,19 @@ class FewestError(Exception):
         """Return the message for a program as it is, where `KeyError` would quote it."""
         return str(self.args[0])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the message: a subclass may be made of other arguments."""
+        return _again, (type(self), self._parts)
+
     def in_shell(self) -> str:
         """Return the message for a command line."""
         return "".join(part.shell if isinstance(part, Spelled) else part for part in self._parts)
+
+
+def _again(kind: type[FewestError], parts: tuple[str | Spelled, ...]) -> FewestError:
+    error = kind.__new__(kind)
+    FewestError.__init__(error, *parts)
+    return error
 
 
 class MisuseError(FewestError, ValueError):

@@ -15,7 +15,7 @@ read here. `Comparison.to_json` is what `fewest compare --format json` prints:
                   "at_most": int | null, "sure": 0.95 | 0.99 | null}
 
 A list with one entry a study is in the order of `studies`. A `depth` of null is any number of hidden layers. ANSWER is
-that of `fewest answer --format json`. `fronts` count parameters where every study minimises them.
+that of `fewest answer --format json`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -61,9 +61,10 @@ The test set is a sample itself: another one of as many samples gives other accu
 Let V be the variance of the size's mean accuracy for that reason. A verdict about accuracy on samples that nobody has
 seen adds V to the squared error in T, and T then has the degrees of freedom of the sum, v (1 + V / E^2)^2 as V is known
 (Satterthwaite 1946). Neighbours do not lessen V: they were scored on the same samples. The count must agree with a
-margin: for "at least" those seeds pass that reach t + 1.96 sqrt(V), for "below" those that reach t - 1.96 sqrt(V). And
-z is no larger than that about this test set, so a verdict never says more. Seeds differ a little less on all samples
-than on some, which is left out: it makes the spread, and so the interval, too large rather than too small.
+margin: for "at least" those seeds pass that reach t + 1.96 sqrt(V), for "below" those that reach t - 1.96 sqrt(V)
+(2.58 at 99 %). And z is no larger than that about this test set, so a verdict never says more. Seeds differ a little
+less on all samples than on some, which is left out: it makes the spread, and so the interval, too large rather than too
+small.
 
 Only the standard library is used. `fewest answer` must start at once, and importing SciPy's statistics would take
 longer than the whole command may. The tests compare the closed forms with SciPy.

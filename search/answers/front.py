@@ -1,8 +1,8 @@
 """The Pareto front of size against validation accuracy: pure rules over trials, no arrays, no Optuna.
 
-Size is the number of hidden neurons. Of trials of one size only the most accurate can
-be on the front; of equals, the one with the lowest number. A larger network is on it only when it is strictly
-more accurate than every smaller one. So along the front size and accuracy both rise strictly.
+Size is the number of hidden neurons. Of trials of one size only the most accurate can be on the front; of equals, the
+one with the lowest number. A larger network is on it only when it is strictly more accurate than every smaller one. So
+along the front size and accuracy both rise strictly.
 """
 
 import math

@@ -15,6 +15,9 @@ from fewest.search.settings.config import GOALS, BudgetConfig, SettingsError, St
 from fewest.search.settings.stored import checked_config, stored_config
 from fewest.search.settings.study_file import as_toml
 from fewest.storage import DEFAULT_URL
+from fewest.storage.database.dialects import dialect_of
+from fewest.storage.database.urls import parse_url
+from fewest.storage.database.urls import shown as shown_url
 from fewest.storage.errors import Spelled
 from fewest.storage.trials.records import StudyRecord
 
@@ -113,12 +116,17 @@ def command_on(verb: str, name: str, options: str = "") -> str:
 
 
 def storage_option(url: str) -> str:
-    """Return the option of a command that names a storage; empty for the default storage.
+    """Return the option of a command that names a storage, without its password; empty for the default storage.
 
     >>> storage_option("sqlite:///fewest.db"), storage_option("sqlite:///my studies.db")
     ('', " --storage 'sqlite:///my studies.db'")
+    >>> storage_option("postgresql://me:secret@server/studies")
+    ' --storage postgresql://me@server/studies'
     """
-    return "" if url == DEFAULT_URL else f" --storage {shlex.quote(url)}"
+    if url == DEFAULT_URL:
+        return ""
+    parsed = parse_url(url)
+    return f" --storage {shlex.quote(url if dialect_of(parsed).IS_FILE else shown_url(parsed))}"
 
 
 def continued(stored: StudyConfig, given: StudyConfig) -> StudyConfig:

@@ -25,7 +25,7 @@ from fewest.search.verification.allocation import (
 )
 from fewest.search.verification.shapes import crossing_shape, shape_of_size
 
-__all__ = ["seeds_for_answers"]
+__all__ = ["Found", "seeds_for_answers"]
 
 Found = Sequence[tuple[Architecture, float]]
 """Architecture and validation accuracy of every trial that has one."""

@@ -29,7 +29,7 @@ from fewest.search.training.interface import Bystander, Engine
 from fewest.search.training.outcome import EpochMetrics
 from fewest.search.training.snapshot import Snapshot
 from fewest.search.verification.allocation import Rule, candidates, next_seeds
-from fewest.search.verification.contenders import seeds_for_answers
+from fewest.search.verification.contenders import Found, seeds_for_answers
 from fewest.search.verification.scoring import scored
 from fewest.search.watch import save_or_stop
 
@@ -39,9 +39,6 @@ Accuracies = dict[Architecture, list[float]]
 
 SEEDS_OF_BEST = 8
 """Seeds that say what the best is: their mean's error is a third of a seed's (docs/decisions/0038)."""
-
-Found = list[tuple[Architecture, float]]
-"""Architecture and validation accuracy of trials."""
 
 
 def verify(

@@ -100,7 +100,7 @@ class VerifiedNetwork(NamedTuple):
         seconds: Wall-clock seconds of training; in a cohort, this network's share.
         training_loss: Training loss over the epoch of its weights, in nats; NaN in results of an older version.
         test_bits: A bit for each kept test sample, packed, 1 where its label is right; None if its training failed, and
-            in results of an older version. Only the interval for new samples reads them.
+            in results of an older version. Nothing that searches reads them.
     """
 
     widths: tuple[int, ...]

@@ -56,6 +56,17 @@ def test_two_signals_within_one_instruction_of_python_interrupt_a_program_all_th
     assert process.returncode == 0
 
 
+def test_signals_of_another_meaning_ask_for_nothing():
+    said: list[str] = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    with stoppable(said.append, "Stopped.") as should_stop:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert not should_stop()
+    signal.signal(signal.SIGUSR1, before)
+    assert said == []
+
+
 UNWOUND = """
 from fewest.signals import stoppable
 with stoppable(lambda line: print(line, flush=True), "Stopped."):

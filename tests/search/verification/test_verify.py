@@ -18,7 +18,7 @@ from fewest.search.study.opening import open_study
 from fewest.search.study.study import OpenStudy
 from fewest.search.training.engines import ENGINES
 from fewest.search.training.population.engine import PopulationEngine
-from fewest.search.verification.verify import verify
+from fewest.search.verification.verify import verify, verify_bracket
 from fewest.storage.trials.cohort_storage import optuna_storage
 
 
@@ -147,6 +147,21 @@ def test_a_verified_study_trains_nothing_more(url, tiny_config, loaded):
     study = searched(url, tiny_config, loaded[0])
     verify(study, PopulationEngine(), loaded[1], listener())
     verify(study, PopulationEngine(), loaded[1], listener(stop_after=1))
+
+
+@pytest.mark.slow
+def test_the_first_answer_is_verified_once_and_again_for_other_targets(url, tiny_config, loaded):
+    """Whatever the last verification has left to do: a study that goes on does not verify its bracket again."""
+    study = searched(url, tiny_config, loaded[0])
+    assert study.bracketed() is not None and not study.has_first_answer()
+    assert verify_bracket(study, PopulationEngine(), loaded[1], listener(), deeper=False)
+    assert study.has_first_answer() and study.results()
+    again = open_study(optuna_storage(url), study.config, loaded[0])
+    again.write_results([again.results()[0]._replace(seed=1)])  # Between two looks: the plan is no longer empty.
+    assert again.has_first_answer()
+    assert verify_bracket(again, PopulationEngine(), loaded[1], listener(stop_after=1), deeper=False)
+    other = open_study(optuna_storage(url), overridden(study.config, ["budget.targets=[0.6]"]), loaded[0])
+    assert not other.has_first_answer()
 
 
 @pytest.mark.slow
