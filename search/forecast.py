@@ -35,8 +35,14 @@ __all__ = [
 FIRST_COHORT: Final = 8
 """Networks with which a search begins; a cohort then at most doubles the study."""
 
-SURVIVAL: Final = 0.6
+SURVIVAL: Final = 0.46
 """Share of the epochs that pruning usually leaves."""
+
+VERIFIED_SIZE: Final = 0.4
+"""What a verified network usually costs, as a share of a typical one of the space: most have one hidden layer."""
+
+LEVEL_AFTER: Final = 3.2
+"""Networks after which a front has usually levelled off, as a multiple of `budget.patience`."""
 
 CANDIDATES: Final = 4.5
 """Candidates that verification usually has for each target and number of hidden layers, softmax left out.
@@ -86,10 +92,18 @@ def networks_wanted(config: StudyConfig, n_ended: int) -> int:
     """
     budget, space = config.budget, config.space.search_space()
     if budget.goal != "answer" or config.space.architectures is not None or unvalued(budget.targets, None):
-        return config.n_trials
+        return _until_level(config, n_ended)
     each = len(OFFSETS) + 2 * (space.max_depth - 1) if space.max_depth else 0
     n, most = len(space.ladder()) + each * len(budget.targets), min(config.n_trials, space.n_architectures())
     return min(n, most) if n_ended < n else most
+
+
+def _until_level(config: StudyConfig, n_ended: int) -> int:
+    """Return the networks of a search that ends with its budget or a level front, after `n_ended` of them."""
+    patience = config.budget.patience
+    if patience is None or config.space.architectures is not None:
+        return config.n_trials
+    return min(config.n_trials, max(round(LEVEL_AFTER * patience), n_ended + patience // 2))
 
 
 def rounds_after(rounds: Sequence[int], config: StudyConfig) -> list[int]:
@@ -189,7 +203,7 @@ def watched(
 def search_seconds(
     cost: "Cost", n_before: int, n_networks: int, n_cohort: int, n_epochs: int, survival: float
 ) -> float:
-    """Return what the rest of a search costs.
+    """Return what the rest of a search costs. Pruning spares the large networks, so it saves less work than epochs.
 
     Args:
         cost: What training costs.
@@ -202,7 +216,7 @@ def search_seconds(
     seconds = 0.0
     while n_before < n_networks:
         n = min(n_cohort, max(n_before, FIRST_COHORT), n_networks - n_before)
-        seconds += cost.cohort + n_epochs * (cost.epoch + survival * n * cost.network_epoch)
+        seconds += cost.cohort + n_epochs * (cost.epoch + math.sqrt(survival) * n * cost.network_epoch)
         n_before += n
     return seconds
 
@@ -243,7 +257,8 @@ class Forecast:
     def verifying(self) -> "Cost":
         """What verified networks cost."""
         growth = verified_growth(self.config)
-        return self.cost._replace(epoch=growth * self.cost.epoch, network_epoch=growth * self.cost.network_epoch)
+        network = VERIFIED_SIZE * self.cost.network_epoch
+        return self.cost._replace(epoch=growth * self.cost.epoch, network_epoch=growth * network)
 
     def first(self, n_ended: int, n_verified: int) -> float:
         """Return the seconds left before a run has trained anything; 0 if it has nothing to train.
@@ -298,8 +313,9 @@ class Forecast:
 
     def _epoch(self, standing: Progress) -> float:
         """Return what an epoch of the present cohort costs."""
-        cost = self.verifying if standing.stage == "verification" else self.cost
-        return cost.epoch + standing.n_training * cost.network_epoch
+        if standing.stage == "verification":
+            return self.verifying.epoch + standing.n_training * self.verifying.network_epoch
+        return self.cost.epoch + math.sqrt(standing.n_training * self._n_in_cohort) * self.cost.network_epoch
 
     def _search_left(self, n_before: int) -> float:
         n_epochs = self.config.training.epochs
