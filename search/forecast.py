@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # Those who only watch a study do without NumPy.
 __all__ = [
     "Forecast",
     "first_round",
+    "networks_expected",
     "networks_wanted",
     "rounds_after",
     "rounds_beyond",
@@ -92,33 +93,38 @@ def networks_wanted(config: StudyConfig, n_ended: int) -> int:
     """
     budget, space = config.budget, config.space.search_space()
     if budget.goal != "answer" or config.space.architectures is not None or unvalued(budget.targets, None):
-        return _until_level(config, n_ended)
+        return config.n_trials
     each = len(OFFSETS) + 2 * (space.max_depth - 1) if space.max_depth else 0
     n, most = len(space.ladder()) + each * len(budget.targets), min(config.n_trials, space.n_architectures())
     return min(n, most) if n_ended < n else most
 
 
-def _until_level(config: StudyConfig, n_ended: int) -> int:
-    """Return the networks of a search that ends with its budget or a level front, after `n_ended` of them."""
-    patience = config.budget.patience
+def networks_expected(config: StudyConfig, n_ended: int) -> int:
+    """Return `networks_wanted`, or fewer where the front has usually levelled off before.
+
+    >>> config = {"name": "a", "data": {"name": "digits"}, "budget": {"trials": 500, "targets": [0.9], "patience": 100}}
+    >>> [networks_expected(StudyConfig.of(config), n) for n in (0, 200, 300, 480)]
+    [320, 320, 350, 500]
+    """
+    wanted, patience = networks_wanted(config, n_ended), config.budget.patience
     if patience is None or config.space.architectures is not None:
-        return config.n_trials
-    return min(config.n_trials, max(round(LEVEL_AFTER * patience), n_ended + patience // 2))
+        return wanted
+    return min(wanted, max(round(LEVEL_AFTER * patience), n_ended + patience // 2))
 
 
 def rounds_after(rounds: Sequence[int], config: StudyConfig) -> list[int]:
     """Return the networks of each round of verification that usually follows the given ones.
 
-    Each round has the same share of the one before. With 20 seeds at most this share is three quarters before anything
-    is known, since fewer and fewer verdicts are open; then the later half of the rounds so far counts, too.
+    Each round has the same share of the one before. With 20 seeds at most this share is 0.45 before anything is known,
+    since fewer and fewer verdicts are open; then the later half of the rounds so far counts, too.
 
     >>> config = {"name": "a", "data": {"name": "digits"}, "budget": {"trials": 9, "targets": [0.9]}}
     >>> rounds_after([16], StudyConfig.of(config)), rounds_after([16] * 9, StudyConfig.of(config))
-    ([12, 9, 7, 5, 4], [14, 12, 10, 9, 8, 7, 6, 5, 4, 4])
+    ([7], [11, 7, 5])
     """
     if config.space.architectures is not None or config.budget.verification_seeds == 0:
         return []
-    usual = math.log(max(0.3, 1 - 5 / config.budget.verification_seeds))
+    usual = math.log(max(0.3, 1 - 11 / config.budget.verification_seeds))
     half = len(rounds) // 2
     n_between = len(rounds) - 1 - half
     seen = math.log(rounds[-1] / rounds[half])
@@ -136,7 +142,7 @@ def rounds_beyond(config: StudyConfig, n_verified: int) -> list[int]:
 
     >>> config = {"name": "a", "data": {"name": "digits"}, "budget": {"trials": 9, "targets": [0.9]}}
     >>> rounds_beyond(StudyConfig.of(config), 0), rounds_beyond(StudyConfig.of(config), 40)
-    ([22, 16, 12, 9, 7, 5, 4], [9, 7, 5, 4])
+    ([22, 10, 4], [])
     """
     n = first_round(config)
     rounds = [n, *rounds_after([n], config)] if n else []
@@ -321,7 +327,7 @@ class Forecast:
         n_epochs = self.config.training.epochs
         guess = GUESS_NETWORKS * n_epochs
         survival = (self._trained + SURVIVAL * guess) / (self._possible + guess) if self.config.pruning.enabled else 1.0
-        n_networks = networks_wanted(self.config, n_before)
+        n_networks = networks_expected(self.config, n_before)
         return search_seconds(self.cost, n_before, n_networks, self.n_cohort, n_epochs, survival)
 
     def _verification_left(self, rounds: Sequence[int]) -> float:

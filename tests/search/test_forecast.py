@@ -8,8 +8,8 @@ from fewest.search.answers.front import FrontPoint
 from fewest.search.forecast import (
     Forecast,
     first_round,
+    networks_expected,
     networks_left,
-    networks_wanted,
     rounds_after,
     search_seconds,
     verification_seconds,
@@ -97,10 +97,8 @@ def test_a_search_may_end_before_its_budget(budget: dict[str, Any], n_ended: int
     assert networks_left(config(**budget), points, n_ended) == left
 
 
-def test_a_search_usually_ends_with_a_level_front() -> None:
-    patient = config(trials=500, patience=100)
-    assert [networks_wanted(patient, n) for n in (0, 200, 300, 480)] == [320, 320, 350, 500]
-    assert networks_wanted(config(trials=500, patience=None), 0) == 500
+def test_without_patience_a_search_spends_its_budget() -> None:
+    assert networks_expected(config(trials=500, patience=None), 0) == 500
 
 
 def test_the_first_guess_has_search_and_verification() -> None:
@@ -112,7 +110,7 @@ def test_the_first_guess_has_search_and_verification() -> None:
 
 def test_networks_that_need_validation_samples_cost_what_a_trials_do() -> None:
     settings = {**config().settings(), "training": {"protocol": "notebook"}}
-    assert Forecast(StudyConfig.of(settings), COST, 100).verifying == COST
+    assert Forecast(StudyConfig.of(settings), COST, 100).verifying == COST._replace(network_epoch=0.4 * 0.25)
 
 
 def test_nothing_is_left_of_a_study_that_is_done() -> None:
@@ -167,7 +165,7 @@ def test_the_first_answer_is_followed_by_the_rest_of_the_search_and_of_verificat
     forecast = Forecast(config(), COST, 100)
     forecast.first(0, 0)
     forecast.left(Progress("search", 0, 24, 12, 3, 4), 6.5)
-    left = forecast.left(Progress("verification", 0, 22, 22, 3, 4, n_to_search=12), 15.0)
+    left = forecast.left(Progress("verification", 0, 22, 22, 3, 4, n_to_search=12), 10.875)
     survival = (12 + 0.46 * 64) / (12 + 64)  # The guess weighs as much as 16 networks of 4 epochs.
     rest = verification_seconds(VERIFYING, rounds_after([22], config()), 100, 4)
     assert left == pytest.approx(search_seconds(COST, 12, 24, 100, 4, survival) + rest)

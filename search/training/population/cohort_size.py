@@ -23,7 +23,7 @@ EXECUTOR_SECONDS = 1.5e-4
 COMPILE_SECONDS = 2.0
 """Approximate seconds that XLA takes to compile a layout with short steps."""
 
-OVERHEAD_SHARE = 0.05
+OVERHEAD_SHARE = 0.1
 """Largest share of a step that `STEP_SECONDS` should take."""
 
 WORK_PER_SECOND = 1e11
@@ -41,7 +41,7 @@ SMALL_STEP_SECONDS, MEMBER_STEP_SECONDS = 2e-4, 2.5e-6
 `STEP_SECONDS` was measured on a slower processor. It decides the size of cohorts, so it stays as it is.
 """
 
-EFFICIENCY = 0.5
+EFFICIENCY = 0.6
 """Share of the rate of large products that a cohort of the default space reaches, for a forecast of the time left."""
 
 MEMORY_BYTES = 2e9
