@@ -177,4 +177,4 @@ def test_a_stopped_worker_wakes_drops_what_was_taken_and_goes_on(tmp_path, url):
     end([stopped, other])
     assert [trial for trial in trained_exactly(config, url) if trial in taken] == taken
     woken = [line.cohort for line in lines_of(log)[n_lines:] if line.pid == stopped.pid]
-    assert woken.count(cohort) <= 1
+    assert woken.count(cohort) <= 2  # One that it had written down just before it was stopped, and one that is refused.
