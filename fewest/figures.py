@@ -1,12 +1,12 @@
 """The figures that a running study stores with its trials, for optuna-dashboard to show."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import plotly.graph_objects as go
 
 from fewest.dashboards.curves import plot_curves
-from fewest.dashboards.found import read_found
+from fewest.dashboards.found import Found, read_found
 from fewest.dashboards.front import plot_front
 from fewest.dashboards.hypervolume import plot_hypervolume
 from fewest.dashboards.intervals import plot_intervals
@@ -14,6 +14,8 @@ from fewest.dashboards.saved import SavedName, save_figures
 from fewest.dashboards.style import in_metric
 from fewest.notes import write_notes
 from fewest.search.study.study import OpenStudy
+from fewest.storage.trials.curves import read_curves
+from fewest.storage.trials.records import CurvePoint
 
 __all__ = ["Figures", "seconds_between"]
 
@@ -51,22 +53,22 @@ class Figures:
     def refresh(self) -> None:
         """Draw the figures again, and write the notes that go with them."""
         began = self._clock()
-        save_figures(self._study.optuna, self._drawn())
-        write_notes(self._study)
+        with self._study.reading() as connection:
+            known = read_found(connection, self._study.config.name)
+            curves = read_curves(connection, known.study.study_id)
+        write_notes(self._study, known)
+        save_figures(self._study.optuna, _drawn(known, curves))
         ended = self._clock()
         self._due = ended + seconds_between(ended - began)
 
-    def _drawn(self) -> dict[SavedName, go.Figure]:
-        config = self._study.config
-        trials, curves = self._study.trials_and_curves()
-        targets = self._study.targets()
-        figures: dict[SavedName, go.Figure] = {
-            "front": plot_front(trials, curves, targets),
-            "curves": plot_curves(trials, curves, targets),
-            "hypervolume": plot_hypervolume(trials),
-        }
-        with self._study.reading() as connection:
-            known = read_found(connection, config.name)
-        if known.verified:
-            figures["intervals"] = plot_intervals(known.summary.targets)
-        return {name: in_metric(figure, config.data.metric) for name, figure in figures.items()}
+
+def _drawn(known: Found, curves: Mapping[int, Sequence[CurvePoint]]) -> dict[SavedName, go.Figure]:
+    targets = known.ours.accuracies
+    figures: dict[SavedName, go.Figure] = {
+        "front": plot_front(known.trials, curves, targets),
+        "curves": plot_curves(known.trials, curves, targets),
+        "hypervolume": plot_hypervolume(known.trials),
+    }
+    if known.verified:
+        figures["intervals"] = plot_intervals(known.summary.targets)
+    return {name: in_metric(figure, known.config.data.metric) for name, figure in figures.items()}

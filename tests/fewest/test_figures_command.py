@@ -90,14 +90,16 @@ class Clock:
 
 def running(verified: list[VerifiedNetwork]) -> Any:
     """What `Figures` asks of an open study; `kept` takes what is read for what is found."""
-    found = SimpleNamespace(verified=verified, summary=SimpleNamespace(targets=()))
-    return SimpleNamespace(
-        optuna=None,
-        config=load("digits"),
-        trials_and_curves=lambda: ([], {}),
-        targets=lambda: [0.95],
-        reading=lambda: nullcontext(found),
+    config = load("digits")
+    found = SimpleNamespace(
+        study=SimpleNamespace(study_id=1),
+        ours=SimpleNamespace(accuracies=[0.95]),
+        config=config,
+        trials=[],
+        verified=verified,
+        summary=SimpleNamespace(targets=()),
     )
+    return SimpleNamespace(optuna=None, config=config, reading=lambda: nullcontext(found))
 
 
 @pytest.fixture
@@ -105,7 +107,8 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The figures of each drawing."""
     drawings: list[dict[str, Any]] = []
     monkeypatch.setattr("fewest.figures.save_figures", lambda _, figures: drawings.append(figures))
-    monkeypatch.setattr("fewest.figures.write_notes", lambda study: None)
+    monkeypatch.setattr("fewest.figures.write_notes", lambda study, known: None)
+    monkeypatch.setattr("fewest.figures.read_curves", lambda found, study_id: {})
     monkeypatch.setattr("fewest.figures.read_found", lambda found, name: found)
     return drawings
 
