@@ -10,7 +10,6 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from fewest.dashboards.login import Login
 from fewest.dashboards.plain_errors import answer_in_a_line
 
 if TYPE_CHECKING:
@@ -53,10 +52,18 @@ class Guard:
         app: The application behind the guard.
         host: The address listened at.
         read_only: A sentence that says why every change is refused and what to do; None lets changes pass.
+        behind: Function that says whether the application itself admits a request; None where it admits all.
     """
 
-    def __init__(self, app: "WSGIApplication", host: str, *, read_only: str | None = None) -> None:
-        self._app, self._read_only = app, read_only
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        host: str,
+        *,
+        read_only: str | None = None,
+        behind: "Callable[[WSGIEnvironment], bool] | None" = None,
+    ) -> None:
+        self._app, self._read_only, self._behind = app, read_only, behind
         self._names = LOOPBACK_NAMES | {host.lower()}
         self._everywhere = host in EVERYWHERE
         if self._everywhere:
@@ -78,9 +85,8 @@ class Guard:
         return self._app(environ, start_guarded)
 
     def admits(self, environ: "WSGIEnvironment") -> bool:
-        """Say whether a request may pass, the login behind the guard included."""
-        login = self._app
-        return self._refusal(environ) is None and (not isinstance(login, Login) or login.admits(environ))
+        """Say whether a request may pass, here and behind."""
+        return self._refusal(environ) is None and (self._behind is None or self._behind(environ))
 
     def _refusal(self, environ: "WSGIEnvironment") -> str | None:
         """Return the reason to refuse a request, or None."""

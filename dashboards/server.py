@@ -117,7 +117,10 @@ def make_app(
     shared = ("/report/",) if edit else ("/api/", "/report/")
     app: WSGIApplication = PlainErrors(Shared(Reports(pages, partial(_rendered, url)), shared))
     read_only = READ_ONLY if not edit else NO_RIGHTS if storage.read_only else None
-    return Guard(app if password is None else Login(app, password), host, read_only=read_only)
+    if password is None:
+        return Guard(app, host, read_only=read_only)
+    login = Login(app, password)
+    return Guard(login, host, read_only=read_only, behind=login.admits)
 
 
 def make_server(

@@ -243,9 +243,9 @@ def _n_reach(accuracies: Sequence[float], target: float) -> int:
 def _z_of_estimate(known: Estimate, target: float, required: float, unseen: float) -> float:
     """Return z from the accuracies' distribution; the arguments are those of `_judge`."""
     quantile, error = known.quantile(_quantile_of(required))
+    if math.isinf(unseen):
+        return 0.0
     seen = _normal_of_t((quantile - target) / error, known.degrees)
-    if unseen == 0.0 or math.isinf(unseen):
-        return seen if unseen == 0.0 else 0.0
     growth = 1.0 + unseen / error**2
     new = _normal_of_t((quantile - target) / (error * math.sqrt(growth)), known.degrees * growth**2)
     return min(seen, new, key=abs)

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import NoSuchTableError
 
 from fewest.storage.database.dialects import dialect_of
 
@@ -54,8 +55,14 @@ def has_table(connection: Connection, table: sa.Table) -> bool:
 
 
 def columns_of(connection: Connection, table: sa.Table) -> list[sa.ColumnElement[Any]]:
-    """Return the columns of a table of ours to select; NULL stands for one that an older release did not make."""
-    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    """Return the columns of a table of ours to select; NULL stands for one that an older release did not make.
+
+    Without the table there are none: see `has_table`.
+    """
+    try:
+        there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    except NoSuchTableError:
+        return []
     return [column if column.name in there else sa.null().label(column.name) for column in table.columns]
 
 

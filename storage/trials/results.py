@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
-from fewest.storage.database.sql import columns_of, from_null, has_table, nan_to_null, upsert
+from fewest.storage.database.sql import columns_of, from_null, nan_to_null, upsert
 from fewest.storage.database.tables import results
 from fewest.storage.database.transactions import reading, write
 from fewest.storage.trials.leases import lost_trials
@@ -74,9 +74,10 @@ def read_results(source: Database | Connection, study_id: int) -> list[VerifiedN
         StorageError: The database cannot be read.
     """
     with reading(source) as connection:
-        if not has_table(connection, results):
+        columns = columns_of(connection, results)
+        if not columns:
             return []
-        query = sa.select(*columns_of(connection, results)).where(results.c.study_id == study_id)
+        query = sa.select(*columns).where(results.c.study_id == study_id)
         found = [
             VerifiedNetwork(
                 tuple(json.loads(row.widths)),

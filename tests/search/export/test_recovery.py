@@ -198,16 +198,7 @@ def test_a_verified_network_has_the_order_it_had(schedule, which, folder, tiny_c
 def test_a_seed_that_verification_does_not_draw_is_refused(folder, tiny_config, tiny_data):
     choice, engine = ANSWER._replace(network=Network(WIDTHS, 8)), Scripted()
     with pytest.raises(MisuseError, match="The seed 8 must be one that verification draws in a study of seed 3"):
-        recover(
-            choice,
-            tiny_config,
-            tiny_data,
-            [],
-            Artifacts(folder),
-            lambda line: None,
-            verifies_on_whole=False,
-            engine=engine,
-        )
+        on_split(choice, tiny_config, tiny_data, [], Artifacts(folder), lambda line: None, engine=engine)
     assert engine.asked == []
 
 
@@ -227,14 +218,5 @@ def test_a_network_that_does_not_train_again_is_one_line(folder, tiny_config, ti
     reason = "loss is nan after epoch 0"
     engine = Scripted(trained(weights_of(OF_TRIAL, tiny_data), state="failed", reason=reason))
     with pytest.raises(RecoveryError) as raised:
-        recover(
-            TRIAL,
-            tiny_config,
-            tiny_data,
-            [],
-            Artifacts(folder),
-            lambda line: None,
-            verifies_on_whole=False,
-            engine=engine,
-        )
+        on_split(TRIAL, tiny_config, tiny_data, [], Artifacts(folder), lambda line: None, engine=engine)
     assert str(raised.value) == f"Trial 0: 3 neurons must train as it did before, but failed: {reason}."
