@@ -37,6 +37,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,6 +48,7 @@ from fewest.search.answers.answer import Answer, Finding, TargetAnswer, answer_t
 from fewest.search.answers.evidence import SHARES, Quantity, Sampling
 from fewest.search.settings.space import Architecture, SearchSpace
 from fewest.search.verification.allocation import Rule, candidates, next_seeds
+from fewest.search.verification.new_samples import seeds_for_new_samples
 
 __all__ = [
     "Run",
@@ -143,9 +145,15 @@ def true_answers(table: Table, targets: Sequence[float]) -> list[Truths]:
     return [{quantity: true_answer(table, target, share) for quantity, share in SHARES.items()} for target in targets]
 
 
-def verify_once(table: Table, targets: Sequence[float], rule: Rule, rng: np.random.Generator) -> Run:
-    """Search for candidates, then spend seeds until the rule stops."""
-    return _verified(table, true_answers(table, targets), targets, rule, rng)
+def verify_once(
+    table: Table, targets: Sequence[float], rule: Rule, rng: np.random.Generator, bits: Bits | None = None
+) -> Run:
+    """Search for candidates, then spend seeds until the rule stops; with bits also those for new samples."""
+    sampling = None
+    if bits is not None:
+        once = np.ones(next(iter(bits.values())).shape[1], np.float32)
+        sampling = partial(_sampling, bits, once)
+    return _verified(table, true_answers(table, targets), targets, rule, rng, sampling)
 
 
 def verify_on_a_sample(bits: Bits, targets: Sequence[float], rule: Rule, rng: np.random.Generator) -> Run:
@@ -154,12 +162,13 @@ def verify_on_a_sample(bits: Bits, targets: Sequence[float], rule: Rule, rng: np
     n = n_samples // 2
     counts = np.bincount(rng.integers(n_samples, size=n), minlength=n_samples).astype(np.float32)
     table = {architecture: ((right @ counts).astype(np.float64) / n).tolist() for architecture, right in bits.items()}
+    return _verified(table, true_answers(table, targets), targets, rule, rng, partial(_sampling, bits, counts))
 
-    def sampling(rows: Mapping[Architecture, Sequence[int]]) -> Sampling:
-        shares = {architecture: bits[architecture][drawn].mean(axis=0) for architecture, drawn in rows.items()}
-        return {one: _variance_of_mean(share, counts) for one, share in shares.items()}
 
-    return _verified(table, true_answers(table, targets), targets, rule, rng, sampling)
+def _sampling(bits: Bits, counts: NDArray[np.float32], rows: Mapping[Architecture, Sequence[int]]) -> Sampling:
+    """Return what a test set leaves open, from the rows drawn and how often each sample is in it."""
+    shares = {architecture: bits[architecture][drawn].mean(axis=0) for architecture, drawn in rows.items()}
+    return {one: _variance_of_mean(share, counts) for one, share in shares.items()}
 
 
 def _variance_of_mean(shares: NDArray[np.float32], counts: NDArray[np.float32]) -> float:
@@ -195,7 +204,9 @@ def _verified(
     }
     results: dict[Architecture, list[float]] = {architecture: [] for architecture in rows}
     rounds = 0
-    while plan := next_seeds(results, targets, space, rule):
+    while plan := next_seeds(results, targets, space, rule) or (
+        seeds_for_new_samples(trials, results, targets, space, rule, sampling(rows)) if sampling else {}
+    ):
         rounds += 1
         for architecture, fresh in plan.items():
             drawn = rng.integers(len(table[architecture]), size=fresh).tolist()
@@ -212,9 +223,11 @@ def _verified(
     )
 
 
-def simulate(table: Table, targets: Sequence[float], rule: Rule, n_runs: int, seed: int) -> list[Run]:
+def simulate(
+    table: Table, targets: Sequence[float], rule: Rule, n_runs: int, seed: int, bits: Bits | None = None
+) -> list[Run]:
     """Run independent verifications of one table."""
-    return [verify_once(table, targets, rule, np.random.default_rng([seed, run])) for run in range(n_runs)]
+    return [verify_once(table, targets, rule, np.random.default_rng([seed, run]), bits) for run in range(n_runs)]
 
 
 def covers(finding: Finding, truth: int | None) -> bool:
@@ -294,28 +307,30 @@ def main() -> int:
         started = time.perf_counter()
         targets = options.targets or targets_of(name, table)
         print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
-        runs = simulate(table, targets, rule, options.verifications, options.seed)
+        bits = read_bits(path) if (path := HERE / "bits" / f"{name}.npz").exists() else None
+        runs = simulate(table, targets, rule, options.verifications, options.seed, bits)
         good &= report(name, targets, runs) >= least
         good &= cost(runs) <= MOST_NETWORKS or name != "mnist"
-        if (HERE / "bits" / f"{name}.npz").exists():
-            good &= _report_new_samples(name, targets, rule, options.verifications, options.seed) >= least
+        if bits is not None:
+            good &= _report_new_samples(name, bits, targets, rule, options.verifications, options.seed) >= least
         print(f"{time.perf_counter() - started:.0f} s\n", flush=True)
     return 0 if good else 1
 
 
-def _report_new_samples(name: str, targets: Sequence[float], rule: Rule, n_runs: int, seed: int) -> float:
+def _report_new_samples(name: str, bits: Bits, targets: Sequence[float], rule: Rule, n_runs: int, seed: int) -> float:
     """Simulate verifications with test sets of their own, and report both intervals.
 
     Returns:
         The least coverage of the intervals for new samples. That of the others is shown, but some of these test sets
         are too small for a normal distribution of accuracies.
     """
-    bits = read_bits(HERE / "bits" / f"{name}.npz")
     truths = true_answers({one: right.mean(axis=1).tolist() for one, right in bits.items()}, targets)
     runs = [verify_on_a_sample(bits, targets, rule, np.random.default_rng([seed, run])) for run in range(n_runs)]
     n_samples = next(iter(bits.values())).shape[1] // 2
     report(f"{name}, {n_samples} samples", targets, runs)
-    return report(f"{name}, new samples", targets, runs, truths)
+    least = report(f"{name}, new samples", targets, runs, truths)
+    cost(runs)
+    return least
 
 
 def targets_of(name: str, table: Table) -> Sequence[float]:

@@ -30,7 +30,7 @@ from fewest.search.answers.results import Results, by_depth
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
 from fewest.search.verification.shapes import crossing_shape, shape_of_size
 
-__all__ = ["Rule", "candidates", "is_between_looks", "next_seeds", "to_next_look", "worth_more"]
+__all__ = ["Rule", "candidates", "crossing_width", "is_between_looks", "next_seeds", "to_next_look", "worth_more"]
 
 _NORMAL = NormalDist()
 _CLEAR = 2.0
@@ -88,15 +88,20 @@ def candidates(
     chosen: set[Architecture] = {()}
     for depth, found in depths.items():
         for target in set(targets):
-            crossing, model = _crossing_width(found, target) if depth == 1 else _crossing_network(found, target, space)
+            crossing, model = crossing_width(found, target) if depth == 1 else _crossing_network(found, target, space)
             for size in _around(crossing):
                 if space.min_width * depth <= size <= space.max_width * depth:
                     chosen.add(shape_of_size(size, depth, {n_neurons(model): model}, space))
     return sorted(chosen, key=lambda architecture: (len(architecture), n_neurons(architecture), architecture))
 
 
-def _crossing_width(found: Iterable[tuple[Architecture, float]], target: float) -> tuple[float, Architecture]:
-    """Return the width at which the fit first reaches the target, and the architecture nearest to it."""
+def crossing_width(found: Iterable[tuple[Architecture, float]], target: float) -> tuple[float, Architecture]:
+    """Return the width at which the fit first reaches the target, and the architecture nearest to it.
+
+    Args:
+        found: Trials with one hidden layer, at least one.
+        target: The accuracy to reach. Where no trial does, the width is the largest tried.
+    """
     best: dict[int, float] = {}
     for (width,), accuracy in found:
         best[width] = max(best.get(width, 0.0), accuracy)

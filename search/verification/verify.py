@@ -10,9 +10,10 @@ of their training samples end up alike, so each has an order of its own. A sched
 order out (`docs/measurements/verification.md`). All then share one order, since networks that train together must.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fewest.search.answers.results import collect, trained
+from fewest.search.answers.sampling import sampling_variances
 from fewest.search.data.samples import SealedTest
 from fewest.search.keeper import Keeper
 from fewest.search.listener import Listener, Progress, wait
@@ -30,8 +31,10 @@ from fewest.search.training.outcome import EpochMetrics
 from fewest.search.training.snapshot import Snapshot
 from fewest.search.verification.allocation import Rule, candidates, next_seeds
 from fewest.search.verification.contenders import Found, seeds_for_answers
+from fewest.search.verification.new_samples import seeds_for_new_samples
 from fewest.search.verification.scoring import scored
 from fewest.search.watch import save_or_stop
+from fewest.storage.trials.records import VerifiedNetwork
 
 __all__ = ["verify", "verify_bracket"]
 
@@ -65,8 +68,9 @@ def verify(
     while True:
         while not study.may_verify():
             wait(listener)
-        results = collect(study.results())
-        plan = _seeds_of_best(study, results) or _plan(study, results, lambda: _found(study))
+        verified = study.results()
+        results = collect(verified)
+        plan = _seeds_of_best(study, results) or _plan(study, verified, sealed, lambda: _found(study))
         if not plan:
             return
         _train_cohort(plan, results, study, engine, sealed, listener, keeper)
@@ -95,8 +99,8 @@ def verify_bracket(
         return True
     found = [(architecture, accuracy) for architecture, accuracy in known.items() if accuracy is not None]
     while True:
-        results = collect(study.results())
-        plan = _plan(study, results, lambda: found, bracket=True, deeper=deeper)
+        verified = study.results()
+        plan = _plan(study, verified, sealed, lambda: found, bracket=True, deeper=deeper)
         if not plan:
             if not deeper:
                 study.keep_first_answer()
@@ -104,7 +108,7 @@ def verify_bracket(
         if not study.may_verify():
             return False
         n_to_search = 0 if config.budget.goal == "answer" else max(0, config.n_trials - len(study.history.ended))
-        _train_cohort(plan, results, study, engine, sealed, listener, keeper, n_to_search)
+        _train_cohort(plan, collect(verified), study, engine, sealed, listener, keeper, n_to_search)
 
 
 def _train_cohort(
@@ -160,17 +164,26 @@ def _seeds_of_best(study: OpenStudy, results: Accuracies) -> dict[Architecture, 
 
 
 def _plan(
-    study: OpenStudy, results: Accuracies, found: Callable[[], Found], *, bracket: bool = False, deeper: bool = True
+    study: OpenStudy,
+    verified: Sequence[VerifiedNetwork],
+    sealed: SealedTest,
+    found: Callable[[], Found],
+    *,
+    bracket: bool = False,
+    deeper: bool = True,
 ) -> dict[Architecture, int]:
     """Return the next seeds of each architecture: where they decide, or equally for the settings' architectures.
 
     Args:
         study: The study.
-        results: Test accuracies so far.
+        verified: The verified networks so far.
+        sealed: The test set, of which only the numbers of samples are asked.
         found: Function that returns the trials.
         bracket: Whether this is the bracket's verification, which never answers for every depth.
-        deeper: Whether networks of more than one hidden layer count in the bracket's.
+        deeper: Whether networks of more than one hidden layer count in the bracket's, and the upper ends for new
+            samples.
     """
+    results = collect(verified)
     config, targets = study.config, study.targets()
     cap, space = config.budget.verification_seeds, config.space.search_space()
     if cap == 0:
@@ -178,11 +191,16 @@ def _plan(
     if config.space.architectures is not None:
         done = {listed: len(results.get(listed, ())) for listed in config.space.architectures}
         return {listed: cap - n for listed, n in done.items() if n < cap}
-    rule = Rule(cap=cap, look=min(Rule.look, cap))
+    rule, trials = Rule(cap=cap, look=min(Rule.look, cap)), found()
     if config.budget.goal == "depths" and not bracket:
-        first: Accuracies = {architecture: [] for architecture in candidates(found(), targets, space)}
-        return next_seeds({**first, **results}, targets, space, rule)
-    return seeds_for_answers(found(), results, targets, space, rule, deeper=deeper)
+        first: Accuracies = {architecture: [] for architecture in candidates(trials, targets, space)}
+        plan = next_seeds({**first, **results}, targets, space, rule)
+    else:
+        plan = seeds_for_answers(trials, results, targets, space, rule, deeper=deeper)
+    if plan or not deeper:
+        return plan
+    sampling = sampling_variances(verified, sealed.n_samples, sealed.class_counts)
+    return seeds_for_new_samples(trials, results, targets, space, rule, sampling)
 
 
 def _found(study: OpenStudy) -> Found:
