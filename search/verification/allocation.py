@@ -24,8 +24,8 @@ from statistics import NormalDist
 
 from scipy.optimize import isotonic_regression
 
-from fewest.search.answers.answer import interval_ends, verdicts_by_size
 from fewest.search.answers.evidence import CAP, FEWEST_SEEDS, SHARES, Evidence, Quantity, bound, evidence
+from fewest.search.answers.intervals import interval_ends, verdicts_by_size
 from fewest.search.answers.results import Results, by_depth
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
 from fewest.search.verification.shapes import crossing_shape, shape_of_size

@@ -11,8 +11,9 @@ All functions are pure. The challenge is a test like any other of `answers.evide
 
 from collections.abc import Iterable, Sequence
 
-from fewest.search.answers.answer import Answer, answer_target
+from fewest.search.answers.answer import Answer
 from fewest.search.answers.evidence import SHARES, evidence
+from fewest.search.answers.intervals import answer_target
 from fewest.search.answers.results import Results, by_depth
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
 from fewest.search.verification.allocation import (
