@@ -5,7 +5,7 @@ from datetime import datetime
 from plotly.offline import get_plotlyjs
 
 from fewest.dashboards.comparison import plot_comparison
-from fewest.dashboards.comparison_text import ERROR_NOTE, cell, depth_words
+from fewest.dashboards.comparison_text import ERROR_NOTE, cell, depth_words, new_samples_cells
 from fewest.dashboards.pages import drawn, page_environment
 from fewest.dashboards.style import short_percent
 from fewest.search.answers.comparison import Comparison
@@ -32,6 +32,7 @@ def render_comparison(comparison: Comparison, generated: datetime | None = None)
         wording=WORDING,
         neuron_headings=[f"neurons {words.adverb}" for words in WORDING.values()],
         cell=cell,
+        new_samples_cells=new_samples_cells,
         error_note=ERROR_NOTE,
         fronts=drawn(plot_comparison(comparison))._replace(finding=""),  # The page's first sentence says it.
         plotly=get_plotlyjs(),
