@@ -46,8 +46,9 @@ from fewest.storage.database.transactions import reading
 from fewest.storage.errors import FewestError, StorageError, StudyGoneError
 from fewest.storage.files.artifacts import Artifacts, KeptFile, read_kept
 from fewest.storage.files.places import Place
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial, Request
+from fewest.storage.trials.cohort_storage import CohortStorage, Request
 from fewest.storage.trials.curves import read_curves, write_curves
+from fewest.storage.trials.finished_trials import FinishedTrial
 from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
 from fewest.storage.trials.remarks import Notes, write_remarks

@@ -195,7 +195,12 @@ class TestIntervals:
 
     def test_a_depth_is_estimated_once_for_all_targets_and_for_new_samples(self, monkeypatch):
         estimated = []
-        monkeypatch.setattr(intervals, "estimates", lambda family: estimated.append(len(family)) or estimates(family))
+
+        def counted(family):
+            estimated.append(len(family))
+            return estimates(family)
+
+        monkeypatch.setattr(intervals, "estimates", counted)
         monkeypatch.setattr(answers, "estimates", None)  # The evidence takes them as they are.
         results = {**rising(), (2, 2): [0.5, 0.51, 0.52, 0.53]}
         found = answer_targets(results, [0.9, 0.945], sampling=dict.fromkeys(results, 1e-6))
