@@ -9,7 +9,7 @@ from fewest.dashboards.comparison_text import ERROR_NOTE, cell, depth_words, new
 from fewest.dashboards.pages import drawn, page_environment
 from fewest.dashboards.style import short_percent
 from fewest.search.answers.comparison import Comparison
-from fewest.search.answers.verdicts import headline, verdicts
+from fewest.search.answers.comparison_sentences import difference_sentences, headline
 from fewest.search.answers.wording import WORDING
 
 __all__ = ["render_comparison"]
@@ -27,7 +27,7 @@ def render_comparison(comparison: Comparison, generated: datetime | None = None)
     return environment.get_template("comparison.html").render(
         comparison=comparison,
         headline=headline(comparison),
-        sentences=[sentence for target in comparison.targets for sentence in verdicts(target)],
+        sentences=[sentence for target in comparison.targets for sentence in difference_sentences(target)],
         generated=generated,
         wording=WORDING,
         neuron_headings=[f"neurons {words.adverb}" for words in WORDING.values()],

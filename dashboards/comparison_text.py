@@ -6,8 +6,8 @@ from rich.table import Table
 from fewest.dashboards.console import one_line, say, show
 from fewest.dashboards.text import unseen_cells
 from fewest.search.answers.comparison import ComparedAnswer, Comparison
+from fewest.search.answers.comparison_sentences import difference_sentences
 from fewest.search.answers.evidence import SHARES, Quantity
-from fewest.search.answers.verdicts import verdicts
 from fewest.search.answers.wording import WORDING
 
 __all__ = ["ERROR_NOTE", "cell", "depth_words", "new_samples_cells", "print_studies_compared"]
@@ -33,7 +33,7 @@ def print_studies_compared(console: Console, comparison: Comparison) -> None:
     show(console, _answers(comparison))
     say(console, ERROR_NOTE)
     for target in comparison.targets:
-        for sentence in verdicts(target):
+        for sentence in difference_sentences(target):
             say(console, f"{sentence}.")
     for remark in comparison.remarks:
         say(console, f"Note: {remark}")

@@ -43,7 +43,7 @@ class Rule:
 
     Attributes:
         look: Seeds that an architecture gets at a time. Fewer than four mean more looks than the bound allows for.
-        cap: Most seeds that an architecture gets. Beyond `answers.CAP` looks are at its doublings, as `bound`
+        cap: Most seeds that an architecture gets. Beyond `evidence.CAP` looks are at its doublings, as `bound`
             wants.
         least_chance: An open architecture gets more seeds while they settle it with at least this chance.
     """
