@@ -49,9 +49,9 @@ def seeds_for_answers(
         Networks of at most one hidden layer while those need any, then deeper ones. Empty when the answers stand.
     """
     wanted = sorted(set(targets))
-    shallow = {architecture: () for architecture in candidates(found, wanted, space) if len(architecture) <= 1}
+    shallow = candidates([trial for trial in found if len(trial[0]) <= 1], wanted, space)
     known = {architecture: seeds for architecture, seeds in results.items() if len(architecture) <= 1}
-    plan = next_seeds({**shallow, **known}, wanted, space, rule)
+    plan = next_seeds({**dict.fromkeys(shallow, ()), **known}, wanted, space, rule)
     if plan or not deeper:
         return plan
     for depth in range(2, space.max_depth + 1):
