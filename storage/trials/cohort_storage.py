@@ -33,9 +33,10 @@ from fewest.storage.database.tables import leases as leases_table
 from fewest.storage.database.transactions import reading, write
 from fewest.storage.trials import rows as rows_of
 from fewest.storage.trials.curves import insert_curves
+from fewest.storage.trials.fences import lost_trials
 from fewest.storage.trials.finished_trials import FinishedTrial, finish, require_finished, write_attributes
 from fewest.storage.trials.frozen import read_frozen_trials
-from fewest.storage.trials.leases import Leases, lost_trials
+from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.new_trials import Distributions, NewTrial, insert_trials, last_trial
 from fewest.storage.trials.records import CurvePoint
 

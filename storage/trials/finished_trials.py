@@ -14,7 +14,7 @@ from fewest.storage.database import optuna_private
 from fewest.storage.database.sql import upsert
 from fewest.storage.database.tables import leases
 from fewest.storage.trials import rows as rows_of
-from fewest.storage.trials.leases import lost_trials
+from fewest.storage.trials.fences import lost_trials
 
 __all__ = ["FinishedTrial", "finish", "require_finished", "write_attributes"]
 
