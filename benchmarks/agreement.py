@@ -30,8 +30,9 @@ from rich.table import Table
 
 from benchmarks.verification_coverage import covers, read_table
 from benchmarks.whole_study import run_whole
-from fewest.search.answers.answer import Answer, Finding, answer_targets
+from fewest.search.answers.answer import Answer, Finding
 from fewest.search.answers.evidence import SHARES, Quantity
+from fewest.search.answers.intervals import answer_targets
 from fewest.search.answers.results import collect
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import load, overridden

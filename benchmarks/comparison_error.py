@@ -29,9 +29,10 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.verification_coverage import verify_once
-from fewest.search.answers.answer import Finding, answer_target
+from fewest.search.answers.answer import Finding
 from fewest.search.answers.difference import Difference, difference
 from fewest.search.answers.evidence import SHARES, Quantity
+from fewest.search.answers.intervals import answer_target
 from fewest.search.settings.space import Architecture
 from fewest.search.verification.allocation import Rule
 

@@ -32,8 +32,9 @@ from optuna.trial import TrialState, create_trial
 from benchmarks.storage_throughput import databases
 from fewest.search.settings.space import SearchSpace
 from fewest.search.study.sampler import distributions
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.curves import write_curves
+from fewest.storage.trials.finished_trials import FinishedTrial
 from fewest.storage.trials.leases import LEASE_SECONDS, Leases
 from fewest.storage.trials.records import CurvePoint
 

@@ -44,8 +44,9 @@ from fewest.search.study.study import OpenStudy
 from fewest.search.training.outcome import EpochMetrics, Outcome
 from fewest.search.watch import StudyWatch
 from fewest.storage.database.urls import parse_url
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.curves import write_curves
+from fewest.storage.trials.finished_trials import FinishedTrial
 from fewest.storage.trials.records import CurvePoint
 
 FORK = multiprocessing.get_context("fork")

@@ -44,8 +44,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fewest.search.answers.answer import Answer, Finding, TargetAnswer, answer_target
+from fewest.search.answers.answer import Answer, Finding, TargetAnswer
 from fewest.search.answers.evidence import SHARES, Quantity, Sampling
+from fewest.search.answers.intervals import answer_target
 from fewest.search.settings.space import Architecture, SearchSpace
 from fewest.search.verification.allocation import Rule, candidates, next_seeds
 from fewest.search.verification.new_samples import seeds_for_new_samples

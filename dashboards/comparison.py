@@ -18,8 +18,8 @@ from fewest.dashboards.style import (
     target_lines,
 )
 from fewest.search.answers.comparison import Comparison
+from fewest.search.answers.comparison_sentences import headline
 from fewest.search.answers.front import FrontPoint, staircase
-from fewest.search.answers.verdicts import headline
 from fewest.search.answers.wording import plural
 
 __all__ = ["comparison_info", "plot_comparison"]

@@ -5,11 +5,11 @@ from datetime import datetime
 from plotly.offline import get_plotlyjs
 
 from fewest.dashboards.comparison import plot_comparison
-from fewest.dashboards.comparison_text import ERROR_NOTE, cell, depth_words
+from fewest.dashboards.comparison_text import ERROR_NOTE, cell, depth_words, new_samples_cells
 from fewest.dashboards.pages import drawn, page_environment
 from fewest.dashboards.style import short_percent
 from fewest.search.answers.comparison import Comparison
-from fewest.search.answers.verdicts import headline, verdicts
+from fewest.search.answers.comparison_sentences import difference_sentences, headline
 from fewest.search.answers.wording import WORDING
 
 __all__ = ["render_comparison"]
@@ -27,11 +27,12 @@ def render_comparison(comparison: Comparison, generated: datetime | None = None)
     return environment.get_template("comparison.html").render(
         comparison=comparison,
         headline=headline(comparison),
-        sentences=[sentence for target in comparison.targets for sentence in verdicts(target)],
+        sentences=[sentence for target in comparison.targets for sentence in difference_sentences(target)],
         generated=generated,
         wording=WORDING,
         neuron_headings=[f"neurons {words.adverb}" for words in WORDING.values()],
         cell=cell,
+        new_samples_cells=new_samples_cells,
         error_note=ERROR_NOTE,
         fronts=drawn(plot_comparison(comparison))._replace(finding=""),  # The page's first sentence says it.
         plotly=get_plotlyjs(),

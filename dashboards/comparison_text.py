@@ -6,11 +6,11 @@ from rich.table import Table
 from fewest.dashboards.console import one_line, say, show
 from fewest.dashboards.text import unseen_cells
 from fewest.search.answers.comparison import ComparedAnswer, Comparison
+from fewest.search.answers.comparison_sentences import difference_sentences
 from fewest.search.answers.evidence import SHARES, Quantity
-from fewest.search.answers.verdicts import verdicts
 from fewest.search.answers.wording import WORDING
 
-__all__ = ["ERROR_NOTE", "cell", "depth_words", "print_studies_compared"]
+__all__ = ["ERROR_NOTE", "cell", "depth_words", "new_samples_cells", "print_studies_compared"]
 
 ERROR_NOTE = (
     "Brackets hold 95 % intervals on the test set. 'Fewer' and 'more' are against the first study, on the test set as "
@@ -33,7 +33,7 @@ def print_studies_compared(console: Console, comparison: Comparison) -> None:
     show(console, _answers(comparison))
     say(console, ERROR_NOTE)
     for target in comparison.targets:
-        for sentence in verdicts(target):
+        for sentence in difference_sentences(target):
             say(console, f"{sentence}.")
     for remark in comparison.remarks:
         say(console, f"Note: {remark}")
@@ -44,6 +44,12 @@ def cell(answer: ComparedAnswer, quantity: Quantity) -> str:
     finding = str(answer.findings[quantity])
     unlike = None if answer.against_first is None else answer.against_first[quantity]
     return finding if unlike is None or unlike.sure is None else f"{finding}, {unlike.range} {unlike.outcome}"
+
+
+def new_samples_cells(answer: ComparedAnswer) -> list[str]:
+    """Write the three intervals for new samples of answers over all depths; empty where none is known."""
+    cells = unseen_cells(answer.findings) if answer.depth is None else []
+    return cells if any(cells) else []
 
 
 def depth_words(depth: int | None) -> str:
@@ -72,7 +78,7 @@ def _answers(comparison: Comparison) -> Table:
             words = depth_words(answer.depth)
             cells = [cell(answer, quantity) for quantity in SHARES]
             table.add_row(accuracy, "" if words == depth else words, one_line(answer.study), *cells)
-            if answer.depth is None and any(unseen := unseen_cells(answer.findings)):
+            if unseen := new_samples_cells(answer):
                 table.add_row("", "", "  for new samples", *unseen)
             accuracy, depth = "", words
         table.add_section()

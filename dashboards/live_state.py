@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
-from fewest.search.answers.answer import TargetAnswer, answer_targets
+from fewest.search.answers.answer import TargetAnswer
 from fewest.search.answers.front import FrontPoint, pareto_front, points_of
+from fewest.search.answers.intervals import answer_targets
 from fewest.search.answers.results import collect
 from fewest.search.answers.sampling import sampling_of
 from fewest.search.forecast import networks_left, watched
@@ -240,5 +241,5 @@ class Follower:
         if n_verified and self._answered != (targets, n_verified):
             verified = read_results(connection, ours.record.study_id)
             sampling = sampling_of(ours.record.attributes["data"], verified)
-            self._answers = tuple(answer_targets(collect(verified), targets, sampling))
+            self._answers = tuple(answer_targets(collect(verified), targets, sampling=sampling))
             self._answered = (targets, n_verified)

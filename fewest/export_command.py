@@ -79,7 +79,6 @@ class Request(NamedTuple):
             RecoveryError: The network had to be trained again, and that failed.
         """
         from fewest.search.data.loading import load_for
-        from fewest.search.export.recovery import recover
 
         moved = [] if self.data_path is None else [("data.name", self.data_path)]
         config = overridden(known.config, moved)
@@ -89,11 +88,21 @@ class Request(NamedTuple):
                 f"Study '{self.name}' was made on other data than {shown(config.data.name)} holds. "
                 "Say with `--data PATH` where its data are."
             )
+        return self.recovered(known, choice, data), data, sealed
+
+    def recovered(self, known: Found, choice: Choice, data: "SearchData") -> "Recovered":
+        """Have the network again, where its study's data are loaded.
+
+        Raises:
+            RecoveryError: The network had to be trained again, and that failed.
+        """
+        from fewest.search.export.recovery import recover
+
         with storage_at(self.url) as connection:
             kept = read_kept(connection, known.study.study_id)
         artifacts = Artifacts(place_for(self.url, "artifacts", self.artifacts))
         whole, told = known.ours.data.verifies_on_whole, partial(say, err())
-        return recover(choice, config, data, kept, artifacts, told, verifies_on_whole=whole), data, sealed
+        return recover(choice, known.config, data, kept, artifacts, told, verifies_on_whole=whole)
 
 
 def _accuracy_of(target: Asked | None, known: Found, best: float | None) -> float:

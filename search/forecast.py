@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from fewest.search.answers.front import FrontPoint, levelled_off, pareto_front
+from fewest.search.answers.front import FrontPoint, pareto_front
 from fewest.search.listener import Progress
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.targets import unvalued
 from fewest.search.study.bracket import OFFSETS
+from fewest.search.study.stopping import has_levelled_off
 from fewest.storage.trials.records import TrialRecord
 
 if TYPE_CHECKING:  # Those who only watch a study do without NumPy.
@@ -176,8 +177,11 @@ def networks_left(config: StudyConfig, points: Sequence[FrontPoint], n_ended: in
     if budget.patience is None or space.architectures is not None:
         return most, most
     front = pareto_front(points)
-    before = pareto_front(point for point in points if point.trial < n_ended - budget.patience)
-    if n_ended > budget.patience and levelled_off(before, front, max_size=space.max_depth * space.max_width):
+
+    def front_before(number: int) -> list[FrontPoint]:
+        return pareto_front(point for point in points if point.trial < number)
+
+    if has_levelled_off(config, n_ended, front, front_before):
         return 0, 0
     n_since_gain = n_ended - 1 - max((point.trial for point in front), default=-1)
     return min(most, max(0, budget.patience - n_since_gain)), most

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from fewest.search.keeper import Keeper
 from fewest.search.listener import Listener, wait
 from fewest.search.settings.seeds import search_order
-from fewest.search.study.study import Ending, OpenStudy
+from fewest.search.study.stopping import Ending
+from fewest.search.study.study import OpenStudy
 from fewest.search.study.ticket import Ticket
 from fewest.search.training.interface import Engine
 from fewest.search.watch import StudyWatch

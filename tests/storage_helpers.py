@@ -10,7 +10,8 @@ from sqlalchemy import Engine as Database
 
 from fewest.storage.database.database import open_database
 from fewest.storage.database.transactions import reading
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.cohort_storage import CohortStorage
+from fewest.storage.trials.finished_trials import FinishedTrial
 from fewest.storage.trials.studies import read_studies
 
 COHORT = 16

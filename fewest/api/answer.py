@@ -1,11 +1,10 @@
 """What `fewest.search` returns: the answer to each target, the networks behind it, and the study they come from."""
 
 import math
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fewest.dashboards.console import err, say
 from fewest.dashboards.found import Found, found, storage_at
 from fewest.dashboards.text import answer_html, answer_text
 from fewest.export_command import Request
@@ -14,8 +13,6 @@ from fewest.search.answers.answer import TargetAnswer
 from fewest.search.answers.sentences import statements
 from fewest.search.answers.summary import FrontMember
 from fewest.storage.errors import MisuseError
-from fewest.storage.files.artifacts import Artifacts, read_kept
-from fewest.storage.files.places import place_for
 from fewest.storage.trials.curves import read_curves
 
 if TYPE_CHECKING:
@@ -117,15 +114,9 @@ class StudyAnswer:
             RecoveryError: It had to be trained again, and that failed.
         """
         from fewest.api.model import PreparedModel
-        from fewest.search.export.recovery import recover
 
-        known, choice = Request(self._name, self._url, target, depth, trial, None, None).chosen()
-        with storage_at(self._url) as connection:
-            kept = read_kept(connection, known.study.study_id)
-        artifacts = Artifacts(place_for(self._url, "artifacts"))
-        whole, told = known.ours.data.verifies_on_whole, partial(say, err())
-        data = self._data.data
-        network, _ = recover(choice, known.config, data, kept, artifacts, told, verifies_on_whole=whole)
+        request = Request(self._name, self._url, target, depth, trial, None, None)
+        network, _ = request.recovered(*request.chosen(), self._data.data)
         return PreparedModel(network, self._data.prepare)
 
     def predict(self, x: Any, target: float | str | None = None) -> "NDArray[np.generic]":

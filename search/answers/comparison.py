@@ -22,10 +22,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fewest.search.answers.answer import Findings, TargetAnswer, answer_target, findings_json
+from fewest.search.answers.answer import Findings, TargetAnswer, findings_json
 from fewest.search.answers.difference import Difference, difference
 from fewest.search.answers.evidence import SHARES, Quantity, Sampling
 from fewest.search.answers.front import FrontPoint
+from fewest.search.answers.intervals import answer_targets
 from fewest.search.answers.results import Results
 from fewest.search.answers.unlike import SettingRow, remarks, unlike_settings
 from fewest.search.settings.stored import OurStudy
@@ -149,20 +150,23 @@ def compare(studies: Sequence[ComparedStudy]) -> Comparison:
         settings=tuple(unlike_settings(list(known.values()))),
         remarks=tuple(remarks(known, {study.label: bool(study.results) for study in studies}, storages)),
         fronts=tuple(study.front for study in studies),
-        targets=tuple(_target(studies, target) for target in targets),
+        targets=tuple(_targets(studies, targets)),
     )
 
 
-def _target(studies: Sequence[ComparedStudy], target: float) -> ComparedTarget:
-    asked_by = [study.label for study in studies if target in study.ours.accuracies]
-    found = {
+def _targets(studies: Sequence[ComparedStudy], targets: Sequence[float]) -> Iterator[ComparedTarget]:
+    """Yield the answers to every target, lowest first."""
+    levels = {
         study.label: (
-            answer_target(study.results, target, sampling=study.sampling),
-            answer_target(study.results, target, level=99),
+            answer_targets(study.results, targets, sampling=study.sampling),
+            answer_targets(study.results, targets, level=99),
         )
         for study in studies
     }
-    return ComparedTarget(target, tuple(asked_by), tuple(_answers(found)))
+    for place, target in enumerate(targets):
+        asked_by = tuple(study.label for study in studies if target in study.ours.accuracies)
+        found = {label: (likely[place], surely[place]) for label, (likely, surely) in levels.items()}
+        yield ComparedTarget(target, asked_by, tuple(_answers(found)))
 
 
 def _answers(found: Mapping[str, tuple[TargetAnswer, TargetAnswer]]) -> Iterator[ComparedAnswer]:

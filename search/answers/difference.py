@@ -1,7 +1,7 @@
 """When two answers differ: the interval of the difference between two numbers of neurons, and how sure it is.
 
 Let N be the true answer of one study and M that of another, to the same target and required share. Their intervals
-[a, b] and [c, d] come from `answer`. Then M - N lies between c - b and d - a, and the answers differ when these two
+[a, b] and [c, d] come from `intervals`. Then M - N lies between c - b and d - a, and the answers differ when these two
 have the same sign: when the intervals share no size.
 
 Each interval errs with at most 5 %, and so does the difference, not with 10 %. Say that both true answers are N. Then
@@ -11,7 +11,7 @@ that likely, p(n) is all but q, and there the right verdict is just as unlikely.
 with 2.5 % at a size: the other one has to be right there. Two sizes make 5 %. Errors of both studies at once add less
 than 0.1 %. The same holds for the interval of M - N. `benchmarks/comparison_error.py` simulates whole verifications.
 
-Over all depths an upper end may err once for every depth that is just short of the share, as `answer` says. The
+Over all depths an upper end may err once for every depth that is just short of the share, as `intervals` says. The
 argument asks that the studies' accuracies are independent, or rise together as those from shared seeds do.
 Answers speak of one test set. Where verified networks do not train on the whole training file, they speak of one split,
 too. Studies that do not share these may differ for that reason alone; `unlike` says so.

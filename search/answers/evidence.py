@@ -1,6 +1,6 @@
 """The evidence of one size: do at least a required share of its seeds reach the target?
 
-A size's accuracies go in; z and a verdict come out. `answer` turns the verdicts of all sizes into an interval.
+A size's accuracies go in; z and a verdict come out. `intervals` turns the verdicts of all sizes into an interval.
 
 One size
 --------
@@ -169,7 +169,12 @@ def _one_sided(level: Level) -> float:
 
 
 def evidence(
-    family: Results, target: float, level: Level = 95, sampling: Sampling | None = None
+    family: Results,
+    target: float,
+    level: Level = 95,
+    sampling: Sampling | None = None,
+    *,
+    known: Mapping[Architecture, Estimate] | None = None,
 ) -> dict[Architecture, dict[Quantity, Evidence]]:
     """Judge every architecture of one depth against every share.
 
@@ -182,8 +187,9 @@ def evidence(
         level: Confidence of the intervals that the verdicts make.
         sampling: What the test set itself leaves open: the verdicts are then about new samples. None judges the
             accuracies on this test set.
+        known: The family's `estimates`, which are the same for every target; None makes them.
     """
-    known = estimates(family)
+    known = estimates(family) if known is None else known
     judged: dict[Architecture, dict[Quantity, Evidence]] = {}
     for architecture, accuracies in family.items():
         unseen = 0.0 if sampling is None else sampling.get(architecture, math.inf)

@@ -29,9 +29,10 @@ from dataclasses import asdict, dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Any
 
-from fewest.search.answers.answer import TargetAnswer, answer_target
+from fewest.search.answers.answer import TargetAnswer
 from fewest.search.answers.evidence import SHARES, Sampling
 from fewest.search.answers.front import pareto_front, points_of
+from fewest.search.answers.intervals import answer_targets
 from fewest.search.answers.results import Results, collect, trained
 from fewest.search.answers.sampling import sampling_of
 from fewest.search.settings.config import Metric, StudyConfig
@@ -245,10 +246,9 @@ def _targets(config: StudyConfig, results: Results, sampling: Sampling | None, b
     """Answer every target of a study that has a value, lowest first."""
     # Where the settings list the architectures, nothing else is asked about.
     space = config.space.search_space() if config.space.architectures is None else None
-    return [
-        replace(answer_target(results, target.accuracy, space, sampling=sampling), asked=target.asked)
-        for target in valued(config.budget.targets, best.accuracy if best else None)
-    ]
+    targets = valued(config.budget.targets, best.accuracy if best else None)
+    answers = answer_targets(results, (target.accuracy for target in targets), space, sampling=sampling)
+    return [replace(answer, asked=target.asked) for answer, target in zip(answers, targets, strict=True)]
 
 
 def _front(trials: Sequence[TrialRecord], results: Results) -> Iterator[FrontMember]:

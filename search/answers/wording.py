@@ -30,7 +30,7 @@ WORDING: Mapping[Quantity, Wording] = {
     "reliable": Wording("to be safe", "at least 90 % of seeds reach it"),
     "possible": Wording("with luck", "one seed in twenty reaches it"),
 }
-"""The words for each answer, in the order in which texts name them; `answer` defines the answers."""
+"""The words for each answer, in the order in which texts name them; `intervals` defines the answers."""
 
 
 def accuracy_words(words: str, metric: Metric) -> str:

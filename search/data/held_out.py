@@ -5,11 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.data.blocks import split_blocks
 from fewest.search.data.errors import DataError, listed
 from fewest.search.data.labels import flat_labels
 from fewest.search.data.npz import Arrays
+from fewest.search.data.samples import Blocks
 from fewest.search.data.splitting import LEAST_SAMPLES, refuse_numbers, stratified_split
 from fewest.search.settings.config import DataConfig, shown
+from fewest.search.settings.spelling import LABEL
 from fewest.storage.errors import MisuseError
 
 __all__ = ["require_no_test", "share_asked", "split_off", "with_test_part"]
@@ -34,22 +37,41 @@ def with_test_part(x: NDArray[Any], y: NDArray[Any], share: float, name: str) ->
     return Arrays(x[train], y[train], x[test], y[test], (said,) if said else ())
 
 
-def split_off(y: NDArray[Any], share: float, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the positions of the training samples and of those that are set aside; errors as for `with_test_part`."""
-    classes, counts = np.unique(y, return_counts=True)
-    rare = classes[counts < LEAST_SAMPLES]
+def split_off(
+    y: NDArray[Any], share: float, name: str, blocks: Blocks | None = None, *, of_table: bool = False
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the positions of the training samples and of those that are set aside.
+
+    Args:
+        y: Labels, as text or whole numbers, `(samples,)`.
+        share: As for `with_test_part`.
+        name: The data set's name, for errors.
+        blocks: Rows that stay together and decide how to split; None draws a share of each class.
+        of_table: Whether the labels are a table's column, for errors.
+
+    Raises:
+        DataError: A class has too few samples, or would be missing on one side.
+    """
+    classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+    rare, samples = classes[counts < LEAST_SAMPLES], "rows" if of_table else "samples"
     if len(rare):
-        refuse_numbers(y, classes, name)
+        if not of_table:
+            refuse_numbers(y, classes, name)
+        is_odd = of_table and len(classes) > len(y) / 4
+        hint = (" Is the column one of classes? ", LABEL, " names another.") if is_odd else ()
         raise DataError(
-            f"Every class of {name} must have at least {LEAST_SAMPLES} samples, one each to train, validate and test; "
-            f"too few have {listed([str(label) for label in rare[:5]], 4)}{' and others' * (len(rare) > 5)}."
+            f"Every class of {name} must have at least {LEAST_SAMPLES} {samples}, one each to train, validate and "
+            f"test; too few have {listed(list(map(str, rare)), 4)}.",
+            *hint,
         )
+    if blocks is not None:
+        return split_blocks(blocks, codes, classes, share, seed=0, part="test", then=2, name=name)
     n_test = max(round(len(y) * share), len(classes))
     if len(y) - n_test < 2 * len(classes):
         raise DataError(
-            f"{name} must have more samples for {len(classes):,} classes, got {len(y):,}; a smaller test share helps."
+            f"{name} must have more {samples} for {len(classes):,} classes, got {len(y):,}; a smaller test share helps."
         )
-    return stratified_split(y, n_test, seed=0)
+    return stratified_split(codes, n_test, seed=0)
 
 
 def share_asked(choice: DataConfig, name: str) -> float:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fewest.search.data.blocks import read_blocks, split_blocks, words_of
+from fewest.search.data.blocks import read_blocks, words_of
 from fewest.search.data.columns import Part, as_inputs, odd_type, read_columns, require_columns
 from fewest.search.data.errors import DataError, listed, one_line, reason
+from fewest.search.data.held_out import split_off
 from fewest.search.data.labels import LARGEST_LABEL
 from fewest.search.data.npz import Arrays
-from fewest.search.data.samples import Blocks, TableInputs
+from fewest.search.data.samples import TableInputs
 from fewest.search.data.sampling import require_table_fits, sample_of
-from fewest.search.data.splitting import LEAST_SAMPLES, stratified_split
 from fewest.search.data.tables import NUMBER, Table, is_table, read_table
 from fewest.search.data.text_columns import release_memory, with_numbers
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
@@ -91,7 +91,7 @@ def labelled(
         columns, labels = _parted(test_table.frame, label, choice, test_name)
         test, y_test = Part(columns, None, test_name), _as_labels(labels, label, test_name, like=y_train)
     else:
-        kept, held_out = _split(y_train, float(choice.test), name, blocks)
+        kept, held_out = split_off(y_train, float(choice.test), name, blocks, of_table=True)
         train, test = train._replace(rows=kept), Part(dict(train.columns), held_out, name)
         y_train, y_test = y_train[kept], y_train[held_out]
         blocks = blocks and blocks.of(kept)
@@ -227,29 +227,6 @@ def _test_table(path: Path, training: Path) -> Table:
     if path.samefile(training):
         raise DataError(f"The test rows must be others than the training rows, got {shown(str(path))} for both.")
     return read_table(path)
-
-
-def _split(
-    y: NDArray[Any], share: float, name: str, blocks: Blocks | None
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
-    rare = classes[counts < LEAST_SAMPLES]
-    if len(rare):
-        words = listed([str(label) for label in rare], 4)
-        hint = (" Is the column one of classes? ", LABEL, " names another.") if len(classes) > len(y) / 4 else ()
-        raise DataError(
-            f"Every class of {name} must have at least {LEAST_SAMPLES} rows, one each to train, validate and test; "
-            f"too few have {words}.",
-            *hint,
-        )
-    if blocks is not None:
-        return split_blocks(blocks, codes, classes, share, seed=0, part="test", then=2, name=name)
-    n_test = max(round(len(y) * share), len(classes))
-    if len(y) - n_test < 2 * len(classes):
-        raise DataError(
-            f"{name} must have more rows for {len(classes)} classes, got {len(y):,}; a smaller test share helps."
-        )
-    return stratified_split(codes, n_test, seed=0)
 
 
 def _classes(y: NDArray[Any]) -> str:

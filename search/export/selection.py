@@ -7,8 +7,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fewest.search.answers.answer import Answer, answer_target
+from fewest.search.answers.answer import Answer
 from fewest.search.answers.front import pareto_front, points_of, smallest_reaching
+from fewest.search.answers.intervals import answer_target
 from fewest.search.answers.results import best_seeds, collect
 from fewest.search.answers.wording import plural
 from fewest.search.settings.config import StudyConfig

@@ -99,7 +99,7 @@ class Best(BaseModel):
     """What relative targets are relative to; stored once, when the search has ended.
 
     Attributes:
-        accuracy: The best that the study's networks can do, in 0..1: `targets.level` of the seeds' test accuracies.
+        accuracy: The best that the study's networks can do, in 0..1: `mean_rounded_down` of the seeds' test accuracies.
         widths: Hidden widths of the most accurate network on the front, which these seeds trained anew.
         seeds: Number of these seeds, without those that failed to train.
     """

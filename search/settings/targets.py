@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeAlias
 
-__all__ = ["Asked", "Target", "in_order", "level", "parsed", "unvalued", "valued"]
+__all__ = ["Asked", "Target", "in_order", "mean_rounded_down", "parsed", "unvalued", "valued"]
 
 Asked: TypeAlias = float | str
 """A target as a study's settings have it: an accuracy in 0..1, "best", or "best - 0.01"."""
@@ -94,12 +94,12 @@ def unvalued(targets: Iterable[Asked], best: float | None) -> tuple[str, ...]:
     return tuple(asked for asked in in_order(targets) if isinstance(asked, str) and best is None)
 
 
-def level(accuracies: Iterable[float]) -> float:
+def mean_rounded_down(accuracies: Iterable[float]) -> float:
     """Return the best that accuracies of one architecture stand for: their mean, rounded down to four decimals.
 
     Rounded up, the best of networks that all reach 0.99999 would be a 1 that none reaches.
 
-    >>> level([0.9712, 0.9713, 0.9717])
+    >>> mean_rounded_down([0.9712, 0.9713, 0.9717])
     0.9714
     """
     known = [*accuracies]

@@ -13,13 +13,12 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection
 
-from fewest.search.answers.front import levelled_off
 from fewest.search.data.samples import SearchData
 from fewest.search.listener import SearchInterruptedError
 from fewest.search.settings.config import StudyConfig
@@ -37,6 +36,7 @@ from fewest.search.study.history import History
 from fewest.search.study.pace import Pace
 from fewest.search.study.request import is_whole, requested_architecture
 from fewest.search.study.sampler import FrontSampler, propose
+from fewest.search.study.stopping import Ending, StoppingRule
 from fewest.search.study.ticket import Ticket, facts_of, finished_trial, network_of, template_of
 from fewest.search.training.checkpoints import CohortCheckpoints
 from fewest.search.training.outcome import Outcome
@@ -46,8 +46,9 @@ from fewest.storage.database.transactions import reading
 from fewest.storage.errors import FewestError, StorageError, StudyGoneError
 from fewest.storage.files.artifacts import Artifacts, KeptFile, read_kept
 from fewest.storage.files.places import Place
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial, Request
+from fewest.storage.trials.cohort_storage import CohortStorage, Request
 from fewest.storage.trials.curves import read_curves, write_curves
+from fewest.storage.trials.finished_trials import FinishedTrial
 from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.records import CurvePoint, TrialRecord, VerifiedNetwork
 from fewest.storage.trials.remarks import Notes, write_remarks
@@ -55,11 +56,7 @@ from fewest.storage.trials.results import read_results, write_results
 from fewest.storage.trials.sharing import sharing_warning
 from fewest.storage.trials.studies import read_name, read_study, read_trials
 
-__all__ = ["Ending", "OpenStudy"]
-
-Ending: TypeAlias = Literal["trials", "timeout", "plateau", "space", "bracket"]
-"""The reason for a search's end: a budget is spent, the front no longer improves, an answer is wanted and every
-architecture has a trial, or only the bracket was wanted."""
+__all__ = ["OpenStudy"]
 
 LOOK_SECONDS = 1.0
 """Least seconds between two looks for trials with a dead worker: each look takes a transaction of its own."""
@@ -113,6 +110,7 @@ class OpenStudy:
         self._looked_at = float("-inf")
         self._leases = Leases(self._database, lease_seconds=pace.lease_seconds)
         self.history = History(self._database, self._study_id, config.space.search_space())
+        self._stopping = StoppingRule(config, self.history)
 
     def __enter__(self) -> Self:
         """Start the heartbeat that keeps other workers from this one's trials."""
@@ -184,7 +182,7 @@ class OpenStudy:
         """
         while True:
             self._refresh()
-            if self._is_timeout_spent():
+            if self._stopping.is_timeout_spent():
                 self._return_orphans()
                 return []
             waiting = [trial.cohort for trial in self.history.unfinished if trial.state == "waiting"]
@@ -193,7 +191,7 @@ class OpenStudy:
             elif waiting:
                 n_first = min(n, waiting.count(waiting[0]))
                 tickets = self._tickets(self._storage.claim_waiting(self._study_id, n_first, leases=self._leases))
-            elif not self._has_levelled_off() and self._n_new(n) > 0 and (beyond_bracket or self._untried()):
+            elif not self._stopping.takes_no_more() and (beyond_bracket or self._untried()):
                 tickets = self._create_trials(n, beyond_bracket)
             else:
                 return []
@@ -207,18 +205,12 @@ class OpenStudy:
 
     def ending(self) -> Ending:
         """Say why the study has no trials left to give out."""
-        if self._is_timeout_spent():
-            return "timeout"
-        if len(self.history.ended) >= self.config.n_trials:
-            return "trials"
-        if self._has_levelled_off():
-            return "plateau"
-        return "bracket" if self._n_new(1) else "space"
+        return self._stopping.ending()
 
     def is_searched(self) -> bool:
         """Say whether the search is over, for this worker and all others."""
         self._refresh()
-        return self._search_has_ended()
+        return self._stopping.has_ended()
 
     def bracketed(self) -> dict[Architecture, float | None] | None:
         """Return the validation accuracies of ladder and bracket; None as long as any of their trials has not ended.
@@ -296,7 +288,7 @@ class OpenStudy:
         It has to once the search has ended, where targets are relative to the best and it is not stored yet.
         """
         best = self._best()
-        waits = unvalued(self.config.budget.targets, best.accuracy if best else None) and self._search_has_ended()
+        waits = unvalued(self.config.budget.targets, best.accuracy if best else None) and self._stopping.has_ended()
         return self.history.architectures()[-1] if waits and self.history.front else None
 
     def keep_best(self, best: Best) -> None:
@@ -372,24 +364,6 @@ class OpenStudy:
         name = f"study-{self._study_id}-{key}"
         return CohortCheckpoints(self._checkpoints, name, networks, fence, due=self._pace.checkpoint_due)
 
-    def _is_timeout_spent(self) -> bool:
-        timeout = self.config.budget.timeout
-        return timeout is not None and self.history.seconds >= timeout
-
-    def _has_levelled_off(self) -> bool:
-        """Say whether the search has stopped improving the front, by the trials in `history`."""
-        patience, space, n_ended = self.config.budget.patience, self.config.space, len(self.history.ended)
-        if patience is None or n_ended <= patience or space.architectures is not None:
-            return False
-        largest = space.max_width * space.max_depth
-        return levelled_off(self.history.front_before(n_ended - patience), self.history.front, max_size=largest)
-
-    def _search_has_ended(self) -> bool:
-        """Say whether the search has nothing left to train, by the trials in `history`."""
-        if self._is_timeout_spent():
-            return True
-        return not self.history.unfinished and (self._n_new(1) == 0 or self._has_levelled_off())
-
     def _best(self) -> Best | None:
         """Read what relative targets are relative to; None where there are none, or it is not known yet."""
         if not unvalued(self.config.budget.targets, None):
@@ -443,14 +417,6 @@ class OpenStudy:
         held = self._leases.held()
         return any(trial.state == "running" and trial.trial_id not in held for trial in self.history.unfinished)
 
-    def _n_new(self, n: int) -> int:
-        """Limit `n` to the number of new trials that the study may have."""
-        left = self.config.n_trials - self.history.n_trials
-        if self.config.budget.goal == "answer":  # More seeds of an architecture are verification's work.
-            left = min(left, self.config.space.search_space().n_architectures() - len(self.history.tried))
-        # A cohort at most doubles the study, so that sampler and pruning rule soon have trials to learn from.
-        return max(0, min(n, self.history.n_trials, left))
-
     def _create_trials(self, n: int, beyond_bracket: bool) -> list[Ticket]:
         """Create running trials in a transaction that excludes other creators, so that no two propose the same."""
         networks: list[Network] = []
@@ -461,7 +427,7 @@ class OpenStudy:
             if n_trials != self.history.n_trials:
                 self.history.refresh(connection)
                 self.history.n_trials = n_trials  # Lower where somebody has deleted the last ones.
-            networks[:] = self._proposed(self._n_new(n), beyond_bracket)
+            networks[:] = self._proposed(self._stopping.n_new(n), beyond_bracket)
             return [
                 template_of(network, space, {"cohort": n_trials, **facts_of(network, self.data)})
                 for network in networks

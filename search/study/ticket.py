@@ -16,7 +16,7 @@ from fewest.search.settings.space import (
 )
 from fewest.search.study.sampler import distributions
 from fewest.search.training.outcome import Outcome
-from fewest.storage.trials.cohort_storage import FinishedTrial
+from fewest.storage.trials.finished_trials import FinishedTrial
 
 __all__ = ["Ticket", "facts_of", "finished_trial", "network_of", "template_of"]
 

@@ -24,8 +24,8 @@ from statistics import NormalDist
 
 from scipy.optimize import isotonic_regression
 
-from fewest.search.answers.answer import interval_ends, verdicts_by_size
 from fewest.search.answers.evidence import CAP, FEWEST_SEEDS, SHARES, Evidence, Quantity, bound, evidence
+from fewest.search.answers.intervals import interval_ends, verdicts_by_size
 from fewest.search.answers.results import Results, by_depth
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
 from fewest.search.verification.shapes import crossing_shape, shape_of_size
@@ -43,7 +43,7 @@ class Rule:
 
     Attributes:
         look: Seeds that an architecture gets at a time. Fewer than four mean more looks than the bound allows for.
-        cap: Most seeds that an architecture gets. Beyond `answers.CAP` looks are at its doublings, as `bound`
+        cap: Most seeds that an architecture gets. Beyond `evidence.CAP` looks are at its doublings, as `bound`
             wants.
         least_chance: An open architecture gets more seeds while they settle it with at least this chance.
     """

@@ -11,8 +11,9 @@ All functions are pure. The challenge is a test like any other of `answers.evide
 
 from collections.abc import Iterable, Sequence
 
-from fewest.search.answers.answer import Answer, answer_target
+from fewest.search.answers.answer import Answer
 from fewest.search.answers.evidence import SHARES, evidence
+from fewest.search.answers.intervals import answer_target
 from fewest.search.answers.results import Results, by_depth
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
 from fewest.search.verification.allocation import (
@@ -48,9 +49,9 @@ def seeds_for_answers(
         Networks of at most one hidden layer while those need any, then deeper ones. Empty when the answers stand.
     """
     wanted = sorted(set(targets))
-    shallow = {architecture: () for architecture in candidates(found, wanted, space) if len(architecture) <= 1}
+    shallow = candidates([trial for trial in found if len(trial[0]) <= 1], wanted, space)
     known = {architecture: seeds for architecture, seeds in results.items() if len(architecture) <= 1}
-    plan = next_seeds({**shallow, **known}, wanted, space, rule)
+    plan = next_seeds({**dict.fromkeys(shallow, ()), **known}, wanted, space, rule)
     if plan or not deeper:
         return plan
     for depth in range(2, space.max_depth + 1):

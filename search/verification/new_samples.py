@@ -12,8 +12,9 @@ import math
 from collections.abc import Iterable
 from statistics import NormalDist, pstdev
 
-from fewest.search.answers.answer import Answer, answer_target
+from fewest.search.answers.answer import Answer
 from fewest.search.answers.evidence import FEWEST_SEEDS, SHARES, Sampling, bound
+from fewest.search.answers.intervals import answer_target
 from fewest.search.answers.results import Results, trained
 from fewest.search.settings.space import Architecture, SearchSpace
 from fewest.search.verification.allocation import Rule, crossing_width, to_next_look

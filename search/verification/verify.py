@@ -12,7 +12,7 @@ order out (`docs/measurements/verification.md`). All then share one order, since
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from fewest.search.answers.results import collect, trained
+from fewest.search.answers.results import Results, collect, trained
 from fewest.search.answers.sampling import sampling_variances
 from fewest.search.data.samples import SealedTest
 from fewest.search.keeper import Keeper
@@ -21,7 +21,7 @@ from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.seeds import SampleOrder, verification_order, verification_seed
 from fewest.search.settings.space import Architecture, Network
 from fewest.search.settings.stored import Best
-from fewest.search.settings.targets import level
+from fewest.search.settings.targets import mean_rounded_down
 from fewest.search.study.history import finished_curves
 from fewest.search.study.pruning import expected_final
 from fewest.search.study.study import OpenStudy
@@ -37,8 +37,6 @@ from fewest.search.watch import save_or_stop
 from fewest.storage.trials.records import VerifiedNetwork
 
 __all__ = ["verify", "verify_bracket"]
-
-Accuracies = dict[Architecture, list[float]]
 
 SEEDS_OF_BEST = 8
 """Seeds that say what the best is: their mean's error is a third of a seed's (docs/decisions/0038)."""
@@ -113,7 +111,7 @@ def verify_bracket(
 
 def _train_cohort(
     plan: Mapping[Architecture, int],
-    results: Accuracies,
+    results: Results,
     study: OpenStudy,
     engine: Engine,
     sealed: SealedTest,
@@ -147,7 +145,7 @@ def _train_cohort(
     listener.on_cohort()
 
 
-def _seeds_of_best(study: OpenStudy, results: Accuracies) -> dict[Architecture, int]:
+def _seeds_of_best(study: OpenStudy, results: Results) -> dict[Architecture, int]:
     """Return the seeds still to train before the best is known; once they are there, store what it is.
 
     If every one of them failed to train, nothing is stored: relative targets stay without a value.
@@ -159,7 +157,7 @@ def _seeds_of_best(study: OpenStudy, results: Accuracies) -> dict[Architecture, 
     if len(accuracies) < n:
         return {widths: n - len(accuracies)}
     if known := trained(accuracies):
-        study.keep_best(Best(accuracy=level(known), widths=list(widths), seeds=len(known)))
+        study.keep_best(Best(accuracy=mean_rounded_down(known), widths=list(widths), seeds=len(known)))
     return {}
 
 
@@ -193,7 +191,7 @@ def _plan(
         return {listed: cap - n for listed, n in done.items() if n < cap}
     rule, trials = Rule(cap=cap, look=min(Rule.look, cap)), found()
     if config.budget.goal == "depths" and not bracket:
-        first: Accuracies = {architecture: [] for architecture in candidates(trials, targets, space)}
+        first: Results = {architecture: [] for architecture in candidates(trials, targets, space)}
         plan = next_seeds({**first, **results}, targets, space, rule)
     else:
         plan = seeds_for_answers(trials, results, targets, space, rule, deeper=deeper)
@@ -218,7 +216,7 @@ def _found(study: OpenStudy) -> Found:
 
 
 def _cohorts(
-    plan: Mapping[Architecture, int], done: Accuracies, config: StudyConfig, n: int
+    plan: Mapping[Architecture, int], done: Results, config: StudyConfig, n: int
 ) -> Iterator[tuple[SampleOrder, list[Network]]]:
     """Group the planned networks into cohorts of at most `n` that share an order of the training samples."""
     by_order: dict[int, list[Network]] = {}

@@ -12,16 +12,10 @@ import functools
 import weakref
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
-from optuna.distributions import (
-    BaseDistribution,
-    check_distribution_compatibility,
-    json_to_distribution,
-)
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
@@ -34,29 +28,22 @@ from fewest.storage.database import optuna_private
 from fewest.storage.database.database import is_writable, open_database
 from fewest.storage.database.dialects import dialect_of
 from fewest.storage.database.driver_errors import clear_errors
-from fewest.storage.database.sql import insert_new, upsert
+from fewest.storage.database.sql import insert_new
 from fewest.storage.database.tables import leases as leases_table
 from fewest.storage.database.transactions import reading, write
 from fewest.storage.trials import rows as rows_of
 from fewest.storage.trials.curves import insert_curves
+from fewest.storage.trials.fences import lost_trials
+from fewest.storage.trials.finished_trials import FinishedTrial, finish, require_finished, write_attributes
 from fewest.storage.trials.frozen import read_frozen_trials
-from fewest.storage.trials.leases import Leases, lost_trials
+from fewest.storage.trials.leases import Leases
+from fewest.storage.trials.new_trials import Distributions, NewTrial, insert_trials, last_trial
 from fewest.storage.trials.records import CurvePoint
 
-__all__ = ["CohortStorage", "FinishedTrial", "Request", "optuna_storage"]
+__all__ = ["CohortStorage", "Request", "optuna_storage"]
 
-(
-    _studies,
-    _directions,
-    _study_user_attributes,
-    _study_system_attributes,
-    _trials,
-    _params,
-    _values,
-    _user_attributes,
-    _system_attributes,
-    _intermediate_values,
-) = optuna_private.tables()
+_tables = optuna_private.tables()
+_studies, _trials = _tables.studies, _tables.trials
 
 Templates: TypeAlias = Sequence[FrozenTrial | None]
 
@@ -68,18 +55,6 @@ class Request(NamedTuple):
     """Parameters that the trial has, by name."""
     fixed: Mapping[str, Any]
     """Values that `study.enqueue_trial` fixed for parameters that it may not have yet."""
-
-
-class FinishedTrial(NamedTuple):
-    """The end of a trial."""
-
-    trial_id: int
-    state: TrialState
-    """COMPLETE, PRUNED or FAIL."""
-    values: Sequence[float] | None = None
-    """One value for each objective, none NaN; of complete trials only."""
-    attributes: Mapping[str, Any] = {}
-    """User attributes to set with it: JSON values by key."""
 
 
 def _clearly(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,7 +103,7 @@ class CohortStorage(RDBStorage):
         self.heartbeat_stale_trial_callback = None
         self.failed_trial_callback = None
         self.scoped_session = scoped_session(sessionmaker(bind=self.engine))
-        self._distributions: dict[tuple[int, str], BaseDistribution] = {}
+        self._distributions: Distributions = {}
         # Drivers warn of connections that nobody closed.
         weakref.finalize(self, self.engine.dispose)
 
@@ -223,13 +198,14 @@ class CohortStorage(RDBStorage):
             if study_id is None:
                 raise DuplicatedStudyError(f"There is a study {name!r} already.")
             named_metrics = {optuna_private.METRIC_NAMES: list(metric_names)}
+            objectives = [{"objective": n, "direction": direction} for n, direction in enumerate(directions)]
             for table, rows in (
-                (_directions, [{"objective": n, "direction": direction} for n, direction in enumerate(directions)]),
-                (_study_user_attributes, rows_of.described(attributes)),
-                (_study_system_attributes, rows_of.described(named_metrics)),
+                (_tables.directions, objectives),
+                (_tables.study_user_attributes, rows_of.described(attributes)),
+                (_tables.study_system_attributes, rows_of.described(named_metrics)),
             ):
                 connection.execute(sa.insert(table), [{"study_id": study_id, **row} for row in rows])
-            self._insert_trials(connection, study_id, templates, 0, -1)
+            insert_trials(connection, study_id, templates, self._distributions)
             return int(study_id)
 
         study_id = write(self.engine, work, idempotent=False)
@@ -260,7 +236,7 @@ class CohortStorage(RDBStorage):
             KeyError: The study does not exist.
             ValueError: A parameter's distribution is incompatible with its distribution elsewhere in the study.
         """
-        return [trial_id for trial_id, _, _ in self._create_in_transaction(study_id, templates, leases)]
+        return [trial.trial_id for trial in self._create_in_transaction(study_id, templates, leases)]
 
     def claim_waiting(self, study_id: int, n_trials: int, *, leases: Leases | None = None) -> list[int]:
         """Start waiting trials, oldest first; each is handed to one caller only.
@@ -328,18 +304,15 @@ class CohortStorage(RDBStorage):
     def requests(self, trial_ids: Sequence[int]) -> dict[int, Request]:
         """Read the requests of trials, by trial id; text that is not JSON is kept as it is."""
         asked = {trial_id: Request({}, {}) for trial_id in trial_ids}
+        params, attributes = _tables.params.c, _tables.system_attributes.c
+        has = sa.select(params.trial_id, params.param_name, params.param_value, params.distribution_json)
+        fixes = sa.select(attributes.trial_id, attributes.value_json).where(
+            attributes.trial_id.in_(asked), attributes.key == optuna_private.FIXED_PARAMS
+        )
         with reading(self.engine) as connection:
-            for trial_id, name, value, distribution in connection.execute(
-                sa.select(
-                    _params.c.trial_id, _params.c.param_name, _params.c.param_value, _params.c.distribution_json
-                ).where(_params.c.trial_id.in_(asked))
-            ):
+            for trial_id, name, value, distribution in connection.execute(has.where(params.trial_id.in_(asked))):
                 asked[trial_id].parameters[name] = rows_of.external(value, distribution)  # type: ignore[index]
-            for trial_id, text in connection.execute(
-                sa.select(_system_attributes.c.trial_id, _system_attributes.c.value_json).where(
-                    _system_attributes.c.trial_id.in_(asked), _system_attributes.c.key == optuna_private.FIXED_PARAMS
-                )
-            ):
+            for trial_id, text in connection.execute(fixes):
                 asked[trial_id] = asked[trial_id]._replace(fixed=rows_of.fixed(text))
         return asked
 
@@ -368,8 +341,7 @@ class CohortStorage(RDBStorage):
                 lost |= self._ended(connection, attributes)
             kept = {trial_id: values for trial_id, values in attributes.items() if trial_id not in lost}
             self._require_unfinished(connection, kept)
-            rows = [row for trial_id, values in kept.items() for row in rows_of.attribute_rows(trial_id, values)]
-            _upsert_attributes(connection, _user_attributes, rows)
+            write_attributes(connection, kept)
             return lost
 
         return write(self.engine, work) if any(attributes.values()) else frozenset()
@@ -395,12 +367,12 @@ class CohortStorage(RDBStorage):
             ValueError: A value is NaN, or a trial that is not complete has values.
         """
         for trial in finished:
-            _check_finished(trial)
+            require_finished(trial)
         fences = None if leases is None else leases.fences()
 
         def work(connection: Connection) -> frozenset[int]:
             refused = insert_curves(connection, points, fences) if points else frozenset()
-            return refused | self._finish(connection, finished, fences)
+            return refused | finish(connection, finished, fences)
 
         refused = write(self.engine, work) if finished or points else frozenset()
         dialect_of(self.engine).fold_log(self.engine)
@@ -413,102 +385,26 @@ class CohortStorage(RDBStorage):
         study_id: int,
         templates: Templates | Callable[[Connection, int], Templates],
         leases: Leases | None,
-    ) -> list[tuple[int, int, datetime | None]]:
-        """Create trials.
+    ) -> list[NewTrial]:
 
-        Returns:
-            The id, the number, and the start in naive UTC of each trial.
-        """
-
-        def work(connection: Connection) -> tuple[list[tuple[int, int, datetime | None]], dict[int, int]]:
+        def work(connection: Connection) -> tuple[list[NewTrial], dict[int, int]]:
             # Numbers are counted, so no other process may create trials in this study meanwhile.
             study = sa.select(_studies.c.study_id).where(_studies.c.study_id == study_id).with_for_update()
             if connection.scalar(study) is None:
                 raise KeyError(f"There is no study of id {study_id}.")
-            n_trials, last_id = _last(connection, study_id)
+            n_trials, last_id = last_trial(connection, study_id)
             wanted = templates(connection, n_trials) if callable(templates) else templates
             if not wanted:
                 return [], {}
-            created = self._insert_trials(connection, study_id, wanted, n_trials, last_id)
-            ids = [trial_id for trial_id, _, _ in created]
-            return created, {} if leases is None else leases.insert(connection, _running(ids, wanted))
+            created = insert_trials(
+                connection, study_id, wanted, self._distributions, n_trials=n_trials, last_id=last_id
+            )
+            return created, {} if leases is None else leases.insert(connection, _running(created, wanted))
 
         created, fences = write(self.engine, work, idempotent=False)
         if leases is not None:
             leases.note(fences)
         return created
-
-    def _insert_trials(
-        self,
-        connection: Connection,
-        study_id: int,
-        templates: Sequence[FrozenTrial | None],
-        n_trials: int,
-        last_id: int,
-    ) -> list[tuple[int, int, datetime | None]]:
-        """Write new trials into a study that has `n_trials`; `last_id` is the id of its last one."""
-        if not templates:
-            return []
-        rows = [rows_of.trial_row(study_id, n_trials + i, template) for i, template in enumerate(templates)]
-        connection.execute(sa.insert(_trials), rows)
-        created = connection.execute(
-            sa.select(_trials.c.trial_id, _trials.c.number)
-            .where(_trials.c.study_id == study_id, _trials.c.trial_id > last_id)
-            .order_by(_trials.c.number)
-        ).all()
-        self._fill(connection, study_id, dict(zip([trial_id for trial_id, _ in created], templates, strict=True)))
-        return [
-            (trial_id, number, row["datetime_start"]) for (trial_id, number), row in zip(created, rows, strict=True)
-        ]
-
-    def _fill(self, connection: Connection, study_id: int, templates: Mapping[int, FrozenTrial | None]) -> None:
-        """Write the values and attributes of new trials' templates."""
-        params: list[rows_of.Row] = []
-        values: list[rows_of.Row] = []
-        user_attributes: list[rows_of.Row] = []
-        system_attributes: list[rows_of.Row] = []
-        intermediate_values: list[rows_of.Row] = []
-        for trial_id, template in templates.items():
-            if template is None:
-                continue
-            for name, value in template.params.items():
-                distribution = template.distributions[name]
-                self._check_distribution(connection, study_id, name, distribution)
-                params.append(rows_of.param_row(trial_id, name, value, distribution))
-            values += rows_of.value_rows(trial_id, template.values or ())
-            user_attributes += rows_of.attribute_rows(trial_id, template.user_attrs)
-            system_attributes += rows_of.attribute_rows(trial_id, template.system_attrs)
-            intermediate_values += rows_of.intermediate_rows(trial_id, template.intermediate_values)
-        for table, rows in (
-            (_params, params),
-            (_values, values),
-            (_user_attributes, user_attributes),
-            (_system_attributes, system_attributes),
-            (_intermediate_values, intermediate_values),
-        ):
-            if rows:
-                connection.execute(sa.insert(table), rows)
-
-    def _check_distribution(
-        self, connection: Connection, study_id: int, name: str, distribution: BaseDistribution
-    ) -> None:
-        """Require that a parameter keeps its kind in a study, failed trials aside; read once for each parameter."""
-        known = self._distributions.get((study_id, name))
-        if known is None:
-            stored = connection.scalar(
-                sa.select(_params.c.distribution_json)
-                .join(_trials, _trials.c.trial_id == _params.c.trial_id)
-                .where(
-                    _trials.c.study_id == study_id,
-                    _params.c.param_name == name,
-                    _trials.c.state != TrialState.FAIL,  # It may have failed for this very parameter.
-                )
-                .limit(1)
-            )
-            known = distribution if stored is None else json_to_distribution(stored)
-            if stored is not None:
-                self._distributions[study_id, name] = known
-        check_distribution_compatibility(known, distribution)
 
     def _ended(self, connection: Connection, trial_ids: Mapping[int, Any]) -> frozenset[int]:
         """Return the ids of the trials that have ended."""
@@ -530,42 +426,6 @@ class CohortStorage(RDBStorage):
         for trial_id, state in rows:
             self.check_trial_is_updatable(trial_id, state)
 
-    def _finish(
-        self, connection: Connection, finished: Sequence[FinishedTrial], fences: Mapping[int, int] | None
-    ) -> frozenset[int]:
-        asked = {trial.trial_id for trial in finished}
-        lost = lost_trials(connection, asked, fences)
-        open_trials = set(
-            connection.scalars(
-                sa.select(_trials.c.trial_id)
-                .where(
-                    _trials.c.trial_id.in_(asked - lost),
-                    _trials.c.state.in_([TrialState.RUNNING, TrialState.WAITING]),
-                )
-                .order_by(_trials.c.trial_id)
-                .with_for_update()
-            )
-        )
-        connection.execute(sa.delete(leases_table).where(leases_table.c.trial_id.in_(asked - lost)))
-        ending = [trial for trial in finished if trial.trial_id in open_trials]
-        if not ending:
-            return frozenset(asked)
-        values = [row for trial in ending for row in rows_of.value_rows(trial.trial_id, trial.values or ())]
-        if values:
-            connection.execute(upsert(connection, _values, ("trial_id", "objective")), values)
-        _upsert_attributes(
-            connection,
-            _user_attributes,
-            [row for trial in ending for row in rows_of.attribute_rows(trial.trial_id, trial.attributes)],
-        )
-        connection.execute(
-            sa.update(_trials)
-            .where(_trials.c.trial_id == sa.bindparam("ended"))
-            .values(state=sa.bindparam("new_state"), datetime_complete=rows_of.now()),
-            [{"ended": trial.trial_id, "new_state": trial.state} for trial in ending],
-        )
-        return frozenset(asked - open_trials)
-
     @contextmanager
     def _write_lock(self) -> Iterator[None]:
         """Let the next session of this thread hold SQLite's write lock from its start."""
@@ -577,36 +437,12 @@ class CohortStorage(RDBStorage):
         yield
 
 
-def _last(connection: Connection, study_id: int) -> tuple[int, int]:
-    """Return a study's number of trials, and the id of its last one, -1 for none.
-
-    A trial's number is the count of trials before it, so the last trial's number makes counting unnecessary.
-    """
-    own = sa.select(_trials.c.number, _trials.c.trial_id).where(_trials.c.study_id == study_id)
-    last = connection.execute(own.order_by(_trials.c.trial_id.desc()).limit(1)).one_or_none()
-    return (0, -1) if last is None else (last.number + 1, last.trial_id)
-
-
-def _running(trial_ids: Sequence[int], templates: Sequence[FrozenTrial | None]) -> list[int]:
+def _running(created: Sequence[NewTrial], templates: Templates) -> list[int]:
     return [
-        trial_id
-        for trial_id, template in zip(trial_ids, templates, strict=True)
+        trial.trial_id
+        for trial, template in zip(created, templates, strict=True)
         if template is None or template.state == TrialState.RUNNING
     ]
-
-
-def _upsert_attributes(connection: Connection, table: sa.Table, rows: Sequence[rows_of.Row]) -> None:
-    if rows:
-        connection.execute(upsert(connection, table, ("trial_id", "key")), rows)
-
-
-def _check_finished(trial: FinishedTrial) -> None:
-    if not trial.state.is_finished():
-        raise ValueError(f"A finished trial must be complete, pruned or failed, got {trial.state.name}.")
-    if (trial.values is not None) != (trial.state == TrialState.COMPLETE):
-        raise ValueError(f"A trial has values if and only if it is complete, got {trial!r}.")
-    if any(value != value for value in trial.values or ()):
-        raise ValueError(f"A trial's values must be numbers, got {trial!r}.")
 
 
 def optuna_storage(url: str = DEFAULT_URL, *, create: bool = True) -> "CohortStorage":

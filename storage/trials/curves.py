@@ -13,7 +13,7 @@ from sqlalchemy import Engine as Database
 from fewest.storage.database.sql import from_null, has_table, nan_to_null, upsert
 from fewest.storage.database.tables import curves, trials
 from fewest.storage.database.transactions import reading, write
-from fewest.storage.trials.leases import lost_trials
+from fewest.storage.trials.fences import lost_trials
 from fewest.storage.trials.records import CurvePoint
 
 __all__ = ["read_curves", "read_curves_of", "write_curves"]

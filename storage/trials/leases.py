@@ -6,7 +6,7 @@ rises whenever the trial changes hands. No clocks are compared between machines.
 A worker counts as gone when its count has not changed for `lease_seconds` by the observer's monotonic clock *and* for
 several of the observer's own heartbeats. So a database that is slow or locked for everybody extends every lease. On
 the observer's own host the process table decides instead. A worker learns at its next heartbeat that it lost a trial.
-The database refuses its later writes under the old fence, within the same transaction.
+The database refuses its later writes under the old fence, within the same transaction (`fences`).
 
 One assumption: while an observer manages `BEATS_PER_LEASE` heartbeats over at least `lease_seconds`, a living worker
 on another host manages one. If that fails, a living worker loses trials; still, neither it nor the new owner
@@ -39,7 +39,7 @@ from fewest.storage.database.transactions import reading, write
 from fewest.storage.trials.processes import Process, ProcessState, state_of, this_process
 from fewest.storage.trials.silence import Sighting, is_gone, observe
 
-__all__ = ["LEASE_SECONDS", "Leases", "lost_trials"]
+__all__ = ["LEASE_SECONDS", "Leases"]
 
 LEASE_SECONDS = 30.0
 """Seconds that a worker on another host may be silent."""
@@ -407,23 +407,6 @@ class Leases:
         if trial.process == self._process:
             return "running" if trial.worker_id in _living else "gone"
         return state_of(trial.process)
-
-
-def lost_trials(connection: Connection, trial_ids: Iterable[int], fences: Mapping[int, int] | None) -> frozenset[int]:
-    """Return the trials that a worker may no longer write to; the others are locked until the transaction ends.
-
-    Args:
-        connection: A connection in the transaction that will write.
-        trial_ids: The trials that will be written to.
-        fences: The worker's fences by trial id; None checks only that the trials still exist.
-    """
-    wanted = set(trial_ids)
-    if fences is None:
-        existing = sa.select(trials.c.trial_id).where(trials.c.trial_id.in_(wanted)).order_by(trials.c.trial_id)
-        return frozenset(wanted.difference(connection.scalars(existing.with_for_update(read=True, key_share=True))))
-    held = sa.select(leases.c.trial_id, leases.c.fence).where(leases.c.trial_id.in_(wanted))
-    rows = connection.execute(held.order_by(leases.c.trial_id).with_for_update())
-    return frozenset(wanted.difference(trial_id for trial_id, fence in rows if fences.get(trial_id) == fence))
 
 
 def _leased_trials(connection: Connection, condition: sa.ColumnElement[bool]) -> list[_Leased]:

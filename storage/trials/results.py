@@ -10,7 +10,7 @@ from sqlalchemy import Engine as Database
 from fewest.storage.database.sql import columns_of, from_null, nan_to_null, upsert
 from fewest.storage.database.tables import results
 from fewest.storage.database.transactions import reading, write
-from fewest.storage.trials.leases import lost_trials
+from fewest.storage.trials.fences import lost_trials
 from fewest.storage.trials.records import VerifiedNetwork
 
 __all__ = ["read_results", "write_results"]

@@ -1,4 +1,4 @@
-"""Rows of Optuna's tables as values, for `fewest.storage.trials.cohort_storage` to insert.
+"""Rows of Optuna's tables as values, for `new_trials`, `finished_trials` and `cohort_storage` to insert.
 
 It imports Optuna, so import this module only where Optuna is used anyway.
 """

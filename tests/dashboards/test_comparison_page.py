@@ -21,16 +21,27 @@ HOSTILE = "</script><img src=x onerror=alert(2)>&"
 FRONTS = ((FrontPoint(0, 0, 0.9), FrontPoint(3, 8, 0.95)), (FrontPoint(1, 4, 0.94), FrontPoint(2, 16, 0.97)))
 
 
-def answer(study: str, neurons: int | None, unlike: Difference | None = None) -> ComparedAnswer:
+def answer(
+    study: str,
+    neurons: int | None,
+    unlike: Difference | None = None,
+    *,
+    new_samples: tuple[int, int | None] | None = None,
+    depth: int | None = None,
+) -> ComparedAnswer:
     finding: Finding = NoAnswer("not reached", 32, 33)
     if neurons is not None:
-        finding = Answer(neurons, (neurons,), (neurons, neurons), 0.95, 20)
+        finding = Answer(neurons, (neurons,), (neurons, neurons), 0.95, 20, new_samples)
     against = None if unlike is None else dict.fromkeys(SHARES, unlike)
-    return ComparedAnswer(study, None, dict.fromkeys(SHARES, finding), against)
+    return ComparedAnswer(study, depth, dict.fromkeys(SHARES, finding), against)
 
 
 def compared(first: str = "relu", second: str = "tanh", remarks: Sequence[str] = ()) -> Comparison:
-    answers = answer(first, 14), answer(second, 12, Difference(-2, -2, 99))
+    answers = (
+        answer(first, 14, new_samples=(13, 16)),
+        answer(second, 12, Difference(-2, -2, 99), new_samples=(11, None)),
+        answer(first, 14, new_samples=(13, 16), depth=1),
+    )
     return Comparison(
         studies=(first, second),
         settings=(SettingRow("activation", ("relu", second)),),
@@ -76,6 +87,26 @@ def test_the_page_says_it_and_fetches_nothing() -> None:
     assert "Mind the split." in text
     assert "activation" in text
     assert re.findall(r"(?:src|href)=|@import", page) == []
+
+
+def test_new_samples_have_a_row_under_each_answer_over_all_depths() -> None:
+    page = render_comparison(compared())
+    _, *rows = page[page.index("<h2>The answers") : page.index("<h2>The fronts")].split("<tr")
+    cells = [re.findall("<td>(.*?)</td>", row)[:4] for row in rows[1:]]
+    assert cells == [
+        ["95\N{NO-BREAK SPACE}%", "any", "relu", "14 (14-14)"],
+        ["", "", "for new samples", "13-16"],
+        ["", "any", "tanh", "12 (12-12), 2 fewer"],
+        ["", "", "for new samples", "11 or more"],
+        ["", "1", "relu", "14 (14-14)"],
+    ]
+
+
+def test_without_bits_of_test_samples_there_is_no_such_row() -> None:
+    """Studies of older versions have none."""
+    [target] = compared().targets
+    bare = replace(compared(), targets=(replace(target, answers=(answer("relu", 14), answer("tanh", None))),))
+    assert "for new samples" not in render_comparison(bare).replace(get_plotlyjs(), "")
 
 
 def test_hostile_names_are_text() -> None:

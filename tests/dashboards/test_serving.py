@@ -20,7 +20,8 @@ from fewest.search.settings.files import load
 from fewest.storage.errors import StorageError
 from fewest.storage.files.artifacts import Artifacts
 from fewest.storage.files.places import place_for
-from fewest.storage.trials.cohort_storage import FinishedTrial, optuna_storage
+from fewest.storage.trials.cohort_storage import optuna_storage
+from fewest.storage.trials.finished_trials import FinishedTrial
 
 PASSWORD = "swordfish: ünseen"
 

@@ -8,9 +8,9 @@ from helpers import command
 
 from fewest.dashboards.found import found
 from fewest.search.answers import summary
-from fewest.search.answers.answer import answer_target
 from fewest.search.answers.evidence import bound, evidence
 from fewest.search.answers.failures import NothingTrainedError, reasons_of_failure
+from fewest.search.answers.intervals import answer_target
 from fewest.storage.trials.records import TrialRecord, VerifiedNetwork
 
 pytestmark = pytest.mark.slow

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fewest.search.answers import evidence as answers
-from fewest.search.answers.answer import Answer, NoAnswer, TargetAnswer, answer_target, answer_targets, is_settled
+from fewest.search.answers import intervals
+from fewest.search.answers.answer import Answer, NoAnswer, TargetAnswer, is_settled
 from fewest.search.answers.evidence import CAP, SHARES, bound, evidence
+from fewest.search.answers.intervals import answer_target, answer_targets
+from fewest.search.answers.pooling import estimates
 from fewest.search.answers.results import by_depth, collect
 from fewest.search.settings.space import SearchSpace
 from fewest.storage.trials.records import VerifiedNetwork
@@ -189,6 +192,19 @@ class TestIntervals:
 
     def test_targets_are_answered_once_from_low_to_high(self):
         assert [found.accuracy for found in answer_targets({}, [0.95, 0.9, 0.95])] == [0.9, 0.95]
+
+    def test_a_depth_is_estimated_once_for_all_targets_and_for_new_samples(self, monkeypatch):
+        estimated = []
+
+        def counted(family):
+            estimated.append(len(family))
+            return estimates(family)
+
+        monkeypatch.setattr(intervals, "estimates", counted)
+        monkeypatch.setattr(answers, "estimates", None)  # The evidence takes them as they are.
+        results = {**rising(), (2, 2): [0.5, 0.51, 0.52, 0.53]}
+        found = answer_targets(results, [0.9, 0.945], sampling=dict.fromkeys(results, 1e-6))
+        assert (estimated, len(found)) == ([8, 1], 2)
 
 
 class TestNewSamples:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fewest.search.answers.comparison import ComparedStudy, Comparison, compare
+from fewest.search.answers.comparison_sentences import difference_sentences, headline
 from fewest.search.answers.unlike import WORDS, unlike_settings
-from fewest.search.answers.verdicts import headline, verdicts
 from fewest.search.settings.files import flattened, load
 from fewest.search.settings.space import Architecture
 from fewest.search.settings.stored import OurStudy, our_study
@@ -48,7 +48,7 @@ def compared(*studies: ComparedStudy) -> Comparison:
 
 
 def said(comparison: Comparison) -> list[str]:
-    return [sentence for target in comparison.targets for sentence in verdicts(target)]
+    return [sentence for target in comparison.targets for sentence in difference_sentences(target)]
 
 
 def test_fewer_neurons_are_said_with_how_sure() -> None:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fewest.search.answers.answer import Answer, Finding, NoAnswer, answer_target
+from fewest.search.answers.answer import Answer, Finding, NoAnswer
 from fewest.search.answers.difference import Difference, difference
 from fewest.search.answers.evidence import Level
+from fewest.search.answers.intervals import answer_target
 from fewest.search.settings.space import SearchSpace
 from fewest.search.verification.allocation import next_seeds
 

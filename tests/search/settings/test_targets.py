@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fewest.search.settings.config import SettingsError
 from fewest.search.settings.files import continued, load, overridden
-from fewest.search.settings.targets import Target, level, parsed, unvalued, valued
+from fewest.search.settings.targets import Target, mean_rounded_down, parsed, unvalued, valued
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,6 @@ def test_a_target_far_below_the_best_is_0():
 
 @given(accuracies=st.lists(st.floats(0, 1), min_size=1, max_size=9))
 def test_the_best_never_lies_above_what_the_seeds_reach(accuracies):
-    found = level(accuracies)
+    found = mean_rounded_down(accuracies)
     assert 0 <= found <= 1
     assert -1e-9 <= sum(accuracies) / len(accuracies) - found < 1e-4 + 1e-9

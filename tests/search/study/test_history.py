@@ -8,8 +8,9 @@ from optuna.trial import TrialState, create_trial
 
 from fewest.search.study import history as history_module
 from fewest.search.study.history import History
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.curves import write_curves
+from fewest.storage.trials.finished_trials import FinishedTrial
 from fewest.storage.trials.records import CurvePoint
 from fewest.storage.trials.studies import read_trials
 

@@ -16,8 +16,9 @@ from benchmarks.verification_coverage import (
     true_answers,
     verify_on_a_sample,
 )
-from fewest.search.answers.answer import Answer, answer_target
+from fewest.search.answers.answer import Answer
 from fewest.search.answers.evidence import SHARES
+from fewest.search.answers.intervals import answer_target
 from fewest.search.settings.space import SearchSpace
 from fewest.search.verification.allocation import Rule, candidates, next_seeds
 

@@ -2,7 +2,8 @@
 
 import random
 
-from fewest.search.answers.answer import Answer, answer_target, is_settled
+from fewest.search.answers.answer import Answer, is_settled
+from fewest.search.answers.intervals import answer_target
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
 from fewest.search.verification.allocation import Rule
 from fewest.search.verification.contenders import seeds_for_answers

@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from fewest.search.answers.answer import Answer, answer_target
+from fewest.search.answers.answer import Answer
 from fewest.search.answers.evidence import Sampling
+from fewest.search.answers.intervals import answer_target
 from fewest.search.settings.space import Architecture, SearchSpace
 from fewest.search.verification.allocation import Rule
 from fewest.search.verification.contenders import seeds_for_answers

@@ -13,7 +13,7 @@ from fewest.search.loop import search
 from fewest.search.settings.config import DataConfig, StudyConfig
 from fewest.search.settings.files import overridden
 from fewest.search.settings.stored import Best
-from fewest.search.settings.targets import level
+from fewest.search.settings.targets import mean_rounded_down
 from fewest.search.study.opening import open_study
 from fewest.search.study.study import OpenStudy
 from fewest.search.training.engines import ENGINES
@@ -204,7 +204,7 @@ def test_a_relative_target_has_the_value_of_fresh_seeds_of_the_best_network(tmp_
         widths = tuple(best.widths)
         assert widths == study.history.architectures()[-1]
         seeds = [network.test_accuracy for network in study.results() if network.widths == widths][: best.seeds]
-        assert (best.seeds, best.accuracy) == (4, level(seeds))
+        assert (best.seeds, best.accuracy) == (4, mean_rounded_down(seeds))
         assert study.targets() == [0.5, pytest.approx(best.accuracy - 0.03)]
         found.append((best, [(network.widths, network.seed) for network in study.results()]))
     assert found[0] == found[1]

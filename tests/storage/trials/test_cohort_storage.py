@@ -15,8 +15,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import Connection, event
 
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.curves import read_curves
+from fewest.storage.trials.finished_trials import FinishedTrial
 from fewest.storage.trials.records import CurvePoint
 from fewest.storage.trials.studies import read_trials
 

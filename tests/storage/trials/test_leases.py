@@ -19,8 +19,9 @@ from sqlalchemy import Engine as Database
 
 from fewest.storage.database.dialects import dialect_of
 from fewest.storage.database.tables import workers
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.curves import read_curves, write_curves
+from fewest.storage.trials.finished_trials import FinishedTrial
 from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.processes import Process, ProcessState, state_of, this_process
 from fewest.storage.trials.records import CurvePoint

@@ -14,8 +14,9 @@ from storage_helpers import count
 
 from fewest.storage.database.database import open_database
 from fewest.storage.errors import NotFoundError
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.curves import read_curves, write_curves
+from fewest.storage.trials.finished_trials import FinishedTrial
 from fewest.storage.trials.records import CurvePoint, VerifiedNetwork
 from fewest.storage.trials.results import read_results, write_results
 from fewest.storage.trials.studies import read_studies, read_study, read_trials

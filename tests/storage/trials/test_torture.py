@@ -11,8 +11,9 @@ import pytest
 from forked import start
 from optuna.trial import TrialState, create_trial
 
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.cohort_storage import CohortStorage
 from fewest.storage.trials.curves import read_curves
+from fewest.storage.trials.finished_trials import FinishedTrial
 from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.records import CurvePoint
 from fewest.storage.trials.studies import read_trials

@@ -16,7 +16,8 @@ from fewest.search.data.loading import load_for
 from fewest.search.settings.files import load
 from fewest.search.study.opening import open_study
 from fewest.storage.database.optuna_private import id_of
-from fewest.storage.trials.cohort_storage import CohortStorage, FinishedTrial
+from fewest.storage.trials.cohort_storage import CohortStorage
+from fewest.storage.trials.finished_trials import FinishedTrial
 from fewest.storage.trials.leases import Leases
 from fewest.storage.trials.processes import Process
 from fewest.storage.trials.records import CurvePoint, VerifiedNetwork

@@ -7,10 +7,10 @@ from fewest.search.answers.evidence import Quantity
 from fewest.search.answers.wording import WORDING, short_percent
 from fewest.search.settings.config import shown
 
-__all__ = ["headline", "verdicts"]
+__all__ = ["difference_sentences", "headline"]
 
 
-def verdicts(target: ComparedTarget) -> list[str]:
+def difference_sentences(target: ComparedTarget) -> list[str]:
     """Write how the answers to a target differ, one sentence for each study but the first.
 
     It is about typical answers, and about the others where they are shown to differ. Where every study's typical answer
