@@ -40,7 +40,7 @@ from fewest.search.settings.space import Architecture
 
 __all__ = ["Row", "extent", "rows"]
 
-TABLE = Path(__file__).with_name("verification_table.csv")
+TABLE = Path(__file__).parent / "tables" / "mnist.csv.gz"
 MOST_SHARE = 0.05
 """Largest share of disagreeing pairs, and of intervals that miss the true answer."""
 

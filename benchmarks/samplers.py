@@ -28,9 +28,11 @@ from scipy.spatial import cKDTree
 
 from benchmarks.pruning import Everything, Ours, Policy
 from benchmarks.replay import MAX_SIZE, TARGETS, Recording, Spent, answered, hypervolumes, recordings
-from fewest.search.answers.front import hypervolume, levelled_off, pareto_front
+from fewest.search.answers.front import FrontPoint, hypervolume
+from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.space import Architecture, SearchSpace, architecture_of, n_parameters, parameters_of
 from fewest.search.study.sampler import FrontSampler, distributions
+from fewest.search.study.stopping import trials_until_level
 
 logging.disable(logging.WARNING)
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -83,8 +85,20 @@ def search(
     nearest, trained, spent = Nearest(recording), dict[int, Spent](), list[Spent]()
     for widths in SPACE.ladder():
         study.enqueue_trial(parameters_of(widths))
-    while len(spent) < n_trials and not _is_level(recording, spent, patience):
+    budget = {"trials": n_trials, "targets": list(TARGETS), "patience": patience}
+    config = StudyConfig.of({"name": "replay", "data": {"name": recording.study}, "budget": budget})
+
+    def parted(number: int) -> tuple[list[FrontPoint], list[FrontPoint]]:
+        points = [
+            recording.point(result.network)._replace(trial=place)
+            for place, result in enumerate(spent)
+            if result.complete
+        ]
+        return [point for point in points if point.trial < number], [p for p in points if p.trial >= number]
+
+    while len(spent) < n_trials and (until := trials_until_level(config, len(spent), parted)) != 0:
         n = min(cohort, len(spent), n_trials - len(spent)) if spent else len(SPACE.ladder())
+        n = min(n, max(until or n, cohort // 4))
         trials = [study.ask() for _ in range(n)]
         networks = [nearest(_suggested(trial)) for trial in trials]
         fresh = {network: _train(recording, policy, network) for network in networks if network not in trained}
@@ -95,17 +109,6 @@ def search(
             _tell(study, trial, recording, trained[network])
             spent.append(fresh.pop(network, trained[network]))
     return spent
-
-
-def _is_level(recording: Recording, spent: Sequence[Spent], patience: int) -> bool:
-    """Say whether the last `patience` trials have not raised the front's hypervolume."""
-    if len(spent) <= patience:
-        return False
-    before, now = (
-        pareto_front(recording.point(result.network) for result in known if result.complete)
-        for known in (spent[:-patience], spent)
-    )
-    return levelled_off(before, now, max_size=MAX_SIZE)
 
 
 def _suggested(trial: optuna.Trial) -> Architecture:

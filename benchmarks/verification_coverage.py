@@ -71,7 +71,6 @@ Bits = Mapping[Architecture, NDArray[np.float32]]
 """Whether each seed (rows) of a width has each test sample (columns) right: 0 or 1."""
 
 HERE = Path(__file__).parent
-MNIST = HERE / "verification_table.csv"
 TARGETS = (0.90, 0.93, 0.95)
 TYPICAL_WIDTHS = (5, 10, 20)
 COLUMNS = ("table", "target", "answer", "true", "coverage", "sizes in the interval", "bounded")
@@ -102,7 +101,7 @@ class Run(NamedTuple):
 def read_table(path: Path) -> dict[Architecture, list[float]]:
     """Return the test accuracies of each width; width 0 is `()`."""
     table: dict[Architecture, list[float]] = defaultdict(list)
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(newline="") as lines:
+    with gzip.open(path, "rt") as lines:
         for row in csv.DictReader(lines):
             width = int(row["width"])
             table[(width,) if width else ()].append(float(row["test_accuracy"]))
@@ -342,8 +341,7 @@ def targets_of(name: str, table: Table) -> Sequence[float]:
 
 
 def _paths() -> dict[str, Path]:
-    recorded = {path.name.removesuffix(".csv.gz"): path for path in sorted((HERE / "tables").glob("*.csv.gz"))}
-    return {**recorded, "mnist": MNIST}
+    return {path.name.removesuffix(".csv.gz"): path for path in sorted((HERE / "tables").glob("*.csv.gz"))}
 
 
 if __name__ == "__main__":

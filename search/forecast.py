@@ -15,7 +15,7 @@ from fewest.search.listener import Progress
 from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.targets import unvalued
 from fewest.search.study.bracket import OFFSETS
-from fewest.search.study.stopping import has_levelled_off
+from fewest.search.study.stopping import trials_until_level
 from fewest.storage.trials.records import TrialRecord
 
 if TYPE_CHECKING:  # Those who only watch a study do without NumPy.
@@ -43,7 +43,7 @@ SURVIVAL: Final = 0.46
 VERIFIED_SIZE: Final = 0.4
 """What a verified network usually costs, as a share of a typical one of the space: most have one hidden layer."""
 
-LEVEL_AFTER: Final = 3.2
+LEVEL_AFTER: Final = 2.7
 """Networks after which a front has usually levelled off, as a multiple of `budget.patience`."""
 
 CANDIDATES: Final = 4.5
@@ -100,17 +100,23 @@ def networks_wanted(config: StudyConfig, n_ended: int) -> int:
     return min(n, most) if n_ended < n else most
 
 
-def networks_expected(config: StudyConfig, n_ended: int) -> int:
+def networks_expected(config: StudyConfig, n_ended: int, until_level: int | None = None) -> int:
     """Return `networks_wanted`, or fewer where the front has usually levelled off before.
 
+    Args:
+        config: Settings of the study.
+        n_ended: Networks that its search has trained.
+        until_level: Networks more after which it ends if none improves the front; None if that is not known.
+
     >>> config = {"name": "a", "data": {"name": "digits"}, "budget": {"trials": 500, "targets": [0.9], "patience": 100}}
-    >>> [networks_expected(StudyConfig.of(config), n) for n in (0, 200, 300, 480)]
-    [320, 320, 350, 500]
+    >>> [networks_expected(StudyConfig.of(config), *n) for n in ((0,), (200, 90), (300,), (480, 30))]
+    [270, 290, 350, 500]
     """
     wanted, patience = networks_wanted(config, n_ended), config.budget.patience
     if patience is None or config.space.architectures is not None:
         return wanted
-    return min(wanted, max(round(LEVEL_AFTER * patience), n_ended + patience // 2))
+    least = n_ended + (patience // 2 if until_level is None else until_level)
+    return min(wanted, max(round(LEVEL_AFTER * patience), least))
 
 
 def rounds_after(rounds: Sequence[int], config: StudyConfig) -> list[int]:
@@ -170,21 +176,19 @@ def networks_left(config: StudyConfig, points: Sequence[FrontPoint], n_ended: in
         points: Its complete trials.
         n_ended: Networks that its search has trained.
     """
-    budget, space = config.budget, config.space
+    budget = config.budget
     most = max(0, networks_wanted(config, n_ended) - n_ended)
     if budget.goal == "answer" and n_ended >= networks_wanted(config, 0):
         return 0, most
-    if budget.patience is None or space.architectures is not None:
-        return most, most
-    front = pareto_front(points)
-
-    def front_before(number: int) -> list[FrontPoint]:
-        return pareto_front(point for point in points if point.trial < number)
-
-    if has_levelled_off(config, n_ended, front, front_before):
-        return 0, 0
-    n_since_gain = n_ended - 1 - max((point.trial for point in front), default=-1)
-    return min(most, max(0, budget.patience - n_since_gain)), most
+    until = trials_until_level(
+        config,
+        n_ended,
+        lambda number: (
+            pareto_front(point for point in points if point.trial < number),
+            [point for point in points if point.trial >= number],
+        ),
+    )
+    return (most, most) if until is None else (min(most, until), most if until else 0)
 
 
 def watched(
@@ -295,7 +299,7 @@ class Forecast:
         n_left = standing.n_epochs - 1 - standing.epoch
         cohort = n_left * self._epoch(standing)
         if standing.stage == "search":
-            more = self._search_left(standing.n_finished + self._n_in_cohort)
+            more = self._search_left(standing.n_finished, self._n_in_cohort, standing.n_until_level)
             verification = self._verification_left(rounds_beyond(self.config, 0))
             return self._limited(pace * (cohort + more), elapsed) + pace * verification
         if standing.n_to_search:
@@ -327,12 +331,13 @@ class Forecast:
             return self.verifying.epoch + standing.n_training * self.verifying.network_epoch
         return self.cost.epoch + math.sqrt(standing.n_training * self._n_in_cohort) * self.cost.network_epoch
 
-    def _search_left(self, n_before: int) -> float:
+    def _search_left(self, n_ended: int, n_in_cohort: int = 0, until_level: int | None = None) -> float:
+        """Return what the search costs after its present cohort."""
         n_epochs = self.config.training.epochs
         guess = GUESS_NETWORKS * n_epochs
         survival = (self._trained + SURVIVAL * guess) / (self._possible + guess) if self.config.pruning.enabled else 1.0
-        n_networks = networks_expected(self.config, n_before)
-        return search_seconds(self.cost, n_before, n_networks, self.n_cohort, n_epochs, survival)
+        n_networks = networks_expected(self.config, n_ended, until_level)
+        return search_seconds(self.cost, n_ended + n_in_cohort, n_networks, self.n_cohort, n_epochs, survival)
 
     def _verification_left(self, rounds: Sequence[int]) -> float:
         return verification_seconds(self.verifying, rounds, self.n_cohort, self.config.training.epochs)

@@ -36,6 +36,8 @@ class Progress(NamedTuple):
         n_failed: Failed networks among the finished ones.
         front: Size and validation accuracy of each member of the front, smallest first.
         n_to_search: Networks that the search trains after this verification; 0 if it is over.
+        n_until_level: Networks beyond the finished ones after which the search ends, if none improves the front; None
+            where it does not end so, or nobody has worked it out.
         seconds_left: Seconds until the study is answered, about; None if nobody has worked it out.
     """
 
@@ -49,6 +51,7 @@ class Progress(NamedTuple):
     n_failed: int = 0
     front: Sequence[tuple[int, float]] = ()
     n_to_search: int = 0
+    n_until_level: int | None = None
     seconds_left: float | None = None
 
 

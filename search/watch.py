@@ -48,6 +48,7 @@ class StudyWatch:
         self._lost: frozenset[int] = frozenset()
         self.checkpoints = study.checkpoints(tickets)
         self.front = tuple(study.history.front)
+        self._n_until_level = study.until_level()
         self._best = [0.0 for _ in tickets]
 
     def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
@@ -116,4 +117,5 @@ class StudyWatch:
             n_pruned=history.counts["pruned"],
             n_failed=history.counts["fail"],
             front=[(point.size, point.accuracy) for point in self.front],
+            n_until_level=self._n_until_level,
         )

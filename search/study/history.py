@@ -102,12 +102,15 @@ class History:
                 found[architecture] = expected_final(last.epoch, last.val_accuracy, finished)
         return found
 
-    def front_before(self, number: int) -> list[FrontPoint]:
-        """Return the front of the trials below a number. The number must not fall from one call to the next."""
+    def parted(self, number: int) -> tuple[list[FrontPoint], list[FrontPoint]]:
+        """Return the front of the trials below a number, and the complete trials from that number on.
+
+        The number must not fall from one call to the next.
+        """
         older = [point for point in self._recent if point.trial < number]
         self._recent = [point for point in self._recent if point.trial >= number]
         self._front_before = pareto_front([*self._front_before, *older])
-        return self._front_before
+        return self._front_before, sorted(self._recent)
 
     def _take_in(self, ended: Sequence[TrialRecord], curves: Mapping[int, Sequence[CurvePoint]]) -> None:
         self.ended.update(trial.trial_id for trial in ended)

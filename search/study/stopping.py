@@ -3,40 +3,53 @@
 Pure: only the settings and the trials so far decide, so all workers of a study stop for the same reason.
 """
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from fewest.search.answers.front import FrontPoint, levelled_off
+from fewest.search.answers.front import FrontPoint, levelled_off, pareto_front
 from fewest.search.settings.config import StudyConfig
 
 if TYPE_CHECKING:  # Those who only watch a study do without NumPy.
     from fewest.search.study.history import History
 
-__all__ = ["Ending", "StoppingRule", "has_levelled_off"]
+__all__ = ["Ending", "StoppingRule", "trials_until_level"]
 
 Ending: TypeAlias = Literal["trials", "timeout", "plateau", "space", "bracket"]
 """The reason for a search's end: a budget is spent, the front no longer improves, an answer is wanted and every
 architecture has a trial, or only the bracket was wanted."""
 
 
-def has_levelled_off(
+def trials_until_level(
     config: StudyConfig,
     n_ended: int,
-    front: Iterable[FrontPoint],
-    front_before: Callable[[int], Iterable[FrontPoint]],
-) -> bool:
-    """Say whether the last `budget.patience` trials of a search have not improved its front.
+    parted: Callable[[int], tuple[Sequence[FrontPoint], Sequence[FrontPoint]]],
+) -> int | None:
+    """Count the trials that must still end without a gain before a search's front has levelled off; 0 if it has.
+
+    It has when the last `budget.patience` trials have not improved it.
 
     Args:
-        config: Settings of the study. A search of listed architectures tries all of them.
+        config: Settings of the study.
         n_ended: Number of trials that have ended.
-        front: The front of the complete trials.
-        front_before: Returns the front of the trials below a number.
+        parted: Returns the front of the trials below a number, and the complete trials from that number on.
+
+    Returns:
+        None where no number would do: without patience, or where the settings list the architectures.
     """
     patience, space = config.budget.patience, config.space
-    if patience is None or n_ended <= patience or space.architectures is not None:
-        return False
-    return levelled_off(front_before(n_ended - patience), front, max_size=space.max_width * space.max_depth)
+    if patience is None or space.architectures is not None:
+        return None
+    start = max(0, n_ended - patience)
+    before, recent = parted(start)
+    now = pareto_front([*before, *recent])
+
+    def was_as_good(number: int) -> bool:
+        then = pareto_front([*before, *(point for point in recent if point.trial < number)])
+        return levelled_off(then, now, max_size=space.max_width * space.max_depth)
+
+    n_needed = start + bisect_left(range(start, n_ended), True, key=was_as_good)
+    return n_needed + patience - n_ended
 
 
 class StoppingRule(NamedTuple):
@@ -55,16 +68,21 @@ class StoppingRule(NamedTuple):
         timeout = self.config.budget.timeout
         return timeout is not None and self.history.seconds >= timeout
 
+    def until_level(self) -> int | None:
+        """Count the trials that must still end without a gain before the search has stopped improving the front."""
+        return trials_until_level(self.config, len(self.history.ended), self.history.parted)
+
     def has_levelled_off(self) -> bool:
         """Say whether the search has stopped improving the front."""
-        history = self.history
-        return has_levelled_off(self.config, len(history.ended), history.front, history.front_before)
+        return self.until_level() == 0
 
     def n_new(self, n: int) -> int:
         """Limit `n` to the number of new trials that the study may have."""
         left = self.config.n_trials - self.history.n_trials
         if self.config.budget.goal == "answer":  # More seeds of an architecture are verification's work.
             left = min(left, self.config.space.search_space().n_architectures() - len(self.history.tried))
+        if (until := self.until_level()) is not None:  # A cohort ends where the front may be level, but is not tiny.
+            n = min(n, max(until - len(self.history.unfinished), n // 4))
         # A cohort at most doubles the study, so that sampler and pruning rule soon have trials to learn from.
         return max(0, min(n, self.history.n_trials, left))
 

@@ -207,6 +207,10 @@ class OpenStudy:
         """Say why the study has no trials left to give out."""
         return self._stopping.ending()
 
+    def until_level(self) -> int | None:
+        """Count the trials that must still end without a gain before the front has levelled off; see `stopping`."""
+        return self._stopping.until_level()
+
     def is_searched(self) -> bool:
         """Say whether the search is over, for this worker and all others."""
         self._refresh()

@@ -50,7 +50,7 @@ class Rule:
 
     look: int = 4
     cap: int = CAP
-    least_chance: float = 0.8
+    least_chance: float = 0.85
 
     def __post_init__(self) -> None:
         if not 1 <= self.look <= self.cap:

@@ -67,12 +67,12 @@ def test_read_in_any_steps_a_past_is_the_same(seed, storage, study_id):
             finish(storage, trial_id, rng.choice([None, 0.5, 0.7, 0.9]))
         if rng.random() < 0.5:
             stepwise.refresh()
-            stepwise.front_before(rng.randrange(3))
+            stepwise.parted(rng.randrange(3))
     whole = past_of(storage, study_id)
     for history in (stepwise, whole):
         history.refresh()
     assert known(stepwise) == known(whole)
-    assert stepwise.front_before(6) == whole.front_before(6)
+    assert stepwise.parted(6) == whole.parted(6)
 
 
 def test_the_front_before_a_trial_is_made_of_those_below_it(storage, study_id):
@@ -80,7 +80,7 @@ def test_the_front_before_a_trial_is_made_of_those_below_it(storage, study_id):
         finish(storage, run(storage, study_id, widths), accuracy)
     history = past_of(storage, study_id)
     history.refresh()
-    assert [[point.trial for point in history.front_before(number)] for number in (0, 1, 2, 3, 4)] == [
+    assert [[point.trial for point in history.parted(number)[0]] for number in (0, 1, 2, 3, 4)] == [
         [],
         [0],
         [0, 1],

@@ -20,10 +20,10 @@ class CountedHistory:
         self.ended, self.unfinished = set(range(n_ended)), [None] * n_running
         self.tried = {(width,) for width in range(1, self.n_trials + 1)}
         self.counts = Counter(complete=n_ended)
-        self.front = self.front_before(n_ended)
+        self._points = POINTS[:n_ended]
 
-    def front_before(self, number: int) -> list[FrontPoint]:
-        return pareto_front(point for point in POINTS if point.trial < number)
+    def parted(self, number: int) -> tuple[list[FrontPoint], list[FrontPoint]]:
+        return pareto_front(self._points[:number]), self._points[number:]
 
 
 def rule(history: CountedHistory, space: dict[str, Any] | None = None, **budget: Any) -> StoppingRule:
@@ -64,3 +64,11 @@ def test_a_front_is_level_only_after_more_trials_than_its_patience():
 def test_a_cohort_at_most_doubles_the_study_and_keeps_to_the_budget():
     assert [rule(CountedHistory(n)).n_new(16) for n in (3, 8, 15, 20)] == [3, 8, 5, 0]
     assert rule(CountedHistory(7), {"max_width": 8}, goal="answer").n_new(16) == 2
+
+
+def test_a_cohort_ends_where_the_front_may_be_level_but_is_at_least_a_quarter_of_a_whole_one():
+    """The last gain was the third trial, number 2: with a patience of 8 the front is level after eleven."""
+    assert [rule(CountedHistory(n), patience=8).until_level() for n in (3, 6, 10, 11)] == [8, 5, 1, 0]
+    assert [rule(CountedHistory(n), patience=8).n_new(8) for n in (6, 8, 10)] == [5, 3, 2]
+    assert rule(CountedHistory(6, n_running=2), patience=8).n_new(8) == 3
+    assert rule(CountedHistory(6), patience=None).n_new(8) == 6
