@@ -63,8 +63,8 @@ def _looked(config: "StudyConfig", settings: dict[str, Any], given: list[tuple[s
     from fewest.search.look import look_at
     from fewest.search.training.engines import ENGINES
 
-    say(err(), "Looking at the data: softmax and a wide layer train for a moment.")
     data, sealed = load_for(config)
+    say(err(), "Looking at the data: softmax and a wide layer train for a moment.")
     chosen = [*_fitting(data), *given]
     if data.table:
         chosen.append(("data.label", data.table.label))
