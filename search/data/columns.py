@@ -9,8 +9,10 @@ refused by name, since a network that is given them learns nothing that holds fo
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +21,7 @@ from fewest.search.data.npz import require_memory
 from fewest.search.data.samples import InputRule, Preparation
 from fewest.search.data.scaling import Scaling, features, flag_scaling, joined
 from fewest.search.data.tables import NUMBER
-from fewest.search.data.text_columns import MISSING, places
+from fewest.search.data.text_columns import MISSING, distinct, places
 from fewest.search.settings.config import shown
 from fewest.search.settings.spelling import setting
 
@@ -168,7 +170,8 @@ def read_columns(train: Part, test: Part) -> list[Column]:
     Raises:
         DataError: A column cannot be an input, or the test rows hold what it cannot take.
     """
-    found = [_read(label, train, test) for label in list(train.columns)]
+    with ThreadPoolExecutor(joblib.cpu_count()) as threads:  # NumPy and Arrow let other threads run.
+        found = list(threads.map(lambda label: _read(label, train, test), list(train.columns)))
     return sorted(found, key=lambda column: LATER.get(column.fitted.kind, 0))
 
 
@@ -245,7 +248,7 @@ def odd_type(column: "pd.Series[Any]") -> str | None:
     import pandas as pd
     from pandas.api import types
 
-    if column.dtype.kind != "O" or isinstance(column.dtype, pd.StringDtype):
+    if column.dtype.kind != "O" or isinstance(column.dtype, pd.StringDtype | pd.CategoricalDtype):
         return None
     values = column.dropna().infer_objects()
     if types.infer_dtype(values) in ("string", "empty"):
@@ -328,9 +331,7 @@ def _kind_of(column: "pd.Series[Any]", rows: NDArray[np.intp] | None, label: str
 
 
 def _kind_of_text(values: "pd.Series[Any]", label: str, name: str) -> ColumnKind:
-    import pandas as pd
-
-    everything, values = values, pd.Series(values.unique())
+    everything, values = values, distinct(values)[1]
     if values.str.fullmatch(_NUMBER, flags=re.IGNORECASE).all():
         return "number"
     if values.str.fullmatch(_THOUSANDS).any() and values.str.fullmatch(rf"{_THOUSANDS}|[+-]?\d{{1,3}}").all():
@@ -356,9 +357,10 @@ def _kind_of_text(values: "pd.Series[Any]", label: str, name: str) -> ColumnKind
 
 def _present(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """Return the values that are there."""
-    values = column.dropna().infer_objects()
-    missing = values.isin(MISSING) if values.dtype.kind == "O" else np.zeros(1, bool)
-    return values[~missing] if missing.any() else values
+    missing = column.isna()
+    if column.dtype.kind == "O":
+        missing |= column.isin(MISSING)
+    return (column[~missing] if missing.any() else column).infer_objects()
 
 
 def _refused(label: str, name: str, fault: str, otherwise: str = "") -> DataError:
@@ -398,11 +400,11 @@ def _numbers(column: "pd.Series[Any]", kind: ColumnKind) -> NDArray[np.float64]:
     if column.dtype.kind != "O" and kind != "date":
         return np.asarray(column.astype("Float64").to_numpy(np.float64, na_value=np.nan))
     present = _present(column)
-    if kind == "number":
+    if kind == "number" and not isinstance(column.dtype, pd.CategoricalDtype):
         converted = present.astype(float)
     else:
-        codes, different = pd.factorize(present)
-        converted = pd.Series(_each(pd.Series(different), kind).to_numpy()[codes], present.index)
+        codes, different = distinct(present)
+        converted = pd.Series(_each(different, kind).to_numpy()[codes], present.index)
     unknown = present[converted.isna()]
     if len(unknown):
         raise ValueError(f"got {shown(str(unknown.iloc[0])[:40])}")
@@ -413,6 +415,8 @@ def _each(different: "pd.Series[Any]", kind: ColumnKind) -> "pd.Series[Any]":
     """Convert different values of text or of dates to numbers, NaN where one is none."""
     if kind == "date":
         return _seconds(different)
+    if kind == "number":
+        return different.astype(float)
     if kind == "boolean":
         return different.astype(str).str.lower().map(BOOLEANS).astype(float)
     return different.str.replace(",", ".", regex=False).astype(float)

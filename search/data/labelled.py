@@ -17,7 +17,7 @@ from fewest.search.data.samples import Blocks, TableInputs
 from fewest.search.data.sampling import require_table_fits, sample_of
 from fewest.search.data.splitting import LEAST_SAMPLES, stratified_split
 from fewest.search.data.tables import NUMBER, Table, is_table, read_table
-from fewest.search.data.text_columns import release_memory, with_numbers
+from fewest.search.data.text_columns import encoded, release_memory
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
 from fewest.search.settings.spelling import LABEL, setting
 
@@ -83,7 +83,7 @@ def labelled(
     label, said = _label_of(table.frame, choice, name)
     frame, drawn = _sampled(table.frame, label, choice.rows, name)
     columns, labels = _parted(frame, label, choice, name)
-    train = Part(with_numbers(columns), None, name)
+    train = Part(encoded(columns), None, name)
     y_train = _as_labels(labels, label, name)
     blocks = read_blocks(frame, choice, name)
     if test_table is not None:

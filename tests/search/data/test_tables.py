@@ -28,7 +28,7 @@ from fewest.search.data.loading import load
 from fewest.search.data.own_data import settings_for
 from fewest.search.data.samples import SealedTest, SearchData
 from fewest.search.data.tables import n_rows, read_table
-from fewest.search.data.text_columns import places, release_memory, with_numbers
+from fewest.search.data.text_columns import encoded, places, release_memory
 from fewest.search.settings.config import DataConfig
 from fewest.storage.errors import FewestError
 
@@ -219,7 +219,7 @@ def test_columns_of_numbers_read_at_once_are_those_read_value_by_value(tmp_path:
     found = []
     as_text, value_by_value = (
         ("_table", lambda path, choice: read_table(path)),
-        ("with_numbers", lambda columns: columns),
+        ("encoded", lambda columns: columns),
     )
     for slower in ([], [as_text], [as_text, value_by_value]):
         with pytest.MonkeyPatch.context() as patch:
@@ -649,7 +649,7 @@ def test_a_line_break_in_a_value_is_no_lost_row(tmp_path: Path) -> None:
 def test_a_data_frame_needs_no_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     columns = {"x": pd.Series(np.array(["1", "2"], object))}
-    assert with_numbers(columns)["x"] is columns["x"]
+    assert encoded(columns)["x"] is columns["x"]
     release_memory()
     column = pd.Series(["b", None, "c", "a"], dtype=object)
     assert places(column, ["a", "b", None]).tolist() == [1, 2, -1, 0]
