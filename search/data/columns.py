@@ -21,7 +21,7 @@ from fewest.search.data.npz import require_memory
 from fewest.search.data.samples import InputRule, Preparation
 from fewest.search.data.scaling import Scaling, features, flag_scaling, joined
 from fewest.search.data.tables import NUMBER
-from fewest.search.data.text_columns import MISSING, distinct, places
+from fewest.search.data.text_columns import LOOKED_AT, MISSING, distinct, places
 from fewest.search.settings.config import shown
 from fewest.search.settings.spelling import setting
 
@@ -373,9 +373,10 @@ def _refused(label: str, name: str, fault: str, otherwise: str = "") -> DataErro
 
 def _counts_rows(numbers: NDArray[np.float64], rows: NDArray[np.intp] | None) -> bool:
     """Whether numbers are whole, all different, and either grow from row to row of the file or lie close together."""
-    present = np.isfinite(numbers)
-    n = int(present.sum())
-    if n <= LEAST_NUMBERED or not np.all((numbers == np.rint(numbers)) == present):
+    if not _whole(numbers[:LOOKED_AT]) or not _whole(numbers):  # Most columns of fractions show it at once.
+        return False
+    n = int(np.isfinite(numbers).sum())
+    if n <= LEAST_NUMBERED:
         return False
     if rows is not None:
         in_file_order = np.full(rows.max() + 1, np.nan)
@@ -383,6 +384,10 @@ def _counts_rows(numbers: NDArray[np.float64], rows: NDArray[np.intp] | None) ->
         numbers = in_file_order
     numbers = numbers[~np.isnan(numbers)]
     return bool(np.all(np.diff(numbers) > 0) or (n - 1 <= np.ptp(numbers) < 2 * n and len(np.unique(numbers)) == n))
+
+
+def _whole(numbers: NDArray[np.float64]) -> bool:
+    return bool(np.all((numbers == np.rint(numbers)) == np.isfinite(numbers)))
 
 
 def _numbers(column: "pd.Series[Any]", kind: ColumnKind) -> NDArray[np.float64]:

@@ -81,22 +81,29 @@ def refuse_numbers(y: NDArray[Any], classes: NDArray[Any], name: str) -> None:
 def stratified_split(y: NDArray[Any], n_second: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Draw positions of two parts that hold every class in the same shares, `n_second` of them in the second.
 
-    Each class must have two samples, and each part room for every class: then both parts hold every class.
+    Each class must have two samples, and each part room for every class: then both parts hold every class. Apart from
+    that, the draw is that of scikit-learn's `train_test_split`, whose lists take three times as long.
     """
-    from sklearn.model_selection import train_test_split
+    from sklearn.utils.extmath import _approximate_mode
 
-    first, second = train_test_split(
-        np.arange(len(y)), test_size=n_second, stratify=y, shuffle=True, random_state=seed % 2**32
-    )
-    _exchange(y, first, second)
-    _exchange(y, second, first)
+    random = np.random.RandomState(seed % 2**32)
+    _, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+    n_of_first = _approximate_mode(counts, len(y) - n_second, random)
+    n_of_second = _approximate_mode(counts - n_of_first, n_second, random)
+    parts: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
+    by_class = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
+    for rows, n_first, n_then in zip(by_class, n_of_first, n_of_second, strict=True):
+        drawn = rows[random.permutation(len(rows))]
+        parts.append((drawn[:n_first], drawn[n_first : n_first + n_then]))
+    first, second = (random.permutation(np.concatenate(part)) for part in zip(*parts, strict=True))
+    _exchange(codes, first, second)
+    _exchange(codes, second, first)
     return first, second
 
 
-def _exchange(y: NDArray[Any], poor: NDArray[np.intp], rich: NDArray[np.intp]) -> None:
+def _exchange(codes: NDArray[np.intp], poor: NDArray[np.intp], rich: NDArray[np.intp]) -> None:
     """Give `poor` the first sample in `rich` of each class that it lacks, for its last one of the class it has most."""
-    for absent in np.setdiff1d(y, y[poor]):
-        labels, counts = np.unique(y[poor], return_counts=True)
-        given = np.flatnonzero(y[poor] == labels[counts.argmax()])[-1]
-        taken = np.flatnonzero(y[rich] == absent)[0]
+    for absent in np.flatnonzero(np.bincount(codes[poor], minlength=codes.max() + 1) == 0):
+        given = np.flatnonzero(codes[poor] == np.bincount(codes[poor]).argmax())[-1]
+        taken = np.flatnonzero(codes[rich] == absent)[0]
         poor[given], rich[taken] = rich[taken], poor[given]

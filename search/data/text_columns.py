@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MISSING", "distinct", "encoded", "places", "release_memory", "trimmed"]
+__all__ = ["LOOKED_AT", "MISSING", "distinct", "encoded", "places", "release_memory", "trimmed"]
 
 MISSING: Final = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-")
 """Text that stands for a missing value."""

@@ -28,7 +28,7 @@ from fewest.search.data.loading import load
 from fewest.search.data.own_data import settings_for
 from fewest.search.data.samples import SealedTest, SearchData
 from fewest.search.data.tables import n_rows, read_table
-from fewest.search.data.text_columns import encoded, places, release_memory
+from fewest.search.data.text_columns import distinct, encoded, places, release_memory
 from fewest.search.settings.config import DataConfig
 from fewest.storage.errors import FewestError
 
@@ -182,6 +182,25 @@ def test_nothing_of_the_test_rows_reaches_the_search(name: str, frame: Any, tmp_
     for name in ("x_train", "y_train", "x_validation", "y_validation", "scale", "offset"):
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
     assert sealed.unseal().x[0, 0] == 1e9
+
+
+def test_the_first_bad_column_is_named_however_many_threads_read_them() -> None:
+    long, n = pd.Series([f"word {i}" for i in range(5_000)]), 5_000
+    columns = {"fine": pd.Series(np.ones(n)), "slow": long} | {f"odd {i}": pd.Series([{}] * n) for i in range(20)}
+    with pytest.raises(DataError, match="Column 'slow' of it cannot be an input: it holds text"):
+        read_columns(Part(columns, None, "it"), Part(dict(columns), None, "it"))
+
+
+def test_columns_of_text_are_floats_or_categories() -> None:
+    columns = {"n": ["1", "NA", "2.5"], "c": ["b", "a", "b"], "mixed": ["a", 1, None]}
+    found = encoded({label: pd.Series(values, dtype=object) for label, values in columns.items()})
+    assert {label: column.dtype.name for label, column in found.items()} == {
+        "n": "float64",
+        "c": "category",
+        "mixed": "object",
+    }
+    codes, values = distinct(found["c"].iloc[:1])
+    assert (codes.tolist(), values.tolist()) == ([0], ["b"])  # Other rows' values are not seen.
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.arff", "a.jsonl", "a.parquet"])
