@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.blocks import read_blocks, split_blocks, words_of
-from fewest.search.data.columns import Part, as_inputs, odd_type, read_columns, require_columns
+from fewest.search.data.column_kinds import odd_type
+from fewest.search.data.columns import Part, as_inputs, read_columns, require_columns
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.labels import LARGEST_LABEL
 from fewest.search.data.npz import Arrays

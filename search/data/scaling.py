@@ -150,9 +150,7 @@ def _cast(x: NDArray[Any]) -> NDArray[np.float32]:
         return np.array(x, dtype=np.float32, order="C")
 
 
-def _spoilt(
-    x: NDArray[Any], measured: _Measured
-) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+def _spoilt(x: NDArray[Any], measured: _Measured) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
     """Features that a cast alone would spoil, and what to take away from each, and to divide it by."""
     suspects = np.flatnonzero(_loses(measured, exact=x.dtype.kind == "f" and x.dtype.itemsize <= 4))
     shift, divisor = _centre_and_spread(flat(x)[:, suspects])
