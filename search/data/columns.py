@@ -7,10 +7,8 @@ refused by name, since a network that is given them learns nothing that holds fo
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +18,7 @@ from fewest.search.data.npz import require_memory
 from fewest.search.data.samples import InputRule, Preparation
 from fewest.search.data.scaling import Scaling, features, flag_scaling, joined
 from fewest.search.data.text_columns import MISSING, places
+from fewest.search.data.threads import in_threads
 from fewest.search.settings.config import shown
 
 if TYPE_CHECKING:
@@ -147,8 +146,7 @@ def read_columns(train: Part, test: Part) -> list[Column]:
     Raises:
         DataError: A column cannot be an input, or the test rows hold what it cannot take.
     """
-    with ThreadPoolExecutor(joblib.cpu_count()) as threads:  # NumPy and Arrow let other threads run.
-        found = list(threads.map(lambda label: _read(label, train, test), list(train.columns)))
+    found = in_threads(lambda label: _read(label, train, test), list(train.columns))
     return sorted(found, key=lambda column: LATER.get(column.fitted.kind, 0))
 
 

@@ -1,12 +1,12 @@
 """Columns of text at the speed of Arrow: numbers among them, blanks around values, categories and their places."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
+
+from fewest.search.data.threads import in_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +28,7 @@ def encoded(columns: dict[str, "pd.Series[Any]"]) -> dict[str, "pd.Series[Any]"]
     beside numbers is left to a closer look. Categories are those of all rows: only values of a part's own rows may be
     looked at (see `distinct`).
     """
-    with ThreadPoolExecutor(joblib.cpu_count()) as threads:  # Arrow lets other threads run.
-        return dict(zip(columns, threads.map(_encoded, columns.values()), strict=True))
+    return dict(zip(columns, in_threads(_encoded, columns.values()), strict=True))
 
 
 def _encoded(column: "pd.Series[Any]") -> "pd.Series[Any]":
