@@ -12,7 +12,7 @@ Taken = TypeVar("Taken")
 Given = TypeVar("Given")
 
 MOST_AT_ONCE: Final = 4
-"""Each column takes about five times its memory while it is read: beyond this, a large table's peak would rise."""
+"""Columns at a time: 16 raise the peak of a large table from 2.6 to 3.7 times its arrays, 4 do not."""
 
 
 def in_threads(function: Callable[[Taken], Given], values: Iterable[Taken]) -> list[Given]:
