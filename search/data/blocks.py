@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fewest.search.data.columns import as_times, odd_type
+from fewest.search.data.column_kinds import as_times, odd_type
 from fewest.search.data.errors import DataError, one_line
 from fewest.search.data.samples import Blocks
 from fewest.search.settings.config import DataConfig, shown

@@ -6,22 +6,20 @@ True and false become 1 and 0, a date its seconds since 1970. Row numbers, free 
 refused by name, since a network that is given them learns nothing that holds for other rows.
 """
 
-import contextlib
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fewest.search.data.errors import DataError, listed, one_line, reason
+from fewest.search.data.column_kinds import ColumnKind, as_numbers, kind_of, without_missing
+from fewest.search.data.errors import DataError, listed, one_line
 from fewest.search.data.npz import require_memory
 from fewest.search.data.samples import InputRule, Preparation
 from fewest.search.data.scaling import Scaling, features, flag_scaling, joined
-from fewest.search.data.tables import NUMBER
 from fewest.search.data.text_columns import MISSING, places
+from fewest.search.data.threads import in_threads
 from fewest.search.settings.config import shown
-from fewest.search.settings.spelling import setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,37 +30,17 @@ __all__ = [
     "Inputs",
     "Part",
     "as_inputs",
-    "as_times",
-    "odd_type",
     "read_columns",
     "require_columns",
 ]
 
 T = TypeVar("T", bound=np.floating[Any])
 
-MOST_CATEGORIES: Final = 100
-"""Values of a category beyond which its column is taken for text."""
-
-NUMBERS_SHARE: Final = 0.9
-"""Share of a text column's values that are numbers, above which the others are taken for faults."""
-
-LEAST_NUMBERED: Final = 20
-"""In so few rows, whole numbers that all differ are not taken for row numbers."""
-
-BOOLEANS: Final = {"true": 1.0, "false": 0.0}
-
 LATER: Final = {"date": 1, "missing": 2, "category": 3}
 """Kinds of columns and of inputs that stand behind numbers, and in which order."""
 
 BLOCK_ROWS: Final = 4_096
 """Rows of inputs that are written at a time."""
-
-_NUMBER = rf"{NUMBER}|[+-]?inf(?:inity)?"
-_COMMA_NUMBER = r"[+-]?\d+(?:,\d+)?(?:[eE][+-]?\d+)?"
-_THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+"
-_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ].*)?"
-
-ColumnKind: TypeAlias = Literal["number", "decimal comma", "boolean", "date", "category"]
 
 
 class Part(NamedTuple):
@@ -115,7 +93,7 @@ class Fitted(NamedTuple):
         if self.kind == "category":
             found = places(column, self.values)
             return [found == place for place in range(len(self.values))]
-        return self.filled(_converted(column, self.label, self.kind, name))
+        return self.filled(as_numbers(column, self.label, self.kind, name))
 
     def filled(self, numbers: NDArray[np.float64]) -> list[NDArray[Any]]:
         """Return numbers with the median where one is missing, and, if training rows lack some, where that is."""
@@ -168,7 +146,7 @@ def read_columns(train: Part, test: Part) -> list[Column]:
     Raises:
         DataError: A column cannot be an input, or the test rows hold what it cannot take.
     """
-    found = [_read(label, train, test) for label in list(train.columns)]
+    found = in_threads(lambda label: _read(label, train, test), list(train.columns))
     return sorted(found, key=lambda column: LATER.get(column.fitted.kind, 0))
 
 
@@ -208,61 +186,15 @@ def require_columns(frame: "pd.DataFrame", columns: Iterable[str], name: str) ->
         raise DataError(f"{name} must have the columns of the training rows; {listed(missing)} missing.")
 
 
-def as_times(column: "pd.Series[Any]", label: str, name: str) -> NDArray[np.float64]:
-    """Read a column of times: numbers, or dates as their seconds since 1970; errors name the setting `data.order`.
-
-    Raises:
-        DataError: A row has no time, or the values are neither numbers nor dates.
-    """
-    from pandas.api import types
-
-    values = _present(column)
-    if len(values) < len(column):
-        raise DataError(
-            f"Every row of {name} must have a time, but column {shown(label)} has none in "
-            f"{len(column) - len(values):,} of {len(column):,} rows; take those rows out."
-        )
-    kind: ColumnKind | None = None
-    if types.is_datetime64_any_dtype(values.dtype):
-        kind = "date"
-    elif types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype):
-        kind = "number"
-    elif odd_type(values) is None and values.dtype.kind == "O":
-        with contextlib.suppress(DataError):
-            kind = _kind_of_text(values, label, name)
-    times = None if kind not in ("number", "decimal comma", "date") else _numbers(values, kind)
-    if times is None or not np.isfinite(times).all():
-        raise DataError(
-            setting("data.order"),
-            f" must name a column of finite numbers or of dates such as 2024-12-31, but {shown(label)} of "
-            f"{name} holds values such as {shown(str(values.iloc[0])[:40])}.",
-        )
-    return times
-
-
-def odd_type(column: "pd.Series[Any]") -> str | None:
-    """Name the type of the first value that is neither a number, a date nor text; None if there is none."""
-    import pandas as pd
-    from pandas.api import types
-
-    if column.dtype.kind != "O" or isinstance(column.dtype, pd.StringDtype):
-        return None
-    values = column.dropna().infer_objects()
-    if types.infer_dtype(values) in ("string", "empty"):
-        return None
-    odd = (type(value).__name__ for value in values if not isinstance(value, str))
-    return next(odd, None) if values.dtype.kind == "O" else None
-
-
 def _read(label: str, train: Part, test: Part) -> Column:
     """Decide what a column holds, and turn both parts of it into inputs."""
     column, column_test = train.take(label), test.take(label)
-    kind = _kind_of(column, train.rows, label, train.name)
+    kind = kind_of(column, train.rows, label, train.name)
     if kind == "category":
         fitted = Fitted(label, kind, values=_values_of(column))
         parts = fitted.inputs(column, train.name), fitted.inputs(column_test, test.name)
         return Column(fitted, list(zip(*parts, strict=True)), [flag_scaling(flags) for flags in parts[0]])
-    numbers = _converted(column, label, kind, train.name)
+    numbers = as_numbers(column, label, kind, train.name)
     present = numbers[~np.isnan(numbers)]
     fitted = Fitted(label, kind, len(numbers) - len(present), _median(present))
     (x, *missing), (x_test, *missing_test) = fitted.filled(numbers), fitted.inputs(column_test, test.name)
@@ -299,145 +231,8 @@ def _side_by_side(inputs: Sequence[NDArray[Any]], dtype: type[T]) -> NDArray[T]:
 
 def _values_of(column: "pd.Series[Any]") -> list[str | None]:
     """Return a category's values in order, and None at the end if some row has none."""
-    present = _present(column)
+    present = without_missing(column)
     return [*sorted(map(str, present.unique())), *([None] if len(present) < len(column) else [])]
-
-
-def _kind_of(column: "pd.Series[Any]", rows: NDArray[np.intp] | None, label: str, name: str) -> ColumnKind:
-    """Say what the training rows of a column hold, which have these positions in their file."""
-    from pandas.api import types
-
-    if odd := odd_type(column):
-        raise _refused(label, name, f"holds values of the type {odd}")
-    values = _present(column)
-    if values.empty:
-        raise _refused(label, name, "has no value in any training row")
-    kind: ColumnKind
-    if values.dtype.kind == "O":
-        kind = _kind_of_text(values, label, name)
-    elif types.is_datetime64_any_dtype(values.dtype):
-        return "date"
-    elif types.is_numeric_dtype(values.dtype) or types.is_bool_dtype(values.dtype):
-        kind = "number"
-    else:
-        raise _refused(label, name, f"holds values of the type {values.dtype}")
-    whole = kind == "number" and not types.is_bool_dtype(values.dtype)
-    if whole and _counts_rows(_numbers(column, kind), rows):
-        raise _refused(label, name, "numbers its rows")
-    return kind
-
-
-def _kind_of_text(values: "pd.Series[Any]", label: str, name: str) -> ColumnKind:
-    import pandas as pd
-
-    everything, values = values, pd.Series(values.unique())
-    if values.str.fullmatch(_NUMBER, flags=re.IGNORECASE).all():
-        return "number"
-    if values.str.fullmatch(_THOUSANDS).any() and values.str.fullmatch(rf"{_THOUSANDS}|[+-]?\d{{1,3}}").all():
-        example = values[values.str.contains(",")].iloc[0]
-        fault = f"holds {shown(example)}, which may be thousands or a decimal"
-        raise _refused(label, name, fault, "write its numbers without commas, or ")
-    if values.str.fullmatch(_COMMA_NUMBER).all():
-        return "decimal comma"
-    if values.str.fullmatch(_DATE).all() and _seconds(values).notna().all():
-        return "date"
-    if values.str.lower().isin(BOOLEANS).all():
-        return "boolean"
-    faults = values[~values.str.fullmatch(_NUMBER)]
-    n_values, n_rows = len(values), len(everything)
-    n_faults = int(everything.isin(faults).sum()) if len(faults) < n_values else n_rows
-    if n_faults < (1 - NUMBERS_SHARE) * n_rows:
-        words = listed([shown(str(value)[:40]) for value in faults[:3]])
-        raise _refused(label, name, f"holds numbers but for {n_faults:,} values such as {words}", "mend them, or ")
-    if n_values > MOST_CATEGORIES or (n_values > 10 and n_values > n_rows / 2):
-        raise _refused(label, name, f"holds text: {n_values:,} different values in {n_rows:,} rows")
-    return "category"
-
-
-def _present(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return the values that are there."""
-    values = column.dropna().infer_objects()
-    missing = values.isin(MISSING) if values.dtype.kind == "O" else np.zeros(1, bool)
-    return values[~missing] if missing.any() else values
-
-
-def _refused(label: str, name: str, fault: str, otherwise: str = "") -> DataError:
-    return DataError(
-        f"Column {shown(label)} of {name} cannot be an input: it {fault}. Therefore {otherwise}leave it out with ",
-        setting("data.ignore", [label]),
-        ".",
-    )
-
-
-def _counts_rows(numbers: NDArray[np.float64], rows: NDArray[np.intp] | None) -> bool:
-    """Whether numbers are whole, all different, and either grow from row to row of the file or lie close together."""
-    present = np.isfinite(numbers)
-    n = int(present.sum())
-    if n <= LEAST_NUMBERED or not np.all((numbers == np.rint(numbers)) == present):
-        return False
-    if rows is not None:
-        in_file_order = np.full(rows.max() + 1, np.nan)
-        in_file_order[rows] = numbers
-        numbers = in_file_order
-    numbers = numbers[~np.isnan(numbers)]
-    return bool(np.all(np.diff(numbers) > 0) or (n - 1 <= np.ptp(numbers) < 2 * n and len(np.unique(numbers)) == n))
-
-
-def _numbers(column: "pd.Series[Any]", kind: ColumnKind) -> NDArray[np.float64]:
-    """Convert a column to float64, NaN where a value is missing.
-
-    Raises:
-        ValueError: It holds something else.
-    """
-    import pandas as pd
-
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
-        return np.asarray(column.to_numpy(np.float64))
-    if column.dtype.kind == "M":
-        return np.asarray(_seconds(column))
-    if column.dtype.kind != "O" and kind != "date":
-        return np.asarray(column.astype("Float64").to_numpy(np.float64, na_value=np.nan))
-    present = _present(column)
-    if kind == "number":
-        converted = present.astype(float)
-    else:
-        codes, different = pd.factorize(present)
-        converted = pd.Series(_each(pd.Series(different), kind).to_numpy()[codes], present.index)
-    unknown = present[converted.isna()]
-    if len(unknown):
-        raise ValueError(f"got {shown(str(unknown.iloc[0])[:40])}")
-    return np.asarray(converted.reindex(column.index).to_numpy(np.float64))
-
-
-def _each(different: "pd.Series[Any]", kind: ColumnKind) -> "pd.Series[Any]":
-    """Convert different values of text or of dates to numbers, NaN where one is none."""
-    if kind == "date":
-        return _seconds(different)
-    if kind == "boolean":
-        return different.astype(str).str.lower().map(BOOLEANS).astype(float)
-    return different.str.replace(",", ".", regex=False).astype(float)
-
-
-def _seconds(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Convert dates to seconds since 1970, NaN where one is missing or is none."""
-    import pandas as pd
-
-    times = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
-    return (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
-
-
-def _converted(column: "pd.Series[Any]", label: str, kind: ColumnKind, name: str) -> NDArray[np.float64]:
-    """Return a column as finite numbers, NaN where one is missing."""
-    try:
-        numbers = _numbers(column, kind)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(
-            f"Column {shown(label)} of {name} must hold a {kind} in every row, as in the training rows: "
-            f"{reason(error)[:100]}."
-        ) from error
-    if np.isinf(numbers).any():
-        raise DataError(f"Column {shown(label)} of {name} must hold finite numbers, got infinite ones.")
-    return numbers
 
 
 def _words(rules: Sequence[InputRule], fitted: Sequence[Fitted]) -> Iterator[str]:

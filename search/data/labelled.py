@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewest.search.data.blocks import read_blocks, words_of
-from fewest.search.data.columns import Part, as_inputs, odd_type, read_columns, require_columns
+from fewest.search.data.column_kinds import odd_type
+from fewest.search.data.columns import Part, as_inputs, read_columns, require_columns
 from fewest.search.data.errors import DataError, listed, one_line, reason
 from fewest.search.data.held_out import split_off
 from fewest.search.data.labels import LARGEST_LABEL
@@ -17,7 +18,7 @@ from fewest.search.data.npz import Arrays
 from fewest.search.data.samples import TableInputs
 from fewest.search.data.sampling import require_table_fits, sample_of
 from fewest.search.data.tables import NUMBER, Table, is_table, read_table
-from fewest.search.data.text_columns import release_memory, with_numbers
+from fewest.search.data.text_columns import encoded, release_memory
 from fewest.search.settings.config import DataConfig, did_you_mean, shown
 from fewest.search.settings.spelling import LABEL, setting
 
@@ -83,7 +84,7 @@ def labelled(
     label, said = _label_of(table.frame, choice, name)
     frame, drawn = _sampled(table.frame, label, choice.rows, name)
     columns, labels = _parted(frame, label, choice, name)
-    train = Part(with_numbers(columns), None, name)
+    train = Part(encoded(columns), None, name)
     y_train = _as_labels(labels, label, name)
     blocks = read_blocks(frame, choice, name)
     if test_table is not None:

@@ -9,6 +9,7 @@ features that float32 would spoil (see `scaling`). What anything is scaled by is
 """
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -100,17 +101,21 @@ def assembled(
     _require_same_length("train", x_train, y_train, name)
     _require_same_length("test", x_test, y_test, name)
     blocks = table.blocks if table else None
-    kept, held_out = split(y_train, classes, name, choice.validation, choice.validation_share, seed, blocks)
+    hashed = (x_train, y_train, *_arrays(shift, divisor), *([blocks.ids] if blocks else []))
+    with ThreadPoolExecutor(1) as thread:  # A hash lets other threads run.
+        fingerprint = thread.submit(_fingerprint, *hashed)
+        kept, held_out = split(y_train, classes, name, choice.validation, choice.validation_share, seed, blocks)
+        x_kept, x_validation = _taken(x_train, kept), _taken(x_train, held_out)
     data = SearchData(
         name=file_name,
-        x_train=_taken(x_train, kept),
+        x_train=x_kept,
         y_train=y_train[kept],
-        x_validation=_taken(x_train, held_out),
+        x_validation=x_validation,
         y_validation=y_train[held_out],
         n_classes=len(classes),
         scale=scale,
         offset=offset,
-        fingerprint=_fingerprint(x_train, y_train, *_arrays(shift, divisor), *([blocks.ids] if blocks else [])),
+        fingerprint=fingerprint.result(),
         shift=shift,
         divisor=divisor,
         table=table,

@@ -34,6 +34,14 @@ class Scaling(NamedTuple):
     offset: float | NDArray[np.float32]
 
 
+class _Measured(NamedTuple):
+    """Of each feature after the cast, `input_shape`: float64 mean and standard deviation, and the largest magnitude."""
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    largest: NDArray[np.float32]
+
+
 class Features(NamedTuple):
     """Both parts of a data set, uint8 or float32: `(x - shift) / divisor`, computed in float64 and then cast."""
 
@@ -55,14 +63,18 @@ def features(x_train: NDArray[Any], x_test: NDArray[Any], name: str) -> Features
     """
     _require_finite(x_train, "x_train", name)
     _require_finite(x_test, "x_test", name)
-    lost, shift, divisor = _spoilt(x_train)
-    train, test = (_cast_after(x, lost, shift, divisor) for x in (x_train, x_test))
+    train, test = _cast(x_train), _cast(x_test)
+    measured = _measured(train)
+    lost, shift, divisor = _spoilt(x_train, measured)
+    for cast, x in ((train, x_train), (test, x_test)):
+        with np.errstate(all="ignore"):  # what does not fit is infinite, and refused
+            flat(cast)[:, lost] = (_wide(flat(x)[:, lost]) - shift) / divisor
     _require_fit(train, test, x_train, name)
     if not len(lost):
-        return Features(train, test, Scaling(0.0, 1.0, *_of_network(train)))
-    shifts, divisors = np.zeros(x_train.shape[1:]), np.ones(x_train.shape[1:])
-    shifts.flat[lost], divisors.flat[lost] = shift, divisor
-    return Features(train, test, Scaling(shifts, divisors, *_of_network(train, shifts, divisors)))
+        return Features(train, test, Scaling(0.0, 1.0, *_of_network(measured)))
+    done, shifts, divisors = (np.full(x_train.shape[1:], value) for value in (False, 0.0, 1.0))
+    done.flat[lost], shifts.flat[lost], divisors.flat[lost] = True, shift, divisor
+    return Features(train, test, Scaling(shifts, divisors, *_of_network(measured, done)))
 
 
 def pixels(x_train: NDArray[Any], x_test: NDArray[Any]) -> Features:
@@ -73,7 +85,7 @@ def pixels(x_train: NDArray[Any], x_test: NDArray[Any]) -> Features:
 
 def flag_scaling(flags: NDArray[np.bool_]) -> Scaling:
     """Return the scaling of a feature that is 0 or 1, `(samples,)`."""
-    return Scaling(0.0, 1.0, *_of_network(flags.astype(np.float32)[:, None]))
+    return Scaling(0.0, 1.0, *_of_network(_measured(flags.astype(np.float32)[:, None])))
 
 
 def joined(scalings: Sequence[Scaling]) -> Scaling:
@@ -104,17 +116,22 @@ def standardised(x: NDArray[np.float64], data: SearchData, name: str) -> NDArray
     return cast
 
 
+def _measured(x: NDArray[np.float32]) -> _Measured:
+    with np.errstate(all="ignore"):  # what the cast made infinite compares as lost
+        mean = x.mean(axis=0, dtype=np.float64, keepdims=True)
+        return _Measured(mean[0], x.std(axis=0, dtype=np.float64, mean=mean), np.abs(x).max(axis=0))
+
+
 def _of_network(
-    x_train: NDArray[np.float32], shift: float | NDArray[np.float64] = 0.0, divisor: float | NDArray[np.float64] = 1.0
+    measured: _Measured, done: bool | NDArray[np.bool_] = False
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return a network's scale and offset; 1 and 0 for features that `features` has standardised."""
-    mean = x_train.mean(axis=0, dtype=np.float64)
-    deviation = x_train.std(axis=0, dtype=np.float64)
+    """Return a network's scale and offset; 1 and 0 for features that the loader has standardised: `done`."""
+    mean, deviation, largest = measured
     # Below this a float32 feature varies by its own rounding alone: dividing by it would magnify noise.
-    constant = deviation <= NOISE[4] * np.abs(x_train).max(axis=0)
-    scale = 1.0 / np.where(constant, 1.0, deviation)
-    done = (np.asarray(shift) != 0) | (np.asarray(divisor) != 1)
-    offset = np.where(done, 0.0, -mean * scale)
+    constant = deviation <= NOISE[4] * largest
+    with np.errstate(all="ignore"):  # what is done may be infinite here
+        scale = 1.0 / np.where(constant, 1.0, deviation)
+        offset = np.where(done, 0.0, -mean * scale)
     return np.where(done, 1.0, scale).astype(np.float32), offset.astype(np.float32)
 
 
@@ -133,20 +150,19 @@ def _cast(x: NDArray[Any]) -> NDArray[np.float32]:
         return np.array(x, dtype=np.float32, order="C")
 
 
-def _spoilt(x: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+def _spoilt(x: NDArray[Any], measured: _Measured) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
     """Features that a cast alone would spoil, and what to take away from each, and to divide it by."""
-    suspects = np.flatnonzero(_loses(_cast(x), exact=x.dtype.kind == "f" and x.dtype.itemsize <= 4))
+    suspects = np.flatnonzero(_loses(measured, exact=x.dtype.kind == "f" and x.dtype.itemsize <= 4))
     shift, divisor = _centre_and_spread(flat(x)[:, suspects])
     moved = (shift != 0) | (divisor != 1)
     return suspects[moved], shift[moved], divisor[moved]
 
 
-def _loses(x: NDArray[np.float32], *, exact: bool) -> NDArray[np.bool_]:
+def _loses(measured: _Measured, *, exact: bool) -> NDArray[np.bool_]:
     """For each feature: whether the cast, if not exact, keeps too little, or its scale would be no ordinary float32."""
-    rows = flat(x)
-    with np.errstate(all="ignore"):  # what the cast made infinite compares as lost
-        deviation = rows.std(axis=0, dtype=np.float64)
-        step = np.zeros(1) if exact else np.spacing(np.abs(rows).max(axis=0))
+    _, deviation, largest = measured
+    with np.errstate(all="ignore"):
+        step = np.zeros(1) if exact else np.spacing(largest)
         enough = deviation >= LEAST_STEPS * np.maximum(step, _FLOAT32.tiny)
         lost: NDArray[np.bool_] = ~(enough & (deviation <= 1 / _FLOAT32.tiny))
     return lost
@@ -169,16 +185,6 @@ def _centre_and_spread(x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np
         spread = np.ldexp(deviation, exponent).astype(np.float64)
     fits = constant & (largest <= _FLOAT32.max)
     return np.where(fits, 0.0, mean), np.where(constant, 1.0, spread)
-
-
-def _cast_after(
-    x: NDArray[Any], lost: NDArray[np.intp], shift: NDArray[np.float64], divisor: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """Cast samples to float32, after standardising the `lost` features."""
-    cast = _cast(x)
-    with np.errstate(all="ignore"):  # what does not fit is infinite, and refused
-        flat(cast)[:, lost] = (_wide(flat(x)[:, lost]) - shift) / divisor
-    return cast
 
 
 def _wide(x: NDArray[Any]) -> NDArray[Any]:

@@ -1,16 +1,17 @@
-"""Columns of text at the speed of Arrow: numbers among them, blanks around values, and the places of categories."""
+"""Columns of text at the speed of Arrow: numbers among them, blanks around values, categories and their places."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fewest.search.data.threads import in_threads
+
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MISSING", "places", "release_memory", "trimmed", "with_numbers"]
+__all__ = ["LOOKED_AT", "MISSING", "distinct", "encoded", "places", "release_memory", "trimmed"]
 
 MISSING: Final = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-")
 """Text that stands for a missing value."""
@@ -19,33 +20,42 @@ LOOKED_AT: Final = 1_000
 """Rows that are tried before all are."""
 
 
-def with_numbers(columns: dict[str, "pd.Series[Any]"]) -> dict[str, "pd.Series[Any]"]:
-    """Convert those columns of text to float64 of which every value is a number or stands for a missing one.
+def encoded(columns: dict[str, "pd.Series[Any]"]) -> dict[str, "pd.Series[Any]"]:
+    """Make columns of text short: float64 if every value is a number or stands for a missing one, else categories.
 
-    Only a file's own columns may be converted so, training and test rows alike: what a column holds, its training rows
-    decide. If all rows are numbers, these are, too, and each number is the same. Text such as `nan` beside numbers is
-    left to a closer look.
+    Only a file's own columns may be converted to numbers so, training and test rows alike: what a column holds, its
+    training rows decide. If all rows are numbers, these are, too, and each number is the same. Text such as `nan`
+    beside numbers is left to a closer look. Categories are those of all rows: only values of a part's own rows may be
+    looked at (see `distinct`).
     """
-    import pandas as pd
-
-    with ThreadPoolExecutor() as threads:  # Arrow lets other threads run.
-        found = dict(zip(columns, threads.map(_floats, columns.values()), strict=True))
-    return columns | {label: pd.Series(numbers) for label, numbers in found.items() if numbers is not None}
+    return dict(zip(columns, in_threads(_encoded, columns.values()), strict=True))
 
 
-def _floats(column: "pd.Series[Any]") -> NDArray[np.float64] | None:
-    """Convert a column of text to numbers, NaN where one is missing; None if it is no text or not all are numbers."""
+def _encoded(column: "pd.Series[Any]") -> "pd.Series[Any]":
     try:
         import pyarrow as arrow
-        from pyarrow import compute
     except ImportError:  # A data frame may come from Python without it.
-        return None
+        return column
+    import pandas as pd
+
     if column.dtype.kind != "O":
-        return None
+        return column
     try:
         text = arrow.array(column, from_pandas=True)
-        if not arrow.types.is_string(text.type) and not arrow.types.is_large_string(text.type):
-            return None
+    except arrow.ArrowException:
+        return column
+    if not arrow.types.is_string(text.type) and not arrow.types.is_large_string(text.type):
+        return column
+    numbers = _floats(text)
+    return pd.Series(text.dictionary_encode().to_pandas() if numbers is None else numbers)
+
+
+def _floats(text: Any) -> NDArray[np.float64] | None:
+    """Convert Arrow's text to numbers, NaN where one is missing; None if not all are numbers."""
+    import pyarrow as arrow
+    from pyarrow import compute
+
+    try:
         for part in (text[:LOOKED_AT], text):  # Most columns that are no numbers show it at once.
             missing = compute.is_in(part, value_set=arrow.array(MISSING, part.type))
             present = compute.if_else(missing, arrow.scalar(None, part.type), part)
@@ -54,6 +64,16 @@ def _floats(column: "pd.Series[Any]") -> NDArray[np.float64] | None:
         return None
     found = np.asarray(numbers.to_numpy(zero_copy_only=False))
     return found if int(np.isnan(found).sum()) == present.null_count else None
+
+
+def distinct(column: "pd.Series[Any]") -> tuple[NDArray[np.intp], "pd.Series[Any]"]:
+    """Return the place of each row's value among those that these rows hold, -1 where one is missing, and these."""
+    import pandas as pd
+
+    codes, values = pd.factorize(column)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        values = values.astype(column.dtype.categories.dtype)
+    return codes, pd.Series(values)
 
 
 def trimmed(column: Any) -> Any:
@@ -83,9 +103,7 @@ def places(column: "pd.Series[Any]", values: Sequence[str | None]) -> NDArray[np
         column: Text, or other values to be compared as text.
         values: Text without repetitions, and perhaps None for a missing value.
     """
-    import pandas as pd
-
-    codes, different = pd.factorize(column)  # -1 where a value is missing
+    codes, different = distinct(column)
     place = {value: index for index, value in enumerate(values)}
     found = [place.get(None if value in MISSING else str(value), -1) for value in different]
     return np.asarray(np.array([*found, place.get(None, -1)])[codes])

@@ -28,7 +28,7 @@ from fewest.search.data.loading import load
 from fewest.search.data.own_data import settings_for
 from fewest.search.data.samples import SealedTest, SearchData
 from fewest.search.data.tables import n_rows, read_table
-from fewest.search.data.text_columns import places, release_memory, with_numbers
+from fewest.search.data.text_columns import distinct, encoded, places, release_memory
 from fewest.search.settings.config import DataConfig
 from fewest.storage.errors import FewestError
 
@@ -184,6 +184,25 @@ def test_nothing_of_the_test_rows_reaches_the_search(name: str, frame: Any, tmp_
     assert sealed.unseal().x[0, 0] == 1e9
 
 
+def test_the_first_bad_column_is_named_however_many_threads_read_them() -> None:
+    long, n = pd.Series([f"word {i}" for i in range(5_000)]), 5_000
+    columns = {"fine": pd.Series(np.ones(n)), "slow": long} | {f"odd {i}": pd.Series([{}] * n) for i in range(20)}
+    with pytest.raises(DataError, match="Column 'slow' of it cannot be an input: it holds text"):
+        read_columns(Part(columns, None, "it"), Part(dict(columns), None, "it"))
+
+
+def test_columns_of_text_are_floats_or_categories() -> None:
+    columns = {"n": ["1", "NA", "2.5"], "c": ["b", "a", "b"], "mixed": ["a", 1, None]}
+    found = encoded({label: pd.Series(values, dtype=object) for label, values in columns.items()})
+    assert {label: column.dtype.name for label, column in found.items()} == {
+        "n": "float64",
+        "c": "category",
+        "mixed": "object",
+    }
+    codes, values = distinct(found["c"].iloc[:1])
+    assert (codes.tolist(), values.tolist()) == ([0], ["b"])  # Other rows' values are not seen.
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.arff", "a.jsonl", "a.parquet"])
 def test_nothing_of_the_rows_set_aside_reaches_the_search(name: str, frame: Any, tmp_path: Path) -> None:
     """Which rows are set aside depends on the labels alone, so noise can be put in their place."""
@@ -219,7 +238,7 @@ def test_columns_of_numbers_read_at_once_are_those_read_value_by_value(tmp_path:
     found = []
     as_text, value_by_value = (
         ("_table", lambda path, choice: read_table(path)),
-        ("with_numbers", lambda columns: columns),
+        ("encoded", lambda columns: columns),
     )
     for slower in ([], [as_text], [as_text, value_by_value]):
         with pytest.MonkeyPatch.context() as patch:
@@ -649,7 +668,7 @@ def test_a_line_break_in_a_value_is_no_lost_row(tmp_path: Path) -> None:
 def test_a_data_frame_needs_no_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     columns = {"x": pd.Series(np.array(["1", "2"], object))}
-    assert with_numbers(columns)["x"] is columns["x"]
+    assert encoded(columns)["x"] is columns["x"]
     release_memory()
     column = pd.Series(["b", None, "c", "a"], dtype=object)
     assert places(column, ["a", "b", None]).tolist() == [1, 2, -1, 0]
