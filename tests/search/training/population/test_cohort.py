@@ -370,9 +370,9 @@ def test_a_cohort_predicts_like_any_keras_model() -> None:
     """`predict`, in batches, gives the probabilities of each member's stock network."""
     shards = deal([network.architecture for network in MIXED], 20, 4, 3, 3)
     weights = {member: initial_weights(network, 20, 4) for member, network in enumerate(MIXED)}
-    model = POPULATIONS.get(shards, BLOBS, SHORT)
-    model.load(shards, weights, {}, 0)
-    predicted = model.predict(BLOBS.x_validation, batch_size=32, verbose=0)
+    with POPULATIONS.lent(shards, BLOBS, SHORT) as (model, device_data):
+        model.load(device_data, shards, weights, {}, 0)
+        predicted = model.predict(BLOBS.x_validation, batch_size=32, verbose=0)
     for member, network in enumerate(MIXED):
         stock = extract(network, weights[member], BLOBS, SHORT)(BLOBS.x_validation).numpy()
         assert predicted[:, member] == pytest.approx(stock, abs=1e-5)
@@ -389,18 +389,21 @@ def test_cohorts_share_one_program() -> None:
             Network(tuple(np.exp(rng.uniform(0, np.log(128), depth)).astype(int).tolist()), seed) for depth in depths
         ]
         train_cohort(networks, data, protocol, order=search_order(0), watcher=PruneSome())
-    shards = deal([()] * 12, 20, 4, 3, n_shards())
-    assert POPULATIONS.get(shards, data, protocol).n_traced == 1
+    with POPULATIONS.lent(deal([()] * 12, 20, 4, 3, n_shards()), data, protocol) as (model, _):
+        assert model.n_traced == 1
 
 
 def test_the_program_in_use_outlives_compiled_ones() -> None:
     """Cohorts that are compiled to their end, each for itself, leave the model that all train in where it is."""
     pool = Populations()
     any_shards = deal([(3,)] * 4, 20, 4, 1, 2)
-    used = pool.get(any_shards, BLOBS, SHORT)
+    with pool.lent(any_shards, BLOBS, SHORT) as (used, _):
+        pass
     for width in range(1, MAX_MODELS + 1):
-        pool.get(deal([(width,)], 20, 4, 1, 1), BLOBS, SHORT, compiled=True)
-        assert pool.get(any_shards, BLOBS, SHORT) is used
+        with pool.lent(deal([(width,)], 20, 4, 1, 1), BLOBS, SHORT, compiled=True):
+            pass
+        with pool.lent(any_shards, BLOBS, SHORT) as (model, _):
+            assert model is used
 
 
 @pytest.mark.slow
@@ -419,14 +422,15 @@ def test_features_without_gradient_come_last() -> None:
     x = np.array([[3, 0, 5, 7], [3, 0, 6, 9]], np.float32)
     y = np.array([0, 1], np.int32)
     plain = SearchData("four", x, y, x, y, 2, 0.5, 0.0, "0" * 64)
-    device = DeviceData(plain)
+    device = DeviceData(plain, SHORT)
     assert (device.order.tolist(), device.n_live) == ([0, 2, 3, 1], 3)
-    assert device.x_train.numpy().tolist() == [[3, 5, 7], [3, 6, 9]]
+    assert device.samples.x_train.numpy().tolist() == [[3, 5, 7], [3, 6, 9]]
     shifted = replace(plain, scale=np.float32([1, 1, 1, 0.5]), offset=np.float32([-3, 2, -5, -4]))
-    device = DeviceData(shifted)
+    device = DeviceData(shifted, SHORT)
     assert (device.order.tolist(), device.n_live) == ([1, 2, 3, 0], 3)
-    assert device.floats(device.x_train, slice(3)).numpy().tolist() == [[2, 0, -0.5], [2, 1, 0.5]]
-    assert device.floats(device.x_validation[:, 3:], slice(3, 4)).numpy().tolist() == [[0], [0]]
+    assert device.samples.x_train.numpy().tolist() == [[0, 5, 7], [0, 6, 9]]
+    live, rest = ([of.numpy().tolist() for of in scaling] for scaling in (device.samples.live, device.samples.rest))
+    assert (live, rest) == ([[1, 1, 0.5], [2, -5, -4]], [[1], [-3]])
 
 
 def test_softmax_alone() -> None:
