@@ -169,19 +169,18 @@ def variable(n_axes: int, dtype: Any = tf.float32) -> Any:
 class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # keras is untyped
     """Keras's Adam in one pass over each variable: the arithmetic of `Adam.update_step` in TensorFlow's kernel."""
 
-    def move(self, shard: Shard, gradients: Sequence[Any], step: Any, rates: Any) -> None:
+    def move(self, shard: Shard, gradients: Sequence[Any], step: Any, rate: Any) -> None:
         """Apply one optimizer step to a shard's weights and moments.
 
         Args:
             shard: The shard to update.
             gradients: Gradients of the loss, like `shard.weights`.
             step: Number of optimizer steps before this one, an int32 scalar.
-            rates: `Samples.rates`; after their end, the last one.
+            rate: The learning rate.
         """
         count = tf.cast(step + 1, tf.float32)
         powers = {"beta1_power": tf.pow(self.beta_1, count), "beta2_power": tf.pow(self.beta_2, count)}
         constants = {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
-        rate = tf.gather(rates, tf.minimum(step, tf.size(rates) - 1))
         for variable, first, second, gradient in zip(shard.weights, shard.first, shard.second, gradients, strict=True):
             handles = {"var": variable.handle, "m": first.handle, "v": second.handle}
             tf.raw_ops.ResourceApplyAdam(**handles, **powers, **constants, lr=rate, grad=gradient)
@@ -283,15 +282,18 @@ class Program:
     def _steps(self, shard: Shard, samples: Samples, order: Any, start: Any) -> tuple[Any, Any]:
         """Take an epoch's optimizer steps; return the summed losses of each member, and its hits as `_hits` counts."""
         plan = self._plan(shard)
-        n_batches, size = tf.unstack(tf.shape(order))
+        # Outside the loop: TensorFlow would work out sizes anew in every step.
+        n_batches, size = tf.unstack(tf.shape(order), num=2)
+        n, last = tf.cast(size, tf.float32), tf.size(samples.rates) - 1
 
         def step(i: Any, losses: Any, hits: Any) -> tuple[Any, Any, Any]:
             x = self._floats(tf.gather(samples.x_train, order[i]), samples.live)
-            forward = self._forward(shard, plan, tf.matmul(shard.weights[0], x, transpose_b=True))
+            forward = self._forward(shard, plan, tf.matmul(shard.weights[0], x, transpose_b=True), size)
             labels = tf.gather(samples.y_train, order[i])
-            loss, hit, upstream = judged(forward.scores, labels, tf.cast(size, tf.float32))
-            gradients = self._gradients(shard, plan, forward, upstream, x)
-            self._optimizer.move(shard, gradients, start + i, samples.rates)
+            loss, hit, upstream = judged(plan.n_classes, forward.scores, labels, n)
+            gradients = self._gradients(shard, plan, forward, upstream, x, size)
+            rate = tf.gather(samples.rates, tf.minimum(start + i, last))
+            self._optimizer.move(shard, gradients, start + i, rate)
             return i + 1, losses + tf.reduce_sum(loss, 1), hits + self._hits(plan, hit, labels)
 
         return _summed(plan.n_members, n_batches, step, self._n_counts(plan))
@@ -310,7 +312,7 @@ class Program:
 
         def step(i: Any, losses: Any, hits: Any) -> tuple[Any, Any, Any]:
             chunk = slice(i * SCORE_CHUNK, (i + 1) * SCORE_CHUNK)
-            loss, hit, _ = judged(self._scores(shard, samples, plan, x[chunk]), y[chunk], 1)
+            loss, hit, _ = judged(plan.n_classes, self._scores(shard, samples, plan, x[chunk]), y[chunk], 1)
             return i + 1, losses + tf.reduce_sum(loss, 1), hits + self._hits(plan, hit, y[chunk])
 
         losses, hits = _summed(plan.n_members, -(-n_samples // SCORE_CHUNK), step, self._n_counts(plan))
@@ -335,7 +337,8 @@ class Program:
 
     def _right(self, shard: Shard, samples: Samples, x: Any, y: Any) -> Any:
         """Say which samples, as for `_score`, each member labels right: bool `(members, samples)`."""
-        return judged(self.scores(shard, samples, x), y, 1)[1] > 0
+        plan = self._plan(shard)
+        return judged(plan.n_classes, self._scores(shard, samples, plan, x), y, 1)[1] > 0
 
     def scores(self, shard: Shard, samples: Samples, x: Any) -> Any:
         """Return logits, `(members, classes, samples)`, ordered like `Layout.scored`, for samples like `_score`'s."""
@@ -345,16 +348,15 @@ class Program:
         n_live = tf.shape(shard.weights[0])[1]
         products = tf.matmul(shard.weights[0], self._floats(x[:, :n_live], samples.live), transpose_b=True)
         products += tf.matmul(shard.frozen, self._floats(x[:, n_live:], samples.rest), transpose_b=True)
-        return self._forward(shard, plan, products).scores
+        return self._forward(shard, plan, products, tf.shape(x)[0]).scores
 
     def _floats(self, x: Any, scaling: Scaling) -> Any:
         """Scale raw samples, as input for a network's first dense layer."""
         scaled = tf.cast(x, tf.float32) * scaling.scale
         return scaled + scaling.offset if self._signature.shifts else scaled
 
-    def _forward(self, shard: Shard, plan: Plan, products: Any) -> Forward:
-        """Compute all levels and scores from the first kernel's products, `(rows, samples)`."""
-        n_samples = tf.shape(products)[1]
+    def _forward(self, shard: Shard, plan: Plan, products: Any, n_samples: Any) -> Forward:
+        """Compute all levels and scores from the first kernel's products, `(rows, n_samples)`."""
         biases, output_bias, kernels = self._split(tf.convert_to_tensor(shard.weights[1]), plan)
         top, scores = products[: plan.n_first], []
         hidden, inputs = [], []
@@ -375,9 +377,10 @@ class Program:
         rows = tf.concat([*scores, products[plan.n_first :]], 0) + output_bias[:, None]
         return Forward(tf.reshape(rows, (plan.n_members, plan.n_classes, n_samples)), hidden, inputs, kernels)
 
-    def _gradients(self, shard: Shard, plan: Plan, forward: Forward, upstream: Any, x: Any) -> list[Any]:
+    def _gradients(
+        self, shard: Shard, plan: Plan, forward: Forward, upstream: Any, x: Any, n_samples: Any
+    ) -> list[Any]:
         """Return the gradients of the first kernel and the later weights; `upstream` is that of the scores."""
-        n_samples = tf.shape(x)[0]
         rows = tf.reshape(upstream, (plan.n_members * plan.n_classes, n_samples))
         *of_scores, of_softmax = self._of_score_rows(plan, rows)
         of_biases = [tf.reduce_sum(rows, 1)]
@@ -451,10 +454,11 @@ def _summed(
     return losses, hits
 
 
-def judged(scores: Any, labels: Any, n: Any) -> tuple[Any, Any, Any]:
+def judged(n_classes: Any, scores: Any, labels: Any, n: Any) -> tuple[Any, Any, Any]:
     """Return cross-entropy, hits, and the gradient of the cross-entropy.
 
     Args:
+        n_classes: Classes of the data set.
         scores: Logits, float32 `(members, classes, samples)`.
         labels: int32 `(samples,)`.
         n: Divisor of the gradient, such as the batch size.
@@ -463,7 +467,7 @@ def judged(scores: Any, labels: Any, n: Any) -> tuple[Any, Any, Any]:
         Three float32 arrays. Losses in nats, `(members, samples)`. Hits, `(members, samples)`: 1 where the label has
         the highest score, the first of equals, else 0. The gradient, like `scores`.
     """
-    targets = tf.one_hot(labels, tf.shape(scores)[1], axis=0)
+    targets = tf.one_hot(labels, n_classes, axis=0)
     # Without the highest score subtracted, `exp` would overflow.
     top = tf.reduce_max(scores, 1, keepdims=True)
     powers = tf.exp(scores - top)
