@@ -77,9 +77,10 @@ def population_epoch(
         compiled = pays_to_compile(together, len(data.y_train), protocol, epoch=0)
     shards = deal(architectures, *sizes, n or (1 if compiled else n_shards()))
     compiled_for = shards.layouts[0] if compiled else None
-    model = Population(sizes[-1], len(shards.layouts), DeviceData(data), protocol, compiled_for)
+    device_data = DeviceData(data, protocol)
+    model = Population(sizes[-1], len(shards.layouts), device_data.signature, compiled_for)
     weights = {i: initial_weights(n, data.n_features, data.n_classes) for i, n in enumerate(networks)}
-    model.load(shards, weights, {}, 0)
+    model.load(device_data, shards, weights, {}, 0)
     if not validate:
         model._program.score = lambda shard, *_: (tf.zeros(shard.tables["counts"][1]),) * 2
     order = search_order(0).batches(0, len(data.y_train), protocol.batch_size)

@@ -7,6 +7,7 @@ that an epoch takes less time. Every member becomes the same network as if train
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,16 +73,16 @@ def train_cohort(
     """
     cohort = _Cohort(networks, data, protocol, watcher, tuning or Tuning())
     while cohort.training:
-        cohort.enter().fit(
-            _batches(order, cohort.epoch, data, protocol, watcher),
-            initial_epoch=cohort.epoch,
-            epochs=protocol.epochs,
-            steps_per_epoch=1,
-            shuffle=False,
-            callbacks=[_AtEpochEnd(cohort), *callbacks],
-            verbose=0,
-        )
-        cohort.leave()
+        with cohort.in_model() as model:
+            model.fit(
+                _batches(order, cohort.epoch, data, protocol, watcher),
+                initial_epoch=cohort.epoch,
+                epochs=protocol.epochs,
+                steps_per_epoch=1,
+                shuffle=False,
+                callbacks=[_AtEpochEnd(cohort), *callbacks],
+                verbose=0,
+            )
     return [_outcome(member, protocol) for member in cohort.members]
 
 
@@ -96,9 +97,9 @@ def right_of(
     """Say which samples many trained networks, held together, label right; see `Engine.right`."""
     architectures = [network.architecture for network in networks]
     shards = dealt(architectures, n_levels_of(architectures), data, n_shards())
-    model = POPULATIONS.get(shards, data, protocol)
-    model.load(shards, dict(enumerate(weights)), {}, 0)
-    return model.right(x, y)
+    with POPULATIONS.lent(shards, data, protocol) as (model, device_data):
+        model.load(device_data, shards, dict(enumerate(weights)), {}, 0)
+        return model.right(x, y)
 
 
 class _Cohort:
@@ -145,24 +146,23 @@ class _Cohort:
         """Members that have not left."""
         return [position for position, member in enumerate(self.members) if member.state == "training"]
 
-    def enter(self) -> Population:
-        """Place the members in their model."""
+    @contextmanager
+    def in_model(self) -> Iterator[Population]:
+        """Place the members in their model, and fetch them from it after the context."""
         shards = self._dealt(self.placed, 1 if self.compiled else self._tuning.n_shards)
-        model = POPULATIONS.get(shards, self._data, self._protocol, compiled=self.compiled)
         here = [(index, self.members[position]) for index, position in enumerate(self.placed)]
         training = {index: member for index, member in here if member.state == "training"}
-        model.load(
-            shards,
-            {index: member.weights for index, member in training.items()},
-            {index: member.slots for index, member in training.items() if member.slots is not None},
-            self.epoch * self._steps,
-        )
-        self._model, self._slots = model, dict(zip(self.placed, range(len(self.placed)), strict=True))
-        return model
-
-    def leave(self) -> None:
-        """Take the members out of the model."""
-        self._fetch()
+        with POPULATIONS.lent(shards, self._data, self._protocol, compiled=self.compiled) as (model, device_data):
+            model.load(
+                device_data,
+                shards,
+                {index: member.weights for index, member in training.items()},
+                {index: member.slots for index, member in training.items() if member.slots is not None},
+                self.epoch * self._steps,
+            )
+            self._model, self._slots = model, dict(zip(self.placed, range(len(self.placed)), strict=True))
+            yield model
+            self._fetch()
         self._model = None
 
     def end_epoch(self, epoch: int, logs: Mapping[str, NDArray[np.float32]]) -> bool:
@@ -310,14 +310,16 @@ def _outcome(member: Member, protocol: Protocol) -> Outcome:
 def _batches(order: SampleOrder, epoch: int, data: SearchData, protocol: Protocol, watcher: Watcher) -> tf.data.Dataset:
     """Return for each epoch from `epoch` on one element: its batches, and whether it is validated."""
     n_train = len(data.y_train)
+    validated = [validates(e, data, protocol, watcher) for e in range(protocol.epochs)]
 
+    # TensorFlow never forgets this function, so it must hold neither the data nor the watcher.
     def batches() -> Iterator[tuple[NDArray[np.int32], bool]]:
         keep_memory()  # This data set has just made TensorFlow map every block from 128 KiB on.
         for e in range(epoch, protocol.epochs):
-            yield order.batches(e, n_train, protocol.batch_size), validates(e, data, protocol, watcher)
+            yield order.batches(e, n_train, protocol.batch_size), validated[e]
 
-    size = (n_batches(n_train, protocol.batch_size), min(protocol.batch_size, n_train))
     options = tf.data.Options()
     options.autotune.enabled = False  # Its thread sleeps 10, 20, 40, ... ms between looks, and `fit` waits for its end.
-    signature = (tf.TensorSpec(size, tf.int32), tf.TensorSpec((), tf.bool))
+    # One shape for all data, so that `fit` is traced once.
+    signature = (tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((), tf.bool))
     return tf.data.Dataset.from_generator(batches, output_signature=signature).with_options(options)

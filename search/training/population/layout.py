@@ -134,11 +134,11 @@ class Layout:
     def tables(self) -> dict[str, NDArray[np.int32]]:
         """Return all that the program needs of the architectures: int32 tables by name.
 
-        `counts`: `(2,)`, rows of the first level and members. `sizes_L`: `(kinds, 3)`, blocks, outputs and inputs of
-        each kind that reads level L. `forward_L`: row indices that gather the blocks' inputs. `backward_L`: row
-        indices that gather the gradient of level L.
+        `counts`: `(3,)`, rows of the first level, members and classes. `sizes_L`: `(kinds, 3)`, blocks, outputs and
+        inputs of each kind that reads level L. `forward_L`: row indices that gather the blocks' inputs. `backward_L`:
+        row indices that gather the gradient of level L.
         """
-        tables = {"counts": np.array([self.n_rows[0], len(self.architectures)], np.int32)}
+        tables = {"counts": np.array([self.n_rows[0], len(self.architectures), self.n_classes], np.int32)}
         for level, kinds in enumerate(self.kinds):
             forward, backward = self._gather(level)
             sizes = [(len(kind.members), kind.outputs, kind.inputs) for kind in kinds]

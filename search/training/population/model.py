@@ -5,7 +5,9 @@ them, on samples that stay on the device as loaded. Shards train side by side, e
 operations gain nothing from more threads, and large ones lose time while their threads wait for each other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import joblib
@@ -15,11 +17,18 @@ from numpy.typing import NDArray
 from fewest.search.data.samples import Images, SearchData, flat
 from fewest.search.settings.keras_settings import keras, tf
 from fewest.search.settings.protocol import Protocol
-from fewest.search.settings.space import Architecture
-from fewest.search.training.network import ProtocolSchedule
 from fewest.search.training.outcome import Weights
 from fewest.search.training.population.layout import Layout, Shards, pack, unpack
-from fewest.search.training.population.program import SCORE_CHUNK, DeviceData, FusedAdam, Program, Shard
+from fewest.search.training.population.program import (
+    SCORE_CHUNK,
+    DeviceData,
+    FusedAdam,
+    Program,
+    Samples,
+    Shard,
+    Signature,
+    variable,
+)
 
 __all__ = ["POPULATIONS", "Population", "Populations", "n_shards", "use_one_thread_per_operation"]
 
@@ -48,8 +57,7 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
     Args:
         n_levels: Largest depth it can hold.
         n_shards: Number of shards that train side by side.
-        device_data: The samples that the networks train on.
-        protocol: How the networks are trained.
+        signature: What it takes for granted of the data and the protocol.
         compiled_for: The layout of its only shard, to compile the model for; None for any layouts.
 
     Attributes:
@@ -61,29 +69,26 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         self,
         n_levels: int,
         n_shards: int,
-        device_data: DeviceData,
-        protocol: Protocol,
+        signature: Signature,
         compiled_for: Layout | None = None,
     ) -> None:
         super().__init__()
-        data = device_data.data
-        empty = Layout((), data.n_features, data.n_classes, n_levels)
-        self.shards = Shards(((),) * n_shards, (empty,) * n_shards)
         self.n_traced = 0
-        self._data = device_data
         self._variables = [Shard.empty(n_levels) for _ in range(n_shards)]
-        self._places = tf.Variable(np.zeros(0, np.int32), shape=[None], trainable=False)
+        self._samples = Samples.empty(signature)
+        self._features, self._places = (variable(1, tf.int32) for _ in range(2))
         self.built = True
-        optimizer = FusedAdam(ProtocolSchedule(protocol, len(data.y_train)))
-        self._program = Program(n_levels, device_data, protocol, optimizer, compiled_for)
+        optimizer = FusedAdam()
+        self._program = Program(n_levels, signature, optimizer, compiled_for)
         self.compile(optimizer=optimizer, jit_compile=False)
-        signature = [tf.TensorSpec((None, data.n_features), data.x_train.dtype), tf.TensorSpec((None,), tf.int32)]
-        self._right = tf.function(self._right_of, input_signature=signature, autograph=False)
+        rows = [tf.TensorSpec((None, None), signature.dtype), tf.TensorSpec((None,), tf.int32)]
+        self._right = tf.function(self._right_of, input_signature=rows, autograph=False)
 
     # The model's members.
 
     def load(
         self,
+        device_data: DeviceData,
         shards: Shards,
         weights: Mapping[int, Weights],
         slots: Mapping[int, tuple[Weights, Weights]],
@@ -92,14 +97,18 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         """Place networks in the model; rows of members missing from `weights` stay zero.
 
         Args:
+            device_data: The samples to train on, of the model's signature.
             shards: As many shards, and as many levels, as this model has.
             weights: Stock arrays by member.
             slots: Adam's first and second moments by member, each like `weights`; missing for new members.
             step: Optimizer steps taken so far.
         """
         self.shards = shards
+        for held, tensor in zip(*map(tf.nest.flatten, (self._samples, device_data.samples)), strict=True):
+            held.assign(tensor)  # It takes the tensor's memory and copies nothing.
+        self._features.assign(device_data.order.astype(np.int32))
         first, second = ({member: moments[which] for member, moments in slots.items()} for which in (0, 1))
-        live, rest = np.split(self._data.order, [self._data.n_live])
+        live, rest = np.split(device_data.order, [device_data.n_live])
         for held, members, layout in zip(self._variables, shards.members, shards.layouts, strict=True):
             for variables, source in ((held.first, first), (held.second, second), (held.weights, weights)):
                 here = {place: source[member] for place, member in enumerate(members) if member in source}
@@ -115,6 +124,11 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         ]
         self._places.assign(np.argsort(scored).astype(np.int32))
         self.optimizer.iterations.assign(step)
+
+    def empty(self) -> None:
+        """Give up the memory of members and samples."""
+        for held in tf.nest.flatten((self._variables, self._samples, self._features, self._places)):
+            held.assign(tf.zeros([0] * held.shape.rank, held.dtype))
 
     def weights_of(self, members: Sequence[int]) -> dict[int, Weights]:
         """Return members' present stock arrays."""
@@ -134,10 +148,11 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
     ) -> dict[int, Weights]:
         """Unpack stock arrays from a pair for each shard: its variables, and its first kernel's frozen features."""
         found: dict[int, Weights] = {}
+        order = self._features.numpy()
         for (variables, frozen), here, layout in zip(arrays, self.shards.members, self.shards.layouts, strict=True):
             live, later = (variable.numpy() for variable in variables)
             kernel = np.empty((layout.n_first, layout.n_features), np.float32)
-            kernel[:, self._data.order] = np.concatenate([live, frozen], 1)
+            kernel[:, order] = np.concatenate([live, frozen], 1)
             found |= {m: unpack(layout, [kernel, later], i) for i, m in enumerate(here) if m in members}
         return {member: found[member] for member in members}
 
@@ -145,8 +160,9 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
 
     def call(self, inputs: Any) -> Any:
         """Return class probabilities for raw samples: float32 `(samples, members, classes)`."""
-        x = tf.gather(tf.reshape(inputs, (-1, self._data.data.n_features)), self._data.order, axis=1)
-        scores = tf.concat([self._program.scores(held, x) for held in self._variables], 0)
+        x = tf.gather(tf.reshape(inputs, (-1, tf.size(self._features))), self._features, axis=1)
+        samples = self._read()
+        scores = tf.concat([self._program.scores(held, samples, x) for held in self._variables], 0)
         return tf.nn.softmax(tf.transpose(tf.gather(scores, self._places), (2, 0, 1)))
 
     def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
@@ -161,54 +177,78 @@ class Population(keras.Model):  # type: ignore[misc]  # keras is untyped
         """
         self.n_traced += 1
         order, validates = data
-        order, start = tf.reshape(order, self._program.batches), tf.cast(self.optimizer.iterations, tf.int32)
-        logs = [self._program.epoch(held, order, start, validates) for held in self._variables]
-        self.optimizer.iterations.assign_add(self._program.batches[0])
+        start, samples = tf.cast(self.optimizer.iterations, tf.int32), self._read()
+        logs = [self._program.epoch(held, samples, order, start, validates) for held in self._variables]
+        self.optimizer.iterations.assign_add(tf.shape(order)[0])
         return {name: self._by_member([of_shard[name] for of_shard in logs]) for name in METRICS}
 
     def right(self, x: Images, y: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Say which raw samples every member labels right: bool `(members, samples)`."""
-        rows, labels = flat(x), np.asarray(y, np.int32)
+        rows, labels, order = flat(x), np.asarray(y, np.int32), self._features.numpy()
         chunks = [slice(start, start + SCORE_CHUNK) for start in range(0, len(labels), SCORE_CHUNK)]
-        parts = [self._right(self._data.arranged(rows[chunk]), labels[chunk]).numpy() for chunk in chunks]
+        parts = [self._right(rows[chunk][:, order], labels[chunk]).numpy() for chunk in chunks]
         return np.concatenate(parts, axis=1)
 
     def _right_of(self, x: Any, y: Any) -> Any:
-        return self._by_member([self._program.right(held, x, y) for held in self._variables])
+        samples = self._read()
+        return self._by_member([self._program.right(held, samples, x, y) for held in self._variables])
+
+    def _read(self) -> Samples:
+        samples: Samples = tf.nest.map_structure(tf.convert_to_tensor, self._samples)
+        return samples
 
     def _by_member(self, parts: Sequence[Any]) -> Any:
         return tf.gather(tf.concat(parts, 0), self._places)
 
 
 MAX_MODELS = 8
-"""Models kept for later cohorts; the least recently used one is dropped first."""
+"""Models kept for later cohorts; the one that was returned first is dropped first."""
 
 
 class Populations:
-    """The models built for the data and protocol in use."""
+    """The models that wait for a cohort, and the data of the last one.
+
+    A model is lent to one cohort at a time, and is empty in between. So it serves one data set after another, and
+    searches in several threads share none.
+    """
 
     def __init__(self) -> None:
-        self._key: tuple[SearchData, Protocol] | None = None
+        self._lock = Lock()
         self._device: DeviceData | None = None
-        self._models: dict[tuple[int, int, tuple[Architecture, ...] | None], Population] = {}
+        self._waiting: dict[tuple[Signature, int, int, tuple[Any, ...] | None], Population] = {}
 
-    def get(self, shards: Shards, data: SearchData, protocol: Protocol, *, compiled: bool = False) -> Population:
-        """Return a model that can hold these shards, compiled for their one layout or for any; build it if needed.
+    @contextmanager
+    def lent(
+        self, shards: Shards, data: SearchData, protocol: Protocol, *, compiled: bool = False
+    ) -> Iterator[tuple[Population, DeviceData]]:
+        """Lend a model that can hold these shards, compiled for their one layout or for any; build it if needed.
 
-        Models of other data, or of another protocol, are dropped.
+        Yields:
+            The model, still empty, and the data that it shall load.
         """
-        if self._device is None or self._key is None or self._key[0] is not data or self._key[1] != protocol:
-            self._models.clear()
-            self._key, self._device = (data, protocol), DeviceData(data)
-        layout = shards.layouts[0]
-        key = (layout.n_levels, len(shards.layouts), layout.architectures if compiled else None)
-        model = self._models.pop(key, None)
+        device, layout = self._on_device(data, protocol), shards.layouts[0]
+        compiled_for = (layout.architectures, layout.n_features, layout.n_classes) if compiled else None
+        key = (device.signature, layout.n_levels, len(shards.layouts), compiled_for)
+        with self._lock:
+            model = self._waiting.pop(key, None)
         if model is None:
-            if len(self._models) == MAX_MODELS:
-                del self._models[next(iter(self._models))]
-            model = Population(*key[:2], self._device, protocol, layout if compiled else None)
-        self._models[key] = model
-        return model
+            model = Population(layout.n_levels, len(shards.layouts), device.signature, layout if compiled else None)
+        try:
+            yield model, device
+        finally:
+            model.empty()
+            with self._lock:
+                self._waiting[key] = model
+                if len(self._waiting) > MAX_MODELS:
+                    del self._waiting[next(iter(self._waiting))]
+
+    def _on_device(self, data: SearchData, protocol: Protocol) -> DeviceData:
+        """Return the data on the device; those of another data set or protocol are dropped first."""
+        with self._lock:
+            if self._device is None or self._device.data is not data or self._device.protocol != protocol:
+                self._device = None
+                self._device = DeviceData(data, protocol)
+            return self._device
 
 
 POPULATIONS = Populations()

@@ -1,13 +1,16 @@
 """The population engine gives the networks that stock Keras gives, whatever becomes of their neighbours."""
 
+import gc
 import math
 import os
+import weakref
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import keras
 import numpy as np
@@ -20,6 +23,7 @@ from sklearn.metrics import balanced_accuracy_score
 from fewest.search.data.metrics import score
 from fewest.search.data.samples import SearchData
 from fewest.search.settings.config import EngineName
+from fewest.search.settings.keras_settings import tf
 from fewest.search.settings.protocol import Protocol
 from fewest.search.settings.seeds import search_order
 from fewest.search.settings.space import Network, SearchSpace
@@ -27,11 +31,12 @@ from fewest.search.training.engines import ENGINES
 from fewest.search.training.interface import Bystander, Watcher
 from fewest.search.training.network import build, extract, initial_weights, optimizer, predict_labels
 from fewest.search.training.outcome import EpochMetrics, Outcome
+from fewest.search.training.population import cohort
 from fewest.search.training.population.cohort import Tuning, right_of, train_cohort
 from fewest.search.training.population.cohort_size import MEMORY_BYTES, cohort_size
 from fewest.search.training.population.layout import deal
 from fewest.search.training.population.model import MAX_MODELS, POPULATIONS, Populations, n_shards
-from fewest.search.training.population.program import SCORE_CHUNK, DeviceData
+from fewest.search.training.population.program import SCORE_CHUNK, DeviceData, Program
 from fewest.search.training.snapshot import Snapshot
 from fewest.storage.files.checkpoints import CheckpointStore
 from fewest.storage.files.places import Folder
@@ -370,9 +375,9 @@ def test_a_cohort_predicts_like_any_keras_model() -> None:
     """`predict`, in batches, gives the probabilities of each member's stock network."""
     shards = deal([network.architecture for network in MIXED], 20, 4, 3, 3)
     weights = {member: initial_weights(network, 20, 4) for member, network in enumerate(MIXED)}
-    model = POPULATIONS.get(shards, BLOBS, SHORT)
-    model.load(shards, weights, {}, 0)
-    predicted = model.predict(BLOBS.x_validation, batch_size=32, verbose=0)
+    with POPULATIONS.lent(shards, BLOBS, SHORT) as (model, device_data):
+        model.load(device_data, shards, weights, {}, 0)
+        predicted = model.predict(BLOBS.x_validation, batch_size=32, verbose=0)
     for member, network in enumerate(MIXED):
         stock = extract(network, weights[member], BLOBS, SHORT)(BLOBS.x_validation).numpy()
         assert predicted[:, member] == pytest.approx(stock, abs=1e-5)
@@ -389,18 +394,145 @@ def test_cohorts_share_one_program() -> None:
             Network(tuple(np.exp(rng.uniform(0, np.log(128), depth)).astype(int).tolist()), seed) for depth in depths
         ]
         train_cohort(networks, data, protocol, order=search_order(0), watcher=PruneSome())
-    shards = deal([()] * 12, 20, 4, 3, n_shards())
-    assert POPULATIONS.get(shards, data, protocol).n_traced == 1
+    with POPULATIONS.lent(deal([()] * 12, 20, 4, 3, n_shards()), data, protocol) as (model, _):
+        assert model.n_traced == 1
+
+
+SHALLOW = [Network((), 1), Network((5,), 2), Network((40,), 3), Network((7,), 4)]
+
+SAME_KIND = {
+    "no dark pixel": (replace(BLOBS, x_train=np.maximum(BLOBS.x_train, 1)), SHORT),
+    "fewer samples than a batch": (blobs(50, 30), SHORT),
+    "no validation sample": (BLOBS.whole, SHORT),
+    "fewer pixels and classes": (
+        replace(
+            BLOBS,
+            x_train=BLOBS.x_train[:, :3],
+            y_train=BLOBS.y_train % 3,
+            x_validation=BLOBS.x_validation[:, :3],
+            y_validation=BLOBS.y_validation % 3,
+            n_classes=3,
+        ),
+        SHORT,
+    ),
+    "other batches and rates": (BLOBS, Protocol(batch_size=20, epochs=2, learning_rate=1e-3, schedule="constant")),
+}
+OTHER_KINDS = {
+    "floats": (
+        replace(BLOBS, x_train=np.float32(BLOBS.x_train) / 3, x_validation=np.float32(BLOBS.x_validation) / 3),
+        SHORT,
+    ),
+    "an offset": (replace(BLOBS, offset=np.linspace(-1, 1, 20, dtype=np.float32).reshape(4, 5)), SHORT),
+    "another metric": (replace(BLOBS, metric="balanced_accuracy"), SHORT),
+    "another activation": (BLOBS, Protocol(batch_size=64, epochs=4, learning_rate=5e-3, activation="tanh")),
+}
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Populations], None]:
+    """Makes cohorts take their models from a pool."""
+    return lambda pool: monkeypatch.setattr(cohort, "POPULATIONS", pool)
+
+
+def trained(
+    data: SearchData, protocol: Protocol, tuning: Tuning | None = None
+) -> tuple[list[Outcome], NDArray[np.bool_]]:
+    """Train networks, and label training samples with them."""
+    outcomes = train_cohort(SHALLOW, data, protocol, order=search_order(1), watcher=Bystander(), tuning=tuning)
+    weights = [outcome.weights for outcome in outcomes]
+    return outcomes, right_of(SHALLOW, weights, data.x_train, data.y_train, data, protocol)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("compile_seconds", "kinds"), [(1e9, SAME_KIND), (0.0, ["no dark pixel", "other batches and rates"])]
+)
+def test_one_trace_serves_all_data_of_a_kind(
+    compile_seconds: float,
+    kinds: Iterable[str],
+    use: Callable[[Populations], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Other data and protocols trace nothing, and give bit for bit the networks of a process of their own."""
+    tuning = Tuning(compile_seconds=compile_seconds)
+    pool, traced = Populations(), create_autospec(Program._plan, side_effect=Program._plan)
+    monkeypatch.setattr(Program, "_plan", traced)
+    use(pool)
+    trained(BLOBS, SHORT, tuning=tuning)
+    assert traced.called
+    for name in kinds:
+        data, protocol = SAME_KIND[name]
+        use(pool)
+        traced.reset_mock()
+        outcomes, right = trained(data, protocol, tuning=tuning)
+        assert not traced.called, name
+        use(Populations())
+        alone, right_alone = trained(data, protocol, tuning=tuning)
+        assert all(map(equal_but_for_nan, outcomes, alone)) and np.array_equal(right, right_alone), name
+
+
+@pytest.mark.slow
+def test_what_a_trace_depends_on_is_told_apart(use: Callable[[Populations], None]) -> None:
+    """In one process, each kind of data and protocol gives the networks of a process of its own."""
+    use(Populations())
+    together = {name: trained(*kind) for name, kind in {"first": (BLOBS, SHORT), **OTHER_KINDS}.items()}
+    for name, kind in OTHER_KINDS.items():
+        use(Populations())
+        outcomes, right = trained(*kind)
+        assert all(map(equal, outcomes, together[name][0])) and np.array_equal(right, together[name][1]), name
+
+
+def equal_but_for_nan(one: Outcome, other: Outcome) -> bool:
+    """Say whether two outcomes are equal bit for bit, clocks apart, where what was not measured is equal, too."""
+    return (
+        np.array_equal(np.array(one.curve), np.array(other.curve), equal_nan=True)
+        and one.state == other.state
+        and all(map(np.array_equal, one.weights, other.weights))
+    )
+
+
+@pytest.mark.slow
+def test_a_search_within_a_search_disturbs_neither(use: Callable[[Populations], None]) -> None:
+    """A model is lent to one cohort at a time; so are those of threads."""
+    other, within = SAME_KIND["no dark pixel"][0], []
+
+    class Busy(Bystander):
+        def record(self, epoch: int, metrics: Mapping[int, EpochMetrics]) -> None:
+            within.append(trained(other, SHORT)[0])
+
+    use(Populations())
+    outcomes = train_cohort(SHALLOW, BLOBS, SHORT, order=search_order(1), watcher=Busy())
+    use(Populations())
+    for found, data in ((outcomes, BLOBS), *((outcome, other) for outcome in within)):
+        assert all(map(equal, found, trained(data, SHORT)[0]))
+
+
+@pytest.mark.slow
+def test_models_that_wait_hold_no_data(use: Callable[[Populations], None]) -> None:
+    """When other data come, those before are freed, and so are a cohort's weights at its end."""
+    pool, data = Populations(), blobs()
+    use(pool)
+    trained(data, SHORT)
+    with pool.lent(deal([(5,)] * 4, 20, 4, 1, n_shards()), BLOBS, SHORT) as (model, _):
+        held = (model._variables, model._samples)
+        assert model.n_traced == 1 and sum(v.numpy().size for v in tf.nest.flatten(held)) == 0
+    gone = weakref.ref(data)
+    del data
+    gc.collect()
+    assert gone() is None
 
 
 def test_the_program_in_use_outlives_compiled_ones() -> None:
     """Cohorts that are compiled to their end, each for itself, leave the model that all train in where it is."""
     pool = Populations()
     any_shards = deal([(3,)] * 4, 20, 4, 1, 2)
-    used = pool.get(any_shards, BLOBS, SHORT)
+    with pool.lent(any_shards, BLOBS, SHORT) as (used, _):
+        pass
     for width in range(1, MAX_MODELS + 1):
-        pool.get(deal([(width,)], 20, 4, 1, 1), BLOBS, SHORT, compiled=True)
-        assert pool.get(any_shards, BLOBS, SHORT) is used
+        with pool.lent(deal([(width,)], 20, 4, 1, 1), BLOBS, SHORT, compiled=True):
+            pass
+        with pool.lent(any_shards, BLOBS, SHORT) as (model, _):
+            assert model is used
 
 
 @pytest.mark.slow
@@ -419,14 +551,15 @@ def test_features_without_gradient_come_last() -> None:
     x = np.array([[3, 0, 5, 7], [3, 0, 6, 9]], np.float32)
     y = np.array([0, 1], np.int32)
     plain = SearchData("four", x, y, x, y, 2, 0.5, 0.0, "0" * 64)
-    device = DeviceData(plain)
+    device = DeviceData(plain, SHORT)
     assert (device.order.tolist(), device.n_live) == ([0, 2, 3, 1], 3)
-    assert device.x_train.numpy().tolist() == [[3, 5, 7], [3, 6, 9]]
+    assert device.samples.x_train.numpy().tolist() == [[3, 5, 7], [3, 6, 9]]
     shifted = replace(plain, scale=np.float32([1, 1, 1, 0.5]), offset=np.float32([-3, 2, -5, -4]))
-    device = DeviceData(shifted)
+    device = DeviceData(shifted, SHORT)
     assert (device.order.tolist(), device.n_live) == ([1, 2, 3, 0], 3)
-    assert device.floats(device.x_train, slice(3)).numpy().tolist() == [[2, 0, -0.5], [2, 1, 0.5]]
-    assert device.floats(device.x_validation[:, 3:], slice(3, 4)).numpy().tolist() == [[0], [0]]
+    assert device.samples.x_train.numpy().tolist() == [[0, 5, 7], [0, 6, 9]]
+    live, rest = ([of.numpy().tolist() for of in scaling] for scaling in (device.samples.live, device.samples.rest))
+    assert (live, rest) == ([[1, 1, 0.5], [2, -5, -4]], [[1], [-3]])
 
 
 def test_softmax_alone() -> None:
