@@ -81,12 +81,10 @@ def population_epoch(
     model = Population(sizes[-1], len(shards.layouts), device_data.signature, compiled_for)
     weights = {i: initial_weights(n, data.n_features, data.n_classes) for i, n in enumerate(networks)}
     model.load(device_data, shards, weights, {}, 0)
-    if not validate:
-        model._program.score = lambda shard, *_: (tf.zeros(shard.tables["counts"][1]),) * 2
     order = search_order(0).batches(0, len(data.y_train), protocol.batch_size)
     options = tf.data.Options()
     options.autotune.enabled = False
-    epochs = tf.data.Dataset.from_tensors(order).with_options(options)
+    epochs = tf.data.Dataset.from_tensors((order, validate)).with_options(options)
 
     def epoch() -> None:
         model.fit(epochs, verbose=0, shuffle=False)

