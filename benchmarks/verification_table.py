@@ -6,8 +6,8 @@
 
 Trains as `fewest verify` does: the protocol that the study would have, the whole training file, but an order of the
 training samples of its own for each seed. Data without a test part of their own are halved: the larger the test set,
-the better it stands for all samples. Writes `benchmarks/tables/NAME.csv.gz`, the accuracies where no width is left out, and
-`benchmarks/bits/NAME.npz`, which test samples each network has right; git ignores these.
+the better it stands for all samples. Writes `benchmarks/tables/NAME.csv.gz`, the accuracies where no width is left out,
+and `benchmarks/bits/NAME.npz`, which test samples each network has right; git ignores these.
 `benchmarks/verification_coverage.py` draws verifications.
 """
 

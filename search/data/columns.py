@@ -222,10 +222,13 @@ def _order(fitted: Sequence[Fitted]) -> list[int]:
 def _side_by_side(inputs: Sequence[NDArray[Any]], dtype: type[T]) -> NDArray[T]:
     """Stack inputs `(rows,)` to `(rows, inputs)`, some rows at a time so that these stay in the processor's cache."""
     x = np.empty((len(inputs[0]), len(inputs)), dtype)
-    for start in range(0, len(x), BLOCK_ROWS):
+
+    def write(start: int) -> None:
         rows = slice(start, start + BLOCK_ROWS)
         for index, values in enumerate(inputs):
             x[rows, index] = values[rows]
+
+    in_threads(write, range(0, len(x), BLOCK_ROWS))
     return x
 
 
