@@ -55,7 +55,7 @@ def kind_of(column: "pd.Series[Any]", rows: NDArray[np.intp] | None, label: str,
         kind = _kind_of_text(values, label, name)
     elif types.is_datetime64_any_dtype(values.dtype):
         return "date"
-    elif types.is_numeric_dtype(values.dtype) or types.is_bool_dtype(values.dtype):
+    elif types.is_bool_dtype(values.dtype) or (types.is_numeric_dtype(values.dtype) and values.dtype.kind != "c"):
         kind = "number"
     else:
         raise _refused(label, name, f"holds values of the type {values.dtype}")
@@ -120,7 +120,10 @@ def odd_type(column: "pd.Series[Any]") -> str | None:
     import pandas as pd
     from pandas.api import types
 
-    if column.dtype.kind != "O" or isinstance(column.dtype, pd.StringDtype | pd.CategoricalDtype):
+    if isinstance(column.dtype, pd.CategoricalDtype):  # Our own, of text; others became plain values.
+        categories = pd.Series(column.dtype.categories)
+        return odd_type(categories) if categories.dtype.kind == "O" else str(categories.dtype)
+    if column.dtype.kind != "O" or isinstance(column.dtype, pd.StringDtype):
         return None
     values = column.dropna().infer_objects()
     if types.infer_dtype(values) in ("string", "empty"):

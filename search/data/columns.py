@@ -17,7 +17,7 @@ from fewest.search.data.errors import DataError, listed, one_line
 from fewest.search.data.npz import require_memory
 from fewest.search.data.samples import InputRule, Preparation
 from fewest.search.data.scaling import Scaling, features, flag_scaling, joined
-from fewest.search.data.text_columns import MISSING, places
+from fewest.search.data.text_columns import places
 from fewest.search.data.threads import in_threads
 from fewest.search.settings.config import shown
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "MISSING",
     "Column",
     "Inputs",
     "Part",

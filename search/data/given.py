@@ -183,13 +183,15 @@ def _is_frame(x: Any) -> bool:
 
 
 def _plain(x: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a frame with text as names of its columns, rows numbered from 0, and categories as plain values."""
+    """Return a frame whose columns have text as names, its rows numbered from 0; categories and decimals are plain."""
     frame = x.reset_index(drop=True).rename(columns=str)
     twice = sorted(set(frame.columns[frame.columns.duplicated()]))
     if twice:
         raise DataError(f"The columns of `x` must have names of their own, got {listed(twice)} twice.")
-    categories = [column for column in frame.columns if frame[column].dtype.name == "category"]
-    return frame.astype(dict.fromkeys(categories, object))
+    names = {column: frame[column].dtype.name for column in frame.columns}
+    categories = [column for column, name in names.items() if name.startswith(("category", "dictionary"))]
+    decimals = [column for column, name in names.items() if name.startswith("decimal")]
+    return frame.astype({**dict.fromkeys(categories, object), **dict.fromkeys(decimals, float)})
 
 
 def _array(x: Any, which: str) -> NDArray[Any]:

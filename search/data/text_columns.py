@@ -42,7 +42,7 @@ def _encoded(column: "pd.Series[Any]") -> "pd.Series[Any]":
         return column
     try:
         text = arrow.array(column, from_pandas=True)
-    except arrow.ArrowException:
+    except (arrow.ArrowException, OverflowError):
         return column
     if not arrow.types.is_string(text.type) and not arrow.types.is_large_string(text.type):
         return column

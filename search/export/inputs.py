@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fewest.search.data.columns import MISSING
 from fewest.search.data.samples import SearchData
+from fewest.search.data.text_columns import MISSING
 from fewest.storage.errors import MisuseError
 from fewest.storage.files.atomic import is_stream, write_whole
 

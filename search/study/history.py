@@ -105,7 +105,8 @@ class History:
     def parted(self, number: int) -> tuple[list[FrontPoint], list[FrontPoint]]:
         """Return the front of the trials below a number, and the complete trials from that number on.
 
-        The number must not fall from one call to the next.
+        The number must not fall from one call to the next. If it does, as trials were deleted, the front is that of the
+        earlier number.
         """
         older = [point for point in self._recent if point.trial < number]
         self._recent = [point for point in self._recent if point.trial >= number]

@@ -1,6 +1,6 @@
 """The stopping rule of a search: a budget is spent, the front has levelled off, or nothing is left to try.
 
-Pure: only the settings and the trials so far decide, so all workers of a study stop for the same reason.
+Only the settings and the trials so far decide, so all workers of a study stop for the same reason.
 """
 
 from bisect import bisect_left
@@ -82,7 +82,7 @@ class StoppingRule(NamedTuple):
         if self.config.budget.goal == "answer":  # More seeds of an architecture are verification's work.
             left = min(left, self.config.space.search_space().n_architectures() - len(self.history.tried))
         if (until := self.until_level()) is not None:  # A cohort ends where the front may be level, but is not tiny.
-            n = min(n, max(until - len(self.history.unfinished), n // 4))
+            n = min(n, max(until, n // 4))
         # A cohort at most doubles the study, so that sampler and pruning rule soon have trials to learn from.
         return max(0, min(n, self.history.n_trials, left))
 

@@ -199,9 +199,13 @@ class OpenStudy:
                 return tickets
 
     def others_train(self) -> bool:
-        """Say whether another worker still trains trials of this study."""
-        self._refresh()
-        return self._others_train()
+        """Say whether another worker still trained trials of this study when `ask` last looked.
+
+        A look of its own could find that a worker has just ended its trials and the front has grown: then neither would
+        anybody train nor would the search be over.
+        """
+        held = self._leases.held()
+        return any(trial.state == "running" and trial.trial_id not in held for trial in self.history.unfinished)
 
     def ending(self) -> Ending:
         """Say why the study has no trials left to give out."""
@@ -406,7 +410,7 @@ class OpenStudy:
 
     def _adopted(self) -> list[int]:
         """Take over the trials of one cohort from a dead worker."""
-        if not self._others_train() or time.monotonic() - self._looked_at < LOOK_SECONDS:
+        if not self.others_train() or time.monotonic() - self._looked_at < LOOK_SECONDS:
             return []
         self._looked_at = time.monotonic()
         ids = set(self._leases.orphans(self._study_id))
@@ -416,10 +420,6 @@ class OpenStudy:
         cohorts = {trial.trial_id: unnumbered if trial.cohort is None else trial.cohort for trial in orphans}
         first = min(cohorts.values(), default=None)
         return sorted(self._leases.adopt(trial_id for trial_id, cohort in cohorts.items() if cohort == first))
-
-    def _others_train(self) -> bool:
-        held = self._leases.held()
-        return any(trial.state == "running" and trial.trial_id not in held for trial in self.history.unfinished)
 
     def _create_trials(self, n: int, beyond_bracket: bool) -> list[Ticket]:
         """Create running trials in a transaction that excludes other creators, so that no two propose the same."""

@@ -30,7 +30,7 @@ from fewest.search.answers.results import Results, by_depth
 from fewest.search.settings.space import Architecture, SearchSpace, n_neurons
 from fewest.search.verification.shapes import crossing_shape, shape_of_size
 
-__all__ = ["Rule", "candidates", "crossing_width", "is_between_looks", "next_seeds", "to_next_look", "worth_more"]
+__all__ = ["Rule", "candidates", "fitted_crossing", "is_between_looks", "next_seeds", "to_next_look", "worth_more"]
 
 _NORMAL = NormalDist()
 _CLEAR = 2.0
@@ -88,32 +88,41 @@ def candidates(
     chosen: set[Architecture] = {()}
     for depth, found in depths.items():
         for target in set(targets):
-            crossing, model = crossing_width(found, target) if depth == 1 else _crossing_network(found, target, space)
+            crossing, model = _crossing(depth, found, target, space)
             for size in _around(crossing):
                 if space.min_width * depth <= size <= space.max_width * depth:
                     chosen.add(shape_of_size(size, depth, {n_neurons(model): model}, space))
     return sorted(chosen, key=lambda architecture: (len(architecture), n_neurons(architecture), architecture))
 
 
-def crossing_width(found: Iterable[tuple[Architecture, float]], target: float) -> tuple[float, Architecture]:
-    """Return the width at which the fit first reaches the target, and the architecture nearest to it.
+def fitted_crossing(found: Iterable[tuple[Architecture, float]], target: float) -> float | None:
+    """Interpolate the width at which the fit first reaches the target; None where it does not.
 
     Args:
-        found: Trials with one hidden layer, at least one.
-        target: The accuracy to reach. Where no trial does, the width is the largest tried.
+        found: Trials with one hidden layer.
+        target: The accuracy to reach.
     """
     best: dict[int, float] = {}
     for (width,), accuracy in found:
         best[width] = max(best.get(width, 0.0), accuracy)
     widths = sorted(best)
-    crossing = _crossing(widths, isotonic_regression([best[width] for width in widths]).x.tolist(), target)
-    return crossing, (round(crossing),)
+    fitted: list[float] = isotonic_regression([best[width] for width in widths]).x.tolist() if widths else []
+    place = next((place for place, accuracy in enumerate(fitted) if accuracy >= target), None)
+    if place is None:
+        return None
+    if place == 0:
+        return float(widths[0])
+    share = (target - fitted[place - 1]) / (fitted[place] - fitted[place - 1])
+    return widths[place - 1] + (widths[place] - widths[place - 1]) * share
 
 
-def _crossing_network(
-    found: Iterable[tuple[Architecture, float]], target: float, space: SearchSpace
+def _crossing(
+    depth: int, found: Sequence[tuple[Architecture, float]], target: float, space: SearchSpace
 ) -> tuple[float, Architecture]:
-    """Return the size of the smallest network predicted to reach the target, and that network."""
+    """Return the size at which a depth is expected to reach a target, and the network that stands for it."""
+    if depth == 1:
+        crossing = fitted_crossing(found, target) or float(max(width for (width,), _ in found))
+        return crossing, (round(crossing),)
     model = crossing_shape(found, target, space)
     return float(n_neurons(model)), model
 
@@ -264,14 +273,3 @@ def _step(size: int) -> int:
     (1, 4)
     """
     return max(1, round(0.2 * size / 3))
-
-
-def _crossing(sizes: Sequence[int], fitted: Sequence[float], target: float) -> float:
-    """Interpolate the size at which a rising accuracy first reaches the target; else return the largest size."""
-    place = next((place for place, accuracy in enumerate(fitted) if accuracy >= target), None)
-    if place is None:
-        return float(sizes[-1])
-    if place == 0:
-        return float(sizes[0])
-    rise = fitted[place] - fitted[place - 1]
-    return sizes[place - 1] + (sizes[place] - sizes[place - 1]) * (target - fitted[place - 1]) / rise

@@ -1,9 +1,10 @@
 """A size that bounds an answer for new samples from above, where no size tested does.
 
 Verification settles the answers on this test set. The interval for new samples is wider, so its upper end often lies
-beyond the largest size tested. One larger size bounds it with the seeds of one look: the width at which one hidden
-layer is expected to clear the target by more than the test set leaves open. A target that not even the best network
-clears by so much stays without an upper end: the test set is too small to say more.
+beyond the largest size tested. A larger size can bound it with the seeds of one look: the width at which one hidden
+layer is expected to clear the target by more than the test set leaves open, by the fit through the trials. If it does
+not, one more is tried; beyond a fifth over that width the test set contradicts the trials. A target that the fit does
+not clear by so much stays without an upper end: the test set is too small to say more.
 
 Pure, and a test like any other of `answers.evidence`, so the intervals hold as before.
 """
@@ -17,7 +18,7 @@ from fewest.search.answers.evidence import FEWEST_SEEDS, SHARES, Sampling, bound
 from fewest.search.answers.intervals import answer_target
 from fewest.search.answers.results import Results, trained
 from fewest.search.settings.space import Architecture, SearchSpace
-from fewest.search.verification.allocation import Rule, crossing_width, to_next_look
+from fewest.search.verification.allocation import Rule, fitted_crossing, to_next_look
 from fewest.search.verification.contenders import Found
 
 __all__ = ["seeds_for_new_samples"]
@@ -46,10 +47,9 @@ def seeds_for_new_samples(
     margin = _margin(results, tested, sampling, rule)
     plan: dict[Architecture, int] = {}
     for target in targets:
-        goal = target + margin
-        if not _is_open(results, target, sampling) or all(accuracy < goal for _, accuracy in trials):
+        crossing = fitted_crossing(trials, target + margin)
+        if crossing is None or tested >= STEP * crossing or not _is_open(results, target, sampling):
             continue
-        crossing, _ = crossing_width(trials, goal)
         width = max(round(crossing), math.ceil(STEP * tested))
         plan[min(width, space.max_width),] = to_next_look(0, rule)
     return plan

@@ -16,7 +16,9 @@ from fewest.search.settings.config import StudyConfig
 from fewest.search.settings.files import overridden
 from fewest.search.study.opening import open_study
 from fewest.search.study.study import OpenStudy
+from fewest.search.study.ticket import Ticket
 from fewest.search.training import engines
+from fewest.search.training.interface import Bystander
 from fewest.storage.errors import MisuseError
 from fewest.storage.trials.cohort_storage import optuna_storage
 
@@ -215,6 +217,33 @@ def test_a_search_ends_when_its_front_has_levelled_off_and_goes_on_with_more_pat
     assert len(trials_of(url, "tiny")) == 5  # The ladder, then nothing new.
     assert ending(tiny_config) == "trials"
     assert len(trials_of(url, "tiny")) == 8
+
+
+def test_a_gain_that_another_worker_tells_at_the_last_moment_counts(url, tiny_config, tiny_data, monkeypatch):
+    """This worker's front has levelled off and another one trains: its end may change that."""
+    config = overridden(tiny_config, ["budget.patience=12", "budget.trials=40", "space.max_width=64"])
+    other, study = (open_study(optuna_storage(url), config, tiny_data) for _ in range(2))
+
+    def tell(tickets: list[Ticket], engine: InstantEngine) -> None:
+        networks = [ticket.network for ticket in tickets]
+        other.tell(tickets, engine.train(networks, tiny_data, config.training, order=None, watcher=Bystander()))
+
+    tell(other.ask(8), LEVEL)
+    held = other.ask(1)
+    told: list[int] = []
+
+    def ask(*arguments: object, **named: object) -> list[Ticket]:
+        tickets = asked(*arguments, **named)
+        if not tickets and not told:
+            told.append(len(study.trials()))
+            tell(held, InstantEngine(lambda neurons: 0.9))
+        return tickets
+
+    asked = study.ask
+    monkeypatch.setattr(study, "ask", ask)
+    assert search(study, LEVEL, Follower().listener()) == "plateau"
+    assert study.is_searched()
+    assert len(study.trials()) > told[0]
 
 
 @pytest.mark.parametrize(("max_depth", "n_architectures"), [(0, 1), (1, 5)])

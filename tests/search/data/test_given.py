@@ -173,6 +173,18 @@ def test_a_data_frame_may_have_test_rows_of_its_own() -> None:
         (FRAME, Y[:-1], 0.2, "`x` and `y` must be equally long, got 60 rows and 59 labels."),
         (FRAME.rename(columns={"size": "7"}), "kind", 0.2, "The columns of `x` must have names of their own, got 7"),
         (FRAME.assign(id=range(60)), "kind", 0.2, "Column 'id' of data from Python cannot be an input: it numbers"),
+        (
+            FRAME.assign(c=X[:, 0] * 1j),
+            "kind",
+            0.2,
+            "Column 'c' of data from Python cannot be an input: it holds values",
+        ),
+        (
+            FRAME.assign(c=[2**70 + n for n in range(60)]),
+            "kind",
+            0.2,
+            "Column 'c' of data from Python cannot be an input",
+        ),
         (FRAME, "kind", (X, Y), "The test samples must be a data frame as `x` is, got ndarray."),
     ],
 )
@@ -293,3 +305,16 @@ def test_nothing_of_the_test_samples_shows_before_verification() -> None:
     np.testing.assert_array_equal(seen[0].scale, seen[1].scale)
     assert seen[0].fingerprint == seen[1].fingerprint
     assert seen[0].table.rules == seen[1].table.rules
+
+
+def test_arrows_categories_and_decimals_are_plain_values() -> None:
+    arrow = pytest.importorskip("pyarrow")
+    letters = arrow.array(["p", "q", "r"] * 20)
+    plain = FRAME.reset_index(drop=True).assign(c=letters.to_pylist(), d=X[:, 0].round(2))
+    cents = arrow.array(plain["d"].to_list()).cast(arrow.decimal128(12, 2))
+    stored = {
+        "c": letters.dictionary_encode(),
+        "d": cents,
+    }
+    typed = {name: pd.Series(values, dtype=pd.ArrowDtype(values.type)) for name, values in stored.items()}
+    assert read(plain.assign(**typed), "kind").data.fingerprint == read(plain, "kind").data.fingerprint

@@ -58,15 +58,15 @@ def test_one_look_at_a_larger_size_gives_an_upper_end() -> None:
     assert not seeds_for_new_samples(TRIALS, results, [TARGET], SPACE, Rule(), sampling)
 
 
-def test_sizes_grow_until_one_is_enough_or_none_is_larger() -> None:
+def test_a_test_set_that_contradicts_the_trials_ends_it_soon() -> None:
+    """The trials promise that 24 neurons are enough; the test set says of every size that the target is just met."""
     results, rng = settled(), random.Random(2)
     sizes = [max(results)[0]]
-    # Seeds that never do what the trials promise: each look goes on to a larger size, and the last one ends it.
     while plan := seeds_for_new_samples(TRIALS, results, [TARGET], SPACE, Rule(), variances(results, 2_500)):
         ((width,),) = plan
         results[width,] = [rng.gauss(TARGET + 0.006, 0.001) for _ in range(4)]
         sizes.append(width)
-    assert sizes == sorted(set(sizes)) and sizes[-1] == SPACE.max_width
+    assert sizes == sorted(set(sizes)) and 2 <= len(sizes) <= 4 and sizes[-1] <= 1.5 * 24
 
 
 @pytest.mark.parametrize(
