@@ -19,7 +19,7 @@ from fewest.search.settings.keras_settings import keras
 
 __all__ = ["PACKAGES", "run", "write_float", "write_int8"]
 
-PACKAGES: Final = ("ai_edge_litert.interpreter", "ai_edge_litert.schema_py_generated", "flatbuffers")
+PACKAGES: Final = ("flatbuffers", "ai_edge_litert.interpreter", "ai_edge_litert.schema_py_generated")
 """Optional modules that writing and running these files needs."""
 
 INT8_TRIM_PERCENT: Final = 0.1
