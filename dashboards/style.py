@@ -73,6 +73,8 @@ TITLE_COLUMNS: Final = 84
 """Characters of a title that fit beside each other."""
 FINE_TICKS: Final = tuple(percents / 100 for percents in range(100)) + tuple(mills / 1000 for mills in range(991, 1000))
 """For axes that span little."""
+TICK_SHARE: Final = 0.045
+"""Least share of an axis between two ticks, or their labels would overlap."""
 
 
 def depth_colour(depth: int) -> str:
@@ -226,7 +228,7 @@ class AccuracyAxis:
         margin = 0.05 * (top - bottom) + 0.02
         ticks = self._ticks(ACCURACY_TICKS, bottom - margin, top + margin)
         if len(ticks) <= 3:
-            ticks = self._ticks(FINE_TICKS, bottom - margin, top + margin)
+            ticks = self._ticks([*ACCURACY_TICKS, *FINE_TICKS], bottom - margin, top + margin)
         if self.high >= 1.0:
             ticks.append(1.0)
         return {
@@ -237,12 +239,15 @@ class AccuracyAxis:
         }
 
     def _ticks(self, accuracies: Iterable[float], bottom: float, top: float) -> list[float]:
-        """Choose those of `accuracies` that lie within two positions and can be told from 100 %."""
-        return [
-            accuracy
-            for accuracy in accuracies
-            if 1.0 - accuracy > self.least_error and bottom <= self.position(accuracy) <= top
-        ]
+        """Choose those between two positions that can be told from 100 %; of two that are too near, the first."""
+        chosen: list[float] = []
+        for accuracy in accuracies:
+            place, apart = self.position(accuracy), TICK_SHARE * (top - bottom)
+            if 1.0 - accuracy <= self.least_error or not bottom <= place <= top:
+                continue
+            if all(abs(place - self.position(other)) >= apart for other in chosen):
+                chosen.append(accuracy)
+        return sorted(chosen)
 
 
 def target_lines(figure: go.Figure, axis: AccuracyAxis, targets: Iterable[tuple[float, str]]) -> None:

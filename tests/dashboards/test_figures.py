@@ -1,5 +1,6 @@
 """Figures, asserted on what they show (`*_info`) rather than on how it is drawn."""
 
+import itertools
 import math
 import subprocess
 import sys
@@ -223,6 +224,17 @@ def test_figures_hold_only_numbers_that_json_knows() -> None:
     ):
         text = figure.to_json()
         assert "NaN" not in text and "bdata" not in text
+
+
+@pytest.mark.parametrize("accuracies", [[0.76, 0.96], [0.3, 0.92], [0.5, 0.999], [0.0, 0.97]])
+def test_labels_of_an_accuracy_axis_do_not_overlap(accuracies):
+    """0.76 to 0.96 has few round accuracies, and one a percent would be on top of each other at its lower end."""
+    axis = AccuracyAxis.over(accuracies)
+    layout = axis.layout("accuracy")
+    bottom, top = layout["range"]
+    places = layout["tickvals"]
+    assert len(places) >= 4
+    assert min(b - a for a, b in itertools.pairwise(places)) >= 0.04 * (top - bottom)
 
 
 def test_perfect_accuracy_is_drawn_at_a_finite_height() -> None:
