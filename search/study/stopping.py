@@ -88,7 +88,7 @@ class StoppingRule(NamedTuple):
 
     def takes_no_more(self) -> bool:
         """Say whether no trial is created any more."""
-        return self.n_new(1) == 0 or self.has_levelled_off()
+        return self.n_new(1) == 0
 
     def has_ended(self) -> bool:
         """Say whether the search has nothing left to train, for this worker and all others."""

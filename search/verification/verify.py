@@ -10,8 +10,10 @@ of their training samples end up alike, so each has an order of its own. A sched
 order out (`docs/measurements/verification.md`). All then share one order, since networks that train together must.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
+from fewest.search.answers.evidence import Sampling
 from fewest.search.answers.results import Results, collect, trained
 from fewest.search.answers.sampling import sampling_variances
 from fewest.search.data.samples import SealedTest
@@ -34,7 +36,6 @@ from fewest.search.verification.contenders import Found, seeds_for_answers
 from fewest.search.verification.new_samples import seeds_for_new_samples
 from fewest.search.verification.scoring import scored
 from fewest.search.watch import save_or_stop
-from fewest.storage.trials.records import VerifiedNetwork
 
 __all__ = ["verify", "verify_bracket"]
 
@@ -68,7 +69,8 @@ def verify(
             wait(listener)
         verified = study.results()
         results = collect(verified)
-        plan = _seeds_of_best(study, results) or _plan(study, verified, sealed, lambda: _found(study))
+        sampling = partial(sampling_variances, verified, sealed.n_samples, sealed.class_counts)
+        plan = _seeds_of_best(study, results) or _plan(study, results, sampling, lambda: _found(study))
         if not plan:
             return
         _train_cohort(plan, results, study, engine, sealed, listener, keeper)
@@ -98,7 +100,9 @@ def verify_bracket(
     found = [(architecture, accuracy) for architecture, accuracy in known.items() if accuracy is not None]
     while True:
         verified = study.results()
-        plan = _plan(study, verified, sealed, lambda: found, bracket=True, deeper=deeper)
+        results = collect(verified)
+        sampling = partial(sampling_variances, verified, sealed.n_samples, sealed.class_counts)
+        plan = _plan(study, results, sampling, lambda: found, bracket=True, deeper=deeper)
         if not plan:
             if not deeper:
                 study.keep_first_answer()
@@ -106,7 +110,7 @@ def verify_bracket(
         if not study.may_verify():
             return False
         n_to_search = 0 if config.budget.goal == "answer" else max(0, config.n_trials - len(study.history.ended))
-        _train_cohort(plan, collect(verified), study, engine, sealed, listener, keeper, n_to_search)
+        _train_cohort(plan, results, study, engine, sealed, listener, keeper, n_to_search)
 
 
 def _train_cohort(
@@ -163,8 +167,8 @@ def _seeds_of_best(study: OpenStudy, results: Results) -> dict[Architecture, int
 
 def _plan(
     study: OpenStudy,
-    verified: Sequence[VerifiedNetwork],
-    sealed: SealedTest,
+    results: Results,
+    sampling: Callable[[], Sampling],
     found: Callable[[], Found],
     *,
     bracket: bool = False,
@@ -174,14 +178,13 @@ def _plan(
 
     Args:
         study: The study.
-        verified: The verified networks so far.
-        sealed: The test set, of which only the numbers of samples are asked.
+        results: Test accuracies so far.
+        sampling: Function that returns what the test set itself leaves open.
         found: Function that returns the trials.
         bracket: Whether this is the bracket's verification, which never answers for every depth.
         deeper: Whether networks of more than one hidden layer count in the bracket's, and the upper ends for new
             samples.
     """
-    results = collect(verified)
     config, targets = study.config, study.targets()
     cap, space = config.budget.verification_seeds, config.space.search_space()
     if cap == 0:
@@ -197,8 +200,7 @@ def _plan(
         plan = seeds_for_answers(trials, results, targets, space, rule, deeper=deeper)
     if plan or not deeper:
         return plan
-    sampling = sampling_variances(verified, sealed.n_samples, sealed.class_counts)
-    return seeds_for_new_samples(trials, results, targets, space, rule, sampling)
+    return seeds_for_new_samples(trials, results, targets, space, rule, sampling())
 
 
 def _found(study: OpenStudy) -> Found:
